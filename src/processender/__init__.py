@@ -1,0 +1,65 @@
+"""ProcessEnder ends processes well. The public names; each is loaded on first use."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CircuitOpenError",
+    "Context",
+    "Ender",
+    "Handler",
+    "HandlerError",
+    "Importance",
+    "Notice",
+    "Outcome",
+    "Permanent",
+    "PlanError",
+    "ProcessEnderError",
+    "Retry",
+    "StateError",
+    "Transient",
+    "Verdict",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .core.handler import Handler, Importance
+    from .core.notice import Notice
+    from .core.outcome import Outcome, Verdict
+    from .core.retry import Retry
+    from .ender import Ender
+    from .engine.context import Context
+    from .errors import (
+        CircuitOpenError,
+        HandlerError,
+        Permanent,
+        PlanError,
+        ProcessEnderError,
+        StateError,
+        Transient,
+    )
+
+_HOME = {
+    "Context": "engine.context",
+    "Ender": "ender",
+    "Handler": "core.handler",
+    "Importance": "core.handler",
+    "Notice": "core.notice",
+    "Outcome": "core.outcome",
+    "Retry": "core.retry",
+    "Verdict": "core.outcome",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its room; without a room of its own it is an error class."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    import importlib
+
+    module = importlib.import_module("." + _HOME.get(name, "errors"), __name__)
+    value: object = getattr(module, name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,105 @@
+"""The order of a run as it stands: which handlers have become ready, and which lanes have room."""
+
+from __future__ import annotations
+
+import heapq
+
+from .cells import Cell, State
+from .plan import Plan
+
+
+class Board:
+    """The cells of a run, laid out in the order of its plan. Not safe for threads."""
+
+    __slots__ = ("_free", "_queues", "_ready", "_waits", "cells", "plan")
+
+    def __init__(self, plan: Plan) -> None:
+        """Lay out the cells of *plan*."""
+        self.plan = plan
+        self.cells: dict[str, Cell] = {}
+        self._waits: list[int] = []
+        self._ready: list[int] = []
+        self._free: dict[str, int] = dict(plan.lanes)
+        self._queues: dict[str, list[tuple[float, int, Cell]]] = {}
+        self.lay_out(plan)
+
+    def lay_out(self, plan: Plan) -> None:
+        """Put the cells into the order of *plan*; what has begun or ended keeps its state."""
+        self.plan, graph = plan, plan.graph
+        self._drop(graph.index)
+        for node, handler in enumerate(graph.handlers):
+            cell = self.cells.setdefault(handler.name, Cell(handler))
+            if cell.state is State.WAITING:
+                cell.handler = handler
+            cell.node = node
+        waits = self._waits = list(graph.waits)
+        self._ready = []
+        for node in graph.order:
+            if waits[node]:
+                continue
+            if node < len(graph.handlers):
+                state = self.cells[graph.handlers[node].name].state
+                if state is State.WAITING:
+                    self._ready.append(node)
+                if state is not State.ENDED:
+                    continue
+            for then in graph.successors[node]:
+                waits[then] -= 1
+
+    def _drop(self, known: dict[str, int]) -> None:
+        """Forget the cells that no plan has any more and that never began; let the others run out."""
+        for name, cell in list(self.cells.items()):
+            if name in known:
+                continue
+            cell.node = -1
+            if cell.state in {State.WAITING, State.QUEUED}:
+                cell.state = State.ENDED
+                del self.cells[name]
+
+    def passed(self, node: int) -> None:
+        """Note that *node* has ended; what waited for it alone becomes ready."""
+        if node < 0:
+            return
+        for then in self.plan.graph.successors[node]:
+            self._waits[then] -= 1
+            if not self._waits[then]:
+                self._ready.append(then)
+
+    def take_ready(self) -> list[Cell]:
+        """Return the cells that may start, those with the longest chain behind them first."""
+        graph, found = self.plan.graph, []
+        while self._ready:
+            node = self._ready.pop()
+            if node < len(graph.handlers):
+                found.append(self.cells[graph.handlers[node].name])
+            else:
+                self.passed(node)
+        found.sort(key=lambda cell: (-self.plan.tails[cell.node], cell.node))
+        return [cell for cell in found if cell.state in {State.WAITING, State.QUEUED}]
+
+    def occupy(self, cell: Cell) -> bool:
+        """Take a place in the lane of *cell*, if it has one; without room put it in the queue and return False."""
+        lane = cell.handler.lane
+        if lane is None or cell.occupies:
+            return True
+        if self._free.setdefault(lane, 1) > 0:
+            self._free[lane] -= 1
+            cell.occupies = True
+            return True
+        heapq.heappush(self._queues.setdefault(lane, []), (-self.plan.tails[cell.node], cell.node, cell))
+        return False
+
+    def leave(self, cell: Cell) -> None:
+        """Take *cell*, which has ended, out of its lane and let the next in the queue be offered its place."""
+        lane = cell.handler.lane
+        if lane is None:
+            return
+        if cell.occupies:
+            cell.occupies = False
+            self._free[lane] += 1
+        queue = self._queues.get(lane, [])
+        while queue and self._free.get(lane, 1) > 0:
+            following = heapq.heappop(queue)[2]
+            if following.state is State.QUEUED and following.node >= 0:
+                self._ready.append(following.node)
+                return

@@ -1,0 +1,53 @@
+"""What a run asks the engine to do."""
+
+from __future__ import annotations
+
+from .handler import Handler
+from .record import Record
+
+
+class Start(Record):
+    """Start an attempt, and report when it has begun."""
+
+    handler: Handler
+    """What to start."""
+    attempt: int
+    """The number of the attempt."""
+    until: float
+    """When its time will be up at the latest, seconds on the monotonic clock."""
+
+
+class Redirect(Record):
+    """The attempt has not begun: try another way if the handler allows one."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+
+
+class Extend(Record):
+    """The attempt may run up to another instant: the window moved."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+    until: float
+    """When its time will be up, seconds on the monotonic clock."""
+
+
+class Cancel(Record):
+    """Ask the attempt to give way."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+    reason: str
+    """Why, in words."""
+    stuck: bool
+    """Whether to say first where it stands."""
+
+
+Command = Start | Redirect | Extend | Cancel

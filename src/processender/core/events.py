@@ -1,0 +1,182 @@
+"""
+Everything observable, as frozen records; what begins also ends, and the end has the time it took and the error.
+
+The union `Event` is closed: a consumer that matches on it ends with `assert_never`, so a new event cannot be forgotten.
+A room above the core adds its own as subclasses of `RoomEvent`, which are rendered by their `key` and fields alone.
+Keys and versions are frozen once released.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .notice import Notice
+from .outcome import Result, Verdict
+from .plan import Plan
+from .record import Record
+from .window import Window
+
+
+class NoticeHeard(Record):
+    """A source said that the end is coming."""
+
+    at: float
+    """When, seconds on the monotonic clock; so in every event."""
+    notice: Notice
+    """What it said."""
+
+
+class RunStarted(Record):
+    """A run began; its pair is `RunEnded`."""
+
+    at: float
+    """When."""
+    run: str
+    """The id of the run."""
+    notice: Notice
+    """What began it."""
+    plan: Plan
+    """What is going to be done."""
+
+
+class RunEnded(Record):
+    """A run came to its end."""
+
+    at: float
+    """When."""
+    run: str
+    """The id of the run."""
+    verdict: Verdict
+    """How it ended."""
+    seconds: float
+    """How long it took."""
+
+
+class PlanChanged(Record):
+    """The run goes on with another plan: the window moved, or handlers came or went."""
+
+    at: float
+    """When."""
+    plan: Plan
+    """The plan from now on."""
+
+
+class AttemptStarted(Record):
+    """An attempt of a handler began; its pair is `AttemptFailed` or `HandlerEnded`."""
+
+    at: float
+    """When."""
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt; the first is 1."""
+    deadline: float
+    """When the handler must have ended."""
+
+
+class AttemptFailed(Record):
+    """An attempt failed and another will follow."""
+
+    at: float
+    """When."""
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt that failed."""
+    error: str
+    """Why, as `Type: text`."""
+    again_at: float
+    """When the next attempt starts."""
+
+
+class HandlerStuck(Record):
+    """A handler's time is up and it has not ended; it is cancelled next."""
+
+    at: float
+    """When."""
+    handler: str
+    """The name of the handler."""
+    reason: str
+    """Why its time is up."""
+    stack: str
+    """Where it stands: the stack of its thread, or the chain of what its task awaits."""
+
+
+class HandlerEnded(Record):
+    """A handler ended; also one that never began, as `skipped`."""
+
+    at: float
+    """When."""
+    result: Result
+    """How."""
+
+
+class LoopBlocked(Record):
+    """The application's event loop does not run what is handed to it."""
+
+    at: float
+    """When."""
+    seconds: float
+    """For how long it has not."""
+    stack: str
+    """Where the loop's thread stands."""
+
+
+class Waiting(Record):
+    """The run waits for work in progress."""
+
+    at: float
+    """When."""
+    what: tuple[str, ...]
+    """Each piece of work, in its own words."""
+
+
+class Escalated(Record):
+    """Another interrupt asked to go faster."""
+
+    at: float
+    """When."""
+    level: int
+    """2 cancels all below `must`; 3 ends the process."""
+    signum: int
+    """The number of the signal."""
+
+
+class Trouble(Record):
+    """Something could not be done as wished; the run goes on."""
+
+    at: float
+    """When."""
+    code: str
+    """The stable name of the trouble."""
+    text: str
+    """The thing, the reason, and the next step."""
+
+
+class RoomEvent(Record):
+    """The base of the events of the rooms above the core."""
+
+    key: ClassVar[str] = "room"
+    """The stable name."""
+    version: ClassVar[int] = 1
+    """The version of its fields."""
+
+    at: float
+    """When."""
+
+
+Event = (
+    NoticeHeard
+    | RunStarted
+    | RunEnded
+    | PlanChanged
+    | AttemptStarted
+    | AttemptFailed
+    | HandlerStuck
+    | HandlerEnded
+    | LoopBlocked
+    | Waiting
+    | Escalated
+    | Trouble
+    | RoomEvent
+)

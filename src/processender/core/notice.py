@@ -1,0 +1,97 @@
+"""What a source says about the coming end, and how several such statements become one deadline."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from .record import Record
+
+
+class Action(StrEnum):
+    """What a notice asks for."""
+
+    ADVISE = "advise"
+    """Only tell; nothing starts."""
+    DRAIN = "drain"
+    """Leave traffic."""
+    STOP = "stop"
+    """Run the plan now."""
+    STOP_BY = "stop_by"
+    """Start early enough to have ended before the deadline."""
+
+
+class DeadlineKind(StrEnum):
+    """How far a deadline can be trusted."""
+
+    TOLD = "told"
+    """The platform named the instant."""
+    CONFIGURED = "configured"
+    """A person wrote the length down."""
+    ASSUMED = "assumed"
+    """Nobody said; a guess from the kind of platform."""
+
+
+class Notice(Record):
+    """A statement by a source that this process, or its host, is going to end."""
+
+    cause: str
+    """Why, in the source's own word: `SIGTERM`, `stop`, `exit`, `spot`."""
+    origin: str
+    """Which source says so: `signals`, `api`, `body`."""
+    at: float
+    """When it was heard, seconds on the monotonic clock."""
+    action: Action = Action.STOP
+    """What it asks for."""
+    deadline: float | None = None
+    """When the process will be gone, seconds on the monotonic clock, if the source knows."""
+    kind: DeadlineKind = DeadlineKind.TOLD
+    """How far the deadline can be trusted."""
+    can_cancel: bool = False
+    """Whether the source may take the notice back."""
+    extends: bool = False
+    """Whether the source truly grants more time, so that the deadline may move later."""
+    signum: int = 0
+    """The number of the signal that brought it, 0 if none did."""
+
+
+class Deadline(Record):
+    """When the process will be gone, and how that is known."""
+
+    opened: float
+    """When the first notice that starts the end was heard; a later notice never moves it."""
+    at: float
+    """The instant, seconds on the monotonic clock."""
+    kind: DeadlineKind
+    """How it is known."""
+
+
+_TRUST = {DeadlineKind.ASSUMED: 0, DeadlineKind.CONFIGURED: 1, DeadlineKind.TOLD: 2}
+
+
+def merge(current: Deadline | None, notice: Notice, grace: float) -> Deadline:
+    """
+    Merge *notice* into the *current* deadline and return the one that holds from now on.
+
+    Args:
+
+        current: The deadline so far, None before the first notice.
+
+        notice: What was just heard.
+
+        grace: The configured seconds from the first notice; they count where no notice tells a deadline.
+    """
+    if current is None:
+        if notice.deadline is None:
+            return Deadline(notice.at, notice.at + grace, DeadlineKind.CONFIGURED)
+        assumed = notice.kind is DeadlineKind.ASSUMED
+        kind = DeadlineKind.CONFIGURED if assumed else notice.kind
+        at = min(notice.deadline, notice.at + grace) if assumed else notice.deadline
+        return Deadline(notice.at, at, kind)
+    if notice.deadline is None:
+        return current
+    if notice.extends and notice.deadline > current.at:
+        return current.replace(at=notice.deadline, kind=notice.kind)
+    heard, held = _TRUST[notice.kind], _TRUST[current.kind]
+    if heard > held or (heard == held and notice.deadline < current.at):
+        return current.replace(at=notice.deadline, kind=notice.kind)
+    return current

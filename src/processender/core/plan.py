@@ -1,0 +1,89 @@
+"""What a set of handlers becomes for one window: the order, the expected times, and what will not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .graph import Graph, Problem
+from .handler import Importance
+from .record import Record
+from .window import Window
+
+
+class Step(Record):
+    """One handler in a plan. Times are seconds from the opening of the window."""
+
+    handler: str
+    """The name of the handler."""
+    phase: str
+    """Its phase."""
+    importance: Importance
+    """What is given up first when the window is too short."""
+    start: float
+    """When it is expected to start."""
+    finish: float
+    """When it is expected to end."""
+    latest: float
+    """When it must have ended, so that the `must` handlers behind it still have their time."""
+    guessed: bool
+    """Whether its expected time is a guess, because neither its author nor history told one."""
+
+
+class Misfit(Record):
+    """A handler that the window has no room for."""
+
+    handler: str
+    """Its name."""
+    over: float
+    """By how many seconds its expected end is too late."""
+    reason: str
+    """What would have to be otherwise, in words."""
+
+
+class Plan(Record):
+    """An order for one window. Immutable; a new window or a surprise makes a new plan."""
+
+    graph: Graph
+    """The order of the handlers."""
+    window: Window
+    """The window that it was made for."""
+    steps: tuple[Step, ...]
+    """The handlers, in the order of the graph's nodes."""
+    tails: tuple[float, ...]
+    """For each node, the expected seconds of the longest chain of `must` handlers behind it."""
+    lanes: Mapping[str, int]
+    """The capacity of each lane."""
+    critical: tuple[str, ...] = ()
+    """The chain of handlers that decides how long the whole takes."""
+    skips: Mapping[str, str] = {}
+    """The handlers that the plan gives up, each with the reason."""
+    misfits: tuple[Misfit, ...] = ()
+    """The handlers that will not fit."""
+    problems: tuple[Problem, ...] = ()
+    """What was wrong with the order and is left out."""
+
+    @property
+    def makespan(self) -> float:
+        """The expected seconds from the notice to the end of the last handler."""
+        return max((step.finish for step in self.steps), default=0.0)
+
+    @property
+    def fits(self) -> bool:
+        """Whether everything is expected to end inside the window."""
+        return not self.misfits
+
+    def latest(self, node: int) -> float:
+        """Return when the handler of *node* must have ended, seconds on the monotonic clock."""
+        return self.window.opened + self.steps[node].latest
+
+    def opened(self, at: float) -> Plan:
+        """Return the same plan for a window of the same length that opens at the instant *at*."""
+        shift = at - self.window.opened
+        window = self.window.replace(opened=at, soft=self.window.soft + shift, hard=self.window.hard + shift)
+        return self.replace(window=window)
+
+    def in_order(self) -> list[Step]:
+        """Return the steps as they are expected to start."""
+        place = {node: position for position, node in enumerate(self.graph.order)}
+        nodes = sorted(range(len(self.steps)), key=lambda node: (self.steps[node].start, place[node]))
+        return [self.steps[node] for node in nodes]

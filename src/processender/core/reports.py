@@ -1,0 +1,71 @@
+"""What a run is told by the engine: what became of its commands, and what has changed around it."""
+
+from __future__ import annotations
+
+from .plan import Plan
+from .record import Record
+
+
+class Began(Record):
+    """An attempt takes its first step; its clock starts here."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+    at: float
+    """When, seconds on the monotonic clock."""
+
+
+class Returned(Record):
+    """An attempt returned."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+    at: float
+    """When, seconds on the monotonic clock."""
+
+
+class Raised(Record):
+    """An attempt raised; giving way to a cancellation is one way to do that."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+    at: float
+    """When, seconds on the monotonic clock."""
+    error: BaseException
+    """What it raised."""
+
+
+class Refused(Record):
+    """The engine cannot start the handler at all."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+    at: float
+    """When, seconds on the monotonic clock."""
+    reason: str
+    """Why, in words."""
+
+
+class Adopted(Record):
+    """Another plan holds from now on: the window moved, or handlers came or went."""
+
+    plan: Plan
+    """The plan."""
+
+
+class Hurried(Record):
+    """Everything below `must` is to be given up."""
+
+    reason: str
+    """Who wants it so, in words."""
+
+
+Report = Began | Returned | Raised | Refused | Adopted | Hurried

@@ -1,0 +1,1 @@
+"""The engine: the only room that makes threads and tasks for a run, sleeps, or reads a clock."""

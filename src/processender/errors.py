@@ -1,0 +1,68 @@
+"""The root of the errors and those of the core: each with a stable code, its docstring the default message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ProcessEnderError(Exception):
+    """ProcessEnder cannot do what was asked."""
+
+    code = "processender"
+    """The stable name of the error, the same in documents, logs and `--json`."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Take the message; without one the docstring of the class is it."""
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class HandlerError(ProcessEnderError, ValueError):
+    """A handler cannot be registered as it was described."""
+
+    code = "handler"
+
+
+class PlanError(ProcessEnderError, ValueError):
+    """The handlers cannot be put in an order."""
+
+    code = "plan"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Carry all the *problems*, each a sentence, not only the first."""
+        self.problems = tuple(problems)
+        super().__init__("cannot order the handlers:\n" + "\n".join(f"  - {text}" for text in self.problems))
+
+
+class StateError(ProcessEnderError, RuntimeError):
+    """The thing is not in a state in which this can be done."""
+
+    code = "state"
+
+
+class IllegalTransition(StateError):
+    """A handler's state machine was told something that cannot happen in its state."""
+
+    code = "transition"
+
+
+class Transient(ProcessEnderError):
+    """A failure that may pass: the attempt is worth repeating."""
+
+    code = "transient"
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        """Take *retry_after*, the seconds that the other side asked to wait, if it did."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Permanent(ProcessEnderError):
+    """A failure that another attempt will not cure, whatever the retry policy names."""
+
+    code = "permanent"
+
+
+class CircuitOpenError(ProcessEnderError):
+    """The dependency failed so often just now that it is not called for a while."""
+
+    code = "circuit-open"

@@ -1,0 +1,1 @@
+"""One room per foreign system: its source, drainer and releaser side by side, strangers to one another."""
