@@ -22,24 +22,6 @@ __all__ = [
     "Verdict",
 ]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .core.handler import Handler, Importance
-    from .core.notice import Notice
-    from .core.outcome import Outcome, Verdict
-    from .core.retry import Retry
-    from .ender import Ender
-    from .engine.context import Context
-    from .errors import (
-        CircuitOpenError,
-        HandlerError,
-        Permanent,
-        PlanError,
-        ProcessEnderError,
-        StateError,
-        Transient,
-    )
-
 _HOME = {
     "Context": "engine.context",
     "Ender": "ender",

@@ -1,0 +1,94 @@
+"""What a handler is told and can do while it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..ports import Clock
+from .dependencies import Dependencies
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+T = TypeVar("T")
+
+
+class Context:
+    """One attempt of one handler, as the handler sees it. Safe for threads."""
+
+    def __init__(self, *, handler: str, cause: str, run: str, attempt: int, until: float, clock: Clock,
+                 dependencies: Dependencies, is_async: bool) -> None:  # fmt: skip
+        """Only the engine makes one."""
+        self.handler = handler
+        """The name of the handler."""
+        self.cause = cause
+        """Why the process ends, in the source's own word: `SIGTERM`, `stop`, `exit`, `error`."""
+        self.attempt = attempt
+        """The number of the attempt; the first is 1."""
+        self.idempotency_key = f"{run}/{handler}"
+        """The same over all attempts and replays of this step, so that the other side can tell a repetition."""
+        self.until = until
+        """When the attempt's time is up, seconds on the monotonic clock; the engine may move it."""
+        self.cancelled = False
+        """Whether the attempt was asked to give way."""
+        self._clock = clock
+        self._dependencies = dependencies
+        self._is_async = is_async
+        self._lock = threading.Lock()
+        self._on_cancel: list[Callable[[], object]] = []
+
+    def remaining(self) -> float:
+        """Return the seconds that this attempt has left; 0.0 when it was asked to give way."""
+        return 0.0 if self.cancelled else max(0.0, self.until - self._clock.now())
+
+    def call(self, dependency: str, function: Callable[..., T], timeout: float | None = None) -> Any:
+        """
+        Call *function* without arguments under a deadline of its own and the breaker of *dependency*.
+
+        In an async handler the result must be awaited. A sync function runs on a thread of its own, so that the
+        deadline holds although it blocks; it is left alone when it does.
+
+        Args:
+
+            dependency: The name of what is called; all handlers that name it share one breaker.
+
+            function: What to call, sync or async.
+
+            timeout: The longest it may take, seconds; never beyond `remaining()`.
+
+        Raises `TimeoutError` when the time is up and `CircuitOpenError` when *dependency* failed too often just now.
+        """
+        limit = self.remaining() if timeout is None else min(timeout, self.remaining())
+        if self._is_async:
+            return self._dependencies.call_async(dependency, function, limit)
+        return self._dependencies.call(dependency, function, limit)
+
+    def on_cancel(self, function: Callable[[], object]) -> None:
+        """Let *function* be called, on the engine's thread and so in no time, when the attempt must give way."""
+        with self._lock:
+            if not self.cancelled:
+                self._on_cancel.append(function)
+                return
+        function()
+
+    @property
+    def log(self) -> Logger:
+        """The handler's logger, `processender.<handler>`."""
+        import logging  # noqa: PLC0415 - half of asyncio's start-up cost, for those who log
+
+        return logging.getLogger(f"processender.{self.handler}")
+
+    def cancel(self) -> list[BaseException]:
+        """Ask the attempt to give way; return what its own functions raised. Only the engine calls it."""
+        with self._lock:
+            self.cancelled = True
+            functions, self._on_cancel = self._on_cancel, []
+        raised: list[BaseException] = []
+        for function in functions:
+            try:
+                function()
+            except Exception as error:  # noqa: BLE001 - foreign code on the engine's thread; it is reported
+                raised.append(error)
+        return raised

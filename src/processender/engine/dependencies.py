@@ -1,0 +1,128 @@
+"""Calls to the outside from inside a handler: a deadline for each, and one breaker for each dependency."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..core.breaker import Breaker
+from ..errors import CircuitOpenError, Permanent
+from ..ports import Clock
+from .callables import is_async
+
+T = TypeVar("T")
+
+
+class Dependencies:
+    """The breakers of an Ender, by the name of the dependency. Safe for threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin with no breaker."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._breakers: dict[str, Breaker] = {}
+
+    def _enter(self, dependency: str) -> Breaker:
+        with self._lock:
+            breaker = self._breakers.setdefault(dependency, Breaker())
+            if breaker.allow(self._clock.now()):
+                return breaker
+        text = f"cannot call {dependency!r}: it failed {breaker.threshold} times in a row; it is left alone for a while"
+        raise CircuitOpenError(text)
+
+    def _leave(self, breaker: Breaker, *, ok: bool) -> None:
+        with self._lock:
+            if ok:
+                breaker.success()
+            else:
+                breaker.failure(self._clock.now())
+
+    def call(self, dependency: str, function: Callable[[], T], limit: float) -> T:
+        """Call the sync *function* on a thread of its own; wait at most *limit* seconds for it."""
+        breaker = self._enter(dependency)
+        ok = False
+        try:
+            result = _on_thread(function, limit, dependency)
+            ok = True
+        except Permanent:
+            ok = True  # it answered
+            raise
+        finally:
+            self._leave(breaker, ok=ok)
+        return result
+
+    async def call_async(self, dependency: str, function: Callable[[], Any], limit: float) -> Any:
+        """Await *function*, or call it on a thread if it is sync; wait at most *limit* seconds for it."""
+        import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+        breaker = self._enter(dependency)
+        ok = False
+        try:
+            async with asyncio.timeout(limit):
+                if is_async(function):
+                    result = await function()
+                else:
+                    result = await _from_thread(function)
+            ok = True
+        except Permanent:
+            ok = True  # it answered
+            raise
+        finally:
+            self._leave(breaker, ok=ok)
+        return result
+
+
+class _Call:
+    """One call on a thread of its own; a daemon, so that it holds up no exit."""
+
+    def __init__(self, function: Callable[[], Any], on_end: Callable[[], object]) -> None:
+        self.function = function
+        self.on_end = on_end
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def start(self, name: str) -> None:
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self.result = self.function()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
+            self.error = error
+        self.on_end()
+
+    def outcome(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+def _on_thread(function: Callable[[], T], limit: float, dependency: str) -> T:
+    ended = threading.Event()
+    call = _Call(function, ended.set)
+    call.start(f"processender-call-{dependency}")
+    if not ended.wait(limit):
+        raise TimeoutError(f"{dependency!r} did not answer within {limit:.2f} s")
+    result: T = call.outcome()
+    return result
+
+
+async def _from_thread(function: Callable[[], Any]) -> Any:
+    import asyncio  # noqa: PLC0415 - see above
+
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def tell() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    def end() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell)
+
+    call = _Call(function, end)
+    call.start("processender-call")
+    await ended
+    return call.outcome()

@@ -1,0 +1,171 @@
+"""What carries out the commands of a run: it picks the driver of each handler and knows where each one stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..core.commands import Cancel, Command, Extend, Redirect, Start
+from ..core.events import Event, HandlerStuck, LoopBlocked, Trouble
+from ..core.handler import Handler
+from ..core.limits import cancel_grace
+from ..core.reports import Refused
+from ..core.run import describe
+from ..ports import Clock
+from .callables import is_async
+from .context import Context
+from .dependencies import Dependencies
+from .jobs import Inbox, Job
+from .workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Executor:
+    """Runs handlers on threads and event loops. Used by the control thread alone."""
+
+    def __init__(self, clock: Clock, inbox: Inbox) -> None:
+        """Report to *inbox*."""
+        self.workers = Workers(inbox)
+        self.app_loop: Any = None
+        """The driver of the application's event loop, if there is one."""
+        self.own_loop: Any = None
+        """The driver of the Ender's own event loop, once it is needed."""
+        self.dependencies = Dependencies(clock)
+        self.cause = ""
+        self.run_id = ""
+        self._clock = clock
+        self._inbox = inbox
+        self._jobs: dict[str, Job] = {}
+        self._handed_at = 0.0
+        self._blocked_said = False
+
+    def prepare(self, handlers: Iterable[Handler]) -> None:
+        """Have threads, and a loop if need be, before the end: nothing is started or imported at the worst moment."""
+        kinds = [is_async(handler.call) for handler in handlers if handler.call is not None]
+        self.workers.prepare(max(1, min(8, len(kinds) - sum(kinds))))
+        if any(kinds) and self.app_loop is None and self.own_loop is None:
+            self._make_own_loop()
+
+    def begin(self, run_id: str, cause: str) -> None:
+        """Take the id and the cause of the run that is going to start."""
+        self.run_id, self.cause = run_id, cause
+        self._blocked_said = False
+
+    def carry_out(self, commands: Sequence[Command]) -> list[Event]:
+        """Carry out *commands* and return what was seen while doing so; never blocks."""
+        events: list[Event] = []
+        batches: dict[str, list[Job]] = {}
+        for command in commands:
+            match command:
+                case Start():
+                    job = self._job(command)
+                    batches.setdefault(self._place(job), []).append(job)
+                case Redirect():
+                    self._redirect(command, events)
+                case Extend():
+                    self._extend(command)
+                case Cancel():
+                    self._cancel(command, events)
+        for place, jobs in batches.items():
+            self._submit(place, jobs)
+        return events
+
+    def _job(self, command: Start) -> Job:
+        handler = command.handler
+        call = handler.call
+        assert call is not None  # noqa: S101 - the registry takes no handler without one
+        context = Context(
+            handler=handler.name,
+            cause=self.cause,
+            run=self.run_id,
+            attempt=command.attempt,
+            until=command.until - cancel_grace(command.until - self._clock.now()),
+            clock=self._clock,
+            dependencies=self.dependencies,
+            is_async=is_async(call),
+        )
+        job = self._jobs[handler.name] = Job(handler, call, context, self._clock)
+        return job
+
+    def _place(self, job: Job) -> str:
+        if not job.is_async:
+            return "workers"
+        if self.app_loop is not None:
+            return "app"
+        return "own"
+
+    def _submit(self, place: str, jobs: list[Job]) -> None:
+        if place == "workers":
+            self._handed_at = self._clock.now()
+            self.workers.submit(jobs)
+            return
+        self._handed_at = self._clock.now()
+        if place == "app" and self.app_loop.submit(jobs):
+            return
+        if place == "own":
+            if self.own_loop is None:
+                self._make_own_loop()
+            if self.own_loop.submit(jobs):
+                return
+        for job in jobs:
+            if not self._step_in(job):
+                self._inbox([Refused(job.handler.name, job.attempt, self._clock.now(), "loop closed")])
+
+    def _make_own_loop(self) -> None:
+        from .loops import own_loop  # noqa: PLC0415 - threaded programs must not pay for asyncio
+
+        self.own_loop = own_loop(self._inbox)
+
+    def _step_in(self, job: Job) -> bool:
+        """Run *job* another way than on the application's loop; return whether there is one."""
+        handler = job.handler
+        if handler.fallback is not None:
+            other = Job(handler, handler.fallback, job.context, self._clock)
+            self._jobs[handler.name] = other
+            self.workers.submit([other])
+            return True
+        if handler.loop == "any":
+            if self.own_loop is None:
+                self._make_own_loop()
+            again = Job(handler, job.call, job.context, self._clock)
+            self._jobs[handler.name] = again
+            return bool(self.own_loop.submit([again]))
+        return False
+
+    def _redirect(self, command: Redirect, events: list[Event]) -> None:
+        job = self._jobs[command.handler]
+        if job.task is not None or not job.is_async or self.app_loop is None:
+            return
+        if not self._blocked_said:
+            self._blocked_said = True
+            now = self._clock.now()
+            events.append(LoopBlocked(now, now - self._handed_at, self.app_loop.stack()))
+        handler = job.handler
+        # The claim keeps the loop from running it a second time when it wakes up.
+        if (handler.fallback is not None or handler.loop == "any") and job.claim():
+            self._step_in(job)
+
+    def _extend(self, command: Extend) -> None:
+        job = self._jobs.get(command.handler)
+        if job is not None and job.attempt == command.attempt:
+            job.context.until = command.until
+
+    def _cancel(self, command: Cancel, events: list[Event]) -> None:
+        job = self._jobs.get(command.handler)
+        if job is None or job.attempt != command.attempt:
+            return
+        now = self._clock.now()
+        if not command.stuck:
+            job.claim()
+            return
+        stack = job.stack() if job.stack is not None else ""
+        events.append(HandlerStuck(now, command.handler, command.reason, stack))
+        for error in job.context.cancel():
+            text = f"{command.handler!r} cannot give way: {describe(error)}"
+            events.append(Trouble(now, "cancel-failed", text))
+        for driver in (self.app_loop, self.own_loop):
+            if job.task is not None and driver is not None and job.task.get_loop() is driver.loop:
+                driver.cancel(job)
+

@@ -1,0 +1,102 @@
+"""
+The asyncio driver: async handlers as tasks on one event loop, handed over and reported in batches.
+
+One hop to the loop and one back serve all handlers that become ready, or end, in the same turn of the loop. Deadlines
+are not kept here: the run keeps them, and asks for a cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from ..core.reports import Report
+from .jobs import Inbox, Job
+from .stacks import await_chain, thread_stack
+
+
+class LoopDriver:
+    """The way to one event loop, from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, inbox: Inbox, thread: int) -> None:
+        """Take the *loop* and the identifier of the *thread* that it runs on."""
+        self.loop = loop
+        self._inbox = inbox
+        self._thread = thread
+        self._reports: list[Report] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def submit(self, jobs: list[Job]) -> bool:
+        """Hand *jobs* over; return False if the loop takes nothing any more."""
+        return self._post(lambda: self._begin(jobs))
+
+    def cancel(self, job: Job) -> None:
+        """Cancel the task of *job*; a closed loop has ended it already."""
+        if job.task is not None:
+            self._post(job.task.cancel)
+
+    def tick(self, answer: Callable[[], object]) -> bool:
+        """Let the loop call *answer* in its next turn; return False if the loop takes nothing any more."""
+        return self._post(answer)
+
+    def stack(self) -> str:
+        """Return where the loop's thread stands."""
+        return thread_stack(self._thread)
+
+    def _post(self, function: Callable[[], object]) -> bool:
+        try:
+            self.loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            return False
+        return True
+
+    def _begin(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if job.claim():
+                job.task = task = self.loop.create_task(self._drive(job), name=f"processender-{job.handler.name}")
+                # The loop holds tasks weakly; without this set one could vanish in mid-flight.
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _drive(self, job: Job) -> None:
+        if job.stack is None:
+            job.stack = lambda: await_chain(job.task.get_coro())
+        self._tell(job.began())
+        try:
+            await job.invoke()
+        except BaseException as error:
+            self._tell(job.raised(error))
+            if isinstance(error, GeneratorExit):
+                raise
+        else:
+            self._tell(job.returned())
+
+    def _tell(self, report: Report) -> None:
+        self._reports.append(report)
+        if len(self._reports) == 1:
+            if self.loop.is_closed():
+                self._flush()
+            else:
+                self.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        reports, self._reports = self._reports, []
+        self._inbox(reports)
+
+
+def own_loop(inbox: Inbox) -> LoopDriver:
+    """Start an event loop on a daemon thread of the Ender's own."""
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+
+    def serve() -> None:
+        asyncio.set_event_loop(loop)
+        loop.call_soon(started.set)
+        loop.run_forever()
+
+    thread = threading.Thread(target=serve, name="processender-loop", daemon=True)
+    thread.start()
+    started.wait()
+    assert thread.ident is not None  # noqa: S101 - it was started
+    return LoopDriver(loop, inbox, thread.ident)

@@ -1,0 +1,99 @@
+"""Observers on threads of their own, so that a full pipe or a slow disk never holds up a run."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from ..core.events import Event, Trouble
+from ..core.run import describe
+from ..ports import Clock, Observer
+
+KEPT = 100_000
+"""How many events wait for a slow observer; beyond them the oldest are lost, and that is said."""
+
+
+class Outlet:
+    """The queue and the thread of one observer."""
+
+    def __init__(self, observer: Observer, clock: Clock) -> None:
+        """Take the *observer*; nothing runs before `start`."""
+        self.observer = observer
+        self.lost = 0
+        self._clock = clock
+        self._queue: deque[Event] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._busy = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread, beforehand: there may be no room for one at the end."""
+        if self._thread is None:
+            name = f"processender-{type(self.observer).__name__}"
+            self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._thread.start()
+
+    def put(self, events: list[Event]) -> None:
+        """Hand *events* over; never blocks."""
+        with self._changed:
+            self._queue.extend(events)
+            while len(self._queue) > KEPT:
+                self._queue.popleft()
+                self.lost += 1
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait at most *timeout* seconds until everything handed over is taken; return whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._queue and not self._busy, max(0.0, timeout))
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: bool(self._queue))
+                event = self._queue.popleft()
+                self._busy = True
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
+        try:
+            self.observer.observe(event)
+        except Exception as error:  # noqa: BLE001 - an observer is foreign code; what it raises is reported
+            if not isinstance(event, Trouble):
+                kind = type(self.observer).__name__
+                text = f"the observer {kind} cannot take {type(event).__name__}: {describe(error)}"
+                self._again(Trouble(self._clock.now(), "observer-failed", text))
+
+    def _again(self, trouble: Trouble) -> None:
+        try:
+            self.observer.observe(trouble)
+        except Exception:  # noqa: BLE001 - it can take nothing at all; the count is what the report shows
+            self.lost += 1
+
+
+class Outlets:
+    """All observers of an Ender."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin with none."""
+        self._clock = clock
+        self._outlets: list[Outlet] = []
+
+    def add(self, observer: Observer) -> Outlet:
+        """Add an observer and start its thread."""
+        outlet = Outlet(observer, self._clock)
+        outlet.start()
+        self._outlets.append(outlet)
+        return outlet
+
+    def emit(self, *events: Event) -> None:
+        """Tell every observer; never blocks."""
+        if events:
+            for outlet in self._outlets:
+                outlet.put(list(events))
+
+    def flush(self, until: float) -> bool:
+        """Wait at most to the instant *until* for all observers; return whether all have taken everything."""
+        return all([outlet.flush(until - self._clock.now()) for outlet in self._outlets])

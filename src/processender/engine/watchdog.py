@@ -1,0 +1,78 @@
+"""
+The two last resorts of a process, which need neither the event loop nor the interpreter's lock.
+
+`faulthandler` writes every stack into a file that was opened beforehand and ends the process from a thread of its own,
+written in C. Behind it stands the kernel's alarm, SIGALRM at its default. Both are armed when a notice is heard.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+
+from ..core.window import Window
+from ..ports import Clock
+
+_LEAST_S = 0.001
+
+
+class Watchdog:
+    """Ends the process shortly before the hard deadline, whatever its Python code does."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Nothing is armed yet."""
+        self._clock = clock
+        self._file = -1
+        self._path = ""
+        self.armed = False
+
+    def prepare(self, path: str) -> str:
+        """Open the file at *path* for the stacks; return why that cannot be done, else an empty text."""
+        if self._file >= 0:
+            return ""
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._path = path
+        except OSError as error:
+            # Never stderr: to a full pipe the dump would block for ever, and the process with it.
+            self._file = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            return f"the stacks of a forced end cannot be written: {error}"
+        return ""
+
+    def arm(self, window: Window) -> str:
+        """Arm both for *window*; return why the kernel's alarm cannot be armed, else an empty text."""
+        now = self._clock.now()
+        if self._file >= 0:
+            seconds = max(_LEAST_S, window.dump_at - now)
+            faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
+        if not self.armed and signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
+            self.armed = True
+            return "SIGALRM belongs to the application, so the kernel's alarm is not armed; the first last resort is"
+        if not self.armed and signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
+            self.armed = True
+            return "the interval timer belongs to the application, so the kernel's alarm is not armed"
+        if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:
+            signal.setitimer(signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
+        self.armed = True
+        return ""
+
+    def disarm(self) -> None:
+        """Disarm both; the application's own use of SIGALRM is left alone."""
+        if not self.armed:
+            return
+        self.armed = False
+        faulthandler.cancel_dump_traceback_later()
+        if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+
+    def close(self) -> None:
+        """Close the file, and remove it if nothing was written."""
+        if self._file < 0:
+            return
+        written = os.fstat(self._file).st_size if self._path else 0
+        os.close(self._file)
+        self._file = -1
+        if self._path and not written:
+            os.unlink(self._path)
+        self._path = ""
