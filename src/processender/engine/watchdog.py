@@ -25,6 +25,7 @@ class Watchdog:
         self._clock = clock
         self._file = -1
         self._path = ""
+        self._alarm_is_ours = False
         self.armed = False
 
     def prepare(self, path: str) -> str:
@@ -46,16 +47,13 @@ class Watchdog:
         if self._file >= 0:
             seconds = max(_LEAST_S, window.dump_at - now)
             faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
-        if not self.armed and signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
-            self.armed = True
-            return "SIGALRM belongs to the application, so the kernel's alarm is not armed; the first last resort is"
-        if not self.armed and signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
-            self.armed = True
-            return "the interval timer belongs to the application, so the kernel's alarm is not armed"
-        if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:
+        first, self.armed = not self.armed, True
+        why_not = _alarm_owner() if first else ""
+        if first:
+            self._alarm_is_ours = not why_not
+        if self._alarm_is_ours:
             signal.setitimer(signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
-        self.armed = True
-        return ""
+        return why_not
 
     def disarm(self) -> None:
         """Disarm both; the application's own use of SIGALRM is left alone."""
@@ -63,7 +61,8 @@ class Watchdog:
             return
         self.armed = False
         faulthandler.cancel_dump_traceback_later()
-        if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:
+        if self._alarm_is_ours:
+            self._alarm_is_ours = False
             signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def close(self) -> None:
@@ -76,3 +75,12 @@ class Watchdog:
         if self._path and not written:
             os.unlink(self._path)
         self._path = ""
+
+
+def _alarm_owner() -> str:
+    """Return why the kernel's alarm cannot be used, an empty text if it can."""
+    if signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
+        return "SIGALRM belongs to the application, so the second last resort is not armed; the first one is"
+    if signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
+        return "the interval timer belongs to the application, so the second last resort is not armed; the first one is"
+    return ""

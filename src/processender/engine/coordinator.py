@@ -1,0 +1,277 @@
+"""
+The control thread: it hears the notices, keeps the time, and carries the run through.
+
+Theory of operation. Everything comes through one pipe and one inbox: signals write their number into the pipe, other
+threads put a message into the inbox and write a zero. The thread needs neither the main thread nor an event loop, so a
+notice is acted upon while both are blocked. It never calls foreign code and never blocks: handlers run on drivers,
+observers on threads of their own, and files are written by observers. Only it touches the run.
+
+While a run is on, the interpreter's switch interval is short: the thread gives up the interpreter's lock several times
+on the way to the first handler, and a busy main thread would keep it 5 ms each time.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.escalation import FORCE, HURRY, Escalation
+from ..core.events import Escalated, Event, NoticeHeard, RunEnded, RunStarted, Trouble
+from ..core.notice import Action, Deadline, Notice, merge
+from ..core.outcome import Outcome, Verdict, verdict
+from ..core.plan import Plan
+from ..core.reports import Adopted, Hurried, Report
+from ..core.run import Run
+from ..core.window import Window
+from ..ports import Clock
+from .executor import Executor
+from .observers import Outlets
+from .registry import Registry
+from .watchdog import Watchdog
+
+SWITCH_INTERVAL_S = 0.0005
+CHECK_S = 1.0
+BEFORE_EFFECT_S = 0.05
+BEFORE_EFFECT_SHARE = 0.02
+
+
+class Coordinator:
+    """The control thread of one Ender and everything that belongs to one life of it."""
+
+    def __init__(
+        self, registry: Registry, clock: Clock, outlets: Outlets, escalation: Escalation, grace: float, run_id: str
+    ) -> None:
+        """Nothing runs before `start`."""
+        self.clock = clock
+        self.registry = registry
+        self.outlets = outlets
+        self.executor = Executor(clock, self.report)
+        self.watchdog = Watchdog(clock)
+        self.grace = grace
+        self.run_id = run_id
+        self.run: Run | None = None
+        self.notices: list[Notice] = []
+        self.window: Window | None = None
+        self.verdict: Verdict | None = None
+        self.begun = threading.Event()
+        """Set when a run has begun."""
+        self.ended = threading.Event()
+        """Set when the run is over and its report is written."""
+        self.on_signal: Callable[[int], Notice | None] = lambda _byte: None
+        """Makes a notice of a byte that a signal wrote."""
+        self.checks: list[Callable[[], Sequence[Event]]] = []
+        """Called about once a second."""
+        self.at_end: list[Callable[[], object]] = []
+        """Called in turn when the run is over; none may block."""
+        self.force: Callable[[int], object] = lambda _signum: None
+        """Ends the process at once."""
+        self._escalation = escalation
+        self._deadline: Deadline | None = None
+        self._start_at: tuple[float, Notice] | None = None
+        self._inbox: deque[Notice | Report] = deque()
+        self._check_at = 0.0
+        self._read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._thread = threading.Thread(target=self._main, name="processender-control", daemon=True)
+        self._switch_interval = 0.0
+
+    # From any thread.
+
+    def start(self) -> None:
+        """Start the control thread."""
+        self._check_at = self.clock.now() + CHECK_S
+        self._thread.start()
+
+    def notify(self, notice: Notice) -> None:
+        """Take a notice; returns at once."""
+        self._inbox.append(notice)
+        self._wake()
+
+    def report(self, reports: Sequence[Report]) -> None:
+        """Take what became of commands; returns at once."""
+        self._inbox.extend(reports)
+        self._wake()
+
+    def emit(self, *events: Event) -> None:
+        """Tell the observers."""
+        self.outlets.emit(*events)
+
+    def trouble(self, code: str, text: str) -> None:
+        """Tell the observers that something could not be done."""
+        self.emit(Trouble(self.clock.now(), code, text))
+
+    def close_in_child(self) -> None:
+        """Close what a fork child inherited; its threads were not inherited."""
+        os.close(self._read)
+        os.close(self.wake_fd)
+
+    def _wake(self) -> None:
+        try:
+            os.write(self.wake_fd, b"\0")
+        except BlockingIOError:
+            # A full pipe wakes the thread as well as one more byte would.
+            return
+
+    # On the control thread.
+
+    def _main(self) -> None:
+        poll = select.poll()
+        poll.register(self._read, select.POLLIN)
+        while True:
+            poll.poll(self._patience_ms())
+            self._hear_signals()
+            self._take_messages()
+            self._check()
+            if self._start_at is not None and self._start_at[0] <= self.clock.now():
+                self._begin(self._start_at[1])
+            self._advance(())
+
+    def _patience_ms(self) -> float:
+        times = [self._check_at] if self.checks else []
+        if self._start_at is not None:
+            times.append(self._start_at[0])
+        if self.run is not None and self.run.wake_at is not None:
+            times.append(self.run.wake_at)
+        if not times:
+            return -1
+        # One more millisecond, since the poll rounds down and an alarm must not be met before its time.
+        return max(0.0, (min(times) - self.clock.now()) * 1000 + 0.5)
+
+    def _hear_signals(self) -> None:
+        try:
+            told = os.read(self._read, 65536)
+        except BlockingIOError:
+            return
+        for byte in told:
+            notice = self.on_signal(byte) if byte else None
+            if notice is not None:
+                self._signal(notice)
+
+    def _signal(self, notice: Notice) -> None:
+        level = self._escalation.level(notice.signum, notice.at)
+        if level == FORCE:
+            self.emit(Escalated(notice.at, level, notice.signum))
+            self.force(notice.signum)
+        elif level == HURRY and self.run is not None:
+            self.emit(Escalated(notice.at, level, notice.signum))
+            self._advance([Hurried(f"hurried by {notice.cause}")])
+        elif level:
+            self._hear(notice)
+
+    def _take_messages(self) -> None:
+        reports: list[Report] = []
+        # As many as there are now: what comes meanwhile has written its own byte.
+        for _ in range(len(self._inbox)):
+            message = self._inbox.popleft()
+            if isinstance(message, Notice):
+                self._hear(message)
+            else:
+                reports.append(message)
+        if reports:
+            self._advance(reports)
+
+    def _check(self) -> None:
+        now = self.clock.now()
+        if self.checks and now >= self._check_at:
+            self._check_at = now + CHECK_S
+            for check in self.checks:
+                self.emit(*check())
+
+    def _hear(self, notice: Notice) -> None:
+        # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind.
+        known = any((old.cause, old.deadline) == (notice.cause, notice.deadline) for old in self.notices)
+        if not known:
+            self.notices.append(notice)
+            self.emit(NoticeHeard(notice.at, notice))
+        if notice.action is Action.ADVISE or self.ended.is_set():
+            return
+        before, self._deadline = self._deadline, merge(self._deadline, notice, self.grace)
+        if self.run is None:
+            self._schedule(notice)
+        elif before != self._deadline:
+            self._move_window()
+
+    def _schedule(self, notice: Notice) -> None:
+        deadline = self._deadline
+        if notice.action is Action.STOP_BY and deadline is not None:
+            start = max(notice.at, deadline.at - self.grace)
+            if self._start_at is None or start < self._start_at[0]:
+                self._start_at = (start, notice)
+                self._deadline = deadline.replace(opened=start)
+            return
+        self._begin(notice)
+
+    def _move_window(self) -> None:
+        assert self._deadline is not None  # noqa: S101 - a notice was heard
+        self.window = Window.of(self._deadline)
+        self._arm_last_resorts(self.window)
+        self._advance([Adopted(self._plan(self.window))])
+
+    def _plan(self, window: Window) -> Plan:
+        ended = {} if self.run is None else self.run.results
+        return self.registry.plan(window, {name: result.ended - window.opened for name, result in ended.items()})
+
+    def _begin(self, notice: Notice) -> None:
+        if self.run is not None or self._deadline is None:
+            return
+        self._start_at = None
+        self._switch_interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self.window = window = Window.of(self._deadline)
+        self._arm_last_resorts(window)
+        plan = self._plan(window)
+        self.executor.begin(self.run_id, notice.cause)
+        self.run = Run(plan, self.clock.chance)
+        self.begun.set()
+        self.emit(RunStarted(self.clock.now(), self.run_id, notice, plan))
+        for problem in plan.problems:
+            self.trouble(problem.code, problem.text)
+        # The provisional report comes before the first effect, unless the disk makes the clean-up wait.
+        patience = min(BEFORE_EFFECT_S, BEFORE_EFFECT_SHARE * window.length)
+        if not self.outlets.flush(self.clock.now() + patience):
+            self.trouble("unrecorded", f"an observer took longer than {patience:.3f} s; the run goes on without it")
+        self._advance(())
+
+    def _arm_last_resorts(self, window: Window) -> None:
+        why_not = self.watchdog.arm(window)
+        if why_not:
+            self.trouble("last-resort", why_not)
+
+    def _advance(self, reports: Sequence[Report]) -> None:
+        run = self.run
+        if run is None or self.ended.is_set():
+            return
+        commands, events = run.advance(self.clock.now(), reports)
+        self.emit(*events)
+        self.emit(*self.executor.carry_out(commands))
+        if any(self._is_loss(event) for event in events):
+            self.executor.workers.lost()
+        if run.finished:
+            self._finish(run)
+
+    @staticmethod
+    def _is_loss(event: Any) -> bool:
+        result = getattr(event, "result", None)
+        return result is not None and result.outcome is Outcome.ABANDONED
+
+    def _finish(self, run: Run) -> None:
+        window = self.window
+        assert window is not None  # noqa: S101 - a run has begun
+        self.verdict = verdict(run.results.values())
+        now = self.clock.now()
+        self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))
+        self.outlets.flush(max(now, window.dump_at - window.margin))
+        sys.setswitchinterval(self._switch_interval)
+        self.ended.set()
+        for function in self.at_end:
+            function()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a handler was given up that may still be running."""
+        results = {} if self.run is None else self.run.results
+        return any(result.outcome is Outcome.ABANDONED for result in results.values())

@@ -1,0 +1,110 @@
+"""The handlers of an Ender, and their order, compiled whenever they change and never at the notice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from ..core.graph import Graph, Problem, compile_graph, nearest
+from ..core.handler import Handler
+from ..core.plan import Plan
+from ..core.planner import Planner
+from ..core.window import Window
+from ..errors import HandlerError, PlanError
+
+
+class Registry:
+    """
+    The handlers by name. Safe for threads and for signals.
+
+    The control thread reads `_compiled` only, one immutable pair that is replaced as a whole, so a notice that comes
+    in the middle of a change meets the order before it or the order after it, and never waits for the lock.
+    """
+
+    def __init__(self, phases: Sequence[str], lanes: Mapping[str, int], require: Sequence[Sequence[str]]) -> None:
+        """Begin empty; the order is compiled at each change only after `arm`."""
+        self.phases = tuple(phases)
+        self.lanes = dict(lanes)
+        self.require = tuple(tuple(chain) for chain in require)
+        self.planner = Planner(self.lanes)
+        self._lock = threading.RLock()
+        self._handlers: dict[str, Handler] = {}
+        self._armed = False
+        self._compiled: tuple[Graph, tuple[Problem, ...]] = compile_graph((), self.phases)
+        self._plan: Plan | None = None
+
+    def after_fork(self) -> None:
+        """Replace the lock, which another thread of the parent may have held."""
+        self._lock = threading.RLock()
+        self._armed = False
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether there is a handler of this name."""
+        return name in self._handlers
+
+    def handlers(self) -> tuple[Handler, ...]:
+        """Return the handlers, in order of registration."""
+        with self._lock:
+            return tuple(self._handlers.values())
+
+    def add(self, *handlers: Handler) -> None:
+        """Add *handlers*, all or none; raise `HandlerError` or `PlanError` with everything that is wrong."""
+        with self._lock:
+            for handler in handlers:
+                if handler.call is None:
+                    raise HandlerError(f"cannot register {handler.name!r}: it has nothing to call")
+                if handler.name in self._handlers:
+                    text = "there is a handler of this name; give one of them another name"
+                    raise HandlerError(f"cannot register {handler.name!r}: {text}")
+            before = dict(self._handlers)
+            self._handlers.update({handler.name: handler for handler in handlers})
+            self._compile_or_restore(before)
+
+    def remove(self, name: str) -> Handler:
+        """Remove a handler and return it; raise `HandlerError` if there is none, or if another names it."""
+        with self._lock:
+            if name not in self._handlers:
+                raise HandlerError(f"cannot remove {name!r}: there is no such handler" + nearest(name, self._handlers))
+            before = dict(self._handlers)
+            removed = self._handlers.pop(name)
+            self._compile_or_restore(before)
+            return removed
+
+    def arm(self) -> None:
+        """Compile the order, now and from now on at each change; raise `PlanError` with everything that is wrong."""
+        with self._lock:
+            self._armed = True
+            try:
+                self._compile_or_restore(dict(self._handlers))
+            except PlanError:
+                self._armed = False
+                raise
+
+    def compile(self) -> tuple[Graph, tuple[Problem, ...]]:
+        """Compile the order as it is, with its problems; nothing is raised."""
+        with self._lock:
+            return compile_graph(self._handlers.values(), self.phases, self._known_lanes(), self.require)
+
+    def _known_lanes(self) -> Mapping[str, int] | None:
+        return self.lanes or None
+
+    def _compile_or_restore(self, before: dict[str, Handler]) -> None:
+        if not self._armed:
+            return
+        graph, problems = self.compile()
+        if problems:
+            self._handlers = before
+            raise PlanError([problem.text for problem in problems])
+        self._compiled, self._plan = (graph, problems), None
+
+    def prepare(self, window: Window) -> None:
+        """Make the plan for a window of this length beforehand, so that none has to be made at the notice."""
+        self._plan = self.plan(window)
+
+    def plan(self, window: Window, progress: Mapping[str, float] | None = None) -> Plan:
+        """Return the plan for *window*; one that was prepared for the same length is moved to its opening."""
+        made = self._plan
+        if made is not None and not progress and abs(made.window.length - window.length) < 1e-9:
+            return made.opened(window.opened)
+        graph, problems = self._compiled
+        return self.planner.plan(graph, window, progress=progress, problems=problems)
