@@ -26,7 +26,7 @@ from ..core.notice import Action, Deadline, Notice, merge
 from ..core.outcome import Outcome, Verdict, verdict
 from ..core.plan import Plan
 from ..core.reports import Adopted, Hurried, Report
-from ..core.run import Run
+from ..core.run import Run, describe
 from ..core.window import Window
 from ..ports import Clock
 from .executor import Executor
@@ -73,7 +73,7 @@ class Coordinator:
         self._escalation = escalation
         self._deadline: Deadline | None = None
         self._start_at: tuple[float, Notice] | None = None
-        self._inbox: deque[Notice | Report] = deque()
+        self._inbox: deque[Notice | Report | None] = deque()
         self._check_at = 0.0
         self._read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._main, name="processender-control", daemon=True)
@@ -94,6 +94,11 @@ class Coordinator:
     def report(self, reports: Sequence[Report]) -> None:
         """Take what became of commands; returns at once."""
         self._inbox.extend(reports)
+        self._wake()
+
+    def replan(self) -> None:
+        """Plan anew, because handlers came or went; returns at once."""
+        self._inbox.append(None)
         self._wake()
 
     def emit(self, *events: Event) -> None:
@@ -123,12 +128,21 @@ class Coordinator:
         poll.register(self._read, select.POLLIN)
         while True:
             poll.poll(self._patience_ms())
-            self._hear_signals()
-            self._take_messages()
-            self._check()
-            if self._start_at is not None and self._start_at[0] <= self.clock.now():
-                self._begin(self._start_at[1])
-            self._advance(())
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - a bug here must not leave a process that never ends
+                self.trouble("internal", f"a bug in ProcessEnder: {describe(error)}; please report it")
+                if self.run is not None:
+                    self.outlets.flush(self.clock.now() + BEFORE_EFFECT_S)
+                    self.force(0)
+
+    def _turn(self) -> None:
+        self._hear_signals()
+        self._take_messages()
+        self._check()
+        if self._start_at is not None and self._start_at[0] <= self.clock.now():
+            self._begin(self._start_at[1])
+        self._advance(())
 
     def _patience_ms(self) -> float:
         times = [self._check_at] if self.checks else []
@@ -167,7 +181,10 @@ class Coordinator:
         # As many as there are now: what comes meanwhile has written its own byte.
         for _ in range(len(self._inbox)):
             message = self._inbox.popleft()
-            if isinstance(message, Notice):
+            if message is None:
+                if self.run is not None and self.window is not None:
+                    reports.append(Adopted(self._plan(self.window)))
+            elif isinstance(message, Notice):
                 self._hear(message)
             else:
                 reports.append(message)
@@ -232,8 +249,8 @@ class Coordinator:
             self.trouble(problem.code, problem.text)
         # The provisional report comes before the first effect, unless the disk makes the clean-up wait.
         patience = min(BEFORE_EFFECT_S, BEFORE_EFFECT_SHARE * window.length)
-        if not self.outlets.flush(self.clock.now() + patience):
-            self.trouble("unrecorded", f"an observer took longer than {patience:.3f} s; the run goes on without it")
+        if not self.outlets.flush(self.clock.now() + patience, before_effect=True):
+            self.trouble("unrecorded", f"the first record took longer than {patience:.3f} s; the run goes on without it")
         self._advance(())
 
     def _arm_last_resorts(self, window: Window) -> None:
@@ -264,7 +281,7 @@ class Coordinator:
         self.verdict = verdict(run.results.values())
         now = self.clock.now()
         self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))
-        self.outlets.flush(max(now, window.dump_at - window.margin))
+        self.outlets.flush(min(now + window.reserve, window.dump_at - window.margin))
         sys.setswitchinterval(self._switch_interval)
         self.ended.set()
         for function in self.at_end:

@@ -16,9 +16,10 @@ KEPT = 100_000
 class Outlet:
     """The queue and the thread of one observer."""
 
-    def __init__(self, observer: Observer, clock: Clock) -> None:
+    def __init__(self, observer: Observer, clock: Clock, *, before_effect: bool) -> None:
         """Take the *observer*; nothing runs before `start`."""
         self.observer = observer
+        self.before_effect = before_effect
         self.lost = 0
         self._clock = clock
         self._queue: deque[Event] = deque()
@@ -81,9 +82,9 @@ class Outlets:
         self._clock = clock
         self._outlets: list[Outlet] = []
 
-    def add(self, observer: Observer) -> Outlet:
-        """Add an observer and start its thread."""
-        outlet = Outlet(observer, self._clock)
+    def add(self, observer: Observer, *, before_effect: bool = False) -> Outlet:
+        """Add an observer and start its thread; the first effect of a run waits for one that is *before_effect*."""
+        outlet = Outlet(observer, self._clock, before_effect=before_effect)
         outlet.start()
         self._outlets.append(outlet)
         return outlet
@@ -94,6 +95,7 @@ class Outlets:
             for outlet in self._outlets:
                 outlet.put(list(events))
 
-    def flush(self, until: float) -> bool:
-        """Wait at most to the instant *until* for all observers; return whether all have taken everything."""
-        return all([outlet.flush(until - self._clock.now()) for outlet in self._outlets])
+    def flush(self, until: float, *, before_effect: bool = False) -> bool:
+        """Wait at most to the instant *until* for all observers; return whether they have taken everything."""
+        outlets = [outlet for outlet in self._outlets if outlet.before_effect or not before_effect]
+        return all([outlet.flush(until - self._clock.now()) for outlet in outlets])

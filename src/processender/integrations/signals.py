@@ -1,0 +1,198 @@
+"""
+Signals as a source of notices.
+
+Theory of operation. A signal reaches the control thread twice, through one pipe: the C handler of the interpreter
+writes the signal's number at once, whatever the main thread does (the wakeup descriptor); the Python handler, which
+runs on the main thread when that gets there, writes the number plus 128. The second is heard only where the first is
+missing, which tells that somebody has taken the wakeup descriptor. `loop.add_signal_handler` is never used: it waits
+for a blocked loop, and takes the descriptor itself.
+
+The Python handler takes no lock, writes no log and raises nothing: it may have interrupted any line of any code.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..core.events import Trouble
+from ..core.notice import Notice
+from ..ports import Clock
+
+PYTHON_PATH = 128
+Displaced = Callable[[int, Any], Any] | int | None
+
+
+def numbers(names: Iterable[str]) -> list[int]:
+    """Return the numbers of the signals with these *names*; raise `ValueError` for one that does not exist."""
+    found = []
+    for name in names:
+        number = getattr(signal, name, None)
+        if not name.startswith("SIG") or not isinstance(number, signal.Signals):
+            raise ValueError(f"there is no signal named {name!r}; write it like 'SIGTERM'")
+        found.append(int(number))
+    return found
+
+
+class SignalSource:
+    """Hears signals, and leaves everything as it was found."""
+
+    def __init__(self, signums: Sequence[int], wake_fd: int, clock: Clock, *, displaced: str, theft: str) -> None:
+        """
+        Take what to hear and where to write it; nothing is changed before `start`.
+
+        Args:
+
+            signums: The numbers of the signals.
+
+            wake_fd: The non-blocking end of the pipe that the control thread reads.
+
+            clock: Gives the time of a notice.
+
+            displaced: When the handlers that were there before are called: `before`, `after-run` or `never`.
+
+            theft: What happens when somebody else takes a signal later: `report`, or `rearm` when possible.
+        """
+        self.heard: set[int] = set()
+        """The signals that were heard."""
+        self._signums = tuple(signums)
+        self._wake_fd = wake_fd
+        self._clock = clock
+        self._policy = displaced
+        self._theft = theft
+        self._displaced: dict[int, Displaced] = {}
+        self._pending = bytearray(PYTHON_PATH)
+        self._first_path: set[int] = set()
+        self._old_wakeup = -1
+        self._has_wakeup = False
+        self._stolen: set[int] = set()
+        self._over = False
+
+    # On the main thread.
+
+    def start(self) -> list[Trouble]:
+        """Take the signals; return what could not be done."""
+        if threading.current_thread() is not threading.main_thread():
+            text = "signals are not heard: only the main thread can take them; enter the Ender there, or call install()"
+            return [Trouble(self._clock.now(), "not-main-thread", text)]
+        for signum in self._signums:
+            found = signal.getsignal(signum)
+            # Whoever started us with a signal ignored (nohup, a shell's background job) wants it so.
+            if found is not signal.SIG_IGN and found is not None:
+                self._displaced[signum] = found
+                signal.signal(signum, self._handle)
+        self._take_wakeup()
+        return []
+
+    def _take_wakeup(self) -> None:
+        self._old_wakeup = signal.set_wakeup_fd(self._wake_fd, warn_on_full_buffer=False)
+        self._has_wakeup = True
+        if self._old_wakeup >= 0:
+            # An event loop waits for it (uvloop does all the time); the Python handler alone must do.
+            signal.set_wakeup_fd(self._old_wakeup, warn_on_full_buffer=False)
+            self._has_wakeup = False
+
+    def stop(self) -> None:
+        """Restore what is still ours; a handler that somebody put in our place stays."""
+        self._over = True
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for signum, found in self._displaced.items():
+            if signal.getsignal(signum) == self._handle:
+                signal.signal(signum, found)
+        if self._has_wakeup:
+            now_set = signal.set_wakeup_fd(-1)
+            if now_set not in {self._wake_fd, -1}:
+                signal.set_wakeup_fd(now_set)
+            self._has_wakeup = False
+
+    def rearm(self) -> None:
+        """Take back what was stolen, if the policy says so; called whenever the main thread runs our code."""
+        if not self._stolen or self._theft != "rearm" or self._over:
+            return
+        if threading.current_thread() is threading.main_thread():
+            for signum in self._stolen:
+                self._displaced[signum] = signal.signal(signum, self._handle)
+            self._stolen.clear()
+
+    def _handle(self, signum: int, frame: Any) -> None:
+        if self._over:
+            self._call_displaced(signum, frame)
+            return
+        self._pending[signum] = 1
+        try:
+            os.write(self._wake_fd, bytes((signum + PYTHON_PATH,)))
+        except OSError:
+            # The pipe is full, so the control thread is awake and meets the flag.
+            pass
+        if self._policy == "before":
+            self._call_displaced(signum, frame)
+
+    def _call_displaced(self, signum: int, frame: Any) -> None:
+        displaced = self._displaced.get(signum)
+        if callable(displaced) and not _raises_interrupt(displaced):
+            displaced(signum, frame)
+
+    # On the control thread.
+
+    def hear(self, byte: int) -> Notice | None:
+        """Make a notice of a byte that a signal wrote, or return None if it says nothing new."""
+        signum = byte % PYTHON_PATH
+        if signum not in self._displaced:
+            return None
+        if byte < PYTHON_PATH:
+            self._first_path.add(signum)
+        else:
+            self._pending[signum] = 0
+            if signum in self._first_path:
+                self._first_path.discard(signum)
+                return None
+        self.heard.add(signum)
+        return Notice(signal.Signals(signum).name, "signals", self._clock.now(), signum=signum)
+
+    def missed(self) -> list[int]:
+        """Return the bytes of signals whose flag is set and whose byte found the pipe full."""
+        return [signum + PYTHON_PATH for signum in self._displaced if self._pending[signum]]
+
+    def check(self) -> list[Trouble]:
+        """Tell of signals that somebody else has taken since."""
+        found = []
+        for signum in self._displaced:
+            handler = signal.getsignal(signum)
+            if handler != self._handle and signum not in self._stolen and not self._over:
+                self._stolen.add(signum)
+                name = signal.Signals(signum).name
+                text = (
+                    f"{name} was taken by {_describe(handler)} and no longer reaches this Ender; let that code call"
+                    f" ender.stop(), or use the adapter of that server, or theft='rearm'"
+                )
+                found.append(Trouble(self._clock.now(), "signal-stolen", text))
+        return found
+
+    def pass_on(self) -> None:
+        """Let the displaced handlers of the signals that were heard run, on the main thread, as the last step."""
+        if self._policy != "after-run" or self._over:
+            return
+        self._over = True
+        main = threading.main_thread().ident
+        for signum in self.heard:
+            displaced = self._displaced.get(signum)
+            wanted = callable(displaced) and not _raises_interrupt(displaced)
+            if wanted and main is not None and signal.getsignal(signum) == self._handle:
+                signal.pthread_kill(main, signum)
+
+
+def _raises_interrupt(handler: Any) -> bool:
+    """Tell whether *handler* is the one that raises KeyboardInterrupt, or asyncio's stand-in for it."""
+    function = getattr(handler, "func", handler)
+    return function is signal.default_int_handler or getattr(function, "__qualname__", "") == "Runner._on_sigint"
+
+
+def _describe(handler: object) -> str:
+    if isinstance(handler, signal.Handlers):
+        return handler.name
+    module = getattr(handler, "__module__", "")
+    return f"{module}.{getattr(handler, '__qualname__', repr(handler))}".lstrip(".")

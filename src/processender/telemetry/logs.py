@@ -1,0 +1,117 @@
+"""Events as lines of text: one wording, for the standard library's logging and for a plain stream."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, assert_never
+
+from ..core.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Escalated,
+    Event,
+    HandlerEnded,
+    HandlerStuck,
+    LoopBlocked,
+    NoticeHeard,
+    PlanChanged,
+    RoomEvent,
+    RunEnded,
+    RunStarted,
+    Trouble,
+    Waiting,
+)
+from ..core.outcome import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
+
+
+def render(event: Event) -> tuple[int, str, str]:
+    """Return the level, the stable key and the text of *event*."""
+    match event:
+        case NoticeHeard(notice=notice):
+            return INFO, "notice.heard", f"heard {notice.cause} from {notice.origin}"
+        case RunStarted(plan=plan, notice=notice):
+            count, work = len(plan.steps), plan.window.work
+            return INFO, "run.started", f"ending because of {notice.cause}: {count} handlers, {work:.2f} s for them"
+        case RunEnded(verdict=verdict, seconds=seconds):
+            level = INFO if verdict is Verdict.CLEAN else WARNING
+            return level, "run.ended", f"ended {verdict} after {seconds:.2f} s"
+        case PlanChanged(plan=plan):
+            return INFO, "plan.changed", f"planned anew: {len(plan.steps)} handlers, {plan.window.length:.2f} s in all"
+        case AttemptStarted(handler=name, attempt=attempt):
+            return DEBUG, "attempt.started", f"{name}: attempt {attempt}"
+        case AttemptFailed(handler=name, attempt=attempt, error=error, at=at, again_at=again):
+            return WARNING, "attempt.failed", f"{name}: attempt {attempt}: {error}; again in {again - at:.2f} s"
+        case HandlerStuck(handler=name, reason=reason, stack=stack):
+            return WARNING, "handler.stuck", f"{name} is stuck: {reason}\n{stack}"
+        case HandlerEnded():
+            return _ended(event)
+        case LoopBlocked(seconds=seconds, stack=stack):
+            return WARNING, "loop.blocked", f"the event loop has been blocked for {seconds:.2f} s\n{stack}"
+        case Waiting(what=what):
+            return INFO, "inflight.waiting", f"waiting for {len(what)} in flight: {', '.join(what[:10])}"
+        case Escalated(level=level):
+            return WARNING, "escalated", "asked to hurry" if level == 2 else "asked to end at once"
+        case Trouble(code=code, text=text):
+            return WARNING, f"trouble.{code}", text
+        case RoomEvent():
+            return INFO, event.key, ", ".join(f"{name}={value}" for name, value in event.as_dict().items())
+        case _:
+            assert_never(event)
+
+
+def _ended(event: HandlerEnded) -> tuple[int, str, str]:
+    result = event.result
+    level = INFO if result.outcome is Outcome.DONE else WARNING
+    text = f"{result.handler}: {result.outcome}"
+    if result.started is not None:
+        text += f" after {result.seconds:.2f} s"
+    details = [detail for detail in (result.reason, result.error) if detail]
+    return level, "handler.ended", text + (f" ({'; '.join(details)})" if details else "")
+
+
+class LoggingObserver:
+    """Hands events to `logging`, each with its key as the attribute `processender`."""
+
+    def __init__(self, name: str) -> None:
+        """Log under `processender.<name>`."""
+        import logging  # noqa: PLC0415 - a program that never ends by us must not pay for it
+
+        self._logger: Logger = logging.getLogger(f"processender.{name}")
+
+    def observe(self, event: Event) -> None:
+        """Log one event."""
+        level, key, text = render(event)
+        self._logger.log(level, "%s", text, extra={"processender": key})
+
+
+class StreamObserver:
+    """Writes events as lines to a file descriptor; it has a thread of its own, so a full pipe holds up nothing."""
+
+    def __init__(self, descriptor: int, *, level: int = INFO) -> None:
+        """Write what is at least *level* to *descriptor*."""
+        self._descriptor = descriptor
+        self._level = level
+
+    def observe(self, event: Event) -> None:
+        """Write one event."""
+        level, _, text = render(event)
+        if level >= self._level:
+            write_line(self._descriptor, f"processender: {text}")
+
+
+def write_line(descriptor: int, text: str) -> None:
+    """Write *text* and a line end; a descriptor that nobody reads any more is no error."""
+    data: Any = (text + "\n").encode("utf-8", "replace")
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except (BrokenPipeError, BlockingIOError):
+        return
+    except OSError as error:
+        if error.errno != 9:  # EBADF: it was closed
+            raise

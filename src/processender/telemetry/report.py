@@ -1,0 +1,198 @@
+"""The machine-readable account of one run: a provisional one before the first effect, the final one at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from ..core.events import (
+    AttemptFailed,
+    Event,
+    HandlerEnded,
+    HandlerStuck,
+    NoticeHeard,
+    PlanChanged,
+    RunEnded,
+    RunStarted,
+    Trouble,
+)
+from ..core.notice import Notice
+from ..core.outcome import Outcome, Result, Verdict
+from ..core.plan import Plan
+from ..ports import Clock
+
+SCHEMA = 1
+
+
+class Facts:
+    """What the report says beside the events."""
+
+    def __init__(self, service: str, version: str, run_id: str) -> None:
+        """Take what is known beforehand."""
+        self.service = service
+        self.version = version
+        self.run_id = run_id
+        self.in_flight: Callable[[], list[str]] = list
+        """Tells what work was not finished."""
+        self.exit: Callable[[], int | None] = lambda: None
+        """Tells the exit code of the process, as far as it is known."""
+
+
+class ReportWriter:
+    """An observer that keeps the account and, given a directory, writes it there."""
+
+    def __init__(self, facts: Facts, clock: Clock) -> None:
+        """Take the *facts*; without `open` nothing is written."""
+        self.facts = facts
+        self.last: dict[str, Any] | None = None
+        """The account, once a run has begun."""
+        # The difference of the two clocks turns monotonic instants into dates.
+        self._offset = clock.wall() - clock.now()
+        self._path = ""
+        self._notices: list[Notice] = []
+        self._results: dict[str, Result] = {}
+        self._stuck: list[dict[str, Any]] = []
+        self._retries: list[dict[str, Any]] = []
+        self._troubles: list[dict[str, str]] = []
+        self._plan: Plan | None = None
+        self._opened = 0.0
+
+    def open(self, directory: str) -> None:
+        """Write the report into *directory* from now on."""
+        self._path = os.path.join(directory, "reports", f"{self.facts.run_id}.json")
+
+    def observe(self, event: Event) -> None:
+        """Take one event; raise `OSError` when the report cannot be written."""
+        match event:
+            case NoticeHeard():
+                self._notices.append(event.notice)
+            case RunStarted():
+                self._plan, self._opened = event.plan, event.plan.window.opened
+                self._save(Verdict.FORCED, None)
+            case PlanChanged():
+                self._plan = event.plan
+            case HandlerEnded():
+                self._results[event.result.handler] = event.result
+            case HandlerStuck():
+                about = {"handler": event.handler, "reason": event.reason, "stack": event.stack.splitlines()}
+                self._stuck.append({**about, "at_s": self._since(event.at)})
+            case AttemptFailed():
+                about = {"handler": event.handler, "attempt": event.attempt, "error": event.error}
+                self._retries.append({**about, "at_s": self._since(event.at)})
+            case Trouble():
+                self._troubles.append({"code": event.code, "text": event.text})
+            case RunEnded():
+                self._save(event.verdict, event.at)
+            case _:
+                pass
+
+    def finish(self) -> None:
+        """Write the account once more, because the exit code is known now."""
+        if self.last is not None:
+            self.last["exit"] = self.facts.exit()
+            self._write(self.last)
+
+    def _save(self, verdict: Verdict, ended: float | None) -> None:
+        self.last = self._account(verdict, ended)
+        self._write(self.last)
+
+    def _since(self, at: float) -> float:
+        return round(at - self._opened, 6)
+
+    def _date(self, at: float) -> float:
+        return round(at + self._offset, 6)
+
+    def _account(self, verdict: Verdict, ended: float | None) -> dict[str, Any]:
+        plan = self._plan
+        assert plan is not None  # noqa: S101 - a run has begun
+        window = plan.window
+        first = self._notices[0] if self._notices else None
+        return {
+            "schema": SCHEMA,
+            "id": self.facts.run_id,
+            "service": self.facts.service,
+            "version": self.facts.version,
+            "instance": os.environ.get("HOSTNAME") or platform.node(),
+            "host": platform.node(),
+            "cause": first.cause if first else "",
+            "notices": [self._notice(notice) for notice in self._notices],
+            "window": {
+                "length_s": round(window.length, 6),
+                "work_s": round(window.work, 6),
+                "reserve_s": round(window.reserve, 6),
+                "kind": str(window.kind),
+            },
+            "verdict": str(verdict),
+            "exit": self.facts.exit(),
+            "started": self._date(window.opened),
+            "ended": None if ended is None else self._date(ended),
+            "seconds": None if ended is None else self._since(ended),
+            "handlers": [self._handler(node) for node in range(len(plan.steps))],
+            "in_flight": self.facts.in_flight(),
+            "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
+            "stuck": self._stuck,
+            "retries": self._retries,
+            "journal": None,
+            "troubles": self._troubles,
+            "environment": {
+                "pid": os.getpid(),
+                "python": platform.python_version(),
+                "platform": f"{os.uname().sysname} {os.uname().release}",
+            },
+        }
+
+    def _notice(self, notice: Notice) -> dict[str, Any]:
+        return {
+            "cause": notice.cause,
+            "origin": notice.origin,
+            "action": str(notice.action),
+            "at": self._date(notice.at),
+            "deadline": None if notice.deadline is None else self._date(notice.deadline),
+            "kind": str(notice.kind),
+        }
+
+    def _handler(self, node: int) -> dict[str, Any]:
+        assert self._plan is not None  # noqa: S101 - a run has begun
+        step = self._plan.steps[node]
+        result = self._results.get(step.handler)
+        if result is None:
+            return {"name": step.handler, "phase": step.phase, "importance": str(step.importance), "outcome": None}
+        return {
+            "name": step.handler,
+            "phase": step.phase,
+            "importance": str(step.importance),
+            "outcome": str(result.outcome),
+            "reason": result.reason,
+            "error": result.error,
+            "attempts": result.attempts,
+            "started_s": None if result.started is None else self._since(result.started),
+            "ended_s": self._since(result.ended),
+        }
+
+    def _write(self, account: dict[str, Any]) -> None:
+        if not self._path:
+            return
+        draft = f"{self._path}.{os.getpid()}.new"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="utf-8") as file:
+                json.dump(account, file)
+            os.replace(draft, self._path)
+            _link(self._path)
+        except OSError as error:
+            if os.path.lexists(draft):
+                os.unlink(draft)
+            raise OSError(f"the report {self._path} cannot be written: {error}") from error
+
+
+def _link(path: str) -> None:
+    """Let `last.json` beside *path* point to it."""
+    link = os.path.join(os.path.dirname(path), "last.json")
+    draft = f"{link}.{os.getpid()}.new"
+    if os.path.lexists(draft):
+        os.unlink(draft)
+    os.symlink(os.path.basename(path), draft)
+    os.replace(draft, link)

@@ -1,0 +1,74 @@
+"""Where what must outlast the process is kept: one private directory for each service."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+
+_VOLATILE = {"tmpfs", "ramfs", "overlay"}
+
+
+class StatePlace:
+    """A directory that may be used, or the reason why there is none."""
+
+    def __init__(self, path: str, trouble: str = "", warning: str = "") -> None:
+        """Take what was found."""
+        self.path = path
+        """The directory of the service; empty if there is none."""
+        self.trouble = trouble
+        """Why there is none."""
+        self.warning = warning
+        """What would be lost there, and when."""
+
+
+def state_root(environ: Mapping[str, str]) -> str:
+    """Return the directory under which every service has its own."""
+    if environ.get("PROCESSENDER_STATE"):
+        return environ["PROCESSENDER_STATE"]
+    if environ.get("STATE_DIRECTORY"):
+        # systemd joins several with a colon; the first is the unit's main one.
+        return environ["STATE_DIRECTORY"].split(":")[0]
+    if os.geteuid() == 0:
+        return "/var/lib/processender"
+    home = environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(home, "processender")
+
+
+def state_place(service: str, environ: Mapping[str, str]) -> StatePlace:
+    """Make the directory of *service*, private to the user, and return it; nothing is raised."""
+    root = state_root(environ)
+    path = os.path.join(root, _file_name(service))
+    try:
+        os.makedirs(os.path.join(path, "reports"), mode=0o700, exist_ok=True)
+        for each in (path, os.path.join(path, "reports")):
+            found = os.lstat(each)
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                text = f"cannot use {each}: it must be a directory of this user that nobody else can write to"
+                return StatePlace("", text + "; set PROCESSENDER_STATE to another place")
+    except OSError as error:
+        text = f"cannot make {path}: {error.strerror}; set PROCESSENDER_STATE to a place that can be written to"
+        return StatePlace("", text)
+    kind = _file_system(path)
+    lost = f"{path} is on {kind}: the reports are lost when the container or the host goes" if kind in _VOLATILE else ""
+    return StatePlace(path, warning=lost)
+
+
+def _file_name(service: str) -> str:
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in service)
+    return kept.lstrip(".")[:100] or "service"
+
+
+def _file_system(path: str) -> str:
+    """Return the kind of the file system that holds *path*, empty where /proc does not tell."""
+    best, kind = "", ""
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
+            for line in mounts:
+                _, mounted, found = line.split(" ")[:3]
+                inside = path == mounted or path.startswith(mounted.rstrip("/") + "/")
+                if inside and len(mounted) >= len(best):
+                    best, kind = mounted, found
+    except OSError:
+        return ""
+    return kind
