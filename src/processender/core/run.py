@@ -104,6 +104,7 @@ class Run:
             case Began():
                 self._began(cell, report.at)
             case Returned():
+                cell.error = ""
                 self._end(cell, Input.RETURNED, report.at, Outcome.DONE)
             case Raised():
                 self._raised(cell, report)

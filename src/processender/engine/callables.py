@@ -6,17 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ..core.graph import nearest
+from ..core.handler import Handler, Importance
 from ..errors import HandlerError
 
 GENERATOR = 0x20
 COROUTINE = 0x80
 ITERABLE_COROUTINE = 0x100
 ASYNC_GENERATOR = 0x200
-_VARARGS = 0x04
+VARARGS = 0x04
 
 
-def _code(function: Any) -> tuple[Any, int]:
-    """Return the code object behind *function*, None if it has none, and how many arguments are bound already."""
+def _unwrap(function: Any) -> tuple[Any, int]:
+    """Return the plain function behind *function*, None if it has none, and how many arguments are bound already."""
     bound = 0
     while True:
         if isinstance(function, partial):
@@ -25,20 +27,18 @@ def _code(function: Any) -> tuple[Any, int]:
         elif getattr(function, "__func__", None) is not None:
             bound += 1
             function = function.__func__
-        elif getattr(function, "__wrapped__", None) is not None and not hasattr(function, "__code__"):
-            function = function.__wrapped__
         elif hasattr(function, "__code__"):
-            return function.__code__, bound
+            return function, bound
         elif isinstance(function, type) or not hasattr(type(function).__call__, "__code__"):
             return None, bound
         else:
             function = type(function).__call__.__get__(function)
 
 
-def has_flag(function: Callable[..., Any], flags: int) -> bool:
+def has_flag(function: Any, flags: int) -> bool:
     """Tell whether the code behind *function* has one of *flags*."""
-    code, _ = _code(function)
-    return code is not None and bool(code.co_flags & flags)
+    plain, _ = _unwrap(function)
+    return plain is not None and bool(plain.__code__.co_flags & flags)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -52,18 +52,15 @@ def takes_context(function: Callable[..., Any]) -> bool:
 
     It is when it has at least one positional argument without a default. Raise `HandlerError` when it wants more.
     """
-    code, bound = _code(function)
-    if code is None:
+    plain, bound = _unwrap(function)
+    if plain is None:
         return False
-    inner = function
-    while isinstance(inner, partial):
-        inner = inner.func
-    defaults = len(getattr(inner, "__defaults__", None) or getattr(inner, "__func__", inner).__defaults__ or ())
+    code, defaults = plain.__code__, len(plain.__defaults__ or ())
     wanted = code.co_argcount - bound - defaults
     if wanted > 1:
         name = getattr(function, "__qualname__", repr(function))
         raise HandlerError(f"cannot register {name}: it wants {wanted} arguments; a handler takes none, or the context")
-    return wanted == 1 or (wanted <= 0 and bool(code.co_flags & _VARARGS) and not defaults)
+    return wanted == 1 or (not defaults and bool(code.co_flags & VARARGS))
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -72,3 +69,24 @@ def name_of(function: Callable[..., Any]) -> str:
         function = function.func
     name: str = getattr(function, "__name__", type(function).__name__)
     return name.replace("_", "-").strip("-<>") or "handler"
+
+
+def make_handler(function: Callable[..., Any], options: dict[str, Any]) -> Handler:
+    """Return the handler that *options* make of *function*; raise `HandlerError` for what cannot be."""
+    given = dict(options)
+    for field in ("after", "needs", "before"):
+        names = given.get(field, ())
+        given[field] = (names,) if isinstance(names, str) else tuple(names)
+    importance = given.get("importance", Importance.SHOULD)
+    if importance not in set(Importance):
+        raise HandlerError(f"there is no importance {importance!r}" + nearest(str(importance), Importance))
+    given["importance"] = Importance(importance)
+    given.setdefault("name", name_of(function))
+    odd = sorted(set(given) - set(Handler.fields))
+    if odd:
+        text = f"cannot register {given['name']!r}: there is no option {odd[0]!r}"
+        raise HandlerError(text + nearest(odd[0], Handler.fields))
+    if not callable(function):
+        raise HandlerError(f"cannot register {given['name']!r}: {function!r} cannot be called")
+    takes_context(function)
+    return Handler(call=function, **given)

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ..core.escalation import FORCE, HURRY, Escalation
 from ..core.events import Escalated, Event, NoticeHeard, RunEnded, RunStarted, Trouble
@@ -36,8 +36,22 @@ from .watchdog import Watchdog
 
 SWITCH_INTERVAL_S = 0.0005
 CHECK_S = 1.0
+CLOSE_S = 0.5
 BEFORE_EFFECT_S = 0.05
 BEFORE_EFFECT_SHARE = 0.02
+
+
+class Signals(Protocol):
+    """The source of signals, as the control thread uses it."""
+
+    def hear(self, byte: int) -> Notice | None:
+        """Make a notice of a byte from the pipe, or return None if it says nothing new."""
+
+    def missed(self) -> Sequence[int]:
+        """Return the bytes that found the pipe full."""
+
+    def check(self) -> Sequence[Trouble]:
+        """Tell what somebody else has taken since."""
 
 
 class Coordinator:
@@ -62,15 +76,14 @@ class Coordinator:
         """Set when a run has begun."""
         self.ended = threading.Event()
         """Set when the run is over and its report is written."""
-        self.on_signal: Callable[[int], Notice | None] = lambda _byte: None
-        """Makes a notice of a byte that a signal wrote."""
-        self.checks: list[Callable[[], Sequence[Event]]] = []
-        """Called about once a second."""
-        self.at_end: list[Callable[[], object]] = []
-        """Called in turn when the run is over; none may block."""
+        self.signals: Signals | None = None
+        """Makes notices of the bytes that signals wrote."""
         self.force: Callable[[int], object] = lambda _signum: None
         """Ends the process at once."""
         self._escalation = escalation
+        self._lock = threading.Lock()
+        self._at_end: list[Callable[[], object]] = []
+        self._closed = False
         self._deadline: Deadline | None = None
         self._start_at: tuple[float, Notice] | None = None
         self._inbox: deque[Notice | Report | None] = deque()
@@ -109,8 +122,25 @@ class Coordinator:
         """Tell the observers that something could not be done."""
         self.emit(Trouble(self.clock.now(), code, text))
 
-    def close_in_child(self) -> None:
-        """Close what a fork child inherited; its threads were not inherited."""
+    def when_ended(self, function: Callable[[], object]) -> None:
+        """Let *function*, which may not block, be called when the run is over; at once if it is."""
+        with self._lock:
+            if not self.ended.is_set():
+                self._at_end.append(function)
+                return
+        function()
+
+    def close(self) -> None:
+        """End the threads that are free; to be called when the run is over and its signals are given back."""
+        self._closed = True
+        self._wake()
+        self._thread.join(CLOSE_S)
+        self.executor.close()
+        self.outlets.close()
+        self.close_pipe()
+
+    def close_pipe(self) -> None:
+        """Close the pipe; a fork child does nothing else, since it inherited no thread."""
         os.close(self._read)
         os.close(self.wake_fd)
 
@@ -126,7 +156,7 @@ class Coordinator:
     def _main(self) -> None:
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
-        while True:
+        while not self._closed:
             poll.poll(self._patience_ms())
             try:
                 self._turn()
@@ -145,7 +175,7 @@ class Coordinator:
         self._advance(())
 
     def _patience_ms(self) -> float:
-        times = [self._check_at] if self.checks else []
+        times = [self._check_at] if self.signals is not None else []
         if self._start_at is not None:
             times.append(self._start_at[0])
         if self.run is not None and self.run.wake_at is not None:
@@ -160,8 +190,10 @@ class Coordinator:
             told = os.read(self._read, 65536)
         except BlockingIOError:
             return
-        for byte in told:
-            notice = self.on_signal(byte) if byte else None
+        if self.signals is None:
+            return
+        for byte in (*told, *self.signals.missed()):
+            notice = self.signals.hear(byte) if byte else None
             if notice is not None:
                 self._signal(notice)
 
@@ -193,10 +225,9 @@ class Coordinator:
 
     def _check(self) -> None:
         now = self.clock.now()
-        if self.checks and now >= self._check_at:
+        if self.signals is not None and now >= self._check_at:
             self._check_at = now + CHECK_S
-            for check in self.checks:
-                self.emit(*check())
+            self.emit(*self.signals.check())
 
     def _hear(self, notice: Notice) -> None:
         # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind.
@@ -283,8 +314,10 @@ class Coordinator:
         self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))
         self.outlets.flush(min(now + window.reserve, window.dump_at - window.margin))
         sys.setswitchinterval(self._switch_interval)
-        self.ended.set()
-        for function in self.at_end:
+        with self._lock:
+            self.ended.set()
+            functions, self._at_end = self._at_end, []
+        for function in functions:
             function()
 
     @property

@@ -169,3 +169,9 @@ class Executor:
             if job.task is not None and driver is not None and job.task.get_loop() is driver.loop:
                 driver.cancel(job)
 
+
+    def close(self) -> None:
+        """Let the threads and the own loop end."""
+        self.workers.close()
+        if self.own_loop is not None:
+            self.own_loop.tick(self.own_loop.loop.stop)

@@ -94,6 +94,7 @@ def own_loop(inbox: Inbox) -> LoopDriver:
         asyncio.set_event_loop(loop)
         loop.call_soon(started.set)
         loop.run_forever()
+        loop.close()
 
     thread = threading.Thread(target=serve, name="processender-loop", daemon=True)
     thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 from ..core.events import Event, Trouble
 from ..core.run import describe
@@ -22,7 +23,7 @@ class Outlet:
         self.before_effect = before_effect
         self.lost = 0
         self._clock = clock
-        self._queue: deque[Event] = deque()
+        self._queue: deque[Event | None] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._busy = False
         self._thread: threading.Thread | None = None
@@ -34,13 +35,19 @@ class Outlet:
             self._thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._thread.start()
 
-    def put(self, events: list[Event]) -> None:
+    def put(self, events: Sequence[Event]) -> None:
         """Hand *events* over; never blocks."""
         with self._changed:
             self._queue.extend(events)
             while len(self._queue) > KEPT:
                 self._queue.popleft()
                 self.lost += 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let the thread end when it has taken everything."""
+        with self._changed:
+            self._queue.append(None)
             self._changed.notify_all()
 
     def flush(self, timeout: float) -> bool:
@@ -56,6 +63,8 @@ class Outlet:
                 self._changed.wait_for(lambda: bool(self._queue))
                 event = self._queue.popleft()
                 self._busy = True
+            if event is None:
+                return
             self._show(event)
 
     def _show(self, event: Event) -> None:
@@ -93,9 +102,14 @@ class Outlets:
         """Tell every observer; never blocks."""
         if events:
             for outlet in self._outlets:
-                outlet.put(list(events))
+                outlet.put(events)
 
     def flush(self, until: float, *, before_effect: bool = False) -> bool:
         """Wait at most to the instant *until* for all observers; return whether they have taken everything."""
         outlets = [outlet for outlet in self._outlets if outlet.before_effect or not before_effect]
         return all([outlet.flush(until - self._clock.now()) for outlet in outlets])
+
+    def close(self) -> None:
+        """Let all threads end when they have taken everything."""
+        for outlet in self._outlets:
+            outlet.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from types import FrameType
 from typing import Any
 
@@ -17,11 +19,19 @@ def _line(frame: FrameType, number: int) -> str:
 def thread_stack(ident: int) -> str:
     """Return the stack of the thread with this identifier, the innermost call last; empty if it has ended."""
     frame = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way to another thread's stack
-    lines: list[str] = []
-    while frame is not None and len(lines) < _DEEPEST:
-        lines.append(_line(frame, frame.f_lineno))
+    frames: list[FrameType] = []
+    while frame is not None and len(frames) < _DEEPEST:
+        frames.append(frame)
         frame = frame.f_back
-    return "\n".join(reversed(lines))
+    while frames and _is_ours(frames[-1]):
+        frames.pop()
+    return "\n".join(_line(frame, frame.f_lineno) for frame in reversed(frames))
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Tell whether *frame* is what every thread of ours begins with, which tells a reader nothing."""
+    file = frame.f_code.co_filename
+    return file == threading.__file__ or os.path.dirname(file) == os.path.dirname(__file__)
 
 
 def await_chain(coroutine: Any) -> str:

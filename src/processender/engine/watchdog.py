@@ -23,30 +23,28 @@ class Watchdog:
     def __init__(self, clock: Clock) -> None:
         """Nothing is armed yet."""
         self._clock = clock
-        self._file = -1
-        self._path = ""
+        self.file = -1
         self._alarm_is_ours = False
         self.armed = False
 
     def prepare(self, path: str) -> str:
         """Open the file at *path* for the stacks; return why that cannot be done, else an empty text."""
-        if self._file >= 0:
+        if self.file >= 0:
             return ""
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            self._path = path
+            self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             # Never stderr: to a full pipe the dump would block for ever, and the process with it.
-            self._file = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            self.file = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
             return f"the stacks of a forced end cannot be written: {error}"
         return ""
 
     def arm(self, window: Window) -> str:
         """Arm both for *window*; return why the kernel's alarm cannot be armed, else an empty text."""
         now = self._clock.now()
-        if self._file >= 0:
+        if self.file >= 0:
             seconds = max(_LEAST_S, window.dump_at - now)
-            faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
+            faulthandler.dump_traceback_later(seconds, exit=True, file=self.file)
         first, self.armed = not self.armed, True
         why_not = _alarm_owner() if first else ""
         if first:
@@ -66,15 +64,10 @@ class Watchdog:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def close(self) -> None:
-        """Close the file, and remove it if nothing was written."""
-        if self._file < 0:
-            return
-        written = os.fstat(self._file).st_size if self._path else 0
-        os.close(self._file)
-        self._file = -1
-        if self._path and not written:
-            os.unlink(self._path)
-        self._path = ""
+        """Close the file."""
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
 
 
 def _alarm_owner() -> str:

@@ -24,6 +24,7 @@ class Workers:
         """Report to *inbox*; no thread is started yet."""
         self._inbox = inbox
         self._queue: deque[Job] = deque()
+        self._closed = False
         self._changed = threading.Condition(threading.Lock())
         self._idle = 0
         self._threads = 0
@@ -43,6 +44,12 @@ class Workers:
             self._changed.notify(len(jobs))
         for _ in range(missing):
             self._spawn()
+
+    def close(self) -> None:
+        """Let the threads end that have nothing to do."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def lost(self) -> None:
         """Note that a thread will not come back, so that another may take its place."""
@@ -64,6 +71,8 @@ class Workers:
             with self._changed:
                 self._idle += 1
                 while not self._queue:
+                    if self._closed:
+                        return
                     self._changed.wait()
                 self._idle -= 1
                 job = self._queue.popleft()

@@ -77,11 +77,12 @@ class ReportWriter:
             case HandlerEnded():
                 self._results[event.result.handler] = event.result
             case HandlerStuck():
-                about = {"handler": event.handler, "reason": event.reason, "stack": event.stack.splitlines()}
-                self._stuck.append({**about, "at_s": self._since(event.at)})
+                stack = event.stack.splitlines()
+                about = {"handler": event.handler, "reason": event.reason, "at_s": self._since(event.at)}
+                self._stuck.append({**about, "stack": stack})
             case AttemptFailed():
-                about = {"handler": event.handler, "attempt": event.attempt, "error": event.error}
-                self._retries.append({**about, "at_s": self._since(event.at)})
+                failed = {"handler": event.handler, "error": event.error, "at_s": self._since(event.at)}
+                self._retries.append({**failed, "attempt": event.attempt})
             case Trouble():
                 self._troubles.append({"code": event.code, "text": event.text})
             case RunEnded():

@@ -40,8 +40,11 @@ def state_place(service: str, environ: Mapping[str, str]) -> StatePlace:
     root = state_root(environ)
     path = os.path.join(root, _file_name(service))
     try:
-        os.makedirs(os.path.join(path, "reports"), mode=0o700, exist_ok=True)
+        os.makedirs(root, mode=0o700, exist_ok=True)
         for each in (path, os.path.join(path, "reports")):
+            # Not makedirs: it gives the mode to the last directory only.
+            if not os.path.lexists(each):
+                os.mkdir(each, 0o700)
             found = os.lstat(each)
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
                 text = f"cannot use {each}: it must be a directory of this user that nobody else can write to"

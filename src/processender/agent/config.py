@@ -1,0 +1,164 @@
+"""
+From a configuration file and overrides to `Settings`, or to every mistake in them at once.
+
+Loaded only when there is something to read: it brings `msgspec` and `tomllib` along.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.graph import Problem, compile_graph
+from ..core.handler import PHASES, Handler, Importance
+from ..core.retry import Retry
+from ..errors import HandlerError
+from .builtin import builtin_handlers
+from .calls import make_call
+from .checks import INVALID, check
+from .durations import parse_duration
+from .locate import Path
+from .mistakes import Mistakes
+from .schema import Config, HandlerConfig, RetryConfig
+from .semantics import check_meaning
+from .settings import Settings
+from .sources import Source
+from .variables import apply
+
+
+def load(source: Source | None, variables: Mapping[str, str]) -> Settings:
+    """
+    Return the settings that *source*, a file, and *variables*, its overrides, make together.
+
+    Everything that the handlers need later is loaded here. Raise `ConfigError` with every mistake; each has its file
+    and line, or the name of the variable, the key, and the nearest known name.
+    """
+    text = _decode(source) if source is not None else ""
+    mistakes = Mistakes(source.path if source else "", text, source.root if source else ())
+    data = _parse(source, text, mistakes) if source is not None else {}
+    apply(variables, data, mistakes)
+    config = check(data, Config, (), mistakes)
+    if config is INVALID:
+        mistakes.raise_if_any()
+    check_meaning(config, mistakes)
+    handlers = _handlers(config, mistakes)
+    _check_order(config, handlers, mistakes)
+    mistakes.raise_if_any()
+    calls = (handler.replace(call=make_call(config.handlers[handler.name])) for handler in handlers)
+    return Settings(
+        service=config.service or "",
+        grace=parse_duration(config.grace),
+        drain_delay=parse_duration(config.drain_delay, zero=True),
+        probe_listen=config.probe_listen or "",
+        on_drain=config.on_drain,
+        strict=config.strict,
+        exit=config.exit,
+        stop_signal=config.command.stop_signal.removeprefix("SIG"),
+        require=tuple(tuple(chain) for chain in config.order.require),
+        lanes=config.lanes,
+        handlers=tuple(calls),
+        source=source.path if source else "",
+    )
+
+
+def _decode(source: Source) -> str:
+    mistakes = Mistakes()
+    try:
+        # Editors on Windows put a mark before the text, which means nothing in UTF-8.
+        return source.data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = source.data.count(b"\n", 0, error.start) + 1
+        mistakes.say(f"{source.path}:{line}: is not UTF-8: {error.reason}; save it as UTF-8")
+        mistakes.raise_if_any()
+        raise
+
+
+def _parse(source: Source, text: str, mistakes: Mistakes) -> dict[str, Any]:
+    """Return the tables of *source* from its root down; what is no TOML at all ends the search for mistakes."""
+    try:
+        data: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason, _, place = str(error).rpartition(" (at ")
+        line = place.partition("line ")[2].partition(",")[0] or str(text.count("\n") + 1)
+        mistakes.say(f"{source.path}:{line}: is not TOML: {reason or error}")
+    except RecursionError:
+        mistakes.say(f"{source.path}: is nested too deeply to be a configuration")
+    mistakes.raise_if_any()
+    for key in source.root:
+        data = data.get(key, {}) if isinstance(data, dict) else {}
+    if not isinstance(data, dict):
+        mistakes.add((), f"{'.'.join(source.root)} must be a table")
+        mistakes.raise_if_any()
+    return dict(data)
+
+
+def _handlers(config: Config, mistakes: Mistakes) -> list[Handler]:
+    found = []
+    for name, each in config.handlers.items():
+        try:
+            found.append(_handler(name, each, mistakes))
+        except HandlerError as error:
+            mistakes.add(("handlers", name), str(error))
+    return found
+
+
+def _handler(name: str, config: HandlerConfig, mistakes: Mistakes) -> Handler:
+    handler = Handler(
+        name=name,
+        phase=config.phase if config.phase in PHASES else "close",
+        after=tuple(config.after),
+        needs=tuple(config.needs),
+        before=tuple(config.before),
+        priority=config.priority,
+        importance=Importance(config.importance),
+        value=config.value,
+        timeout=_seconds(config.timeout),
+        attempt_timeout=_seconds(config.attempt_timeout),
+        expected=_seconds(config.expected),
+        retry=_retry(config.retry, ("handlers", name, "retry"), mistakes),
+        lane=config.lane,
+    )
+    handler.check()
+    return handler
+
+
+def _retry(config: RetryConfig, path: Path, mistakes: Mistakes) -> Retry:
+    initial, maximum = parse_duration(config.initial, zero=True), parse_duration(config.maximum, zero=True)
+    if initial > maximum:
+        mistakes.add(path, f"initial, {config.initial}, is longer than maximum, {config.maximum}")
+        return Retry()
+    return Retry(config.attempts, initial, maximum, config.factor)
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else parse_duration(text, zero=True)
+
+
+def _check_order(config: Config, handlers: list[Handler], mistakes: Mistakes) -> None:
+    """Note what is wrong with the order, as the engine would find it."""
+    own = builtin_handlers(0.0, config.on_drain)
+    # A handler that could not be made is known all the same, or all that name it would seem to be wrong.
+    made = {handler.name for handler in handlers}
+    lost = [Handler(name) for name in config.handlers if name not in made and name]
+    _, problems = compile_graph([*own, *handlers, *lost], PHASES, config.lanes or None, config.order.require)
+    for problem in problems:
+        mistakes.add(_path_of(problem, config), problem.text)
+
+
+def _path_of(problem: Problem, config: Config) -> Path:
+    """Return the key that *problem* is about."""
+    if problem.code == "require":
+        return ("order", "require")
+    path: Path = ("handlers", problem.handler)
+    handler = config.handlers.get(problem.handler)
+    if handler is None:
+        return ("handlers",)
+    if problem.code == "unknown-lane":
+        return (*path, "lane")
+    if problem.code in {"unknown-handler", "phase-order", "cycle"}:
+        for key in ("needs", "after", "before"):
+            for number, name in enumerate(getattr(handler, key)):
+                if repr(name) in problem.text and name != problem.handler:
+                    return (*path, key, number)
+    return path

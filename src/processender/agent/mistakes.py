@@ -1,0 +1,71 @@
+"""The mistakes in a configuration, each with its place, gathered so that all are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .errors import ConfigError
+from .locate import Path, locate
+
+
+class Mistakes:
+    """What was found wrong, by key path."""
+
+    def __init__(self, source: str = "", text: str = "", root: Path = ()) -> None:
+        """Take where the configuration comes from: the path of the file, its *text*, and the keys it stands under."""
+        self.named_by: dict[Path, str] = {}
+        """For a key that was overridden, the variable or flag that did it."""
+        self._source = source
+        self._text = text
+        self._root = root
+        self._found: list[tuple[Path, str]] = []
+        self._plain: list[str] = []
+
+    def add(self, path: Path, text: str) -> None:
+        """Note what is wrong with the value at *path*."""
+        if (path, text) not in self._found:
+            self._found.append((path, text))
+
+    def say(self, text: str) -> None:
+        """Note what is wrong, with a place of its own."""
+        self._plain.append(text)
+
+    def touches(self, path: Path) -> bool:
+        """Tell whether something at *path*, or inside of it, is wrong."""
+        return any(found[: len(path)] == path for found, _ in self._found)
+
+    def raise_if_any(self) -> None:
+        """Raise `ConfigError` with all of them, in the order of the file."""
+        if not self._found and not self._plain:
+            return
+        lines: Mapping[Path, int] = locate(self._text) if self._text else {}
+        told = sorted((self._line(path, lines), self._tell(path, text, lines)) for path, text in self._found)
+        raise ConfigError([*self._plain, *(text for _, text in told)])
+
+    def _line(self, path: Path, lines: Mapping[Path, int]) -> int:
+        whole = self._root + path
+        for length in range(len(whole), 0, -1):
+            if whole[:length] in lines:
+                return lines[whole[:length]]
+        return 0
+
+    def _tell(self, path: Path, text: str, lines: Mapping[Path, int]) -> str:
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.named_by:
+                name = self.named_by[path[:length]]
+                return f"{name}: {show(path)}: {text}"
+        line = self._line(path, lines)
+        place = f"{self._source}:{line}" if line else self._source
+        return f"{place}: {show(path)}: {text}" if path else f"{place}: {text}"
+
+
+def show(path: Path) -> str:
+    """Return *path* as it would be written in TOML, elements of arrays by their number."""
+    shown = ""
+    for part in path:
+        if isinstance(part, int):
+            shown += f"[{part}]"
+        else:
+            bare = part.replace("-", "").replace("_", "").isalnum() and part.isascii()
+            shown += ("." if shown else "") + (part if bare else repr(part))
+    return shown

@@ -1,0 +1,128 @@
+"""
+What a configuration file may say; the one place where its keys, types and defaults stand.
+
+Loaded only when there is a file or an override: `msgspec` costs an agent without one nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Duration = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$", examples=["30s", "500ms", "2m"])]
+"""A length of time above zero, with its unit."""
+Delay = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$", examples=["0s", "5s"])]
+"""A length of time that may be zero, with its unit."""
+Importance = Literal["must", "should", "may"]
+"""What is given up first when the window is too short."""
+
+
+class RetryConfig(Struct, forbid_unknown_fields=True):
+    """When a failed attempt is repeated."""
+
+    attempts: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """How often it is tried in all."""
+    initial: Delay = "100ms"
+    """The longest first pause."""
+    maximum: Delay = "5s"
+    """The longest pause of all."""
+    factor: Annotated[float, Meta(ge=1, le=100)] = 2.0
+    """By how much the longest pause grows."""
+    on: list[Annotated[int, Meta(ge=0, le=599)]] | None = None
+    """The exit codes, or HTTP status codes, that may pass; by default 75, or 408 425 429 500 502 503 504."""
+
+
+class HttpConfig(Struct, forbid_unknown_fields=True):
+    """A request that a handler sends."""
+
+    url: str = ""
+    """Where to, with http or https."""
+    method: str = "POST"
+    """How."""
+    expect: list[Annotated[int, Meta(ge=100, le=599)]] = field(default_factory=list)
+    """The status codes that mean done; by default all of 200 to 299."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """More header fields."""
+    headers_env: dict[str, str] = field(default_factory=dict)
+    """More header fields, each with the name of the environment variable that holds its secret."""
+    body: str = ""
+    """The body."""
+
+
+class HandlerConfig(Struct, forbid_unknown_fields=True):
+    """One clean-up step: a command or a request, its place in the order, and its time."""
+
+    run: list[str] | None = None
+    """The command and its arguments; no shell reads them."""
+    http: HttpConfig | None = None
+    """The request."""
+    env: dict[str, str] = field(default_factory=dict)
+    """More environment variables for the command."""
+    cwd: str | None = None
+    """The directory in which the command runs."""
+    phase: str = "close"
+    """The stretch of the order in which it runs."""
+    after: list[str] = field(default_factory=list)
+    """Handlers that must have ended before, whatever their outcome."""
+    needs: list[str] = field(default_factory=list)
+    """Handlers that must have ended `done` before, or this one is skipped."""
+    before: list[str] = field(default_factory=list)
+    """Handlers that wait for this one."""
+    priority: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)] = 0
+    """Inside its phase, higher ends before lower starts."""
+    importance: Importance = "should"
+    """What is given up first when the window is too short."""
+    value: Annotated[float, Meta(ge=0)] = 1.0
+    """What it is worth against others of the same importance."""
+    timeout: Duration | None = None
+    """The longest it may take, retries included."""
+    attempt_timeout: Duration | None = None
+    """The longest that one attempt may take."""
+    expected: Delay | None = None
+    """How long it usually takes."""
+    retry: RetryConfig = field(default_factory=RetryConfig)
+    """When a failed attempt is repeated."""
+    lane: str | None = None
+    """The resource of limited capacity that it occupies."""
+
+
+class CommandConfig(Struct, forbid_unknown_fields=True):
+    """How the command is ended."""
+
+    stop_signal: str = "TERM"
+    """The signal that asks it to end."""
+
+
+class OrderConfig(Struct, forbid_unknown_fields=True):
+    """What every plan must imply."""
+
+    require: list[list[str]] = field(default_factory=list)
+    """Chains of names of handlers or phases, each before the next."""
+
+
+class Config(Struct, forbid_unknown_fields=True):
+    """The whole file."""
+
+    service: str | None = None
+    """The name of the service; by default that of the command."""
+    grace: Duration = "30s"
+    """The whole time from the notice to the end."""
+    drain_delay: Delay = "0s"
+    """How long the command still serves after readiness has failed."""
+    probe_listen: str | None = None
+    """Where /livez and /readyz are served."""
+    on_drain: Literal["fail-readiness", "keep-serving"] = "fail-readiness"
+    """What /readyz says during the drain delay."""
+    strict: bool = False
+    """Whether a clean exit after an unclean shutdown becomes 70."""
+    exit: Literal["code", "reraise"] = "code"
+    """How the death of the command by a signal is passed on: as 128+n, or by dying of it."""
+    command: CommandConfig = field(default_factory=CommandConfig)
+    """How the command is ended."""
+    order: OrderConfig = field(default_factory=OrderConfig)
+    """What every plan must imply."""
+    lanes: dict[str, Annotated[int, Meta(ge=1, le=100_000)]] = field(default_factory=dict)
+    """The resources of limited capacity, each with how many handlers may use it at once."""
+    handlers: dict[str, HandlerConfig] = field(default_factory=dict)
+    """The clean-up steps, by name."""

@@ -1,0 +1,115 @@
+"""The mistakes that types cannot tell: what contradicts itself, and what no program or server could be given."""
+
+from __future__ import annotations
+
+import signal
+from urllib.parse import urlsplit
+
+from ..core.graph import nearest
+from ..core.handler import PHASES
+from .durations import parse_duration
+from .locate import Path
+from .mistakes import Mistakes
+from .probes import parse_address
+from .schema import Config, HandlerConfig, HttpConfig
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_NOT_TO_END = frozenset({"SIGSTOP", "SIGCONT", "SIGCHLD"})
+
+
+def check_meaning(config: Config, mistakes: Mistakes) -> None:
+    """Note what is wrong with *config*, whose types are right."""
+    if config.service is not None and not (config.service.strip() and config.service.isprintable()):
+        mistakes.add(("service",), f"{config.service!r} is no name; give it one that can be printed")
+    if config.probe_listen is not None:
+        try:
+            parse_address(config.probe_listen)
+        except ValueError as error:
+            mistakes.add(("probe_listen",), str(error))
+    if parse_duration(config.drain_delay, zero=True) >= parse_duration(config.grace):
+        text = f"{config.drain_delay} is not shorter than grace, {config.grace}: no time would be left to end"
+        mistakes.add(("drain_delay",), text)
+    check_signal(config.command.stop_signal, mistakes)
+    for name, handler in config.handlers.items():
+        _check_handler(handler, ("handlers", name), mistakes)
+
+
+def check_signal(name: str, mistakes: Mistakes) -> None:
+    """Note what is wrong with *name* as the name of the signal that asks the command to end."""
+    full = name if name.startswith("SIG") else f"SIG{name}"
+    path = ("command", "stop_signal")
+    if full in _NOT_TO_END:
+        mistakes.add(path, f"{name!r} ends nothing; use 'TERM', 'INT' or 'QUIT'")
+    elif full not in signal.Signals.__members__:
+        known = [each.removeprefix("SIG") for each in signal.Signals.__members__]
+        hint = nearest(name.removeprefix("SIG"), known)
+        mistakes.add(path, f"there is no signal {name!r}{hint if 'did you' in hint else '; write it like TERM'}")
+
+
+def _check_handler(handler: HandlerConfig, path: Path, mistakes: Mistakes) -> None:
+    name = path[-1]
+    # Half of what follows makes no sense about a handler whose `run` or `http` was not understood.
+    broken = mistakes.touches((*path, "run")) or mistakes.touches((*path, "http"))
+    if handler.run is not None and handler.http is not None:
+        mistakes.add(path, f"{name!r} has both `run` and `http`; make two handlers of it")
+    elif handler.run is None and handler.http is None and not broken:
+        example = 'give it run = ["./command", "argument"] or http = { url = "http://..." }'
+        mistakes.add(path, f"{name!r} has neither `run` nor `http`, so there is nothing to do; {example}")
+    if handler.run is not None:
+        _check_run(handler, handler.run, path, mistakes)
+    if handler.http is not None:
+        _check_http(handler.http, (*path, "http"), mistakes)
+        for key in ("env", "cwd"):
+            if getattr(handler, key):
+                mistakes.add((*path, key), "goes with `run`, not with `http`; remove it")
+    if handler.phase not in PHASES:
+        mistakes.add((*path, "phase"), f"there is no phase {handler.phase!r}{nearest(handler.phase, PHASES)}")
+
+
+def _check_run(handler: HandlerConfig, argv: list[str], path: Path, mistakes: Mistakes) -> None:
+    if not argv or not argv[0]:
+        mistakes.add((*path, "run"), 'is empty; give the command and its arguments: ["./flush.sh", "--all"]')
+    for key in handler.env:
+        if not key or "=" in key or "\0" in key:
+            mistakes.add((*path, "env", key), f"{key!r} cannot be the name of a variable")
+    if handler.cwd == "":
+        mistakes.add((*path, "cwd"), "is empty; name a directory or leave it out")
+    for number, code in enumerate(handler.retry.on or ()):
+        if code > 255:
+            mistakes.add((*path, "retry", "on", number), f"{code} is no exit code; it must be from 0 to 255")
+
+
+def _check_http(http: HttpConfig, path: Path, mistakes: Mistakes) -> None:
+    if not mistakes.touches((*path, "url")):
+        wrong = _wrong_url(http.url)
+        if wrong:
+            mistakes.add((*path, "url") if http.url else path, wrong)
+    if http.method not in _METHODS:
+        mistakes.add((*path, "method"), f"there is no method {http.method!r}{nearest(http.method.upper(), _METHODS)}")
+    for table in ("headers", "headers_env"):
+        for key, text in getattr(http, table).items():
+            if not key or not _TOKEN.issuperset(key):
+                mistakes.add((*path, table, key), f"{key!r} cannot be the name of a header field")
+            if not text.isprintable():
+                mistakes.add((*path, table, key), "contains a line end or another sign that cannot be sent")
+
+
+def _wrong_url(url: str) -> str:
+    example = "write it like 'http://127.0.0.1:8080/path'"
+    if not url:
+        return f"has no url; {example}"
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return f"{url!r} contains a sign that must be written as %XX"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return f"{url!r} is no URL: {error}; {example}"
+    if parts.scheme not in ("http", "https"):
+        return f"{url!r} is neither http nor https; {example}"
+    if not parts.hostname or port == 0:
+        return f"{url!r} names no {'host' if port != 0 else 'port that can be called'}; {example}"
+    if parts.username is not None or parts.password is not None:
+        return "must not hold a password; put the Authorization into a variable and name it in `headers_env`"
+    return ""

@@ -1,0 +1,41 @@
+"""What the agent runs with, wherever it was said: flags, environment, file, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..core.handler import Handler
+from ..core.record import Record
+
+GRACE_S = 30.0
+
+
+class Settings(Record):
+    """Everything that was decided before the command starts. Times are seconds as float."""
+
+    service: str = ""
+    """The name of the service; empty means that of the command."""
+    grace: float = GRACE_S
+    """The whole time from the notice to the end."""
+    drain_delay: float = 0.0
+    """How long the command still serves after readiness has failed."""
+    probe_listen: str = ""
+    """Where /livez and /readyz are served, as HOST:PORT; empty means nowhere."""
+    on_drain: str = "fail-readiness"
+    """`fail-readiness` at once, or `keep-serving` for the length of the drain delay."""
+    strict: bool = False
+    """Whether a clean exit after an unclean shutdown becomes 70."""
+    exit: str = "code"
+    """How the command's death by signal n is passed on: `code` as 128+n, `reraise` by dying of it."""
+    stop_signal: str = "TERM"
+    """The signal that asks the command to end, without its SIG."""
+    require: tuple[tuple[str, ...], ...] = ()
+    """Chains of names that every plan must imply."""
+    lanes: Mapping[str, int] = {}
+    """The capacity of each named resource."""
+    handlers: tuple[Handler, ...] = ()
+    """The configured clean-up steps."""
+    source: str = ""
+    """The file that it comes from; empty if there is none."""
+    json_lines: bool = False
+    """Whether what the agent tells on standard error is JSON."""

@@ -1,0 +1,81 @@
+"""
+Where a configuration comes from: which file, and which variables of the environment.
+
+This part is loaded by every agent, so it is light; what reads the TOML is loaded only when there is something to read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from ..core.record import Record
+from .errors import ConfigError
+
+LARGEST = 1 << 20
+"""The size of the largest file that is read, bytes; what is larger is no configuration."""
+PREFIX = "PROCESSENDER_"
+RESERVED = frozenset(
+    {"STATE", "DISABLE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY"}
+)  # fmt: skip
+"""Variables that are no overrides: the place of the state, the switch, and what the agent tells its handlers."""
+
+
+class Source(Record):
+    """A file that was found."""
+
+    path: str
+    """Its path, as it is named in messages."""
+    data: bytes
+    """Its content."""
+    root: tuple[str, ...] = ()
+    """The keys under which the configuration stands in it."""
+
+
+def find_source(path: str = "") -> Source | None:
+    """
+    Return the configuration file, or None if there is none.
+
+    It is *path* if one is given, else `./processender.toml`, else a `./pyproject.toml` with a table
+    `[tool.processender]`. Raise `ConfigError` when it is there and cannot be read.
+    """
+    if path:
+        return Source(path, _read(path))
+    if os.path.lexists("processender.toml"):
+        return Source("processender.toml", _read("processender.toml"))
+    try:
+        data = _read("pyproject.toml")
+    except ConfigError:
+        # It is not our file: if it cannot be read, others will say so.
+        return None
+    if b"processender" not in data:
+        return None
+    return Source("pyproject.toml", data, ("tool", "processender"))
+
+
+def overrides(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of *environ* that override a key, by name."""
+    return {name: text for name, text in environ.items() if name.startswith(PREFIX) and not _is_foreign(name)}
+
+
+def _is_foreign(name: str) -> bool:
+    key = name.removeprefix(PREFIX)
+    # Kubernetes makes such variables for a Service that happens to be named `processender`.
+    is_link = key == "PORT" or key.startswith(("PORT_", "SERVICE_HOST", "SERVICE_PORT"))
+    return key in RESERVED or is_link
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            parts = []
+            left = LARGEST + 1
+            while left and (part := file.read(left)):
+                parts.append(part)
+                left -= len(part)
+    except OSError as error:
+        step = "name the file itself" if isinstance(error, IsADirectoryError) else "check the path and its permissions"
+        raise ConfigError([f"{path}: cannot be read: {error.strerror or error}; {step}"]) from error
+    if not left:
+        raise ConfigError([f"{path}: is larger than {LARGEST >> 20} MiB; that is not a configuration of ours"])
+    return b"".join(parts)

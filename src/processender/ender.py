@@ -1,0 +1,284 @@
+"""The Ender: what an application holds. It takes handlers, hears the end, and runs the plan."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from .core.events import Waiting
+from .core.handler import PHASES, Handler
+from .core.notice import Notice
+from .core.plan import Plan
+from .core.window import Window
+from .engine.bodies import TaskBody, ThreadBody
+from .engine.callables import is_async
+from .engine.clock import SystemClock
+from .engine.inflight import InFlight, Token
+from .engine.registry import Registry
+from .engine.resources import Resource
+from .errors import StateError
+from .ports import Observer, Stopping
+from .registration import Registration
+from .session import Ending, Session, Settings, rehearsal
+
+T = TypeVar("T")
+
+SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
+
+
+class Ender(Registration):
+    """
+    Ends one process well: `async with ender`, `with ender`, or `ender.run(main)`.
+
+    Handlers are registered at any time, also during the end for phases that have not begun. Times are seconds as float.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        grace: float = 30.0,
+        phases: Sequence[str] = PHASES,
+        lanes: Mapping[str, int] | None = None,
+        require: Sequence[Sequence[str]] = (),
+        signals: Sequence[str] = SIGNALS,
+        escalate: Sequence[str] = ("SIGINT", "SIGQUIT"),
+        displaced: Literal["before", "after-run", "never"] = "after-run",
+        theft: Literal["report", "rearm"] = "report",
+        exit: Literal["zero", "signal", "reraise", "return"] = "zero",  # noqa: A002 - the word of the field
+        cancel_body: bool = True,
+        state: str | None = None,
+        observers: Sequence[Observer] | None = None,
+        version: str = "",
+    ) -> None:
+        """
+        Describe the Ender; nothing is taken or started before it is entered or installed.
+
+        Args:
+
+            name: The name of the service, in log lines, the report and its directory.
+
+            grace: The whole time from the first notice to the end of the process, where no notice tells another.
+
+            phases: The phases, in order.
+
+            lanes: The capacity of each named resource that handlers occupy; without it every lane has the capacity 1.
+
+            require: Chains of names of handlers or phases; each must come before the next in every plan.
+
+            signals: The signals that are notices.
+
+            escalate: Those of them that hurry the end when they come a second time and force it the third time.
+
+            displaced: When the signal handlers that were there before are called.
+
+            theft: What happens when other code takes a signal later.
+
+            exit: What a run that a signal began makes of the exit: code 0, code 128+n, or dying of the signal;
+                `return` never ends the process, whatever was abandoned: then the caller must.
+
+            cancel_body: Whether the task inside `async with` is cancelled in the phase `quiesce`.
+
+            state: The directory for what must outlast the process, instead of the usual one.
+
+            observers: What is told of every event; None logs under `processender.<name>`.
+
+            version: The version of the service, for the report.
+        """
+        super().__init__(Registry(phases, lanes or {}, require))
+        self.name = name
+        self._settings = Settings(
+            name=name, grace=grace, signals=tuple(signals), escalate=tuple(escalate), displaced=displaced, theft=theft,
+            exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
+        )  # fmt: skip
+        self._clock = SystemClock()
+        self._inflight = InFlight(self._clock, self._tell)
+        self._early: list[Notice] = []
+        self._stopping = threading.Event()
+        self._cancel_body = cancel_body
+        self._body: ThreadBody | TaskBody | None = None
+        self._left = False
+
+    # Work and notices.
+
+    def inflight(self, what: str = "work") -> Token:
+        """Count a `with` or `async with` block as work in progress, which the end waits for and can name."""
+        if "inflight" not in self._registry and not self._stopping.is_set():
+            self.add(Handler("inflight", self._inflight.wait, phase="quiesce"))
+        return Token(self._inflight, what)
+
+    def _tell(self, event: Waiting) -> None:
+        if self._session is not None:
+            self._session.emit(event)
+
+    @property
+    def stopping(self) -> Stopping:
+        """Whether the end has begun, for threads that look at it or wait for it."""
+        return self._stopping
+
+    def notify(self, notice: Notice) -> None:
+        """Take a notice, from any thread; one that comes before the Ender is entered is kept until then."""
+        if self._session is None:
+            self._early.append(notice)
+        else:
+            self._session.coordinator.notify(notice)
+
+    def stop(self, reason: str = "stop", within: float | None = None) -> Ending:
+        """
+        Begin the end, from any thread, as often as you like; return at once.
+
+        Args:
+
+            reason: The cause, as handlers and the report will see it.
+
+            within: The seconds until the process must be gone, if they are known.
+
+        The result can be awaited, or waited for with `wait(timeout)`.
+        """
+        now = self._clock.now()
+        self.notify(Notice(reason, "api", now, deadline=None if within is None else now + within))
+        return Ending(lambda: self._session)
+
+    def plan(self, window: float | None = None) -> Plan:
+        """Return the plan for a window of this many seconds (the grace if None), with everything that is wrong."""
+        graph, problems = self._registry.compile()
+        opened = Window.open(0.0, self._settings.grace if window is None else window)
+        return self._registry.planner.plan(graph, opened, problems=problems)
+
+    def dry_run(self, window: float | None = None) -> dict[str, Any]:
+        """Walk the plan without calling anything and return the report that a run without surprises would make."""
+        return rehearsal(self._settings, self.plan(window))
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The account of the run, as it is in the report file; None before a run has begun."""
+        return None if self._session is None else self._session.report.last
+
+    # Entering and leaving.
+
+    def install(self) -> Self:
+        """Hear signals from now on, before slow imports and set-up; entering does it too."""
+        if self._left:
+            raise StateError("cannot enter an Ender that was left; make another one")
+        if self._session is None and os.environ.get("PROCESSENDER_DISABLE") != "1":
+            self._session = Session(self._settings, self._registry, self._clock, self._stopping, self._inflight)
+            self._session.arm(self._fork_child)
+            early, self._early = self._early, []
+            for notice in early:
+                self._session.coordinator.notify(notice)
+        return self
+
+    def _fork_child(self) -> None:
+        """Start disarmed: a fork child keeps the declared handlers and nothing else."""
+        session, self._session = self._session, None
+        self._registry.after_fork()
+        self._inflight = InFlight(self._clock, self._tell)
+        self._stopping = threading.Event()
+        self._body = None
+        if session is not None:
+            session.disarm_in_child()
+
+    def __enter__(self) -> Self:
+        """Arm, set up the resources, and begin the body."""
+        self.install()
+        if self._session is not None:
+            self._body = ThreadBody()
+            self.add(Handler("body", self._body, phase="quiesce"))
+            self._session.entered()
+            try:
+                for resource in self._resources:
+                    self._keep(resource, resource.set_up())
+            except BaseException as error:
+                self.__exit__(type(error), error, None)
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Run the plan, if no notice has begun it, and wait for its end."""
+        session = self._session
+        if session is None or self._body is None:
+            return
+        self._body.leave()
+        session.leave("exit" if kind is None else "error")
+        session.coordinator.ended.wait()
+        self._finish(session)
+
+    async def __aenter__(self) -> Self:
+        """Arm, set up the resources, and begin the body; async handlers will run on this loop."""
+        import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+        self.install()
+        if self._session is not None:
+            self._session.use_loop(asyncio.get_running_loop())
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - `async with` stands in a task
+            self._body = TaskBody(task)
+            if self._cancel_body:
+                self.add(Handler("body", self._body, phase="quiesce"))
+            self._session.entered()
+            try:
+                for resource in self._resources:
+                    await self._set_up(resource)
+            except BaseException as error:
+                await self.__aexit__(type(error), error, None)
+                raise
+        return self
+
+    async def _set_up(self, resource: Resource[Any]) -> None:
+        keeper = (await resource.set_up_async()) if resource.is_async else resource.set_up()
+        self._keep(resource, keeper)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Run the plan, if no notice has begun it, and wait for its end; our own cancellation stays inside."""
+        session, body = self._session, self._body
+        if session is None or not isinstance(body, TaskBody):
+            return False
+        body.leave()
+        session.leave("exit" if kind is None else "error")
+        again = await session.ended_async()
+        ours = body.absorb(kind)
+        self._finish(session)
+        if again is not None and not ours:
+            raise again
+        return ours
+
+    def _finish(self, session: Session) -> None:
+        self._left = True
+        session.close()
+        session.exit_policy()
+
+    def run(self, main: Callable[[], Any]) -> int:
+        """
+        Run *main*, sync or async, inside the Ender and return the exit code.
+
+        An async *main* is cancelled in the phase `quiesce`; a sync one looks at `stopping`. What it returns, if it is an
+        int, is the exit code of a run that no signal began. What it raises is raised here, after the run.
+        """
+        self.install()
+        if is_async(main):
+            import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+            result = asyncio.run(self._run_async(main))
+        else:
+            result = None
+            with self:
+                result = main()
+        code = None if self._session is None else self._session.exit_code()
+        if code is not None:
+            return code
+        return result if isinstance(result, int) else 0
+
+    async def _run_async(self, main: Callable[[], Awaitable[T]]) -> T | None:
+        result = None
+        async with self:
+            result = await main()
+        return result
+
+

@@ -1,0 +1,79 @@
+"""The application's own code between set-up and end, as a handler: it is asked to leave and waited for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .context import Context
+from .stacks import await_chain, thread_stack
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class ThreadBody:
+    """The body of a `with` block, or a sync `main`: it sees `ender.stopping` and leaves by itself."""
+
+    def __init__(self) -> None:
+        """Belong to the thread that makes it."""
+        self._thread = threading.get_ident()
+        self._gone = False
+        self._changed = threading.Event()
+
+    def __call__(self, ctx: Context) -> None:
+        """Wait until the body has left."""
+        ctx.on_cancel(self._changed.set)
+        self._changed.wait()
+        if not self._gone:
+            raise TimeoutError("the body has not left; let its loop look at ender.stopping")
+
+    def stack(self) -> str:
+        """Return where the body stands."""
+        return thread_stack(self._thread)
+
+    def leave(self) -> None:
+        """Note that the body has left."""
+        self._gone = True
+        self._changed.set()
+
+
+class TaskBody:
+    """The body of an `async with` block, or an async `main`: its task is cancelled."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        """Take the *task* that runs the body."""
+        self.cancelled = False
+        """Whether the end has cancelled the body."""
+        self._task = task
+        self._gone = False
+        self._left: asyncio.Future[None] = task.get_loop().create_future()
+
+    async def __call__(self) -> None:
+        """Cancel the body and wait until it has left."""
+        if not self._gone:
+            self.cancelled = True
+            self._task.cancel()
+            # Waiting for the body must not be what ends it a second time when the waiting is cut short.
+            import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+            await asyncio.shield(self._left)
+
+    def stack(self) -> str:
+        """Return where the body stands."""
+        return await_chain(self._task.get_coro())
+
+    def leave(self) -> None:
+        """Note that the body has left; called on its loop."""
+        self._gone = True
+        if not self._left.done():
+            self._left.set_result(None)
+
+    def absorb(self, kind: type[BaseException] | None) -> bool:
+        """Tell whether the exception of this *kind* is the cancellation that the end has caused, and take it back."""
+        import asyncio  # noqa: PLC0415 - see above
+
+        if not self.cancelled:
+            return False
+        self._task.uncancel()
+        return kind is not None and issubclass(kind, asyncio.CancelledError)

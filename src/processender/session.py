@@ -1,0 +1,273 @@
+"""One life of an Ender, wired: from the moment it hears signals to the moment it has given them back."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any
+
+from .core.escalation import Escalation
+from .core.events import Event, RunEnded, RunStarted
+from .core.handler import Handler
+from .core.notice import Notice
+from .core.outcome import verdict
+from .core.plan import Plan
+from .core.record import Record
+from .core.rehearse import rehearse
+from .core.window import Window
+from .engine.clock import SystemClock
+from .engine.coordinator import Coordinator
+from .engine.inflight import InFlight
+from .engine.leaving import leave_now
+from .engine.observers import Outlets
+from .engine.registry import Registry
+from .integrations.signals import SignalSource, numbers
+from .ports import Clock, Observer
+from .telemetry.logs import LoggingObserver
+from .telemetry.report import Facts, ReportWriter
+from .telemetry.state import state_place
+
+FORCED = 70
+"""The exit code of a forced end that no signal began (EX_SOFTWARE of sysexits.h)."""
+
+
+class Settings(Record):
+    """What an Ender was told; see its arguments."""
+
+    name: str
+    grace: float
+    signals: tuple[str, ...]
+    escalate: tuple[str, ...]
+    displaced: str
+    theft: str
+    exit: str
+    state: str | None
+    observers: tuple[Observer, ...] | None
+    version: str
+
+
+class Session:
+    """The parts of an armed Ender and the order in which they are taken up and given back."""
+
+    def __init__(
+        self, settings: Settings, registry: Registry, clock: Clock, stopping: threading.Event, inflight: InFlight
+    ) -> None:
+        """Wire the parts; nothing is taken before `arm`."""
+        self._settings = settings
+        self._registry = registry
+        self._clock = clock
+        self._stopping = stopping
+        run_id = f"{int(clock.wall()):x}-{os.urandom(6).hex()}"
+        self._outlets = Outlets(clock)
+        escalation = Escalation(numbers(settings.escalate))
+        self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)
+        self.coordinator.begun = stopping
+        self._signals = SignalSource(
+            numbers(settings.signals), self.coordinator.wake_fd, clock, displaced=settings.displaced, theft=settings.theft
+        )
+        facts = Facts(settings.name, settings.version, run_id)
+        facts.in_flight, facts.exit = inflight.labels, self.exit_code
+        self.report = ReportWriter(facts, clock)
+        self._entered = False
+        self._closed = False
+
+    # Taking up.
+
+    def arm(self, in_child: Callable[[], None]) -> None:
+        """Check the order and take everything up; call *in_child* after every fork, in the child."""
+        self._registry.arm()
+        self._registry.prepare(Window.open(0.0, self._settings.grace))
+        self.coordinator.executor.prepare(self._registry.handlers())
+        self._observe()
+        self.coordinator.force = self._force
+        self.coordinator.when_ended(self._at_end)
+        self.coordinator.start()
+        self.coordinator.signals = self._signals
+        self._outlets.emit(*self._signals.start())
+        child = weakref.WeakMethod(in_child)
+        os.register_at_fork(after_in_child=lambda: (child() or _nothing)())
+        atexit.register(self._at_exit)
+
+    def _observe(self) -> None:
+        settings = self._settings
+        self._outlets.add(self.report, before_effect=True)
+        observers = (LoggingObserver(settings.name),) if settings.observers is None else settings.observers
+        for observer in observers:
+            self._outlets.add(observer)
+        environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
+        place = state_place(settings.name, environ)
+        if place.path:
+            self.report.open(place.path)
+        else:
+            self.coordinator.trouble("no-state", place.trouble)
+        stacks = os.path.join(place.path, "stacks.txt") if place.path else os.devnull
+        why_not = self.coordinator.watchdog.prepare(stacks)
+        if why_not:
+            self.coordinator.trouble("no-stacks", why_not)
+
+    def use_loop(self, loop: Any) -> None:
+        """Run async handlers on *loop*, the application's, which runs on this thread."""
+        from .engine.loops import LoopDriver  # noqa: PLC0415 - threaded programs must not pay for asyncio
+
+        executor = self.coordinator.executor
+        executor.app_loop = LoopDriver(loop, self.coordinator.report, threading.get_ident())
+
+    def entered(self) -> None:
+        """Note that there is a body, which will leave."""
+        self._entered = True
+
+    # While it is armed.
+
+    def emit(self, event: Event) -> None:
+        """Tell the observers."""
+        self._outlets.emit(event)
+
+    def has_begun(self, phase: str) -> bool:
+        """Tell whether a handler of *phase*, or of a later one, has begun."""
+        run = self.coordinator.run
+        return run is not None and run.begun(phase)
+
+    def changed(self, *added: Handler) -> None:
+        """Plan anew, because handlers came or went."""
+        self._signals.rearm()
+        self.coordinator.executor.prepare(added)
+        if self._stopping.is_set():
+            self.coordinator.replan()
+        else:
+            self._registry.prepare(Window.open(0.0, self._settings.grace))
+
+    def leave(self, cause: str) -> None:
+        """Begin the run because the body has left, if nothing else has begun it."""
+        if not self._stopping.is_set():
+            self.coordinator.notify(Notice(cause, "body", self._clock.now()))
+
+    async def ended_async(self) -> BaseException | None:
+        """Wait until the run is over, whatever cancels the waiting; return the cancellation that came meanwhile."""
+        import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        self.coordinator.when_ended(lambda: loop.is_closed() or loop.call_soon_threadsafe(ended.set))
+        cancelled: BaseException | None = None
+        while not ended.is_set():
+            try:
+                await ended.wait()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        return cancelled
+
+    # The end.
+
+    @property
+    def _signum(self) -> int:
+        notices = self.coordinator.notices
+        return notices[0].signum if notices else 0
+
+    def exit_code(self) -> int | None:
+        """Return the exit code that a signal asks for, None if no signal began the run."""
+        if not self._signum:
+            return None
+        return 0 if self._settings.exit == "zero" else 128 + self._signum
+
+    def _at_end(self) -> None:
+        """Decide, on the control thread, whether the process may go the ordinary way."""
+        self._signals.pass_on()
+        if self._settings.exit == "return":
+            return
+        alone = not self._entered and bool(self._signum)
+        if self.coordinator.abandoned or alone:
+            code = 128 + self._signum if self._signum else FORCED
+            ordinary = self.exit_code() or 0
+            leave_now(code if self.coordinator.abandoned else ordinary)
+
+    def _force(self, signum: int) -> None:
+        """End the process at once: the third interrupt, or a bug of ours."""
+        import faulthandler  # noqa: PLC0415 - it is there already: the watchdog has loaded it
+
+        if self.coordinator.watchdog.file >= 0:
+            faulthandler.dump_traceback(file=self.coordinator.watchdog.file)
+        self._outlets.flush(self._clock.now() + 0.1)
+        leave_now(128 + signum if signum else FORCED, 0.1)
+
+    def close(self) -> None:
+        """Give everything back. The last resorts stay armed when a signal asked the process to be gone."""
+        if self._closed:
+            return
+        self._closed = True
+        self._signals.stop()
+        atexit.unregister(self._at_exit)
+        if not self._signum:
+            self.coordinator.watchdog.disarm()
+            self.coordinator.watchdog.close()
+        self.coordinator.close()
+
+    def exit_policy(self) -> None:
+        """Let the process go as its owner wants after a run that a signal began."""
+        if self._signum and self._settings.exit == "signal":
+            sys.exit(128 + self._signum)
+        if self._signum and self._settings.exit == "reraise":
+            signal.signal(self._signum, signal.SIG_DFL)
+            signal.raise_signal(self._signum)
+
+    def _at_exit(self) -> None:
+        """Run the plan at the end of a program that installed the Ender and never entered it."""
+        if not self._entered:
+            self.leave("exit")
+            self.coordinator.ended.wait()
+            self.close()
+
+    def disarm_in_child(self) -> None:
+        """Give the signals back and close the pipe; threads and timers were not inherited."""
+        self._closed = True
+        self._signals.stop()
+        atexit.unregister(self._at_exit)
+        self.coordinator.close_pipe()
+
+
+class Ending:
+    """The coming end of a run, which can be awaited or waited for."""
+
+    def __init__(self, session: Callable[[], Session | None]) -> None:
+        """Look the session up when it is asked for: there is none before the Ender is entered."""
+        self._session = session
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait at most *timeout* seconds until the run is over; return whether it is."""
+        session = self._session()
+        return session is not None and session.coordinator.ended.wait(timeout)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait until the run is over."""
+        session = self._session()
+        if session is not None:
+            cancelled = yield from session.ended_async().__await__()
+            if cancelled is not None:
+                raise cancelled
+
+
+def rehearsal(settings: Settings, plan: Plan) -> dict[str, Any]:
+    """Return the report of a run of *plan* in which everything takes as long as expected."""
+    clock = SystemClock()
+    writer = ReportWriter(Facts(settings.name, settings.version, "dry-run"), clock)
+    notice = Notice("dry-run", "api", plan.window.opened)
+    results = []
+    writer.observe(RunStarted(plan.window.opened, "dry-run", notice, plan))
+    last = plan.window.opened
+    for event in rehearse(plan):
+        writer.observe(event)
+        result = getattr(event, "result", None)
+        if result is not None:
+            results.append(result)
+        last = event.at
+    writer.observe(RunEnded(last, "dry-run", verdict(results), last - plan.window.opened))
+    assert writer.last is not None  # noqa: S101 - a run was begun above
+    return writer.last
+
+
+def _nothing() -> None:
+    """Stand in for the hook of an Ender that is gone."""
