@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import platform
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +35,9 @@ class Facts:
         self.service = service
         self.version = version
         self.run_id = run_id
+        system = os.uname()
+        self.host = system.nodename
+        self.platform = f"{system.sysname} {system.release}"
         self.in_flight: Callable[[], list[str]] = list
         """Tells what work was not finished."""
         self.exit: Callable[[], int | None] = lambda: None
@@ -116,8 +119,8 @@ class ReportWriter:
             "id": self.facts.run_id,
             "service": self.facts.service,
             "version": self.facts.version,
-            "instance": os.environ.get("HOSTNAME") or platform.node(),
-            "host": platform.node(),
+            "instance": os.environ.get("HOSTNAME") or self.facts.host,
+            "host": self.facts.host,
             "cause": first.cause if first else "",
             "notices": [self._notice(notice) for notice in self._notices],
             "window": {
@@ -140,8 +143,8 @@ class ReportWriter:
             "troubles": self._troubles,
             "environment": {
                 "pid": os.getpid(),
-                "python": platform.python_version(),
-                "platform": f"{os.uname().sysname} {os.uname().release}",
+                "python": sys.version.split()[0],
+                "platform": self.facts.platform,
             },
         }
 
@@ -179,14 +182,21 @@ class ReportWriter:
         draft = f"{self._path}.{os.getpid()}.new"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="utf-8") as file:
-                json.dump(account, file)
+            _write_all(os.open(draft, flags, 0o600), json.dumps(account).encode())
             os.replace(draft, self._path)
             _link(self._path)
         except OSError as error:
             if os.path.lexists(draft):
                 os.unlink(draft)
             raise OSError(f"the report {self._path} cannot be written: {error}") from error
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    finally:
+        os.close(descriptor)
 
 
 def _link(path: str) -> None:
