@@ -162,7 +162,7 @@ class Coordinator:
                 self._turn()
             except Exception as error:  # noqa: BLE001 - a bug here must not leave a process that never ends
                 self.trouble("internal", f"a bug in ProcessEnder: {describe(error)}; please report it")
-                if self.run is not None:
+                if self._deadline is not None:
                     self.outlets.flush(self.clock.now() + BEFORE_EFFECT_S)
                     self.force(0)
 
