@@ -21,10 +21,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print machine-readable results")
     parser.add_argument("--rate", type=float, default=400.0, help="requests per second (%(default)s)")
     parser.add_argument("--requests", type=int, default=5000, help="requests per run (%(default)s)")
-    parser.add_argument("--propagation-delay", type=float, default=1.0, metavar="S",
-                        help="seconds until the client knows of a change of readiness (%(default)s)")  # fmt: skip
-    parser.add_argument("--drain-delay", type=float, default=2.0, metavar="S",
-                        help="seconds between failing readiness and SIGTERM (%(default)s)")  # fmt: skip
+    late = "seconds until the client knows of a change of readiness (%(default)s)"
+    parser.add_argument("--propagation-delay", type=float, default=1.0, metavar="S", help=late)
+    delay = "seconds between failing readiness and the command's SIGTERM (%(default)s)"
+    parser.add_argument("--drain-delay", type=float, default=2.0, metavar="S", help=delay)
     return parser.parse_args(argv)
 
 

@@ -2,8 +2,7 @@
 Which replicas a request may go to, as a client of an endpoint list knows it: late.
 
 `Endpoints` takes what the readiness probes saw and hands each change over after the propagation delay;
-`Balancer` takes turns over what was handed over. Both are plain data with the time as an argument: no network,
-no clock.
+`Balancer` takes turns over what was handed over. Both are plain data, the time is an argument: no network, no clock.
 """
 
 from __future__ import annotations

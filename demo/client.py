@@ -2,7 +2,7 @@
 Keep-alive HTTP/1.1 connections to one replica, as a reverse proxy holds them; and the readiness probe.
 
 A request that fails has failed: nothing here repeats one. What a real proxy does is done: a connection that
-the other side closed while it was idle is not used again, nor is one that was idle for longer than `IDLE_LIMIT`
+the other side closed while it was idle is not used again, nor one that was idle for longer than `IDLE_LIMIT`
 (less than uvicorn's five seconds), and all idle ones are closed when the replica leaves the list.
 """
 
@@ -18,7 +18,7 @@ IDLE_LIMIT = 2.0
 REQUEST_TIMEOUT = 5.0
 """The longest that a request may take, seconds."""
 KINDS = ("refused", "reset", "cut short", "bad status", "timeout", "no replica")
-"""How a request can fail: no connection, lost before or within the answer, not 200, too late, nobody there."""
+"""How a request can fail: no connection, lost before or in the answer, not 200, too late, nobody there."""
 
 
 class RequestError(Exception):

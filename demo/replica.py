@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +82,9 @@ class Replica:
         deadline = time.monotonic() + limit
         while self._process.poll() is None:
             if time.monotonic() > deadline:
-                self._kill(self._process)
+                kill(self._process)
             await asyncio.sleep(PAUSE)
         return self._process.returncode
-
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        orphans = [int(pid) for pid in children.read_text().split()] if children.exists() else []
-        process.kill()
-        for pid in orphans:
-            os.kill(pid, signal.SIGKILL)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -99,6 +93,16 @@ class Replica:
             report: dict[str, Any] = json.loads(path.read_text())
             return report
         return {}
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill *process* and its children, which nobody else would end (on Linux)."""
+    lists = Path(f"/proc/{process.pid}/task").glob("*/children")
+    orphans = [int(pid) for children in lists for pid in children.read_text().split()]
+    process.kill()
+    for pid in orphans:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def free_port() -> int:

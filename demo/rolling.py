@@ -1,7 +1,7 @@
 """
 One run: a steady load on two replicas while each is replaced, one after the other, twice.
 
-A replica is replaced as a careful rollout does it: SIGTERM, wait until the process is gone, start the next one,
+A replica is replaced as a careful rollout does it: SIGTERM, wait until the process is gone, start the next,
 go on when the client knows of it. So whatever fails, fails because of how the old one ended.
 """
 

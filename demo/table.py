@@ -61,8 +61,8 @@ def timeline(result: Result) -> str:
     if not report:
         return "\nno report of a shutdown was found\n"
     head = (
-        f"\nOne shutdown under {result.scenario.name}: {report['service']}, cause {report['cause']}, "
-        f"window {report['window']['length_s']:g} s,\nverdict {report['verdict']}, exit code {report['exit']}\n"
+        f"\nOne shutdown under {result.scenario.name}:\n{report['service']}, cause {report['cause']}, "
+        f"window {report['window']['length_s']:g} s, verdict {report['verdict']}, exit code {report['exit']}\n"
     )
     steps = sorted(_steps(result))
     whole = max(end for _, end, _, _ in steps)
