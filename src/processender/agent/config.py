@@ -14,6 +14,7 @@ from ..core.graph import Problem, compile_graph
 from ..core.handler import PHASES, Handler, Importance
 from ..core.retry import Retry
 from ..errors import HandlerError
+from ..integrations.command import Keeper
 from .builtin import builtin_handlers
 from .calls import make_call
 from .checks import INVALID, check
@@ -23,29 +24,39 @@ from .mistakes import Mistakes
 from .schema import Config, HandlerConfig, RetryConfig
 from .semantics import check_meaning
 from .settings import Settings
-from .sources import Source
+from .sources import Source, overrides
 from .variables import apply
 
 
-def load(source: Source | None, variables: Mapping[str, str]) -> Settings:
+def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | None = None) -> Settings:
     """
-    Return the settings that *source*, a file, and *variables*, its overrides, make together.
+    Return the settings that a file and the overrides in the environment make together.
 
-    Everything that the handlers need later is loaded here. Raise `ConfigError` with every mistake; each has its file
-    and line, or the name of the variable, the key, and the nearest known name.
+    Everything that the handlers need later is loaded here.
+
+    Args:
+
+        source: The file, if there is one.
+
+        environ: The environment.
+
+        keeper: Whoever reaps children in this process.
+
+    Raises `ConfigError` with every mistake; each has its file and line, or the name of its variable, the key, and the
+    nearest known name.
     """
     text = _decode(source) if source is not None else ""
     mistakes = Mistakes(source.path if source else "", text, source.root if source else ())
     data = _parse(source, text, mistakes) if source is not None else {}
-    apply(variables, data, mistakes)
+    apply(overrides(environ), data, mistakes)
     config = check(data, Config, (), mistakes)
     if config is INVALID:
         mistakes.raise_if_any()
-    check_meaning(config, mistakes)
+    check_meaning(config, environ, mistakes)
     handlers = _handlers(config, mistakes)
     _check_order(config, handlers, mistakes)
     mistakes.raise_if_any()
-    calls = (handler.replace(call=make_call(config.handlers[handler.name])) for handler in handlers)
+    calls = (make_call(config.handlers[handler.name], environ, keeper) for handler in handlers)
     return Settings(
         service=config.service or "",
         grace=parse_duration(config.grace),
@@ -57,7 +68,7 @@ def load(source: Source | None, variables: Mapping[str, str]) -> Settings:
         stop_signal=config.command.stop_signal.removeprefix("SIG"),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
-        handlers=tuple(calls),
+        handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
         source=source.path if source else "",
     )
 
@@ -104,12 +115,14 @@ def _handlers(config: Config, mistakes: Mistakes) -> list[Handler]:
 
 
 def _handler(name: str, config: HandlerConfig, mistakes: Mistakes) -> Handler:
+    # In an unknown phase its place is unknown, and what is said about its neighbours would only confuse.
+    placed = config.phase in PHASES
     handler = Handler(
         name=name,
-        phase=config.phase if config.phase in PHASES else "close",
-        after=tuple(config.after),
-        needs=tuple(config.needs),
-        before=tuple(config.before),
+        phase=config.phase if placed else PHASES[-1],
+        after=tuple(config.after) if placed else (),
+        needs=tuple(config.needs) if placed else (),
+        before=tuple(config.before) if placed else (),
         priority=config.priority,
         importance=Importance(config.importance),
         value=config.value,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ..core.graph import nearest
@@ -18,8 +19,8 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 _NOT_TO_END = frozenset({"SIGSTOP", "SIGCONT", "SIGCHLD"})
 
 
-def check_meaning(config: Config, mistakes: Mistakes) -> None:
-    """Note what is wrong with *config*, whose types are right."""
+def check_meaning(config: Config, environ: Mapping[str, str], mistakes: Mistakes) -> None:
+    """Note what is wrong with *config*, whose types are right; *environ* holds the secrets that it names."""
     if config.service is not None and not (config.service.strip() and config.service.isprintable()):
         mistakes.add(("service",), f"{config.service!r} is no name; give it one that can be printed")
     if config.probe_listen is not None:
@@ -33,6 +34,8 @@ def check_meaning(config: Config, mistakes: Mistakes) -> None:
     check_signal(config.command.stop_signal, mistakes)
     for name, handler in config.handlers.items():
         _check_handler(handler, ("handlers", name), mistakes)
+        if handler.http is not None:
+            _check_secrets(handler.http, environ, ("handlers", name, "http", "headers_env"), mistakes)
 
 
 def check_signal(name: str, mistakes: Mistakes) -> None:
@@ -91,8 +94,16 @@ def _check_http(http: HttpConfig, path: Path, mistakes: Mistakes) -> None:
         for key, text in getattr(http, table).items():
             if not key or not _TOKEN.issuperset(key):
                 mistakes.add((*path, table, key), f"{key!r} cannot be the name of a header field")
-            if not text.isprintable():
+            if not (text.isascii() and text.isprintable()):
                 mistakes.add((*path, table, key), "contains a line end or another sign that cannot be sent")
+
+
+def _check_secrets(http: HttpConfig, environ: Mapping[str, str], path: Path, mistakes: Mistakes) -> None:
+    for field, name in http.headers_env.items():
+        if name not in environ:
+            mistakes.add((*path, field), f"the variable {name!r}, which should hold its secret, is not set")
+        elif not (environ[name].isascii() and environ[name].isprintable()):
+            mistakes.add((*path, field), f"the variable {name!r} contains a sign that cannot be sent")
 
 
 def _wrong_url(url: str) -> str:
