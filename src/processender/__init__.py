@@ -39,7 +39,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    import importlib
+    import importlib  # noqa: PLC0415 - a program that only imports the package must not pay for it
 
     module = importlib.import_module("." + _HOME.get(name, "errors"), __name__)
     value: object = getattr(module, name)

@@ -15,4 +15,20 @@ from .errors import StateError as StateError
 from .errors import Transient as Transient
 
 __version__: str
-__all__: list[str]
+__all__ = [
+    "CircuitOpenError",
+    "Context",
+    "Ender",
+    "Handler",
+    "HandlerError",
+    "Importance",
+    "Notice",
+    "Outcome",
+    "Permanent",
+    "PlanError",
+    "ProcessEnderError",
+    "Retry",
+    "StateError",
+    "Transient",
+    "Verdict",
+]

@@ -216,7 +216,7 @@ class Ender(Registration):
         if self._session is not None:
             self._session.use_loop(asyncio.get_running_loop())
             task = asyncio.current_task()
-            assert task is not None  # noqa: S101 - `async with` stands in a task
+            assert task is not None  # `async with` stands in a task
             self._body = TaskBody(task)
             if self._cancel_body:
                 self.add(Handler("body", self._body, phase="quiesce"))
@@ -258,8 +258,8 @@ class Ender(Registration):
         """
         Run *main*, sync or async, inside the Ender and return the exit code.
 
-        An async *main* is cancelled in the phase `quiesce`; a sync one looks at `stopping`. What it returns, if it is an
-        int, is the exit code of a run that no signal began. What it raises is raised here, after the run.
+        An async *main* is cancelled in the phase `quiesce`; a sync one looks at `stopping`. What it returns, if it is
+        an int, is the exit code of a run that no signal began. What it raises is raised here, after the run.
         """
         self.install()
         if is_async(main):
@@ -276,9 +276,6 @@ class Ender(Registration):
         return result if isinstance(result, int) else 0
 
     async def _run_async(self, main: Callable[[], Awaitable[T]]) -> T | None:
-        result = None
         async with self:
-            result = await main()
-        return result
-
-
+            return await main()
+        return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from .core.events import Event
+from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.notice import Notice
 
@@ -57,11 +58,14 @@ class Stopper(Protocol):
         """Count the block as work in progress, which the end waits for."""
 
 
-class Source(Protocol):
-    """What listens for notices."""
+class Signals(Protocol):
+    """The source of signals, as the control thread uses it."""
 
-    def start(self) -> None:
-        """Begin to listen; on return no notice is missed any more."""
+    def hear(self, byte: int) -> Notice | None:
+        """Make a notice of a byte from the pipe, or return None if it says nothing new."""
 
-    def stop(self) -> None:
-        """Leave everything as it was found."""
+    def missed(self) -> Sequence[int]:
+        """Return the bytes that found the pipe full."""
+
+    def check(self) -> Sequence[Trouble]:
+        """Tell what somebody else has taken since."""

@@ -68,7 +68,11 @@ class Session:
         self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)
         self.coordinator.begun = stopping
         self._signals = SignalSource(
-            numbers(settings.signals), self.coordinator.wake_fd, clock, displaced=settings.displaced, theft=settings.theft
+            numbers(settings.signals),
+            self.coordinator.mailbox.wake_fd,
+            clock,
+            displaced=settings.displaced,
+            theft=settings.theft,
         )
         facts = Facts(settings.name, settings.version, run_id)
         facts.in_flight, facts.exit = inflight.labels, self.exit_code
@@ -90,7 +94,8 @@ class Session:
         self.coordinator.signals = self._signals
         self._outlets.emit(*self._signals.start())
         child = weakref.WeakMethod(in_child)
-        os.register_at_fork(after_in_child=lambda: (child() or _nothing)())
+        # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
+        os.register_at_fork(after_in_child=lambda: (child() or _nothing)())  # noqa: PLW0108 - it is asked at the fork
         atexit.register(self._at_exit)
 
     def _observe(self) -> None:
@@ -226,7 +231,7 @@ class Session:
         self._closed = True
         self._signals.stop()
         atexit.unregister(self._at_exit)
-        self.coordinator.close_pipe()
+        self.coordinator.mailbox.close()
 
 
 class Ending:
@@ -265,7 +270,7 @@ def rehearsal(settings: Settings, plan: Plan) -> dict[str, Any]:
             results.append(result)
         last = event.at
     writer.observe(RunEnded(last, "dry-run", verdict(results), last - plan.window.opened))
-    assert writer.last is not None  # noqa: S101 - a run was begun above
+    assert writer.last is not None  # a run was begun above
     return writer.last
 
 

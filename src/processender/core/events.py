@@ -14,7 +14,6 @@ from .notice import Notice
 from .outcome import Result, Verdict
 from .plan import Plan
 from .record import Record
-from .window import Window
 
 
 class NoticeHeard(Record):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 from .handler import Handler
 from .record import Record
@@ -213,7 +214,7 @@ def _break_cycles(graph: Graph, edges: list[dict[int, None]], problems: list[Pro
         else:
             return
         names = [graph.handlers[node].name for node in cycle]
-        chain = ", ".join(f"{then!r} waits for {first!r}" for first, then in zip(names, names[1:], strict=False))
+        chain = ", ".join(f"{then!r} waits for {first!r}" for first, then in pairwise(names))
         problems.append(Problem("cycle", names[0], f"a cycle: {chain}; remove one of these"))
         first, then = cycle[-2], cycle[-1]
         del edges[first][then]
@@ -243,7 +244,7 @@ def _add_barriers(graph: Graph, ranks: list[int], priorities: list[int]) -> None
     for node in range(len(graph.handlers)):
         groups.setdefault((ranks[node], -priorities[node]), []).append(node)
     in_order = [groups[key] for key in sorted(groups)]
-    for group, following in zip(in_order, in_order[1:], strict=False):
+    for group, following in pairwise(in_order):
         barrier = graph.barrier()
         for node in group:
             graph.connect(node, barrier)
@@ -262,7 +263,7 @@ def _check_required(graph: Graph, require: Sequence[Sequence[str]], problems: li
         return []
 
     for chain in require:
-        for earlier, later in zip(chain, chain[1:], strict=False):
+        for earlier, later in pairwise(chain):
             pairs = [(one, two) for one in nodes(earlier) for two in nodes(later)]
             if not all(graph.precedes(one, two) for one, two in pairs):
                 text = (

@@ -177,7 +177,7 @@ def _misfits(steps: tuple[Step, ...], window: Window) -> tuple[Misfit, ...]:
         Misfit(
             step.handler,
             step.finish - window.work,
-            f"{step.handler!r} is expected to end {step.finish:.2f} s after the notice; handlers have {window.work:.2f} s",
+            f"{step.handler!r} is expected to end {step.finish:.2f} s after the notice; there are {window.work:.2f} s",
         )
         for step in late
     )

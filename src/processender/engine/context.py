@@ -89,6 +89,6 @@ class Context:
         for function in functions:
             try:
                 function()
-            except Exception as error:  # noqa: BLE001 - foreign code on the engine's thread; it is reported
+            except Exception as error:  # foreign code on the engine's thread; it is reported
                 raised.append(error)
         return raised

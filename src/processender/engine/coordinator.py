@@ -12,13 +12,10 @@ on the way to the first handler, and a busy main thread would keep it 5 ms each 
 
 from __future__ import annotations
 
-import os
-import select
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..core.escalation import FORCE, HURRY, Escalation
 from ..core.events import Escalated, Event, NoticeHeard, RunEnded, RunStarted, Trouble
@@ -28,8 +25,9 @@ from ..core.plan import Plan
 from ..core.reports import Adopted, Hurried, Report
 from ..core.run import Run, describe
 from ..core.window import Window
-from ..ports import Clock
+from ..ports import Clock, Signals
 from .executor import Executor
+from .mailbox import Mailbox
 from .observers import Outlets
 from .registry import Registry
 from .watchdog import Watchdog
@@ -39,19 +37,6 @@ CHECK_S = 1.0
 CLOSE_S = 0.5
 BEFORE_EFFECT_S = 0.05
 BEFORE_EFFECT_SHARE = 0.02
-
-
-class Signals(Protocol):
-    """The source of signals, as the control thread uses it."""
-
-    def hear(self, byte: int) -> Notice | None:
-        """Make a notice of a byte from the pipe, or return None if it says nothing new."""
-
-    def missed(self) -> Sequence[int]:
-        """Return the bytes that found the pipe full."""
-
-    def check(self) -> Sequence[Trouble]:
-        """Tell what somebody else has taken since."""
 
 
 class Coordinator:
@@ -86,9 +71,8 @@ class Coordinator:
         self._closed = False
         self._deadline: Deadline | None = None
         self._start_at: tuple[float, Notice] | None = None
-        self._inbox: deque[Notice | Report | None] = deque()
+        self.mailbox: Mailbox[Notice | Report | None] = Mailbox()
         self._check_at = 0.0
-        self._read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._main, name="processender-control", daemon=True)
         self._switch_interval = 0.0
 
@@ -101,18 +85,15 @@ class Coordinator:
 
     def notify(self, notice: Notice) -> None:
         """Take a notice; returns at once."""
-        self._inbox.append(notice)
-        self._wake()
+        self.mailbox.put([notice])
 
     def report(self, reports: Sequence[Report]) -> None:
         """Take what became of commands; returns at once."""
-        self._inbox.extend(reports)
-        self._wake()
+        self.mailbox.put(reports)
 
     def replan(self) -> None:
         """Plan anew, because handlers came or went; returns at once."""
-        self._inbox.append(None)
-        self._wake()
+        self.mailbox.put([None])
 
     def emit(self, *events: Event) -> None:
         """Tell the observers."""
@@ -133,34 +114,20 @@ class Coordinator:
     def close(self) -> None:
         """End the threads that are free; to be called when the run is over and its signals are given back."""
         self._closed = True
-        self._wake()
+        self.mailbox.wake()
         self._thread.join(CLOSE_S)
         self.executor.close()
         self.outlets.close()
-        self.close_pipe()
-
-    def close_pipe(self) -> None:
-        """Close the pipe; a fork child does nothing else, since it inherited no thread."""
-        os.close(self._read)
-        os.close(self.wake_fd)
-
-    def _wake(self) -> None:
-        try:
-            os.write(self.wake_fd, b"\0")
-        except BlockingIOError:
-            # A full pipe wakes the thread as well as one more byte would.
-            return
+        self.mailbox.close()
 
     # On the control thread.
 
     def _main(self) -> None:
-        poll = select.poll()
-        poll.register(self._read, select.POLLIN)
         while not self._closed:
-            poll.poll(self._patience_ms())
+            self.mailbox.wait(self._patience())
             try:
                 self._turn()
-            except Exception as error:  # noqa: BLE001 - a bug here must not leave a process that never ends
+            except Exception as error:  # a bug here must not leave a process that never ends
                 self.trouble("internal", f"a bug in ProcessEnder: {describe(error)}; please report it")
                 if self._deadline is not None:
                     self.outlets.flush(self.clock.now() + BEFORE_EFFECT_S)
@@ -174,26 +141,20 @@ class Coordinator:
             self._begin(self._start_at[1])
         self._advance(())
 
-    def _patience_ms(self) -> float:
+    def _patience(self) -> float | None:
         times = [self._check_at] if self.signals is not None else []
         if self._start_at is not None:
             times.append(self._start_at[0])
         if self.run is not None and self.run.wake_at is not None:
             times.append(self.run.wake_at)
-        if not times:
-            return -1
-        # One more millisecond, since the poll rounds down and an alarm must not be met before its time.
-        return max(0.0, (min(times) - self.clock.now()) * 1000 + 0.5)
+        return min(times) - self.clock.now() if times else None
 
     def _hear_signals(self) -> None:
-        try:
-            told = os.read(self._read, 65536)
-        except BlockingIOError:
-            return
+        told = self.mailbox.bytes()
         if self.signals is None:
             return
         for byte in (*told, *self.signals.missed()):
-            notice = self.signals.hear(byte) if byte else None
+            notice = self.signals.hear(byte)
             if notice is not None:
                 self._signal(notice)
 
@@ -210,9 +171,7 @@ class Coordinator:
 
     def _take_messages(self) -> None:
         reports: list[Report] = []
-        # As many as there are now: what comes meanwhile has written its own byte.
-        for _ in range(len(self._inbox)):
-            message = self._inbox.popleft()
+        for message in self.mailbox.take():
             if message is None:
                 if self.run is not None and self.window is not None:
                     reports.append(Adopted(self._plan(self.window)))
@@ -254,7 +213,7 @@ class Coordinator:
         self._begin(notice)
 
     def _move_window(self) -> None:
-        assert self._deadline is not None  # noqa: S101 - a notice was heard
+        assert self._deadline is not None  # a notice was heard
         self.window = Window.of(self._deadline)
         self._arm_last_resorts(self.window)
         self._advance([Adopted(self._plan(self.window))])
@@ -281,7 +240,9 @@ class Coordinator:
         # The provisional report comes before the first effect, unless the disk makes the clean-up wait.
         patience = min(BEFORE_EFFECT_S, BEFORE_EFFECT_SHARE * window.length)
         if not self.outlets.flush(self.clock.now() + patience, before_effect=True):
-            self.trouble("unrecorded", f"the first record took longer than {patience:.3f} s; the run goes on without it")
+            self.trouble(
+                "unrecorded", f"the first record took longer than {patience:.3f} s; the run goes on without it"
+            )
         self._advance(())
 
     def _arm_last_resorts(self, window: Window) -> None:
@@ -308,7 +269,7 @@ class Coordinator:
 
     def _finish(self, run: Run) -> None:
         window = self.window
-        assert window is not None  # noqa: S101 - a run has begun
+        assert window is not None  # a run has begun
         self.verdict = verdict(run.results.values())
         now = self.clock.now()
         self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))

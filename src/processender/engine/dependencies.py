@@ -88,7 +88,7 @@ class _Call:
     def _run(self) -> None:
         try:
             self.result = self.function()
-        except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
+        except BaseException as error:  # it is raised where the call was made
             self.error = error
         self.on_end()
 

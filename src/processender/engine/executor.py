@@ -75,7 +75,7 @@ class Executor:
     def _job(self, command: Start) -> Job:
         handler = command.handler
         call = handler.call
-        assert call is not None  # noqa: S101 - the registry takes no handler without one
+        assert call is not None  # the registry takes no handler without one
         context = Context(
             handler=handler.name,
             cause=self.cause,
@@ -168,7 +168,6 @@ class Executor:
         for driver in (self.app_loop, self.own_loop):
             if job.task is not None and driver is not None and job.task.get_loop() is driver.loop:
                 driver.cancel(job)
-
 
     def close(self) -> None:
         """Let the threads and the own loop end."""

@@ -99,5 +99,5 @@ def own_loop(inbox: Inbox) -> LoopDriver:
     thread = threading.Thread(target=serve, name="processender-loop", daemon=True)
     thread.start()
     started.wait()
-    assert thread.ident is not None  # noqa: S101 - it was started
+    assert thread.ident is not None  # it was started
     return LoopDriver(loop, inbox, thread.ident)

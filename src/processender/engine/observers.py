@@ -70,7 +70,7 @@ class Outlet:
     def _show(self, event: Event) -> None:
         try:
             self.observer.observe(event)
-        except Exception as error:  # noqa: BLE001 - an observer is foreign code; what it raises is reported
+        except Exception as error:  # an observer is foreign code; what it raises is reported
             if not isinstance(event, Trouble):
                 kind = type(self.observer).__name__
                 text = f"the observer {kind} cannot take {type(event).__name__}: {describe(error)}"
@@ -79,7 +79,7 @@ class Outlet:
     def _again(self, trouble: Trouble) -> None:
         try:
             self.observer.observe(trouble)
-        except Exception:  # noqa: BLE001 - it can take nothing at all; the count is what the report shows
+        except Exception:  # it can take nothing at all; the count is what the report shows
             self.lost += 1
 
 
@@ -107,7 +107,8 @@ class Outlets:
     def flush(self, until: float, *, before_effect: bool = False) -> bool:
         """Wait at most to the instant *until* for all observers; return whether they have taken everything."""
         outlets = [outlet for outlet in self._outlets if outlet.before_effect or not before_effect]
-        return all([outlet.flush(until - self._clock.now()) for outlet in outlets])
+        flushed = [outlet.flush(until - self._clock.now()) for outlet in outlets]
+        return all(flushed)
 
     def close(self) -> None:
         """Let all threads end when they have taken everything."""

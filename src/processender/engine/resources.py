@@ -92,7 +92,7 @@ class ThreadKeeper:
             self._changed.set()
             self._close.wait()
             _send(self._generator, self._cause)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the set-up or the tear-down was asked for
+        except BaseException as error:  # it is raised where the set-up or the tear-down was asked for
             self._error = error
         self._changed.set()
 

@@ -86,7 +86,7 @@ class Workers:
         self._inbox([job.began()])
         try:
             job.invoke_sync()
-        except BaseException as error:  # noqa: BLE001 - `sys.exit` in a handler ends the handler, not the clean-up
+        except BaseException as error:  # `sys.exit` in a handler ends the handler, not the clean-up
             self._inbox([job.raised(error)])
         else:
             self._inbox([job.returned()])

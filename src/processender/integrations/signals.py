@@ -16,6 +16,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..core.events import Trouble
@@ -123,11 +124,9 @@ class SignalSource:
             self._call_displaced(signum, frame)
             return
         self._pending[signum] = 1
-        try:
+        # With a full pipe the control thread is awake and meets the flag.
+        with suppress(OSError):
             os.write(self._wake_fd, bytes((signum + PYTHON_PATH,)))
-        except OSError:
-            # The pipe is full, so the control thread is awake and meets the flag.
-            pass
         if self._policy == "before":
             self._call_displaced(signum, frame)
 

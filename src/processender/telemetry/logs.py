@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
 
 
-def render(event: Event) -> tuple[int, str, str]:
+def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR0912 - one case for each event
     """Return the level, the stable key and the text of *event*."""
     match event:
         case NoticeHeard(notice=notice):

@@ -111,7 +111,7 @@ class ReportWriter:
 
     def _account(self, verdict: Verdict, ended: float | None) -> dict[str, Any]:
         plan = self._plan
-        assert plan is not None  # noqa: S101 - a run has begun
+        assert plan is not None  # a run has begun
         window = plan.window
         first = self._notices[0] if self._notices else None
         return {
@@ -159,7 +159,7 @@ class ReportWriter:
         }
 
     def _handler(self, node: int) -> dict[str, Any]:
-        assert self._plan is not None  # noqa: S101 - a run has begun
+        assert self._plan is not None  # a run has begun
         step = self._plan.steps[node]
         result = self._results.get(step.handler)
         if result is None:

@@ -1,0 +1,54 @@
+"""The one way to the control thread: a pipe that wakes it, and an inbox for what does not fit into a byte."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+M = TypeVar("M")
+
+
+class Mailbox(Generic[M]):
+    """Messages from any thread, and bytes from signal handlers. Nothing here blocks but `wait`."""
+
+    def __init__(self) -> None:
+        """Open the pipe."""
+        self._read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._messages: deque[M] = deque()
+        self._poll = select.poll()
+        self._poll.register(self._read, select.POLLIN)
+
+    def put(self, messages: Sequence[M]) -> None:
+        """Leave *messages* and wake the thread."""
+        self._messages.extend(messages)
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake the thread; a full pipe has woken it already."""
+        with suppress(BlockingIOError):
+            os.write(self.wake_fd, b"\0")
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait until something comes, at most *seconds*."""
+        # Half a millisecond more, since the poll rounds down and an alarm must not be met before its time.
+        self._poll.poll(-1 if seconds is None else max(0.0, seconds * 1000 + 0.5))
+
+    def bytes(self) -> bytes:
+        """Return what signal handlers wrote, without the bytes that only wake."""
+        try:
+            return os.read(self._read, 65536).replace(b"\0", b"")
+        except BlockingIOError:
+            return b""
+
+    def take(self) -> list[M]:
+        """Return the messages that are there now; what comes meanwhile wakes the thread again."""
+        return [self._messages.popleft() for _ in range(len(self._messages))]
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self._read)
+        os.close(self.wake_fd)
