@@ -1,0 +1,109 @@
+"""Write the reference pages from docstrings, tables and help texts; `--check` only tells whether they are stale."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import os
+import subprocess
+import sys
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+import processender
+from processender.core import cells, events
+from processender.core.record import Record
+
+PAGES = Path(__file__).parent.parent / "docs" / "reference"
+NOTE = "<!-- Written by tools/reference.py; do not edit. -->\n"
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """Return the line below each field of a record, or each member of an enumeration."""
+    lines = [line.strip() for line in inspect.getsource(cls).splitlines()]
+    docs = {}
+    for line, following in zip(lines, lines[1:], strict=False):
+        name = line.split(":")[0].split(" =")[0]
+        if name.isidentifier() and following.startswith('"""'):
+            docs[name] = following.strip('"')
+    return docs
+
+
+def describe_function(name: str, function: Callable[..., object]) -> str:
+    """Return the signature and the docstring of a function."""
+    signature = str(inspect.signature(function)).replace("self, ", "").replace("(self)", "()")
+    return f"### `{name}{signature}`\n\n{inspect.getdoc(function) or ''}\n"
+
+
+def describe_class(cls: type) -> str:
+    """Return the docstring of a class with its fields or its methods."""
+    parts = [f"## `{cls.__name__}`\n\n{inspect.getdoc(cls) or ''}\n"]
+    if issubclass(cls, Record | enum.Enum):
+        docs = field_docs(cls)
+        parts.append("".join(f"- `{name}`: {text}\n" for name, text in docs.items()))
+    elif not issubclass(cls, BaseException):
+        parts.append(describe_function(cls.__name__, cls.__init__))  # type: ignore[misc]
+    for base in reversed(cls.__mro__):
+        if base.__module__.startswith("processender") and base is not Record:
+            for name, member in vars(base).items():
+                plain = getattr(member, "fget", member)
+                plain = getattr(plain, "__func__", plain)
+                if not name.startswith("_") and inspect.isfunction(plain) and name != "check":
+                    is_property = isinstance(member, property)
+                    parts.append(f"### `{name}`\n\n{inspect.getdoc(plain)}\n" if is_property else describe_function(name, plain))
+    return "\n".join(parts)
+
+
+def library_page() -> str:
+    """Return the page of the public names."""
+    parts = ["# The library\n", NOTE]
+    parts += [describe_class(getattr(processender, name)) for name in processender.__all__]
+    return "\n".join(parts)
+
+
+def events_page() -> str:
+    """Return the page of the events and the states of a handler."""
+    parts = ["# Events\n", NOTE, "Times are seconds on the monotonic clock.\n"]
+    parts += [describe_class(each) for each in typing.get_args(events.Event)]
+    parts.append("# The life of a handler in a run\n\n| state | told | becomes |\n|---|---|---|\n")
+    rows = [(s, told, then) for s, moves in cells.TRANSITIONS.items() for told, then in moves.items()]
+    parts[-1] += "".join(f"| {state} | {told} | {then} |\n" for state, told, then in rows)
+    return "\n".join(parts)
+
+
+def command_page() -> str:
+    """Return the page of the command line: what `--help` prints."""
+    parts = ["# The command line\n", NOTE]
+    for command in ([], ["run"], ["plan"]):
+        environ = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
+        arguments = [sys.executable, "-m", "processender", *command, "--help"]
+        ran = subprocess.run(arguments, env=environ, capture_output=True, text=True, check=True)
+        parts.append(f"## `processender {' '.join(command)}`\n\n```text\n{ran.stdout.rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
+def index_page() -> str:
+    """Return the page that lists the others."""
+    links = "- [The library](library.md)\n- [Events](events.md)\n- [The command line](command.md)\n"
+    return f"# Reference\n\n{NOTE}\n{links}"
+
+
+def main() -> int:
+    """Write the pages, or say which are stale."""
+    pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page()}
+    stale = []
+    for name, text in pages.items():
+        path = PAGES / f"{name}.md"
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                stale.append(path.name)
+        else:
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"stale: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
