@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from .core.events import Waiting
+from .core.events import Event
 from .core.handler import PHASES, Handler
 from .core.notice import Notice
+from .core.outcome import Verdict
 from .core.plan import Plan
 from .core.window import Window
 from .engine.bodies import TaskBody, ThreadBody
@@ -95,7 +96,7 @@ class Ender(Registration):
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
         )  # fmt: skip
         self._clock = SystemClock()
-        self._inflight = InFlight(self._clock, self._tell)
+        self._inflight = InFlight(self._clock, self.tell)
         self._early: list[Notice] = []
         self._stopping = threading.Event()
         self._cancel_body = cancel_body
@@ -110,9 +111,15 @@ class Ender(Registration):
             self.add(Handler("inflight", self._inflight.wait, phase="quiesce"))
         return Token(self._inflight, what)
 
-    def _tell(self, event: Waiting) -> None:
+    def tell(self, event: Event) -> None:
+        """Tell the observers of *event*; for who builds on an Ender, such as the agent. Nothing before it is armed."""
         if self._session is not None:
             self._session.emit(event)
+
+    def returns(self, code: Callable[[Verdict | None], int | None]) -> None:
+        """Let *code* tell, for the report, what `exit="return"` leaves to the caller: the exit code for a verdict."""
+        if self._session is not None:
+            self._session.returns = code
 
     @property
     def stopping(self) -> Stopping:
@@ -140,6 +147,10 @@ class Ender(Registration):
         """
         now = self._clock.now()
         self.notify(Notice(reason, "api", now, deadline=None if within is None else now + within))
+        return self.ending()
+
+    def ending(self) -> Ending:
+        """Return the coming end, which can be awaited or waited for, without beginning it."""
         return Ending(lambda: self._session)
 
     def plan(self, window: float | None = None) -> Plan:
@@ -174,8 +185,10 @@ class Ender(Registration):
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
         session, self._session = self._session, None
-        self._registry.after_fork()
-        self._inflight = InFlight(self._clock, self._tell)
+        # The body and what keeps the resources live in the parent.
+        self._registry.after_fork(["body", *(handler.name for handler in self._opened)])
+        self._opened = []
+        self._inflight.reset()
         self._stopping = threading.Event()
         self._body = None
         if session is not None:
@@ -185,9 +198,9 @@ class Ender(Registration):
         """Arm, set up the resources, and begin the body."""
         self.install()
         if self._session is not None:
-            self._body = ThreadBody()
-            self.add(Handler("body", self._body, phase="quiesce"))
-            self._session.entered()
+            self._body = body = ThreadBody()
+            self.add(Handler("body", body, phase="quiesce"))
+            self._session.entered(body)
             try:
                 for resource in self._resources:
                     self._keep(resource, resource.set_up())
@@ -217,10 +230,10 @@ class Ender(Registration):
             self._session.use_loop(asyncio.get_running_loop())
             task = asyncio.current_task()
             assert task is not None  # `async with` stands in a task
-            self._body = TaskBody(task)
+            self._body = body = TaskBody(task)
             if self._cancel_body:
-                self.add(Handler("body", self._body, phase="quiesce"))
-            self._session.entered()
+                self.add(Handler("body", body, phase="quiesce"))
+            self._session.entered(body if self._cancel_body else None)
             try:
                 for resource in self._resources:
                     await self._set_up(resource)

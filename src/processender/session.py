@@ -15,11 +15,12 @@ from .core.escalation import Escalation
 from .core.events import Event, RunEnded, RunStarted
 from .core.handler import Handler
 from .core.notice import Notice
-from .core.outcome import verdict
+from .core.outcome import Verdict, verdict
 from .core.plan import Plan
 from .core.record import Record
 from .core.rehearse import rehearse
 from .core.window import Window
+from .engine.bodies import TaskBody, ThreadBody
 from .engine.clock import SystemClock
 from .engine.coordinator import Coordinator
 from .engine.inflight import InFlight
@@ -77,7 +78,10 @@ class Session:
         facts = Facts(settings.name, settings.version, run_id)
         facts.in_flight, facts.exit = inflight.labels, self.exit_code
         self.report = ReportWriter(facts, clock)
+        self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
+        """Tells the exit code where its owner decides."""
         self._entered = False
+        self._body: ThreadBody | TaskBody | None = None
         self._closed = False
 
     # Taking up.
@@ -122,9 +126,9 @@ class Session:
         executor = self.coordinator.executor
         executor.app_loop = LoopDriver(loop, self.coordinator.report, threading.get_ident())
 
-    def entered(self) -> None:
-        """Note that there is a body, which will leave."""
-        self._entered = True
+    def entered(self, body: ThreadBody | TaskBody | None) -> None:
+        """Note that there is a body; the end waits for it to leave, unless it is None."""
+        self._entered, self._body = True, body
 
     # While it is armed.
 
@@ -173,8 +177,17 @@ class Session:
         notices = self.coordinator.notices
         return notices[0].signum if notices else 0
 
+    @property
+    def _barred(self) -> bool:
+        """Whether the process cannot go the ordinary way: a handler, or the body, has not come back."""
+        return self.coordinator.abandoned or (self._body is not None and not self._body.gone)
+
     def exit_code(self) -> int | None:
         """Return the exit code that a signal asks for, None if no signal began the run."""
+        if self._settings.exit == "return":
+            return self.returns(self.coordinator.verdict)
+        if self._barred:
+            return 128 + self._signum if self._signum else FORCED
         if not self._signum:
             return None
         return 0 if self._settings.exit == "zero" else 128 + self._signum
@@ -185,10 +198,8 @@ class Session:
         if self._settings.exit == "return":
             return
         alone = not self._entered and bool(self._signum)
-        if self.coordinator.abandoned or alone:
-            code = 128 + self._signum if self._signum else FORCED
-            ordinary = self.exit_code() or 0
-            leave_now(code if self.coordinator.abandoned else ordinary)
+        if self._barred or alone:
+            leave_now(self.exit_code() or 0)
 
     def _force(self, signum: int) -> None:
         """End the process at once: the third interrupt, or a bug of ours."""
@@ -231,7 +242,7 @@ class Session:
         self._closed = True
         self._signals.stop()
         atexit.unregister(self._at_exit)
-        self.coordinator.mailbox.close()
+        self.coordinator.mailbox.close_in_child()
 
 
 class Ending:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from ..core.graph import nearest
 from ..core.handler import PHASES
-from .durations import parse_duration
 from .locate import Path
 from .mistakes import Mistakes
 from .probes import parse_address
@@ -28,9 +27,6 @@ def check_meaning(config: Config, environ: Mapping[str, str], mistakes: Mistakes
             parse_address(config.probe_listen)
         except ValueError as error:
             mistakes.add(("probe_listen",), str(error))
-    if parse_duration(config.drain_delay, zero=True) >= parse_duration(config.grace):
-        text = f"{config.drain_delay} is not shorter than grace, {config.grace}: no time would be left to end"
-        mistakes.add(("drain_delay",), text)
     check_signal(config.command.stop_signal, mistakes)
     for name, handler in config.handlers.items():
         _check_handler(handler, ("handlers", name), mistakes)

@@ -1,0 +1,49 @@
+"""What the agent tells on standard error, as text or as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+
+from ..core.events import Event, NoticeHeard
+from ..telemetry.logs import DEBUG, INFO, WARNING, render, write_line
+
+_NAMES = {DEBUG: "debug", INFO: "info", WARNING: "warning"}
+STDERR = 2
+
+
+class Lines:
+    """
+    An observer that writes lines to a descriptor.
+
+    A command that ends by itself is nothing to talk about, so up to the first notice that somebody else gives only
+    what went wrong is told. It has a thread of its own: a full pipe holds up nothing.
+    """
+
+    def __init__(self, *, as_json: bool, talkative: bool, descriptor: int = STDERR) -> None:
+        """
+        Write nothing yet.
+
+        Args:
+
+            as_json: Whether each line is a JSON object with `level`, `key`, `text` and `at` (monotonic seconds).
+
+            talkative: Whether to tell of every run.
+
+            descriptor: Where to write.
+        """
+        self._as_json = as_json
+        self._least = INFO if talkative else WARNING
+        self._descriptor = descriptor
+
+    def observe(self, event: Event) -> None:
+        """Write one event."""
+        if isinstance(event, NoticeHeard) and event.notice.origin != "api":
+            self._least = INFO
+        level, key, text = render(event)
+        if level < self._least:
+            return
+        if self._as_json:
+            line = {"at": event.at, "level": _NAMES.get(level, "error"), "key": key, "text": text}
+            write_line(self._descriptor, json.dumps(line))
+        else:
+            write_line(self._descriptor, f"processender: {text}")

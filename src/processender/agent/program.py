@@ -1,0 +1,77 @@
+"""From the words of a command to a running process, or to the exit code and the message that a shell's user expects."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Mapping, Sequence
+
+from .errors import NOT_EXECUTABLE, NOT_FOUND, CommandNotStarted
+
+_NOT_HANDED_ON = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
+
+
+def find_program(name: str, environ: Mapping[str, str]) -> str:
+    """
+    Return the path of the program *name*; one without a slash is looked for in PATH.
+
+    Raise `CommandNotStarted` when there is none or it cannot be executed.
+    """
+    if not name:
+        raise CommandNotStarted("cannot start '': the name of the command is empty; put it behind the --", NOT_FOUND)
+    if "/" in name:
+        return name
+    path = environ.get("PATH", os.defpath)
+    found = ""
+    for directory in path.split(os.pathsep):
+        candidate = os.path.join(directory or ".", name)
+        if os.path.isfile(candidate):
+            if os.access(candidate, os.X_OK):
+                return candidate
+            found = found or candidate
+    if found:
+        raise CommandNotStarted(_cannot(found, "it is not executable", f"chmod +x {found}"), NOT_EXECUTABLE)
+    raise CommandNotStarted(_cannot(name, f"it is not in PATH ({path})", "check the spelling or give its path"), NOT_FOUND)
+
+
+def child_environment(environ: Mapping[str, str], grace: str) -> dict[str, str]:
+    """Return the environment of the command: it is told its own budget, *grace*, and not the agent's sockets."""
+    kept = {name: text for name, text in environ.items() if name not in _NOT_HANDED_ON}
+    return kept | {"PROCESSENDER_GRACE": grace}
+
+
+def spawn(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """
+    Start *argv* in a session of its own, with the standard streams of the agent, and return its number.
+
+    Raise `CommandNotStarted` when that cannot be done.
+    """
+    path = find_program(argv[0], environ)
+    # Python ignores these two for itself, and what is ignored stays so over an exec. What was ignored before Python
+    # came (nohup) stays ignored: whoever started us wants it so.
+    restored = [signal.SIGPIPE, signal.SIGXFSZ]
+    try:
+        return os.posix_spawn(path, argv, environ, setsid=True, setsigmask=[], setsigdef=restored)
+    except OSError as error:
+        raise explain(path, error) from error
+
+
+def explain(path: str, error: OSError) -> CommandNotStarted:
+    """Return why *path*, which was found, cannot be executed, with the exit code that a shell gives for it."""
+    if error.errno == errno.ENOENT and os.path.lexists(path):
+        text = _cannot(path, "its interpreter is missing", "look at its first line, or at the libc it was built for")
+        return CommandNotStarted(text, NOT_EXECUTABLE)
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return CommandNotStarted(_cannot(path, "there is no such file", "check the path"), NOT_FOUND)
+    if error.errno == errno.ENOEXEC:
+        text = _cannot(path, "it is no program", "give it a first line such as #!/bin/sh, or name its interpreter")
+        return CommandNotStarted(text, NOT_EXECUTABLE)
+    if error.errno == errno.EACCES:
+        why = "it is a directory" if os.path.isdir(path) else "it is not executable"
+        return CommandNotStarted(_cannot(path, why, f"chmod +x {path}, or name a program"), NOT_EXECUTABLE)
+    return CommandNotStarted(_cannot(path, error.strerror or str(error), "see the limits of the system"), NOT_EXECUTABLE)
+
+
+def _cannot(name: str, why: str, step: str) -> str:
+    return f"cannot start {name!r}: {why}; {step}"

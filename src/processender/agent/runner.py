@@ -1,0 +1,183 @@
+"""
+The agent from the first signal that it can hear to the exit code: it starts the command, and sees everything to its end.
+
+Theory of operation. The main thread starts the command, waits for it, reaps orphans, and is the guard: when the run
+has had its time, it kills what is left, whatever the engine's threads do. Everything else happens on those threads, as
+in a program that uses the library. The process leaves by `os._exit`, so no thread can hold it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ..core.events import Trouble
+from ..core.notice import Notice
+from ..core.outcome import Verdict
+from ..core.record import Record
+from ..engine.clock import SystemClock
+from ..ender import Ender
+from .builtin import COMMAND, DRAIN_DELAY, READINESS
+from .children import Children
+from .drain import drain_delay, fail_readiness
+from .durations import format_duration
+from .early import EarlyEars
+from .lines import Lines
+from .probes import ProbeServer
+from .settings import Settings
+from .supervisor import Supervisor
+from .watch import RunWatch
+from .wire import Health
+from .wiring import build_ender, command_budget
+
+UNCLEAN = 70
+"""The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
+_LOOK_S = 0.02
+_ENDED_S = 5.0
+
+
+class Ending(Record):
+    """How the agent is to go."""
+
+    code: int
+    """The exit code."""
+    signum: int = 0
+    """The signal of which the command died, 0 if it did not."""
+
+
+class Agent:
+    """One command, its Ender, and the main thread that watches both."""
+
+    def __init__(self, argv: Sequence[str], settings: Settings, children: Children, ears: EarlyEars) -> None:
+        """
+        Take everything up except the command; raise `ProbeError` when the probe face cannot listen.
+
+        Args:
+
+            argv: The command.
+
+            settings: What was decided.
+
+            children: Who knows the agent's children.
+
+            ears: What has heard signals so far.
+        """
+        self._settings = settings
+        self._children = children
+        self._ears = ears
+        self._clock = SystemClock()
+        self._bell_out, self._bell_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._health = Health()
+        self._supervisor = Supervisor(argv, children, settings.stop_signal)
+        self._watch = RunWatch(self._ring, self._supervisor.kill)
+        self._probes = ProbeServer(settings.probe_listen, self._health, self._clock) if settings.probe_listen else None
+        calls = {
+            READINESS: fail_readiness(self._health),
+            DRAIN_DELAY: drain_delay(settings.drain_delay, self._supervisor.when_gone),
+            COMMAND: self._supervisor.stop,
+        }
+        name = settings.service or os.path.basename(argv[0]) or "command"
+        lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
+        self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
+
+    def run(self) -> Ending:
+        """Start the command, see everything to its end, and return how to go; raise `CommandNotStarted`."""
+        signal.signal(signal.SIGCHLD, lambda _signum, _frame: self._ring())
+        trouble = self._children.adopt_orphans()
+        self.ender.install()
+        self.ender.returns(lambda verdict: self._ending(verdict).code)
+        if trouble:
+            self.ender.tell(Trouble(self._clock.now(), "no-subreaper", trouble))
+        for signum in self._ears.heard:
+            name = signal.Signals(signum).name
+            self.ender.notify(Notice(name, "signals", self._clock.now(), signum=signum))
+        if self._probes is not None:
+            self._probes.start()
+        if not self._ears.heard:
+            self._supervisor.start(format_duration(command_budget(self.ender)))
+        self._health.running = self._supervisor.running
+        self._stand_guard()
+        ending = self._ending(self._watch.verdict)
+        self._supervisor.kill()
+        self._children.reap()
+        return ending
+
+    def _stand_guard(self) -> None:
+        """Watch the command, the orphans and the clock until the run is over or its time is."""
+        asked = False
+        while self._watch.verdict is None:
+            if self._supervisor.watch():
+                self._health.running = False
+                if not asked and not self.ender.stopping.is_set():
+                    asked = True
+                    self.ender.stop("exit")
+            waits = self._children.reap()
+            until = self._watch.kill_at
+            if until is not None and self._clock.now() >= until:
+                self._kill_late()
+                return
+            self._sleep(until, waits)
+        self.ender.ending().wait(_ENDED_S)
+
+    def _kill_late(self) -> None:
+        """Kill what is left although the run is not over, and look at what has become of the command."""
+        self._supervisor.kill()
+        for _ in range(int(1 / _LOOK_S)):
+            if self._supervisor.watch() or not self._supervisor.running:
+                return
+            self._sleep(None, waits=True)
+
+    def _sleep(self, until: float | None, waits: bool) -> None:
+        """Wait for the bell, for the instant *until*, or a moment if another thread *waits* for a child of ours."""
+        poll = select.poll()
+        poll.register(self._bell_out, select.POLLIN)
+        limit = _LOOK_S if waits else None
+        if until is not None:
+            left = max(0.0, until - self._clock.now())
+            limit = left if limit is None else min(limit, left)
+        poll.poll(None if limit is None else limit * 1000 + 1)
+        try:
+            os.read(self._bell_out, 4096)
+        except BlockingIOError:
+            return
+
+    def _ring(self) -> None:
+        try:
+            os.write(self._bell_in, b"!")
+        except BlockingIOError:
+            return
+
+    def _ending(self, verdict: Verdict | None) -> Ending:
+        status = self._supervisor.status
+        if status is None:
+            # It was never started, or not even KILL has ended it.
+            heard = self._watch.notice.signum if self._watch.notice is not None else 0
+            return Ending(128 + (heard or signal.SIGKILL))
+        if status < 0:
+            return Ending(128 - status, -status)
+        unclean = self._settings.strict and not status and verdict is not Verdict.CLEAN
+        return Ending(UNCLEAN if unclean else status)
+
+
+def leave(ending: Ending, *, reraise: bool) -> NoReturn:
+    """End this process as *ending* says, without waiting for any thread."""
+    if reraise and ending.signum:
+        _die_of(ending.signum)
+    # PID 1 does not die of its own signals, and no process of some: then the code must say it.
+    os._exit(ending.code)
+
+
+def _die_of(signum: int) -> None:
+    import resource  # noqa: PLC0415 - only this way out needs it
+
+    # The core of the command is of use, that of the agent is not.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    try:
+        signal.signal(signum, signal.SIG_DFL)
+    except OSError:
+        # KILL and STOP are always at their default.
+        pass
+    os.kill(os.getpid(), signum)

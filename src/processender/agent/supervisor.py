@@ -1,0 +1,201 @@
+"""
+The command: how it is started, watched, and brought to its end with everything that it has started itself.
+
+Theory of operation. The command leads a session of its own. Its end is a ladder: the stop signal to the command alone,
+so that it can end its helpers itself; when it is gone, TERM to whatever is left of its tree; and when the time of the
+handler is up, KILL to all of it. Nobody sleeps on the ladder: each step waits for processes to end, through
+descriptors that the kernel makes readable, and a look at the tree every now and then finds those born meanwhile.
+
+The main thread alone waits for the command (`watch`), a worker of the engine climbs the ladder (`stop`), and the guard
+may kill all of it at any time (`kill`), whatever the others do.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from .children import Children
+from .errors import AgentError
+from .program import child_environment, spawn
+from .tree import Member, await_change, send, tree
+
+LOOK_S = 0.05
+"""How long the tree is left alone between two looks."""
+KILLED_S = 0.5
+"""How long KILL is waited for; what the kernel does not let go by then is told, and left."""
+_NEED_S = 0.25
+_NEED_SHARE = 0.05
+
+
+class Attempt(Protocol):
+    """The context of a handler, as far as the ladder needs it."""
+
+    def remaining(self) -> float:
+        """Return the seconds that are left."""
+
+    def on_cancel(self, function: Callable[[], object]) -> None:
+        """Let *function* be called when the attempt must give way."""
+
+
+class CommandKilled(AgentError):
+    """The command, or something that it had started, did not end in its time and was killed."""
+
+    code = "command-killed"
+
+
+class Supervisor:
+    """One command and its tree. Safe for threads."""
+
+    def __init__(self, argv: Sequence[str], children: Children, stop_signal: str = "TERM") -> None:
+        """Take what to start, who knows the agent's children, and the name of the signal that asks it to end."""
+        self.argv = tuple(argv)
+        self.pid = 0
+        """Its number, 0 before it was started."""
+        self.status: int | None = None
+        """How it ended: its exit code, or minus the signal that killed it; None before that."""
+        self.gone = False
+        """Whether there is nothing to wait for: it has ended, or it will not be started any more."""
+        self._children = children
+        self._signum = getattr(signal, f"SIG{stop_signal}")
+        self._lock = threading.Lock()
+        self._barred = False
+        self._when_gone: list[Callable[[], object]] = []
+        self._bell_out, self._bell_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def start(self, grace: str) -> bool:
+        """Start it and tell it its budget, *grace*; return False when its end was asked for before."""
+        with self._lock:
+            if self._barred:
+                return False
+            environment = child_environment(os.environ, grace)
+            self.pid = self._children.own(lambda: spawn(self.argv, environment))
+            return True
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return bool(self.pid) and self.status is None
+
+    def watch(self) -> bool:
+        """Look whether it has ended; return True from then on."""
+        with self._lock:
+            if not self.running:
+                return self.gone
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if not pid:
+                return False
+            self.status = os.waitstatus_to_exitcode(status)
+            self._children.forget(pid)
+            told = self._be_gone()
+        for function in told:
+            function()
+        return True
+
+    def when_gone(self, function: Callable[[], object]) -> None:
+        """Let *function* be called when it has ended, on the thread that watches, or at once if it has."""
+        with self._lock:
+            if not self.gone:
+                self._when_gone.append(function)
+                return
+        function()
+
+    def _be_gone(self) -> list[Callable[[], object]]:
+        self.gone = True
+        told, self._when_gone = [self._ring, *self._when_gone], []
+        return told
+
+    def tree(self) -> list[Member]:
+        """Return what is left of it."""
+        # One that forked and ended during the look may have hidden its child; a second look, for those who have one.
+        return self._look() or ([] if self._children.none_left() else self._look())
+
+    def _look(self) -> list[Member]:
+        return tree(os.getpid(), self.pid, self._children.strangers(self.pid), self._children.sessions)
+
+    def stop(self, ctx: Attempt) -> None:
+        """Bring it to its end in the time of *ctx*; raise `CommandKilled` when something of it had to be killed."""
+        with self._lock:
+            self._barred = True
+            if not self.pid:
+                return
+        need = min(_NEED_S, _NEED_SHARE * ctx.remaining())
+        span = ctx.remaining()
+        ctx.on_cancel(self._ring)
+        self._signal_leader(self._signum)
+        # Who is stopped hears nothing before it goes on.
+        self._signal_leader(signal.SIGCONT)
+        self._await_leader(ctx, need)
+        left = self._end_rest(ctx, need) if self.gone else self.tree()
+        if left:
+            self._kill_in_time(left, span)
+
+    def kill(self) -> list[Member]:
+        """Kill everything that is left of it; return what was found."""
+        with self._lock:
+            self._barred = True
+        if not self.pid:
+            return []
+        found = self.tree()
+        self._signal_leader(signal.SIGKILL)
+        for member in found:
+            send(member, signal.SIGKILL)
+        return found
+
+    def close(self) -> None:
+        """Close what was opened."""
+        os.close(self._bell_out)
+        os.close(self._bell_in)
+
+    def _ring(self) -> None:
+        try:
+            os.write(self._bell_in, b"!")
+        except BlockingIOError:
+            return
+
+    def _signal_leader(self, signum: int) -> None:
+        with self._lock:
+            # It was not waited for, so its number is its own.
+            if self.running:
+                os.kill(self.pid, signum)
+
+    def _await(self, members: Iterable[Member], seconds: float) -> None:
+        await_change(list(members), self._bell_out, seconds)
+        try:
+            os.read(self._bell_out, 4096)
+        except BlockingIOError:
+            return
+
+    def _await_leader(self, ctx: Attempt, need: float) -> None:
+        while not self.gone and ctx.remaining() > need:
+            # The main thread rings when it has waited for the command, and the engine when the time is up.
+            self._await((), ctx.remaining() - need)
+
+    def _end_rest(self, ctx: Attempt, need: float) -> list[Member]:
+        """Ask what is left to end, each process once; return what has not when the time is up."""
+        told: set[tuple[int, int]] = set()
+        left = self.tree()
+        while left and ctx.remaining() > need:
+            for member in left:
+                if (member.pid, member.start) not in told:
+                    told.add((member.pid, member.start))
+                    send(member, signal.SIGTERM)
+                    send(member, signal.SIGCONT)
+            self._await(left, min(LOOK_S, ctx.remaining() - need))
+            left = self.tree()
+        return left
+
+    def _kill_in_time(self, left: list[Member], span: float) -> None:
+        names = ", ".join(f"{member.pid} {member.name!r}" for member in left[:5])
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        for _ in range(int(KILLED_S / LOOK_S)):
+            still = self.kill()
+            if not still:
+                break
+            self._await(still, LOOK_S)
+        else:
+            raise CommandKilled(f"not even KILL has ended {names}{more}: the kernel does not let go of it")
+        raise CommandKilled(f"{names}{more} did not end in {span:.2f} s and was killed")

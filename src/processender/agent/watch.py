@@ -1,0 +1,56 @@
+"""What the agent itself must know of a run: when it has to be over, when it is, and when the process is forced out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..core.escalation import FORCE
+from ..core.events import Escalated, Event, NoticeHeard, PlanChanged, RunEnded, RunStarted, Trouble
+from ..core.notice import Notice
+from ..core.outcome import Verdict
+from ..core.window import Window
+
+
+class RunWatch:
+    """An observer that keeps what the main thread looks at, and wakes it."""
+
+    def __init__(self, wake: Callable[[], object], force: Callable[[], object]) -> None:
+        """
+        Take whom to tell.
+
+        Args:
+
+            wake: Wakes the main thread.
+
+            force: Called when the engine is about to end the process at once.
+        """
+        self.notice: Notice | None = None
+        """What was heard first."""
+        self.kill_at: float | None = None
+        """When everything that is left must be killed, seconds on the monotonic clock; None while no run is on."""
+        self.verdict: Verdict | None = None
+        """How the run ended; None before that."""
+        self._wake = wake
+        self._force = force
+
+    def observe(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case NoticeHeard() if self.notice is None:
+                self.notice = event.notice
+            case RunStarted() | PlanChanged():
+                self.kill_at = last_moment(event.plan.window)
+            case RunEnded():
+                self.verdict = event.verdict
+            case Escalated(level=level) if level == FORCE:
+                self._force()
+            case Trouble(code="internal"):
+                self._force()
+            case _:
+                return
+        self._wake()
+
+
+def last_moment(window: Window) -> float:
+    """Return when the agent kills what is left: late, but before its own last resorts end the agent itself."""
+    return window.dump_at - window.margin / 2

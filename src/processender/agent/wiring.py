@@ -1,0 +1,61 @@
+"""From settings to an Ender: the one place where the parts of the agent become handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.limits import cancel_grace
+from ..ender import Ender
+from ..ports import Observer
+from .builtin import COMMAND, DRAIN_DELAY, READINESS, builtin_handlers
+from .settings import Settings
+
+Calls = dict[str, Callable[..., Any]]
+
+
+def build_ender(settings: Settings, name: str, calls: Calls, observers: Sequence[Observer]) -> Ender:
+    """
+    Return the Ender of *settings* with its handlers, not yet installed.
+
+    Args:
+
+        settings: What was decided.
+
+        name: The name of the service.
+
+        calls: What the agent's own handlers call, by their names.
+
+        observers: What is told of every event.
+    """
+    ender = Ender(
+        name,
+        grace=settings.grace,
+        lanes=settings.lanes,
+        require=settings.require,
+        displaced="never",
+        exit="return",
+        observers=observers,
+    )
+    for handler in builtin_handlers(settings.drain_delay, settings.on_drain):
+        ender.add(handler.replace(call=calls[handler.name]))
+    for handler in settings.handlers:
+        ender.add(handler)
+    return ender
+
+
+def calls_of_nothing() -> Calls:
+    """Return stand-ins for the agent's own handlers, for a plan that nobody carries through."""
+    return dict.fromkeys((READINESS, DRAIN_DELAY, COMMAND), _nothing)
+
+
+def command_budget(ender: Ender) -> float:
+    """Return the seconds that the command will have from its stop signal to KILL."""
+    plan = ender.plan()
+    step = plan.steps[plan.graph.index[COMMAND]]
+    span = max(0.0, step.latest - step.start)
+    return span - cancel_grace(span)
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -1,0 +1,57 @@
+"""The command line's door: it finds the command and loads nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..agent.early import EarlyEars
+
+COMMANDS = {
+    "run": "start a command, and end it well when the end comes",
+    "plan": "print what would run at the end, in which order, and whether it fits",
+}
+
+_USAGE = """\
+usage: processender COMMAND ...
+
+ends processes well: it hears that the end is coming, works out how long is left, and runs the clean-up in the right
+order inside that time.
+
+commands:
+{commands}
+
+examples:
+  processender run -- uvicorn app:app
+  processender run --grace 30s --drain-delay 5s --probe-listen :8080 -- ./server
+  processender plan --window 12s
+
+`processender COMMAND --help` tells more.\
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that *argv* (by default that of the process) names and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    first = words[0] if words else "--help"
+    if first in COMMANDS:
+        ears = EarlyEars()
+        if first == "run":
+            # Before everything that takes time: as PID 1 a process loses the signals that it does not handle yet.
+            ears.start()
+        module = import_module(f".{first}", __package__)
+        code: int = module.main(words[1:], ears)
+        return code
+    output = import_module(".output", __package__)
+    if first in {"-h", "--help", "help"}:
+        listed = "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items())
+        output.say(_USAGE.format(commands=listed))
+        return 0 if words else 2
+    if first in {"-V", "--version", "version"}:
+        output.say(f"processender {import_module('processender').__version__}")
+        return 0
+    nearest = import_module("processender.core.graph").nearest
+    kind = "option" if first.startswith("-") else "command"
+    output.complain(f"there is no {kind} {first!r}{nearest(first, COMMANDS)}; see `processender --help`")
+    return 2

@@ -1,0 +1,25 @@
+"""A parser of options whose errors say what to do next and leave with the code that the command wants."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, NoReturn
+
+from . import output
+
+
+class Options(ArgumentParser):
+    """An `ArgumentParser` that takes no abbreviations and leaves with *code* on a mistake."""
+
+    def __init__(self, name: str, *, usage: str, description: str, epilog: str, code: int) -> None:
+        """Take the name of the command and its texts."""
+        texts: dict[str, Any] = {"usage": usage, "description": description, "epilog": epilog}
+        super().__init__(
+            prog=f"processender {name}", allow_abbrev=False, formatter_class=RawDescriptionHelpFormatter, **texts
+        )
+        self._code = code
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave."""
+        output.complain(f"{message}; see `{self.prog} --help`")
+        raise SystemExit(self._code)

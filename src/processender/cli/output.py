@@ -1,0 +1,46 @@
+"""Where the command line prints; nothing else does."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+
+def say(text: str) -> None:
+    """Print *text* on standard output; one that nobody reads any more is no error."""
+    try:
+        print(text)
+        sys.stdout.flush()
+    except (BrokenPipeError, AttributeError, ValueError):
+        _give_up_stdout()
+
+
+def say_json(value: Any) -> None:
+    """Print *value* as JSON on standard output."""
+    say(json.dumps(value, indent=2))
+
+
+def complain(text: str) -> None:
+    """Print *text* on standard error, with our name in front; there may be none."""
+    try:
+        print(f"processender: {text}", file=sys.stderr)
+    except (OSError, AttributeError, ValueError):
+        return
+
+
+def table(rows: list[list[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """Return *rows*, the first of them the head, as text in columns; those whose numbers are in *right* to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [text.rjust(widths[n]) if n in right else text.ljust(widths[n]) for n, text in enumerate(row)]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _give_up_stdout() -> None:
+    """Keep the interpreter from meeting the closed pipe again when it flushes at exit."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

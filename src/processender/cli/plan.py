@@ -1,0 +1,153 @@
+"""`processender plan`: print what would run at the end, in which order, and whether it fits the window."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from ..agent.decide import decide
+from ..agent.durations import format_duration, parse_duration
+from ..agent.early import EarlyEars
+from ..agent.wiring import build_ender, calls_of_nothing
+from ..core.plan import Plan, Step
+from ..ender import Ender
+from ..errors import ProcessEnderError
+from . import output
+from .options import Options
+
+SCHEMA = 1
+DOES_NOT_FIT = 1
+"""The exit code when something does not fit, or is wrong with the order."""
+_MISTAKE = 2
+_USAGE = "processender plan [-c FILE | --app MODULE:ENDER] [--window TIME] [--json]"
+_DESCRIPTION = """\
+Print the clean-up steps in the order in which they would run, when each is expected to start and to end, the chain that
+decides how long the whole takes, and whether it fits. Nothing is started.\
+"""
+_EPILOG = """\
+exit codes: 0 everything fits, 1 something does not fit or is wrong with the order, 2 a mistake in what was given
+
+examples:
+  processender plan
+  processender plan --window 12s
+  processender plan --app shop.service:ender --json\
+"""
+
+
+def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every command is called alike
+    """Print the plan that *argv* asks for and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.app and options.config:
+        parser.error("--app and --config name two plans; choose one")
+    try:
+        window = None if options.window is None else parse_duration(options.window)
+    except ValueError as error:
+        parser.error(f"--window: {error}")
+    try:
+        ender = _from_app(options.app) if options.app else _from_config(options.config)
+    except ProcessEnderError as error:
+        output.complain(str(error))
+        return _MISTAKE
+    plan = ender.plan(window)
+    if options.json:
+        output.say_json(as_data(ender.name, plan))
+    else:
+        output.say(as_text(ender.name, plan))
+    return 0 if plan.fits and not plan.problems else DOES_NOT_FIT
+
+
+def _from_config(path: str) -> Ender:
+    settings = decide(path, {}, os.environ)
+    return build_ender(settings, settings.service or "agent", calls_of_nothing(), ())
+
+
+def _from_app(place: str) -> Ender:
+    """Return the Ender at *place*, `module:name`; raise `ProcessEnderError` that says why there is none."""
+    module_name, colon, name = place.partition(":")
+    if not (module_name and colon and name):
+        raise ProcessEnderError(f"cannot find {place!r}: write it like --app shop.service:ender")
+    sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = import_module(module_name)
+    except ImportError as error:
+        raise ProcessEnderError(f"cannot import {module_name!r}: {error}; check the name and the directory") from error
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, Ender):
+        kind = "nothing" if found is None else f"a {type(found).__name__}"
+        raise ProcessEnderError(f"cannot use {place!r}: there is {kind}, not an Ender; name the variable that holds it")
+    return found
+
+
+def as_data(name: str, plan: Plan) -> dict[str, Any]:
+    """Return *plan* as what `--json` prints; times are seconds from the notice."""
+    window = plan.window
+    return {
+        "schema": SCHEMA,
+        "service": name,
+        "window": {"length_s": _round(window.length), "work_s": _round(window.work), "reserve_s": _round(window.reserve)},
+        "fits": plan.fits,
+        "expected_s": _round(plan.makespan),
+        "critical": list(plan.critical),
+        "waves": plan.graph.waves(),
+        "handlers": [
+            {
+                "name": step.handler,
+                "phase": step.phase,
+                "importance": str(step.importance),
+                "start_s": _round(step.start),
+                "end_s": _round(step.finish),
+                "latest_s": _round(step.latest),
+                "guessed": step.guessed,
+                "skipped": plan.skips.get(step.handler),
+            }
+            for step in plan.in_order()
+        ],
+        "misfits": [{"handler": each.handler, "over_s": _round(each.over), "reason": each.reason} for each in plan.misfits],
+        "problems": [{"code": each.code, "handler": each.handler, "text": each.text} for each in plan.problems],
+    }
+
+
+def as_text(name: str, plan: Plan) -> str:
+    """Return *plan* as text for people."""
+    window = plan.window
+    head = f"{name}: {len(plan.steps)} handlers, {format_duration(window.length)} from the notice to the end,"
+    parts = [f"{head} {window.work:.2f} s of it for handlers", ""]
+    if plan.steps:
+        rows = [["start", "end", "latest", "phase", "handler", "importance"], *map(_row, plan.in_order())]
+        parts += [output.table(rows, right=frozenset({0, 1, 2})), ""]
+    if any(step.guessed for step in plan.steps):
+        parts.append("~ is a guess: give the handler expected=, or let it run a few times")
+    if plan.critical:
+        parts.append(f"critical path: {' > '.join(plan.critical)} ({plan.makespan:.2f} s)")
+    parts += [f"problem: {problem.text}" for problem in plan.problems]
+    parts += [f"skipped: {handler}: {reason}" for handler, reason in plan.skips.items()]
+    if plan.fits:
+        parts.append(f"fits: {window.work - plan.makespan:.2f} s to spare")
+    else:
+        parts += [f"does not fit: {misfit.reason}" for misfit in plan.misfits]
+    return "\n".join(parts)
+
+
+def _row(step: Step) -> list[str]:
+    guess = " ~" if step.guessed else "  "
+    times = [f"{step.start:.2f}", f"{step.finish:.2f}{guess}", f"{step.latest:.2f}"]
+    return [*times, step.phase, step.handler, str(step.importance)]
+
+
+def _round(seconds: float) -> float:
+    return round(seconds, 6)
+
+
+def _parser() -> Options:
+    parser = Options("plan", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=_MISTAKE)
+    add = parser.add_argument
+    add("-c", "--config", metavar="FILE", default="", help="the configuration file of an agent")
+    add("--app", metavar="MODULE:ENDER", default="", help="the Ender of an application, imported from here")
+    add("--window", "--grace", metavar="TIME", help="the time from the notice to the end (default: the grace)")
+    add("--json", action="store_true", help="print JSON")
+    return parser
