@@ -18,14 +18,15 @@ class ThreadBody:
     def __init__(self) -> None:
         """Belong to the thread that makes it."""
         self._thread = threading.get_ident()
-        self._gone = False
+        self.gone = False
+        """Whether the body has left."""
         self._changed = threading.Event()
 
     def __call__(self, ctx: Context) -> None:
         """Wait until the body has left."""
         ctx.on_cancel(self._changed.set)
         self._changed.wait()
-        if not self._gone:
+        if not self.gone:
             raise TimeoutError("the body has not left; let its loop look at ender.stopping")
 
     def stack(self) -> str:
@@ -34,7 +35,7 @@ class ThreadBody:
 
     def leave(self) -> None:
         """Note that the body has left."""
-        self._gone = True
+        self.gone = True
         self._changed.set()
 
 
@@ -46,12 +47,13 @@ class TaskBody:
         self.cancelled = False
         """Whether the end has cancelled the body."""
         self._task = task
-        self._gone = False
+        self.gone = False
+        """Whether the body has left."""
         self._left: asyncio.Future[None] = task.get_loop().create_future()
 
     async def __call__(self) -> None:
         """Cancel the body and wait until it has left."""
-        if not self._gone:
+        if not self.gone:
             self.cancelled = True
             self._task.cancel()
             # Waiting for the body must not be what ends it a second time when the waiting is cut short.
@@ -65,7 +67,7 @@ class TaskBody:
 
     def leave(self) -> None:
         """Note that the body has left; called on its loop."""
-        self._gone = True
+        self.gone = True
         if not self._left.done():
             self._left.set_result(None)
 

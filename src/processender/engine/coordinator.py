@@ -15,10 +15,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..core.escalation import FORCE, HURRY, Escalation
-from ..core.events import Escalated, Event, NoticeHeard, RunEnded, RunStarted, Trouble
+from ..core.events import Escalated, Event, HandlerEnded, NoticeHeard, RunEnded, RunStarted, Trouble
 from ..core.notice import Action, Deadline, Notice, merge
 from ..core.outcome import Outcome, Verdict, verdict
 from ..core.plan import Plan
@@ -257,15 +256,11 @@ class Coordinator:
         commands, events = run.advance(self.clock.now(), reports)
         self.emit(*events)
         self.emit(*self.executor.carry_out(commands))
-        if any(self._is_loss(event) for event in events):
-            self.executor.workers.lost()
+        for event in events:
+            if isinstance(event, HandlerEnded) and event.result.outcome is Outcome.ABANDONED:
+                self.executor.give_up(event.result.handler)
         if run.finished:
             self._finish(run)
-
-    @staticmethod
-    def _is_loss(event: Any) -> bool:
-        result = getattr(event, "result", None)
-        return result is not None and result.outcome is Outcome.ABANDONED
 
     def _finish(self, run: Run) -> None:
         window = self.window

@@ -169,6 +169,12 @@ class Executor:
             if job.task is not None and driver is not None and job.task.get_loop() is driver.loop:
                 driver.cancel(job)
 
+    def give_up(self, name: str) -> None:
+        """Let another thread take the place of the one that does not come back from the handler *name*."""
+        job = self._jobs.get(name)
+        if job is not None and not job.is_async:
+            self.workers.lost()
+
     def close(self) -> None:
         """Let the threads and the own loop end."""
         self.workers.close()

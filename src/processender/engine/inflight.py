@@ -54,6 +54,11 @@ class InFlight:
         self._changed = threading.Condition(threading.Lock())
         self._live: dict[int, Token] = {}
 
+    def reset(self) -> None:
+        """Forget everything, in a fork child: the work and the lock are the parent's."""
+        self._changed = threading.Condition(threading.Lock())
+        self._live = {}
+
     def begin(self, token: Token) -> None:
         """Count *token*."""
         with self._changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +20,8 @@ class Mailbox(Generic[M]):
         """Open the pipe."""
         self._read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._messages: deque[M] = deque()
+        self._lock = threading.Lock()
+        self._closed = False
         self._poll = select.poll()
         self._poll.register(self._read, select.POLLIN)
 
@@ -29,8 +32,10 @@ class Mailbox(Generic[M]):
 
     def wake(self) -> None:
         """Wake the thread; a full pipe has woken it already."""
-        with suppress(BlockingIOError):
-            os.write(self.wake_fd, b"\0")
+        # A handler that was left behind may report long after the end, when the number belongs to another file.
+        with self._lock, suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self.wake_fd, b"\0")
 
     def wait(self, seconds: float | None) -> None:
         """Wait until something comes, at most *seconds*."""
@@ -50,5 +55,12 @@ class Mailbox(Generic[M]):
 
     def close(self) -> None:
         """Close the pipe."""
-        os.close(self._read)
-        os.close(self.wake_fd)
+        with self._lock:
+            self._closed = True
+            os.close(self._read)
+            os.close(self.wake_fd)
+
+    def close_in_child(self) -> None:
+        """Close the pipe in a fork child, where another thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
+        self.close()

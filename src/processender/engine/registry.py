@@ -33,10 +33,12 @@ class Registry:
         self._compiled: tuple[Graph, tuple[Problem, ...]] = compile_graph((), self.phases)
         self._plan: Plan | None = None
 
-    def after_fork(self) -> None:
-        """Replace the lock, which another thread of the parent may have held."""
+    def after_fork(self, gone: Sequence[str]) -> None:
+        """Replace the lock, which another thread of the parent may have held, and drop the handlers *gone*."""
         self._lock = threading.RLock()
         self._armed = False
+        for name in gone:
+            self._handlers.pop(name, None)
 
     def __contains__(self, name: str) -> bool:
         """Tell whether there is a handler of this name."""
