@@ -1,25 +1,37 @@
-"""A kstlib program with an async callback, on an event loop."""
+"""kstlib: an async callback while an event loop runs."""
 
 from __future__ import annotations
 
 import asyncio
 
-from kstlib.resilience import GracefulShutdown
-from marks import mark, release
+from common import GRACE, LIBRARY, critical, mark
+
+from processender import Ender
 
 
-async def close():
-    """Clean up."""
+async def close() -> None:
+    """Clean up as a coroutine."""
     await asyncio.sleep(0.1)
-    release()
+    critical()
 
 
-async def main():
-    """Wait for the end."""
+async def plain() -> None:
+    """Register it, and wait for the end."""
+    from kstlib.resilience.shutdown import GracefulShutdown
+
     async with GracefulShutdown(timeout=1) as shutdown:
         shutdown.register("close", close)
         mark("ready")
         await shutdown.await_shutdown()
 
 
-asyncio.run(main())
+async def library() -> None:
+    """Register it with an Ender in its stead."""
+    ender = Ender("torture", grace=GRACE)
+    ender.add(close, name="critical", phase="release", importance="must")
+    async with ender:
+        mark("ready")
+        await asyncio.sleep(3600)
+
+
+asyncio.run(library() if LIBRARY else plain())
