@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .replica import StartError
 from .results import Result, Scenario, Setting
 from .rolling import measure
 from .table import heading, progress, summary, timeline
@@ -56,19 +57,30 @@ def main() -> int:
     """Return 0 when only those runs lost requests that must lose some, else 1; 130 when interrupted."""
     options = parse()
     setting = Setting(options.rate, options.requests, options.propagation_delay)
+    results: list[Result] = []
+    code = 1
     try:
         results = asyncio.run(run(options, setting))
-    except asyncio.CancelledError:
+    except* asyncio.CancelledError:
         print("\ninterrupted; all replicas have been ended", file=sys.stderr)
-        return 130
+        code = 130
+    except* StartError as errors:
+        print(*leaves(errors), sep="\n", file=sys.stderr)
+    if not results:
+        return code
     good = all(result.as_expected for result in results)
     if options.json:
         print(json.dumps({"ok": good, "runs": [result.as_dict() for result in results]}, indent=2))
     else:
-        print(heading(setting))
-        print(summary(results))
-        print(timeline(results[1]))
+        print(heading(setting), summary(results), timeline(results[1]), sep="\n")
     return 0 if good else 1
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """Return the errors in a group of groups, or the one error."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in leaves(inner)]
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Proxy:
 
     async def made(self, requests: int) -> None:
         """Wait until so many *requests* were made."""
-        while self._result.requests < requests:  # noqa: ASYNC110 - an event per request would cost more
+        while self._result.requests < requests:
             await asyncio.sleep(0.05)
 
     def last_answer(self, name: str) -> float:
@@ -81,6 +81,11 @@ class Proxy:
                     requests.create_task(self.request())
                     made += 1
                 await asyncio.sleep(1 / rate)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            pool.close()
 
     def end(self) -> None:
         """Let `load` make no further request."""

@@ -26,6 +26,10 @@ PORTS = range(20_000, 32_000)
 """Below the ports that the kernel gives to outgoing connections, so that no client takes a replica's."""
 
 
+class StartError(Exception):
+    """A replica cannot be started; what it said is the message."""
+
+
 class Replica:
     """One process and how to reach it."""
 
@@ -53,11 +57,11 @@ class Replica:
         return [sys.executable, "-m", "processender", "run", *options, "--", *command]
 
     async def start(self) -> None:
-        """Start it and wait until the application answers."""
+        """Start it and wait until the application answers; raise `StartError` when it does not."""
         self._state.mkdir(parents=True, mode=0o700)
         with self._log.open("wb") as log:
             # Popen and not asyncio's own: it cannot be cancelled halfway, so no process is ever lost.
-            self._process = subprocess.Popen(  # noqa: S603, ASYNC220
+            self._process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -69,7 +73,7 @@ class Replica:
         while not await is_ready(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 said = self._log.read_text() or "no answer in time"
-                raise RuntimeError(f"cannot start {self.name}: {said}")
+                raise StartError(f"cannot start {self.name}: {said}")
             await asyncio.sleep(PAUSE)
 
     async def stop(self, limit: float) -> int:
@@ -108,7 +112,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 def free_port() -> int:
     """Return a port that nobody listens on."""
     while True:
-        port = random.choice(PORTS)  # noqa: S311 - not a secret
+        port = random.choice(PORTS)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

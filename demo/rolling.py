@@ -67,22 +67,19 @@ class Fleet:
             "process gone": gone,
         }
         result.exits.append(code)
-        self._forget(old)
+        self._replicas.remove(old)
+        self._probes.pop(old.name).cancel()
 
     async def close(self) -> None:
         """End all that runs, at the same time."""
+        for probe in self._probes.values():
+            probe.cancel()
+        await asyncio.gather(*self._probes.values(), return_exceptions=True)
         await asyncio.gather(*(replica.stop(self._limit) for replica in self._replicas))
-        for replica in list(self._replicas):
-            self._forget(replica)
 
     @property
     def _limit(self) -> float:
         return self._setting.grace + 2.0
-
-    def _forget(self, replica: Replica) -> None:
-        self._replicas.remove(replica)
-        if replica.name in self._probes:
-            self._probes.pop(replica.name).cancel()
 
     async def _probe(self, replica: Replica) -> None:
         loop = asyncio.get_running_loop()
@@ -117,5 +114,6 @@ async def measure(setting: Setting, scenario: Scenario, folder: Path, tell: Tell
             proxy.end()
             await load
     finally:
+        proxy.close()
         await fleet.close()
     return result

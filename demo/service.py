@@ -24,7 +24,7 @@ async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> 
     elif scope["path"] == "/readyz":
         await answer(send, [b"ready\n"])
     else:
-        takes = random.uniform(SHORTEST, LONGEST)  # noqa: S311 - a working time, not a secret
+        takes = random.uniform(SHORTEST, LONGEST)
         await answer(send, [b"data\n"] * (CHUNKS if scope["path"] == "/stream" else 1), takes)
 
 

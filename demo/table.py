@@ -62,14 +62,15 @@ def timeline(result: Result) -> str:
         return "\nno report of a shutdown was found\n"
     head = (
         f"\nOne shutdown under {result.scenario.name}:\n{report['service']}, cause {report['cause']}, "
-        f"window {report['window']['length_s']:g} s, verdict {report['verdict']}, exit code {report['exit']}\n"
+        f"window {report['window']['length_s']:g} s, verdict {report['verdict']}, exit code {report['exit']};\n"
+        "in brackets what the client saw\n"
     )
     steps = sorted(_steps(result))
     whole = max(end for _, end, _, _ in steps)
     rows = [["at", "took", "", "step", "outcome"]]
     for start, end, name, outcome in steps:
         took = f"{1000 * (end - start):.0f} ms" if end > start else ""
-        rows.append([f"{1000 * start:.0f} ms", took, _bar(start, end, whole), name, outcome])
+        rows.append([f"{1000 * max(start, 0.0):.0f} ms", took, _bar(start, end, whole), name, outcome])
     return head + "\n" + align(rows, left={2, 3, 4}) + "\n"
 
 

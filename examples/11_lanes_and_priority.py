@@ -15,15 +15,14 @@ from functools import partial
 from processender import Ender
 
 ender = Ender("lanes", grace=10, lanes={"db": 2})
-busy = 0
+saving = []
 
 
 async def save(table):
-    global busy
-    busy += 1
-    print(f"saving {table}, {busy} of 2 connections in use")
+    saving.append(table)
+    print("saving", *saving)
     await asyncio.sleep(0.1)
-    busy -= 1
+    saving.remove(table)
 
 
 @ender.handler(phase="flush", priority=10)
