@@ -1,1 +1,1 @@
-"""Does it really stop? Every case of the matrix as a program, with and without ProcessEnder."""
+"""Does it really stop? Programs that do not, plain and with ProcessEnder."""

@@ -26,7 +26,7 @@ async def lifespan(receive, send):
     if STEAL:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
     await send({"type": "lifespan.startup.complete"})
-    mark("ready")
+    ready()
     try:
         await receive()
         if HANG:

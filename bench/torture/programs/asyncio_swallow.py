@@ -20,7 +20,7 @@ async def stubborn() -> None:
 async def body() -> None:
     """Work, beside the stubborn task."""
     task = asyncio.create_task(stubborn())
-    mark("ready")
+    ready()
     await asyncio.sleep(3600)
     await task
 

@@ -15,6 +15,11 @@ HANG = os.environ.get("TORTURE_HANG") == "1"
 STEAL = os.environ.get("TORTURE_STEAL") == "1"
 
 
+def ready() -> None:
+    """Tell the driver that this process can be signalled."""
+    mark(f"ready.{os.getpid()}")
+
+
 def mark(name: str, text: str = "") -> None:
     """Leave a mark that the driver finds."""
     path = Path(DIRECTORY, name)

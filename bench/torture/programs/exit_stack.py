@@ -17,7 +17,7 @@ def plain() -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(critical)
         stack.callback(hang)
-        mark("ready")
+        ready()
         signal.pause()
 
 
@@ -27,7 +27,7 @@ def library() -> None:
     ender.add(critical, phase="close", after=["hang"], importance="must")
     ender.add(hang, phase="close")
     with ender:
-        mark("ready")
+        ready()
         ender.stopping.wait()
 
 

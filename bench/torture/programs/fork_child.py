@@ -19,7 +19,7 @@ def fork() -> None:
         mark("target", str(os.getpid()))
         while True:
             time.sleep(0.05)
-    mark("ready")
+    ready()
 
 
 async def plain() -> None:

@@ -19,7 +19,7 @@ def post_worker_init(worker):
     """Take the worker's signals up."""
     if not LIBRARY:
         atexit.register(critical)
-        mark("ready")
+        ready()
         return
     ender = Ender("torture", grace=GRACE * 2 / 3)
 
@@ -30,7 +30,7 @@ def post_worker_init(worker):
     ender.add(finish_requests, phase="quiesce")
     ender.add(critical, phase="release", importance="must")
     ender.install()
-    mark("ready")
+    ready()
 
 
 def worker_exit(server, worker):

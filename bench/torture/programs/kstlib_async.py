@@ -21,7 +21,7 @@ async def plain() -> None:
 
     async with GracefulShutdown(timeout=1) as shutdown:
         shutdown.register("close", close)
-        mark("ready")
+        ready()
         await shutdown.await_shutdown()
 
 
@@ -30,7 +30,7 @@ async def library() -> None:
     ender = Ender("torture", grace=GRACE)
     ender.add(close, name="critical", phase="release", importance="must")
     async with ender:
-        mark("ready")
+        ready()
         await asyncio.sleep(3600)
 
 

@@ -30,7 +30,7 @@ def plain() -> None:
         for number in range(3):
             shutdown.register(f"work-{number}", work, priority=number)
         shutdown.register("critical", last, priority=9)
-        mark("ready")
+        ready()
         shutdown.wait()
 
 
@@ -43,7 +43,7 @@ def library() -> None:
         before = (f"work-{number}",)
     ender.add(last, name="critical", after=before, importance="must", expected=TAKES_S)
     with ender:
-        mark("ready")
+        ready()
         ender.stopping.wait()
 
 

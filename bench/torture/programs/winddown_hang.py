@@ -14,7 +14,7 @@ def plain() -> None:
     with Shutdown(timeout=1) as shutdown:
         shutdown.register(hang)
         shutdown.register(critical)
-        mark("ready")
+        ready()
         shutdown.wait()
 
 
@@ -24,7 +24,7 @@ def library() -> None:
     ender.add(hang)
     ender.add(critical, after=["hang"], importance="must")
     with ender:
-        mark("ready")
+        ready()
         ender.stopping.wait()
 
 
