@@ -1,37 +1,25 @@
-"""kstlib: an async callback while an event loop runs."""
+"""A kstlib program with an async callback, on an event loop."""
 
 from __future__ import annotations
 
 import asyncio
 
-from common import GRACE, LIBRARY, critical, mark
+from kstlib.resilience import GracefulShutdown
+from marks import mark, release
 
-from processender import Ender
 
-
-async def close() -> None:
-    """Clean up as a coroutine."""
+async def close():
+    """Clean up."""
     await asyncio.sleep(0.1)
-    critical()
+    release()
 
 
-async def plain() -> None:
-    """Register it, and wait for the end."""
-    from kstlib.resilience.shutdown import GracefulShutdown
-
+async def main():
+    """Wait for the end."""
     async with GracefulShutdown(timeout=1) as shutdown:
         shutdown.register("close", close)
-        ready()
+        mark("ready")
         await shutdown.await_shutdown()
 
 
-async def library() -> None:
-    """Register it with an Ender in its stead."""
-    ender = Ender("torture", grace=GRACE)
-    ender.add(close, name="critical", phase="release", importance="must")
-    async with ender:
-        ready()
-        await asyncio.sleep(3600)
-
-
-asyncio.run(library() if LIBRARY else plain())
+asyncio.run(main())

@@ -1,50 +1,22 @@
-"""kstlib: four callbacks of 1.5 s one after the other, and a total timeout of one second."""
+"""A kstlib program: one second in all, four callbacks of 1.5 s each, the last one critical."""
 
 from __future__ import annotations
 
 import time
 
-from common import GRACE, LIBRARY, critical, mark
-
-from processender import Ender
-
-TAKES_S = 1.5
+from kstlib.resilience import GracefulShutdown
+from marks import mark, release
 
 
-def work() -> None:
-    """Take longer than the total."""
-    time.sleep(TAKES_S)
+def critical():
+    """Take 1.5 s, too."""
+    time.sleep(1.5)
+    release()
 
 
-def last() -> None:
-    """Take as long, and leave the mark."""
-    time.sleep(TAKES_S)
-    critical()
-
-
-def plain() -> None:
-    """Register four; the total is one second."""
-    from kstlib.resilience.shutdown import GracefulShutdown
-
-    with GracefulShutdown(timeout=1) as shutdown:
-        for number in range(3):
-            shutdown.register(f"work-{number}", work, priority=number)
-        shutdown.register("critical", last, priority=9)
-        ready()
-        shutdown.wait()
-
-
-def library() -> None:
-    """Register the same chain with an Ender in its stead; the last is the one that matters."""
-    ender = Ender("torture", grace=GRACE)
-    before = ()
+with GracefulShutdown(timeout=1) as shutdown:
     for number in range(3):
-        ender.add(work, name=f"work-{number}", after=before)
-        before = (f"work-{number}",)
-    ender.add(last, name="critical", after=before, importance="must", expected=TAKES_S)
-    with ender:
-        ready()
-        ender.stopping.wait()
-
-
-library() if LIBRARY else plain()
+        shutdown.register(f"close-{number}", lambda: time.sleep(1.5))
+    shutdown.register("critical", critical)
+    mark("ready")
+    shutdown.wait()
