@@ -33,9 +33,9 @@ def scenarios(drain_delay: float, propagation: float) -> list[Scenario]:
     """Return the three runs: without the agent, with it, and with it and too short a drain delay."""
     short = round(propagation * 0.3, 3)
     return [
-        Scenario("plain uvicorn", loses=True),
-        Scenario(f"processender run --drain-delay {drain_delay:g}s", drain_delay),
-        Scenario(f"processender run --drain-delay {short:g}s (too short)", short, loses=True),
+        Scenario("plain", "plain uvicorn", loses=True),
+        Scenario("agent", f"processender run --drain-delay {drain_delay:g}s", drain_delay),
+        Scenario("short", f"processender run --drain-delay {short:g}s (too short)", short, loses=True),
     ]
 
 

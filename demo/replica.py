@@ -56,6 +56,11 @@ class Replica:
         options = ["--service", self.name, "--probe-listen", f"{HOST}:{self.probe_port}", *self._agent]
         return [sys.executable, "-m", "processender", "run", *options, "--", *command]
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PROCESSENDER_")}
+        return kept | {"PROCESSENDER_STATE": str(self._state)}
+
     async def start(self) -> None:
         """Start it and wait until the application answers; raise `StartError` when it does not."""
         self._state.mkdir(parents=True, mode=0o700)
@@ -66,7 +71,8 @@ class Replica:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PROCESSENDER_STATE": str(self._state)},
+                env=self._environment,
+                cwd=self._state,  # a configuration file here is not the replica's
                 start_new_session=True,  # a Ctrl-C on the terminal is the demo's to handle, not the replica's
             )
         deadline = time.monotonic() + START_LIMIT

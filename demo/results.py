@@ -26,6 +26,8 @@ class Scenario:
     """What is different in one run."""
 
     name: str
+    """What `--json` calls it."""
+    title: str
     """What the table calls it."""
     drain_delay: float | None = None
     """Seconds that the agent waits between failing readiness and SIGTERM; None is without the agent."""
@@ -71,6 +73,7 @@ class Result:
         """Return what `--json` prints."""
         return {
             "name": self.scenario.name,
+            "title": self.scenario.title,
             "drain_delay_s": self.scenario.drain_delay,
             "requests": self.requests,
             "failed": self.failed,

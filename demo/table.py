@@ -19,7 +19,7 @@ def progress(result: Result | None) -> None:
     line = ""
     if result is not None:
         counts = f"{result.requests} requests, {result.failed} failed, {len(result.exits)} replaced"
-        line = f"{result.scenario.name}: {counts}"
+        line = f"{result.scenario.title}: {counts}"
     print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
@@ -40,7 +40,7 @@ def summary(results: list[Result]) -> str:
         failures = [result.failures[kind] for kind in kinds]
         counts = [len(result.exits), result.requests, result.failed, *failures]
         times = [f"{1000 * result.quantile(share):.0f} ms" for share in (0.5, 0.99)]
-        rows.append([result.scenario.name, *map(str, counts), *times])
+        rows.append([result.scenario.title, *map(str, counts), *times])
     return align(rows, left={0})
 
 
@@ -61,7 +61,7 @@ def timeline(result: Result) -> str:
     if not report:
         return "\nno report of a shutdown was found\n"
     head = (
-        f"\nOne shutdown under {result.scenario.name}:\n{report['service']}, cause {report['cause']}, "
+        f"\nOne shutdown under {result.scenario.title}:\n{report['service']}, cause {report['cause']}, "
         f"window {report['window']['length_s']:g} s, verdict {report['verdict']}, exit code {report['exit']};\n"
         "in brackets what the client saw\n"
     )

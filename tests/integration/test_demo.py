@@ -28,7 +28,7 @@ def run(scenario: Scenario, folder: Path) -> Result:
 @pytest.fixture(scope="module")
 def under_the_agent(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """One rolling restart with a drain delay longer than the propagation delay."""
-    return run(Scenario("agent", drain_delay=1.0), tmp_path_factory.mktemp("agent"))
+    return run(Scenario("agent", "under the agent", drain_delay=1.0), tmp_path_factory.mktemp("agent"))
 
 
 def test_rolling_restart_under_the_agent_loses_no_request(under_the_agent: Result) -> None:
@@ -62,7 +62,7 @@ def test_replica_left_the_list_before_it_was_ended(under_the_agent: Result) -> N
 
 def test_rolling_restart_without_the_agent_loses_requests(tmp_path: Path) -> None:
     """Plain uvicorn refuses connections before the client can know: the measurement sees it."""
-    result = run(Scenario("plain", loses=True), tmp_path)
+    result = run(Scenario("plain", "plain uvicorn", loses=True), tmp_path)
 
     assert 0 < result.failures["refused"]
 
@@ -70,12 +70,14 @@ def test_rolling_restart_without_the_agent_loses_requests(tmp_path: Path) -> Non
 def test_replica_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     """What the process said stands in the error."""
     with pytest.raises(StartError, match="grace"):
-        asyncio.run(measure(Setting(grace=-1.0), Scenario("bad", drain_delay=1.0), tmp_path, lambda _: None))
+        asyncio.run(
+            measure(Setting(grace=-1.0), Scenario("bad", "with a bad grace", drain_delay=1.0), tmp_path, lambda _: None)
+        )
 
 
 def test_interrupted_demo_ends_what_it_started(tmp_path: Path) -> None:
     """SIGTERM in the middle of a run: exit code 130, and no replica is left."""
-    marker = f"PROCESSENDER_DEMO_TEST={tmp_path.name}-{os.getpid()}"
+    marker = f"DEMO_TEST={tmp_path.name}-{os.getpid()}"
     name, _, value = marker.partition("=")
     environ = os.environ | {name: value, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-m", "demo"], cwd=ROOT, env=environ, stderr=subprocess.PIPE) as demo:
