@@ -1,5 +1,6 @@
 """A program that hears its end and then keeps the interpreter busy. The arguments: what it does, and with the Ender or not."""
 
+import signal
 import sys
 import threading
 import time
@@ -21,6 +22,8 @@ def work():
 
 
 if who == "agent":
+    # Deaf to TERM, as a program is whose main thread does not come back: its own handler never runs.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     print("ready", flush=True)
     work()
 

@@ -68,6 +68,7 @@ class Coordinator:
         self._lock = threading.Lock()
         self._at_end: list[Callable[[], object]] = []
         self._closed = False
+        self._news: list[Event] = []
         self._deadline: Deadline | None = None
         self._start_at: tuple[float, Notice] | None = None
         self.mailbox: Mailbox[Notice | Report | None] = Mailbox()
@@ -192,7 +193,11 @@ class Coordinator:
         known = any((old.cause, old.deadline) == (notice.cause, notice.deadline) for old in self.notices)
         if not known:
             self.notices.append(notice)
-            self.emit(NoticeHeard(notice.at, notice))
+            self._news.append(NoticeHeard(notice.at, notice))
+        self._act_on(notice)
+        self._tell_news()
+
+    def _act_on(self, notice: Notice) -> None:
         if notice.action is Action.ADVISE or self.ended.is_set():
             return
         before, self._deadline = self._deadline, merge(self._deadline, notice, self.grace)
@@ -200,6 +205,10 @@ class Coordinator:
             self._schedule(notice)
         elif before != self._deadline:
             self._move_window()
+
+    def _tell_news(self) -> None:
+        news, self._news = self._news, []
+        self.emit(*news)
 
     def _schedule(self, notice: Notice) -> None:
         deadline = self._deadline
@@ -233,7 +242,9 @@ class Coordinator:
         self.executor.begin(self.run_id, notice.cause)
         self.run = Run(plan, self.clock.chance)
         self.begun.set()
-        self.emit(RunStarted(self.clock.now(), self.run_id, notice, plan))
+        # One hand-over for both: each wakes the observers, which then want the interpreter's lock.
+        self._news.append(RunStarted(self.clock.now(), self.run_id, notice, plan))
+        self._tell_news()
         for problem in plan.problems:
             self.trouble(problem.code, problem.text)
         # The provisional report comes before the first effect, unless the disk makes the clean-up wait.

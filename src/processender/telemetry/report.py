@@ -55,6 +55,7 @@ class ReportWriter:
         # The difference of the two clocks turns monotonic instants into dates.
         self._offset = clock.wall() - clock.now()
         self._path = ""
+        self._linked = False
         self._notices: list[Notice] = []
         self._results: dict[str, Result] = {}
         self._stuck: list[dict[str, Any]] = []
@@ -92,12 +93,6 @@ class ReportWriter:
                 self._save(event.verdict, event.at)
             case _:
                 pass
-
-    def finish(self) -> None:
-        """Write the account once more, because the exit code is known now."""
-        if self.last is not None:
-            self.last["exit"] = self.facts.exit()
-            self._write(self.last)
 
     def _save(self, verdict: Verdict, ended: float | None) -> None:
         self.last = self._account(verdict, ended)
@@ -179,22 +174,31 @@ class ReportWriter:
     def _write(self, account: dict[str, Any]) -> None:
         if not self._path:
             return
-        draft = f"{self._path}.{os.getpid()}.new"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        data = json.dumps(account).encode()
         try:
-            _write_all(os.open(draft, flags, 0o600), json.dumps(account).encode())
-            os.replace(draft, self._path)
-            _link(self._path)
+            if account["ended"] is None:
+                # Nobody knows of it before the link, so it needs no draft; and the first handler waits for it.
+                _write_all(self._path, data)
+            else:
+                draft = f"{self._path}.new"
+                _write_all(draft, data)
+                os.replace(draft, self._path)
+            if not self._linked:
+                _link(self._path)
+                self._linked = True
         except OSError as error:
-            if os.path.lexists(draft):
-                os.unlink(draft)
             raise OSError(f"the report {self._path} cannot be written: {error}") from error
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _write_all(path: str, data: bytes) -> None:
+    """Write *data* to a new file at *path*, readable by this user alone; leave nothing when that fails."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         while data:
             data = data[os.write(descriptor, data) :]
+    except OSError:
+        os.unlink(path)
+        raise
     finally:
         os.close(descriptor)
 
@@ -202,8 +206,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _link(path: str) -> None:
     """Let `last.json` beside *path* point to it."""
     link = os.path.join(os.path.dirname(path), "last.json")
-    draft = f"{link}.{os.getpid()}.new"
-    if os.path.lexists(draft):
-        os.unlink(draft)
+    draft = f"{path}.link"
     os.symlink(os.path.basename(path), draft)
     os.replace(draft, link)
