@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
 
 from .core.events import Event
 from .core.handler import PHASES, Handler
@@ -21,6 +20,7 @@ from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .engine.resources import Resource
 from .errors import StateError
+from .hints import Any, Literal, Self, TypeVar
 from .ports import Observer, Stopping
 from .registration import Registration
 from .session import Ending, Session, Settings, rehearsal

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
 
 from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.notice import Notice
+from .hints import AbstractContextManager, Protocol
 
 
 class Clock(Protocol):

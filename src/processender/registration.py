@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, TypeVar, overload
 
 from .core.handler import Handler
 from .engine.callables import make_handler, name_of
 from .engine.registry import Registry
 from .engine.resources import Resource, from_async_context_manager, from_context_manager
 from .errors import StateError
+from .hints import AbstractAsyncContextManager, AbstractContextManager, Any, TypeVar, overload
 from .session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -9,7 +9,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any
 
 from .core.escalation import Escalation
 from .core.events import Event, RunEnded, RunStarted
@@ -27,6 +26,7 @@ from .engine.inflight import InFlight
 from .engine.leaving import leave_now
 from .engine.observers import Outlets
 from .engine.registry import Registry
+from .hints import Any
 from .integrations.signals import SignalSource, numbers
 from .ports import Clock, Observer
 from .telemetry.logs import LoggingObserver

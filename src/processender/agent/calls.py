@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ..core.retry import TRANSIENT_STATUS
+from ..hints import Any
 from ..integrations.command import EX_TEMPFAIL, Keeper, command
 from ..integrations.http import http
 from .schema import HandlerConfig

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from ..hints import TYPE_CHECKING
 from .tree import read_all
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Children:
         """The sessions of the handlers' commands, past and present."""
         self.inherited = frozenset(() if self.none_left() else _children())
         """Children from before, which are not the command's and are left alone."""
+        self.adopts = os.getpid() == 1
+        """Whether every descendant that loses its parent becomes a child of this process."""
         self._lock = threading.Lock()
         self._owned: set[int] = set()
 
@@ -43,13 +45,14 @@ class Children:
 
     def adopt_orphans(self) -> str:
         """Become the parent of every descendant that loses its own; return why that cannot be, else an empty text."""
-        if os.getpid() == 1:
+        if self.adopts:
             return ""
         try:
             import ctypes  # noqa: PLC0415 - it may be missing, and the rest works without it
 
             libc = ctypes.CDLL(None, use_errno=True)
-            if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0:
+            self.adopts = libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+            if self.adopts:
                 return ""
             why = os.strerror(ctypes.get_errno())
         except (ImportError, OSError, AttributeError) as error:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from typing import Any
 
 from ..core.graph import Problem, compile_graph
 from ..core.handler import PHASES, Handler, Importance
 from ..core.retry import Retry
 from ..errors import HandlerError
+from ..hints import Any
 from ..integrations.command import Keeper
 from .builtin import builtin_handlers
 from .calls import make_call

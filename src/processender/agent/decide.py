@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
 
+from ..hints import Any
 from .durations import format_duration, parse_duration
 from .errors import ConfigError
 from .probes import parse_address

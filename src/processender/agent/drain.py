@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
+from ..hints import Protocol
 from .wire import Health
 
 

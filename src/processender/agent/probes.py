@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import TYPE_CHECKING
 
+from ..hints import TYPE_CHECKING
 from ..ports import Clock
 from .errors import ProbeError
 from .wire import Health, Wire

@@ -52,7 +52,7 @@ def spawn(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     # came (nohup) stays ignored: whoever started us wants it so.
     restored = [signal.SIGPIPE, signal.SIGXFSZ]
     try:
-        return os.posix_spawn(path, argv, environ, setsid=True, setsigmask=[], setsigdef=restored)
+        return os.posix_spawn(path, tuple(argv), environ, setsid=True, setsigmask=[], setsigdef=restored)
     except OSError as error:
         raise explain(path, error) from error
 

@@ -12,14 +12,14 @@ import os
 import select
 import signal
 from collections.abc import Sequence
-from typing import NoReturn
 
 from ..core.events import Trouble
 from ..core.notice import Notice
 from ..core.outcome import Verdict
 from ..core.record import Record
-from ..engine.clock import SystemClock
 from ..ender import Ender
+from ..engine.clock import SystemClock
+from ..hints import NoReturn
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
 from .children import Children
 from .drain import drain_delay, fail_readiness
@@ -31,7 +31,7 @@ from .settings import Settings
 from .supervisor import Supervisor
 from .watch import RunWatch
 from .wire import Health
-from .wiring import build_ender, command_budget
+from .wiring import Calls, build_ender, command_budget
 
 UNCLEAN = 70
 """The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
@@ -74,7 +74,7 @@ class Agent:
         self._supervisor = Supervisor(argv, children, settings.stop_signal)
         self._watch = RunWatch(self._ring, self._supervisor.kill)
         self._probes = ProbeServer(settings.probe_listen, self._health, self._clock) if settings.probe_listen else None
-        calls = {
+        calls: Calls = {
             READINESS: fail_readiness(self._health),
             DRAIN_DELAY: drain_delay(settings.drain_delay, self._supervisor.when_gone),
             COMMAND: self._supervisor.stop,

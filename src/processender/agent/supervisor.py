@@ -16,8 +16,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
 
+from ..hints import Protocol
 from .children import Children
 from .errors import AgentError
 from .program import child_environment, spawn
@@ -110,8 +110,10 @@ class Supervisor:
 
     def tree(self) -> list[Member]:
         """Return what is left of it."""
-        # One that forked and ended during the look may have hidden its child; a second look, for those who have one.
-        return self._look() or ([] if self._children.none_left() else self._look())
+        if self._children.adopts and self._children.none_left():
+            return []
+        # One that forked and ended during the look may have hidden its child, so nothing must be seen twice.
+        return self._look() or self._look()
 
     def _look(self) -> list[Member]:
         return tree(os.getpid(), self.pid, self._children.strangers(self.pid), self._children.sessions)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..core.limits import cancel_grace
 from ..ender import Ender
+from ..hints import Any
 from ..ports import Observer
 from .builtin import COMMAND, DRAIN_DELAY, READINESS, builtin_handlers
 from .settings import Settings

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any, NoReturn
 
+from ..hints import Any, NoReturn
 from . import output
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+
+from ..hints import Any
 
 
 def say(text: str) -> None:

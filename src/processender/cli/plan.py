@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
 
 from ..agent.decide import decide
 from ..agent.durations import format_duration, parse_duration
@@ -15,6 +14,7 @@ from ..agent.wiring import build_ender, calls_of_nothing
 from ..core.plan import Plan, Step
 from ..ender import Ender
 from ..errors import ProcessEnderError
+from ..hints import Any
 from . import output
 from .options import Options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
-from typing import NoReturn
+from importlib import import_module
 
 from ..agent.children import Children
 from ..agent.decide import decide
@@ -15,8 +15,8 @@ from ..agent.program import explain, find_program
 from ..agent.runner import Agent, leave
 from ..agent.streams import keep_standard_streams
 from ..errors import ProcessEnderError
+from ..hints import Any, NoReturn
 from . import output
-from .options import Options
 
 _USAGE = "processender run [OPTIONS] -- COMMAND [ARGUMENT ...]"
 _DESCRIPTION = """\
@@ -48,12 +48,8 @@ PROCESSENDER_DISABLE=1 runs COMMAND and does nothing else.\
 def main(argv: Sequence[str], ears: EarlyEars) -> int:
     """Run with the options and the command of *argv*; *ears* has heard signals since the start."""
     keep_standard_streams()
-    parser = _parser()
-    mark = argv.index("--") if "--" in argv else None
-    options = parser.parse_args(argv if mark is None else argv[:mark])
-    command = options.command if mark is None else [*options.command, *argv[mark + 1 :]]
-    if not command:
-        parser.error("there is no command; put one behind the --, like `processender run -- ./server`")
+    options = _options(argv)
+    command = options.command
     try:
         if os.environ.get("PROCESSENDER_DISABLE") == "1":
             _become(command)
@@ -76,13 +72,38 @@ def _become(command: Sequence[str]) -> NoReturn:
     for signum in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(signum, signal.SIG_DFL)
     try:
-        os.execve(path, command, os.environ)  # noqa: S606 - that is what is asked for
+        os.execve(path, tuple(command), os.environ)  # noqa: S606 - that is what is asked for
     except OSError as error:
         raise explain(path, error) from error
 
 
-def _parser() -> Options:
-    parser = Options("run", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
+class _NoOptions:
+    """What the parser would return for no option at all; loading it takes longer than the rest of a short run."""
+
+    config = ""
+    grace = drain_delay = probe_listen = service = exit = None
+    strict = json = False
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.command = command
+
+
+def _options(argv: Sequence[str]) -> Any:
+    """Return the options of *argv* and, as `command`, what stands behind the first `--` or behind the options."""
+    if argv[:1] == ["--"] and len(argv) > 1:
+        return _NoOptions(argv[1:])
+    mark = argv.index("--") if "--" in argv else len(argv)
+    parser = _parser()
+    options = parser.parse_args(argv[:mark])
+    options.command = [*options.command, *argv[mark + 1 :]]
+    if not options.command:
+        parser.error("there is no command; put one behind the --, like `processender run -- ./server`")
+    return options
+
+
+def _parser() -> Any:
+    options = import_module(".options", __package__)
+    parser = options.Options("run", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
     add = parser.add_argument
     add("-c", "--config", metavar="FILE", default="", help="the configuration file")
     add("--grace", metavar="TIME", help="the whole time from the notice to the end (default 30s)")

@@ -8,8 +8,7 @@ Keys and versions are frozen once released.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
+from ..hints import ClassVar
 from .notice import Notice
 from .outcome import Result, Verdict
 from .plan import Plan

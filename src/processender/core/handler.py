@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
 
 from ..errors import HandlerError
+from ..hints import Any
 from .record import Record
 from .retry import Retry
 

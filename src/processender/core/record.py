@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, dataclass_transform
+from ..hints import Any, Self, dataclass_transform
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
 
+from ..hints import TYPE_CHECKING, Any
 from .context import Context
 from .stacks import await_chain, thread_stack
 

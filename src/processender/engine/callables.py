@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ..core.graph import nearest
 from ..core.handler import Handler, Importance
 from ..errors import HandlerError
+from ..hints import Any
 
 GENERATOR = 0x20
 COROUTINE = 0x80

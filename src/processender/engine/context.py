@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..hints import TYPE_CHECKING, Any, TypeVar
 from ..ports import Clock
 from .dependencies import Dependencies
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 from ..core.breaker import Breaker
 from ..errors import CircuitOpenError, Permanent
+from ..hints import Any, TypeVar
 from ..ports import Clock
 from .callables import is_async
 

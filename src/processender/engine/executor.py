@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from ..core.commands import Cancel, Command, Extend, Redirect, Start
 from ..core.events import Event, HandlerStuck, LoopBlocked, Trouble
@@ -11,6 +10,7 @@ from ..core.handler import Handler
 from ..core.limits import cancel_grace
 from ..core.reports import Refused
 from ..core.run import describe
+from ..hints import TYPE_CHECKING, Any
 from ..ports import Clock
 from .callables import is_async
 from .context import Context

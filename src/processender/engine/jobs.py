@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
 
 from ..core.handler import Handler
 from ..core.reports import Began, Raised, Report, Returned
 from ..errors import HandlerError
+from ..hints import Any, Protocol
 from ..ports import Clock
 from .callables import is_async, takes_context
 from .context import Context

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Any
+
+from ..hints import Any
 
 FLUSH_S = 0.5
 

@@ -7,8 +7,8 @@ import select
 import threading
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Generic, TypeVar
+
+from ..hints import Generic, TypeVar
 
 M = TypeVar("M")
 
@@ -33,9 +33,12 @@ class Mailbox(Generic[M]):
     def wake(self) -> None:
         """Wake the thread; a full pipe has woken it already."""
         # A handler that was left behind may report long after the end, when the number belongs to another file.
-        with self._lock, suppress(BlockingIOError):
-            if not self._closed:
-                os.write(self.wake_fd, b"\0")
+        with self._lock:
+            try:
+                if not self._closed:
+                    os.write(self.wake_fd, b"\0")
+            except BlockingIOError:
+                return
 
     def wait(self, seconds: float | None) -> None:
         """Wait until something comes, at most *seconds*."""

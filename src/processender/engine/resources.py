@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Generic, TypeVar
 
 from ..errors import StateError
+from ..hints import AbstractAsyncContextManager, AbstractContextManager, Any, Generic, TypeVar
 from .callables import ASYNC_GENERATOR, GENERATOR, has_flag
 from .context import Context
 from .stacks import await_chain, thread_stack

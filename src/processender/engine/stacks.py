@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 from types import FrameType
-from typing import Any
+
+from ..hints import Any
 
 _DEEPEST = 40
 

@@ -12,10 +12,10 @@ import select
 import signal
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.limits import cancel_grace
 from ..errors import HandlerError, Permanent, ProcessEnderError, Transient
+from ..hints import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from subprocess import Popen

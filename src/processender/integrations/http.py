@@ -8,10 +8,10 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.retry import TRANSIENT_STATUS
 from ..errors import HandlerError, Permanent, ProcessEnderError, Transient
+from ..hints import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse

@@ -16,11 +16,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from typing import Any
 
 from ..core.events import Trouble
 from ..core.notice import Notice
+from ..hints import Any
 from ..ports import Clock
 
 PYTHON_PATH = 128
@@ -124,9 +123,11 @@ class SignalSource:
             self._call_displaced(signum, frame)
             return
         self._pending[signum] = 1
-        # With a full pipe the control thread is awake and meets the flag.
-        with suppress(OSError):
+        try:  # noqa: SIM105 - `contextlib` costs at start, and a context manager its price here
             os.write(self._wake_fd, bytes((signum + PYTHON_PATH,)))
+        except OSError:
+            # With a full pipe the control thread is awake and meets the flag.
+            pass
         if self._policy == "before":
             self._call_displaced(signum, frame)
 

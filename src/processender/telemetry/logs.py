@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, assert_never
 
 from ..core.events import (
     AttemptFailed,
@@ -22,6 +21,7 @@ from ..core.events import (
     Waiting,
 )
 from ..core.outcome import Outcome, Verdict
+from ..hints import TYPE_CHECKING, Any, assert_never
 
 if TYPE_CHECKING:
     from logging import Logger

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from ..core.events import (
     AttemptFailed,
@@ -22,6 +21,7 @@ from ..core.events import (
 from ..core.notice import Notice
 from ..core.outcome import Outcome, Result, Verdict
 from ..core.plan import Plan
+from ..hints import Any
 from ..ports import Clock
 
 SCHEMA = 1
