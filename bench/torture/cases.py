@@ -36,7 +36,9 @@ class Case:
     app: str = ""
     """What is wrong with the application."""
     needs: str = ""
-    """The module without which it cannot be run."""
+    """The module without which the plain program cannot be run."""
+    replaces: bool = False
+    """Whether the Ender stands in the place of that module, so that the library column does without it."""
     python: str = ""
     """The version of Python that shows it, if not all do."""
 
@@ -69,9 +71,13 @@ def _hypercorn(name: str, python: str = "") -> Case:
     )  # fmt: skip
 
 
-def _script(name: str, group: str, text: str, stem: str, signals: Signals, **more: str) -> Case:
+def _script(name: str, group: str, text: str, stem: str, signals: Signals, **more: str | bool) -> Case:
     plain = f"{stem}.py" if stem.startswith(("asyncio", "kstlib")) else f"{stem}_plain.py"
     return Case(name, group, text, plain, f"{stem}_ender.py", signals, **more)
+
+
+def _peer(name: str, module: str, text: str, stem: str, signals: Signals) -> Case:
+    return _script(name, module, text, stem, signals, needs=module, replaces=True)
 
 
 CASES = (
@@ -122,7 +128,9 @@ CASES = (
         needs="aiorun",
     ),
     _script("asyncio-term", "stdlib", "`asyncio.run`, clean-up in `finally`", "asyncio_term", TERM),
-    _script("asyncio-greedy", "stdlib", "`asyncio.run`, a task swallows cancellation", "asyncio_greedy", ((0.0, "INT"),)),
+    _script(
+        "asyncio-greedy", "stdlib", "`asyncio.run`, a task swallows cancellation", "asyncio_greedy", ((0.0, "INT"),)
+    ),
     _script("exitstack-hang", "stdlib", "`ExitStack`: the newest callback hangs", "exitstack", TERM),
     _script(
         "asyncio-fork",
@@ -131,8 +139,8 @@ CASES = (
         "fork",
         ((0.0, "TERM/child"), (1.0, "TERM")),
     ),
-    _script("winddown-hang", "winddown", "`timeout=1`, the first callback hangs", "winddown", TERM2, needs="winddown"),
-    _script("kstlib-total", "kstlib", "`timeout=1`, four callbacks of 1.5 s", "kstlib_total", TERM, needs="kstlib"),
-    _script("kstlib-async", "kstlib", "an async callback, on a loop", "kstlib_async", TERM, needs="kstlib"),
-    _script("kstlib-lock", "kstlib", "the signal lands inside `register()`", "kstlib_lock", TERM, needs="kstlib"),
+    _peer("winddown-hang", "winddown", "`timeout=1`, the first callback hangs", "winddown", TERM2),
+    _peer("kstlib-total", "kstlib", "`timeout=1`, four callbacks of 1.5 s", "kstlib_total", TERM),
+    _peer("kstlib-async", "kstlib", "an async callback, on a loop", "kstlib_async", TERM),
+    _peer("kstlib-lock", "kstlib", "the signal lands inside `register()`", "kstlib_lock", TERM),
 )

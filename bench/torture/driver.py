@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -51,13 +52,14 @@ class Cell:
     """The last lines that the program wrote."""
 
     @property
-    def passed(self) -> bool:
-        """Tell whether it keeps the bar: gone in its window, nobody left, and the critical step told."""
-        return self.stopped and not self.left and not self.trouble and (self.released or self.reported not in {"", "done"})
+    def ok(self) -> bool:
+        """Tell whether it keeps the bar: gone in its window, nobody left, and the critical step ran, or is told."""
+        told = self.released or self.reported not in {"", "done"}
+        return self.stopped and not self.left and not self.trouble and told
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return {**asdict(self), "passed": self.passed}
+        return {**asdict(self), "ok": self.ok}
 
 
 class Trial:
@@ -85,10 +87,15 @@ class Trial:
 
     def run(self) -> Cell:
         """Start, tell, measure, and leave nobody behind."""
-        environment = os.environ | {
-            "TORTURE_DIR": str(self.folder), "TORTURE_GRACE": str(GRACE), "TORTURE_PORT": str(self.port),
-            "TORTURE_APP": self.case.app, "PROCESSENDER_STATE": str(self.folder / "state"), "PYTHONPATH": str(PROGRAMS),
-        }  # fmt: skip
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PROCESSENDER_")}
+        environment = kept | {
+            "TORTURE_DIR": str(self.folder),
+            "TORTURE_GRACE": str(GRACE),
+            "TORTURE_PORT": str(self.port),
+            "TORTURE_APP": self.case.app,
+            "PROCESSENDER_STATE": str(self.folder / "state"),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(PROGRAMS), os.environ.get("PYTHONPATH")))),
+        }
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 self.argv, cwd=PROGRAMS, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -105,7 +112,10 @@ class Trial:
 
     def _measure(self, process: subprocess.Popen[bytes]) -> None:
         cell, client = self.cell, None
-        if not wait_until(lambda: self._is_ready() or process.poll() is not None, START) or process.returncode is not None:
+        if (
+            not wait_until(lambda: self._is_ready() or process.poll() is not None, START)
+            or process.returncode is not None
+        ):
             cell.trouble = f"it was never ready (exit code {process.returncode})"
             return
         if self.case.request:
@@ -169,13 +179,7 @@ def run_cell(case: Case, column: str, python: str = sys.executable) -> Cell:
         return Trial(case, column, python, Path(folder)).run()
 
 
+@functools.cache
 def _version(python: str) -> str:
-    if python == sys.executable:
-        return ".".join(map(str, sys.version_info[:3]))
     words = [python, "-c", "import platform; print(platform.python_version())"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def has(python: str, module: str) -> bool:
-    """Tell whether *python* can import *module*."""
-    return not module or subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
