@@ -40,17 +40,27 @@ class Case:
     replaces: bool = False
     """Whether the Ender stands in the place of that module, so that the library column does without it."""
     python: str = ""
-    """The version of Python that shows it, if not all do."""
+    """The oldest version of Python that shows it, if not all do."""
+    stands: str = ""
+    """Where the library stands, if not outermost in the program."""
+    note: str = ""
+    """What is to be said beside the figures."""
 
 
 TERM: Signals = ((0.0, "TERM"),)
 TERM2: Signals = ((0.0, "TERM"), (1.0, "TERM"))
+FORK: Signals = ((0.0, "TERM/child"), (1.0, "TERM"))
 
 UVICORN = "-m uvicorn asgi_app:app --log-level warning --port {port}"
 UVICORN_TIMEOUT = UVICORN + " --timeout-graceful-shutdown 1"
 WORKERS = "-m uvicorn {app} --log-level warning --port {port} --workers 2 --timeout-graceful-shutdown 1"
 GUNICORN = "-m gunicorn wsgi_app:app -c {conf}.py --log-level warning --graceful-timeout {seconds}"
 HYPERCORN = "-m hypercorn asgi_app:app --bind 127.0.0.1:{port} --graceful-timeout 1"
+
+
+IN_WORKER = "in the worker (`post_worker_init`): the master forks, owns its signals and has no hook around its loop"
+IN_LIFESPAN = "in each worker's lifespan: the supervisor is uvicorn's own and only starts and joins the workers"
+INSTEAD = "in place of the peer, with the same callbacks: both are the same layer"
 
 
 def _uvicorn(name: str, text: str, signals: Signals, plain: str = UVICORN, **more: str) -> Case:
@@ -60,7 +70,7 @@ def _uvicorn(name: str, text: str, signals: Signals, plain: str = UVICORN, **mor
 def _gunicorn(name: str, text: str, signals: Signals, seconds: int) -> Case:
     plain, ender = (re.sub("{conf}", conf, GUNICORN) for conf in ("gunicorn_plain", "gunicorn_ender"))
     plain, ender = (words.replace("{seconds}", str(seconds)) for words in (plain, ender))
-    return Case(name, "gunicorn", text, plain, ender, signals, "/hang", serves=True, needs="gunicorn")
+    return Case(name, "gunicorn", text, plain, ender, signals, "/hang", serves=True, needs="gunicorn", stands=IN_WORKER)
 
 
 def _hypercorn(name: str, python: str = "") -> Case:
@@ -112,6 +122,7 @@ CASES = (
         serves=True,
         app="hang",
         needs="uvicorn",
+        stands=IN_LIFESPAN,
     ),
     _uvicorn("uvicorn-stolen", "a library calls `loop.add_signal_handler(SIGTERM)`", TERM, app="steal"),
     _uvicorn("uvicorn-clean", "nothing is wrong", TERM),
@@ -132,15 +143,15 @@ CASES = (
         "asyncio-greedy", "stdlib", "`asyncio.run`, a task swallows cancellation", "asyncio_greedy", ((0.0, "INT"),)
     ),
     _script("exitstack-hang", "stdlib", "`ExitStack`: the newest callback hangs", "exitstack", TERM),
-    _script(
-        "asyncio-fork",
-        "stdlib",
-        "a fork child of an asyncio program is told to end, then the program",
-        "fork",
-        ((0.0, "TERM/child"), (1.0, "TERM")),
+    *(
+        _script(name, "stdlib", f"a fork child of an asyncio program is told to end, then the program{on}", "fork", FORK, python=python)
+        for name, on, python in (("asyncio-fork", "", ""), ("asyncio-fork-312", ", Python 3.12", "3.12"))
     ),
-    _peer("winddown-hang", "winddown", "`timeout=1`, the first callback hangs", "winddown", TERM2),
-    _peer("kstlib-total", "kstlib", "`timeout=1`, four callbacks of 1.5 s", "kstlib_total", TERM),
-    _peer("kstlib-async", "kstlib", "an async callback, on a loop", "kstlib_async", TERM),
-    _peer("kstlib-lock", "kstlib", "the signal lands inside `register()`", "kstlib_lock", TERM),
-)
+    _script("winddown-hang", "winddown", "`timeout=1`, the first callback hangs", "winddown", TERM2, needs="winddown", stands=INSTEAD),
+    _script(
+        "kstlib-total", "kstlib", "`timeout=1`, four callbacks of 1.5 s", "kstlib_total", TERM, needs="kstlib", stands=INSTEAD,
+        note="kstlib 3.8.2 raises a total below 5 s to 5 s without a word, and applies it to each callback",
+    ),
+    _script("kstlib-async", "kstlib", "an async callback, on a loop", "kstlib_async", TERM, needs="kstlib", stands=INSTEAD),
+    _script("kstlib-lock", "kstlib", "the signal lands inside `register()`", "kstlib_lock", TERM, needs="kstlib", stands=INSTEAD),
+)  # fmt: skip

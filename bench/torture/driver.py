@@ -19,9 +19,11 @@ from .cases import GRACE, LIMIT, Case
 from .processes import ask, free_port, kill, listens, marked, wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
+SOURCE = Path(__file__).parents[2] / "src"
 COLUMNS = ("plain", "library", "agent")
 START = 20.0
 """Seconds that a program may take until it is ready."""
+AGENT_MARK = "released-by-agent"
 AGENT = "import sys; from processender.cli.main import main; sys.exit(main())"
 
 
@@ -78,7 +80,8 @@ class Trial:
 
     def _config(self) -> str:
         path = self.folder / "processender.toml"
-        released = json.dumps(["touch", str(self.folder / "released")])
+        # A mark of its own: the program's own clean-up must not pass for the agent's.
+        released = json.dumps(["touch", str(self.folder / AGENT_MARK)])
         text = f'service = "torture"\ngrace = "{GRACE}s"\n'
         path.write_text(
             text + f'[handlers.release]\nrun = {released}\nphase = "release"\nimportance = "must"\n', encoding="utf-8"
@@ -134,7 +137,7 @@ class Trial:
         # Whoever was told to end just before its parent may need a moment.
         wait_until(lambda: not self._left(process), 0.1)
         cell.left = self._left(process)
-        cell.released = (self.folder / "released").exists()
+        cell.released = self._marked(AGENT_MARK if self.column == "agent" else "released")()
         if client is not None:
             client.close()
 
