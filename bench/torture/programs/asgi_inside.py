@@ -7,7 +7,8 @@ from marks import GRACE, release
 
 from processender import Ender
 
-ender = Ender("uvicorn-worker", grace=GRACE, cancel_body=False)
+# The supervisor looks at its signals every half second, and hands them on then.
+ender = Ender("uvicorn-worker", grace=GRACE - 0.7, cancel_body=False)
 asgi_app.at_end.clear()
 ender.add(release, phase="release", importance="must")
 

@@ -14,8 +14,7 @@ class Slow(str):
     __slots__ = ()
 
     def __hash__(self):
-        mark("busy")
-        time.sleep(0.5)
+        time.sleep(0.05)
         return str.__hash__(self)
 
 
