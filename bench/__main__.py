@@ -31,7 +31,7 @@ def main() -> int:
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(BENCHES)
     if unknown:
-        parser.error(f"there is no benchmark {sorted(unknown)[0]!r}; known: {', '.join(BENCHES)}")
+        parser.error(f"there is no benchmark {min(unknown)!r}; known: {', '.join(BENCHES)}")
     figures: dict[str, list[Figure]] = {}
     for name in arguments.names or BENCHES:
         say(f"{name} ...")

@@ -23,7 +23,9 @@ def clean_environment(where: str) -> Path:
     """Make an environment that holds nothing but this project, and return its `bin`."""
     venv.create(where, with_pip=True)
     binaries = Path(where) / "bin"
-    subprocess.run([binaries / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(ROOT)], check=True)
+    subprocess.run(
+        [binaries / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(ROOT)], check=True
+    )
     return binaries
 
 
@@ -81,12 +83,22 @@ def memory(binaries: Path, where: str) -> list[Figure]:
     """Measure the private dirty memory, each three times."""
     say("agent: memory ...")
     bare: list[str | Path] = [binaries / "python", "-IS", "-c", "import signal; signal.pause()"]
-    own: list[str | Path] = [binaries / "processender", "run", "--probe-listen", f"127.0.0.1:{free_port()}", "--", "sleep", "1000"]
+    own: list[str | Path] = [
+        binaries / "processender",
+        "run",
+        "--probe-listen",
+        f"127.0.0.1:{free_port()}",
+        "--",
+        "sleep",
+        "1000",
+    ]
     seconds([binaries / "processender", "run", "--", "true"], where)
     limit = statistics.median(private_dirty(bare, where) for _ in range(3))
     ours = statistics.median(private_dirty(own, where) for _ in range(3))
     others = {name: private_dirty(command, where) for name, command in peers(where).items()}
-    beside = f"{ours:.1f} MB in all; a bare interpreter {limit:.1f}, " + ", ".join(f"{k} {v:.1f}" for k, v in others.items())
+    beside = f"{ours:.1f} MB in all; a bare interpreter {limit:.1f}, " + ", ".join(
+        f"{k} {v:.1f}" for k, v in others.items()
+    )
     return [Figure("memory of the agent above a bare interpreter", ours - limit, "MB", bar=8.0, beside=beside)]
 
 
@@ -99,5 +111,3 @@ def start(binaries: Path, where: str) -> Figure:
     ours, peer = (statistics.median(column) * 1e3 for column in zip(*runs, strict=True))
     beside = f"{ours:.1f} ms against {peer:.1f} ms"
     return Figure("processender run -- true / python -c pass", ours / peer, "", bar=4.0, beside=beside)
-
-

@@ -11,7 +11,11 @@ from .programs import PYTHON, script, started
 
 GRACE_S = 2.0
 #: What a parent sees late on a busy machine although the process was gone in time.
-MODES = {"sleep": "in time.sleep", "cpu": "in a Python CPU loop", "lock": "in a C call that keeps the interpreter's lock"}
+MODES = {
+    "sleep": "in time.sleep",
+    "cpu": "in a Python CPU loop",
+    "lock": "in a C call that keeps the interpreter's lock",
+}
 
 
 def once(mode: str, who: str) -> float:
@@ -35,5 +39,7 @@ def measure() -> list[Figure]:
         for mode, words in MODES.items():
             say(f"deadline: {who}, {mode} ...")
             worst = max(once(mode, who) for _ in range(3))
-            figures.append(Figure(f"{who}: gone after, {words}", worst, "s", bar=GRACE_S, beside=f"hard deadline {GRACE_S} s"))
+            figures.append(
+                Figure(f"{who}: gone after, {words}", worst, "s", bar=GRACE_S, beside=f"hard deadline {GRACE_S} s")
+            )
     return figures

@@ -30,7 +30,9 @@ class Figure(NamedTuple):
 
     def row(self) -> tuple[str, str, str, str, str]:
         """Return the cells of a line."""
-        bar = f"<= {self.bar:g}" if self.bar is not None else f">= {self.at_least:g}" if self.at_least is not None else ""
+        bar = (
+            f"<= {self.bar:g}" if self.bar is not None else f">= {self.at_least:g}" if self.at_least is not None else ""
+        )
         judged = "" if not bar else "ok" if self.ok else "MISSED"
         return self.name, f"{self.value:.4g} {self.unit}".rstrip(), bar, judged, self.beside
 
@@ -49,4 +51,6 @@ def say(text: str) -> None:
 def table(rows: list[tuple[str, ...]]) -> str:
     """Return *rows* as aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

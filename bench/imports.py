@@ -36,7 +36,19 @@ def measure() -> list[Figure]:
     package = [statistics.median(run[0][column] for run in runs) for column in range(3)]
     face = [statistics.median(run[1][column] for run in runs) for column in range(3)]
     return [
-        Figure("import processender", package[0], "ms", bar=3.0, beside=f"from processender import Ender, Retry: {face[0]:.1f} ms"),
+        Figure(
+            "import processender",
+            package[0],
+            "ms",
+            bar=3.0,
+            beside=f"from processender import Ender, Retry: {face[0]:.1f} ms",
+        ),
         Figure("its memory", package[1] / 1024, "MB", bar=0.8, beside=f"with Ender and Retry {face[1] / 1024:.1f} MB"),
-        Figure("heavy modules loaded", package[2] + face[2], "", bar=0, beside="of asyncio, logging, dataclasses, inspect, ..."),
+        Figure(
+            "heavy modules loaded",
+            package[2] + face[2],
+            "",
+            bar=0,
+            beside="of asyncio, logging, dataclasses, inspect, ...",
+        ),
     ]

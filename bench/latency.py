@@ -33,5 +33,7 @@ def measure() -> list[Figure]:
         peers = [once("asyncio_latency.py", mode) for _ in range(ROUNDS if mode == "idle" else 3)]
         ours = [once("ender_latency.py", mode) for _ in range(ROUNDS)]
         beside = f"max {max(ours):.1f} ms; asyncio's own handler {statistics.median(peers):.1f} ms"
-        figures.append(Figure(f"SIGTERM to first handler, {WORDS[mode]}", statistics.median(ours), "ms", bar=bar, beside=beside))
+        figures.append(
+            Figure(f"SIGTERM to first handler, {WORDS[mode]}", statistics.median(ours), "ms", bar=bar, beside=beside)
+        )
     return figures

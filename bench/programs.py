@@ -35,7 +35,9 @@ def state_directory() -> Iterator[str]:
 def started(arguments: Sequence[str], *, ready: str = "ready") -> Iterator[subprocess.Popen[str]]:
     """Start a program, wait for its line *ready* (unless that is empty), and end it at the end."""
     with state_directory() as state:
-        process = subprocess.Popen(arguments, env=environment(state), stdout=subprocess.PIPE, text=True, start_new_session=True)
+        process = subprocess.Popen(
+            arguments, env=environment(state), stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         try:
             while ready and ready not in (line := process.stdout.readline()):
                 if not line:

@@ -12,7 +12,9 @@ from .programs import PYTHON, environment, state_directory
 def measure() -> list[Figure]:
     """Run the demo and return what its clients saw."""
     with state_directory() as state:
-        ran = subprocess.run([PYTHON, "-m", "demo", "--json"], env=environment(state), capture_output=True, text=True, check=False)
+        ran = subprocess.run(
+            [PYTHON, "-m", "demo", "--json"], env=environment(state), capture_output=True, text=True, check=False
+        )
     runs = {run["name"]: run for run in json.loads(ran.stdout)["runs"]}
     plain, agent, short = (runs[name] for name in ("plain", "agent", "short"))
     beside = f"of {agent['requests']:,}; plain uvicorn {plain['failed']:,} of {plain['requests']:,}"

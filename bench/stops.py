@@ -18,6 +18,10 @@ def measure() -> list[Figure]:
         own = [cell for cell in cells if cell["column"] == column]
         bad = [cell["case"] for cell in own if not cell["ok"]]
         plain = [cell for cell in cells if cell["column"] == "plain"]
-        beside = f"of {len(own)} cases; plain: {sum(not cell['stopped'] for cell in plain)} of {len(plain)} did not stop"
-        figures.append(Figure(f"{column}: cases that did not stop, or lost a handler", len(bad), "", bar=0, beside=beside))
+        beside = (
+            f"of {len(own)} cases; plain: {sum(not cell['stopped'] for cell in plain)} of {len(plain)} did not stop"
+        )
+        figures.append(
+            Figure(f"{column}: cases that did not stop, or lost a handler", len(bad), "", bar=0, beside=beside)
+        )
     return figures

@@ -98,7 +98,9 @@ def test_only_the_output_of_the_cli_prints(path: Path) -> None:
 def test_only_the_clock_reads_a_clock(path: Path) -> None:
     """`engine/clock.py` is the only file that asks the time; a clock is handed to everything else."""
     attributes = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)]
-    found = [a.lineno for a in attributes if isinstance(a.value, ast.Name) and a.value.id == "time" and a.attr in CLOCKS]
+    found = [
+        a.lineno for a in attributes if isinstance(a.value, ast.Name) and a.value.id == "time" and a.attr in CLOCKS
+    ]
 
     assert not found or path == PACKAGE / "engine" / "clock.py"
 

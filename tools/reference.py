@@ -9,6 +9,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import processender
@@ -23,7 +24,7 @@ def field_docs(cls: type) -> dict[str, str]:
     """Return the line below each field of a record, or each member of an enumeration."""
     lines = [line.strip() for line in inspect.getsource(cls).splitlines()]
     docs = {}
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in pairwise(lines):
         name = line.split(":")[0].split(" =")[0]
         if name.isidentifier() and following.startswith('"""'):
             docs[name] = following.strip('"')
@@ -51,7 +52,9 @@ def describe_class(cls: type) -> str:
                 plain = getattr(plain, "__func__", plain)
                 if not name.startswith("_") and inspect.isfunction(plain) and name != "check":
                     is_property = isinstance(member, property)
-                    parts.append(f"### `{name}`\n\n{inspect.getdoc(plain)}\n" if is_property else describe_function(name, plain))
+                    parts.append(
+                        f"### `{name}`\n\n{inspect.getdoc(plain)}\n" if is_property else describe_function(name, plain)
+                    )
     return "\n".join(parts)
 
 

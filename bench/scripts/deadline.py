@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import threading
 import time
 
 from processender import Ender
