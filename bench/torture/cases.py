@@ -60,6 +60,8 @@ HYPERCORN = "-m hypercorn asgi_app:app --bind 127.0.0.1:{port} --graceful-timeou
 
 IN_WORKER = "in the worker (`post_worker_init`): the master forks, owns its signals and has no hook around its loop"
 IN_LIFESPAN = "in each worker's lifespan: the supervisor is uvicorn's own and only starts and joins the workers"
+KSTLIB_NOTE = "kstlib 3.8.2 raises a total below 5 s to 5 s without a word, and applies it to each callback"
+FORKED = "a fork child of an asyncio program is told to end, then the program"
 INSTEAD = "in place of the peer, with the same callbacks: both are the same layer"
 
 
@@ -86,8 +88,8 @@ def _script(name: str, group: str, text: str, stem: str, signals: Signals, **mor
     return Case(name, group, text, plain, f"{stem}_ender.py", signals, **more)
 
 
-def _peer(name: str, module: str, text: str, stem: str, signals: Signals) -> Case:
-    return _script(name, module, text, stem, signals, needs=module, replaces=True)
+def _peer(name: str, module: str, text: str, stem: str, signals: Signals, note: str = "") -> Case:
+    return _script(name, module, text, stem, signals, needs=module, replaces=True, stands=INSTEAD, note=note)
 
 
 CASES = (
@@ -143,15 +145,10 @@ CASES = (
         "asyncio-greedy", "stdlib", "`asyncio.run`, a task swallows cancellation", "asyncio_greedy", ((0.0, "INT"),)
     ),
     _script("exitstack-hang", "stdlib", "`ExitStack`: the newest callback hangs", "exitstack", TERM),
-    *(
-        _script(name, "stdlib", f"a fork child of an asyncio program is told to end, then the program{on}", "fork", FORK, python=python)
-        for name, on, python in (("asyncio-fork", "", ""), ("asyncio-fork-312", ", Python 3.12", "3.12"))
-    ),
-    _script("winddown-hang", "winddown", "`timeout=1`, the first callback hangs", "winddown", TERM2, needs="winddown", stands=INSTEAD),
-    _script(
-        "kstlib-total", "kstlib", "`timeout=1`, four callbacks of 1.5 s", "kstlib_total", TERM, needs="kstlib", stands=INSTEAD,
-        note="kstlib 3.8.2 raises a total below 5 s to 5 s without a word, and applies it to each callback",
-    ),
-    _script("kstlib-async", "kstlib", "an async callback, on a loop", "kstlib_async", TERM, needs="kstlib", stands=INSTEAD),
-    _script("kstlib-lock", "kstlib", "the signal lands inside `register()`", "kstlib_lock", TERM, needs="kstlib", stands=INSTEAD),
-)  # fmt: skip
+    _script("asyncio-fork", "stdlib", FORKED, "fork", FORK),
+    _script("asyncio-fork-312", "stdlib", FORKED + ", Python 3.12", "fork", FORK, python="3.12"),
+    _peer("winddown-hang", "winddown", "`timeout=1`, the first callback hangs", "winddown", TERM2),
+    _peer("kstlib-total", "kstlib", "`timeout=1`, four callbacks of 1.5 s", "kstlib_total", TERM, KSTLIB_NOTE),
+    _peer("kstlib-async", "kstlib", "an async callback, on a loop", "kstlib_async", TERM),
+    _peer("kstlib-lock", "kstlib", "the signal lands inside `register()`", "kstlib_lock", TERM),
+)

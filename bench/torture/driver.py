@@ -71,7 +71,9 @@ class Trial:
         """Decide what to start."""
         self.case, self.column, self.folder = case, column, folder
         self.port = free_port()
-        self.limit = LIMIT if column == "plain" else GRACE
+        # The agent's window begins when the agent is told, not when a process below it is.
+        told = min(at for at, words in case.signals if "/" not in words) if column == "agent" else 0.0
+        self.limit = LIMIT if column == "plain" else told + GRACE
         words = (case.ender if column == "library" else case.plain).replace("{port}", str(self.port))
         self.argv = [python, *shlex.split(words)]
         if column == "agent":
@@ -90,7 +92,8 @@ class Trial:
 
     def run(self) -> Cell:
         """Start, tell, measure, and leave nobody behind."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("PROCESSENDER_")}
+        dropped = ("PROCESSENDER_", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
         environment = kept | {
             "TORTURE_DIR": str(self.folder),
             "TORTURE_GRACE": str(GRACE),

@@ -74,7 +74,16 @@ def markdown(cells: Iterable[Cell]) -> str:
         row = [_markdown(worst.get((case.name, column))) for column in COLUMNS]
         if any(row):
             text += f"| {case.group} | {case.text} | {told(case)} | {' | '.join(row)} |\n"
-    return text
+    return text + _remarks()
+
+
+def _remarks() -> str:
+    """Return where the library stands when it is not outermost, and what is to be said beside the figures."""
+    lines: dict[str, list[str]] = {}
+    for case in CASES:
+        for remark in filter(None, (case.stands and f"the library stands {case.stands}", case.note)):
+            lines.setdefault(remark, []).append(f"`{case.name}`")
+    return "\n" + "".join(f"- {', '.join(names)}: {remark}.\n" for remark, names in lines.items())
 
 
 def _markdown(cell: Cell | None) -> str:
