@@ -150,7 +150,7 @@ class ReportWriter:
             "action": str(notice.action),
             "at": self._date(notice.at),
             "deadline": None if notice.deadline is None else self._date(notice.deadline),
-            "kind": str(notice.kind),
+            "kind": None if notice.deadline is None else str(notice.kind),
         }
 
     def _handler(self, node: int) -> dict[str, Any]:
