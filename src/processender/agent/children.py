@@ -103,4 +103,3 @@ class Children:
 def _children() -> list[int]:
     root = os.getpid()
     return [member.pid for member in read_all() if member.parent == root]
-

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 
 from ..hints import Any
+from .demand import load
 from .durations import format_duration, parse_duration
 from .errors import ConfigError
-from .probes import parse_address
 from .settings import Settings
 from .sources import find_source, overrides
 
@@ -38,7 +37,7 @@ def decide(path: str, flags: Mapping[str, str | None], environ: Mapping[str, str
         source = find_source(path)
         if source is not None or overrides(environ):
             # Only now: `msgspec` and `tomllib` are half of the agent's memory.
-            settings = import_module(".config", __package__).load(source, environ, keeper)
+            settings = load("agent.config").load(source, environ, keeper)
     except ConfigError as error:
         problems += error.problems
     changes: dict[str, Any] = {}
@@ -59,7 +58,7 @@ def decide(path: str, flags: Mapping[str, str | None], environ: Mapping[str, str
 
 
 def _address(text: str) -> str:
-    parse_address(text)
+    load("agent.probes").parse_address(text)
     return text
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from ..hints import Protocol
-from .wire import Health
+from .health import Health
 
 
 class Attempt(Protocol):

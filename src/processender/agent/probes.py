@@ -15,7 +15,8 @@ import threading
 from ..hints import TYPE_CHECKING
 from ..ports import Clock
 from .errors import ProbeError
-from .wire import Health, Wire
+from .health import Health
+from .wire import Wire
 
 if TYPE_CHECKING:
     from socket import socket

@@ -32,7 +32,8 @@ def find_program(name: str, environ: Mapping[str, str]) -> str:
             found = found or candidate
     if found:
         raise CommandNotStarted(_cannot(found, "it is not executable", f"chmod +x {found}"), NOT_EXECUTABLE)
-    raise CommandNotStarted(_cannot(name, f"it is not in PATH ({path})", "check the spelling or give its path"), NOT_FOUND)
+    text = _cannot(name, f"it is not in PATH ({path})", "check the spelling or give its path")
+    raise CommandNotStarted(text, NOT_FOUND)
 
 
 def child_environment(environ: Mapping[str, str], grace: str) -> dict[str, str]:
@@ -70,7 +71,8 @@ def explain(path: str, error: OSError) -> CommandNotStarted:
     if error.errno == errno.EACCES:
         why = "it is a directory" if os.path.isdir(path) else "it is not executable"
         return CommandNotStarted(_cannot(path, why, f"chmod +x {path}, or name a program"), NOT_EXECUTABLE)
-    return CommandNotStarted(_cannot(path, error.strerror or str(error), "see the limits of the system"), NOT_EXECUTABLE)
+    text = _cannot(path, error.strerror or str(error), "see the limits of the system")
+    return CommandNotStarted(text, NOT_EXECUTABLE)
 
 
 def _cannot(name: str, why: str, step: str) -> str:

@@ -1,5 +1,5 @@
 """
-The agent from the first signal that it can hear to the exit code: it starts the command, and sees everything to its end.
+The agent from its first signal to its exit code: it starts the command, and sees everything to its end.
 
 Theory of operation. The main thread starts the command, waits for it, reaps orphans, and is the guard: when the run
 has had its time, it kills what is left, whatever the engine's threads do. Everything else happens on those threads, as
@@ -19,18 +19,18 @@ from ..core.outcome import Verdict
 from ..core.record import Record
 from ..ender import Ender
 from ..engine.clock import SystemClock
-from ..hints import NoReturn
+from ..hints import Any, NoReturn
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
 from .children import Children
+from .demand import load
 from .drain import drain_delay, fail_readiness
 from .durations import format_duration
 from .early import EarlyEars
+from .health import Health
 from .lines import Lines
-from .probes import ProbeServer
 from .settings import Settings
 from .supervisor import Supervisor
 from .watch import RunWatch
-from .wire import Health
 from .wiring import Calls, build_ender, command_budget
 
 UNCLEAN = 70
@@ -73,7 +73,9 @@ class Agent:
         self._health = Health()
         self._supervisor = Supervisor(argv, children, settings.stop_signal)
         self._watch = RunWatch(self._ring, self._supervisor.kill)
-        self._probes = ProbeServer(settings.probe_listen, self._health, self._clock) if settings.probe_listen else None
+        self._probes: Any = None
+        if settings.probe_listen:
+            self._probes = load("agent.probes").ProbeServer(settings.probe_listen, self._health, self._clock)
         calls: Calls = {
             READINESS: fail_readiness(self._health),
             DRAIN_DELAY: drain_delay(settings.drain_delay, self._supervisor.when_gone),
@@ -175,9 +177,6 @@ def _die_of(signum: int) -> None:
 
     # The core of the command is of use, that of the agent is not.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    try:
+    if signum not in {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(signum, signal.SIG_DFL)
-    except OSError:
-        # KILL and STOP are always at their default.
-        pass
     os.kill(os.getpid(), signum)

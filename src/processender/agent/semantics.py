@@ -103,6 +103,7 @@ def _check_secrets(http: HttpConfig, environ: Mapping[str, str], path: Path, mis
 
 
 def _wrong_url(url: str) -> str:
+    """Return what is wrong with *url*, an empty text if nothing is."""
     example = "write it like 'http://127.0.0.1:8080/path'"
     if not url:
         return f"has no url; {example}"
@@ -113,10 +114,9 @@ def _wrong_url(url: str) -> str:
         port = parts.port
     except ValueError as error:
         return f"{url!r} is no URL: {error}; {example}"
-    if parts.scheme not in ("http", "https"):
-        return f"{url!r} is neither http nor https; {example}"
-    if not parts.hostname or port == 0:
-        return f"{url!r} names no {'host' if port != 0 else 'port that can be called'}; {example}"
     if parts.username is not None or parts.password is not None:
         return "must not hold a password; put the Authorization into a variable and name it in `headers_env`"
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        needs = "a host and a port" if parts.scheme in {"http", "https"} else "http or https in front"
+        return f"{url!r} needs {needs}; {example}"
     return ""

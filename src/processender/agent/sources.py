@@ -48,9 +48,14 @@ def find_source(path: str = "") -> Source | None:
     except ConfigError:
         # It is not our file: if it cannot be read, others will say so.
         return None
-    if b"processender" not in data:
-        return None
-    return Source("pyproject.toml", data, ("tool", "processender"))
+    return Source("pyproject.toml", data, ("tool", "processender")) if _has_table(data) else None
+
+
+def _has_table(data: bytes) -> bool:
+    """Tell whether a pyproject.toml may have a table of ours; a project that only names us has none."""
+    lines = (line.replace(b" ", b"").replace(b'"', b"") for line in data.splitlines() if b"processender" in line)
+    starts = (b"[tool.processender", b"[[tool.processender", b"tool.processender", b"processender.", b"processender={")
+    return any(line.startswith(starts) for line in lines)
 
 
 def overrides(environ: Mapping[str, str]) -> dict[str, str]:

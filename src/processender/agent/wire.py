@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .health import Health
+
 HEAD_BYTES = 4096
 """The largest head of a request."""
 ANSWERS_BYTES = 16384
@@ -25,27 +27,6 @@ _REASONS = {
     505: "HTTP Version Not Supported",
 }
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-
-
-class Health:
-    """What the probes say; written by one thread and read by another."""
-
-    def __init__(self) -> None:
-        """Begin alive and not ready."""
-        self.running = False
-        """Whether the command runs."""
-        self.draining = False
-        """Whether it is to get no more traffic."""
-
-    def answer(self, path: str) -> tuple[int, str] | None:
-        """Return the status and the text for *path*, None if there is no such path."""
-        if path == "/livez":
-            return 200, "ok\n"
-        if path == "/readyz":
-            if self.draining:
-                return 503, "draining\n"
-            return (200, "ok\n") if self.running else (503, "not running\n")
-        return None
 
 
 class Wire:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
+from .. import __version__
+from ..agent.demand import load
 from ..agent.early import EarlyEars
 
 COMMANDS = {
@@ -40,18 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if first == "run":
             # Before everything that takes time: as PID 1 a process loses the signals that it does not handle yet.
             ears.start()
-        module = import_module(f".{first}", __package__)
+        module = load(f"cli.{first}")
         code: int = module.main(words[1:], ears)
         return code
-    output = import_module(".output", __package__)
+    output = load("cli.output")
     if first in {"-h", "--help", "help"}:
         listed = "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items())
         output.say(_USAGE.format(commands=listed))
         return 0 if words else 2
     if first in {"-V", "--version", "version"}:
-        output.say(f"processender {import_module('processender').__version__}")
+        output.say(f"processender {__version__}")
         return 0
-    nearest = import_module("processender.core.graph").nearest
+    nearest = load("core.graph").nearest
     kind = "option" if first.startswith("-") else "command"
     output.complain(f"there is no {kind} {first!r}{nearest(first, COMMANDS)}; see `processender --help`")
     return 2

@@ -32,7 +32,7 @@ def complain(text: str) -> None:
 
 
 def table(rows: list[list[str]], *, right: frozenset[int] = frozenset()) -> str:
-    """Return *rows*, the first of them the head, as text in columns; those whose numbers are in *right* to the right."""
+    """Return *rows*, the first of them the head, as text in columns; those with a number in *right* to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:

@@ -89,7 +89,11 @@ def as_data(name: str, plan: Plan) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "service": name,
-        "window": {"length_s": _round(window.length), "work_s": _round(window.work), "reserve_s": _round(window.reserve)},
+        "window": {
+            "length_s": _round(window.length),
+            "work_s": _round(window.work),
+            "reserve_s": _round(window.reserve),
+        },
         "fits": plan.fits,
         "expected_s": _round(plan.makespan),
         "critical": list(plan.critical),
@@ -107,7 +111,10 @@ def as_data(name: str, plan: Plan) -> dict[str, Any]:
             }
             for step in plan.in_order()
         ],
-        "misfits": [{"handler": each.handler, "over_s": _round(each.over), "reason": each.reason} for each in plan.misfits],
+        "misfits": [
+            {"handler": misfit.handler, "over_s": _round(misfit.over), "reason": misfit.reason}
+            for misfit in plan.misfits
+        ],
         "problems": [{"code": each.code, "handler": each.handler, "text": each.text} for each in plan.problems],
     }
 

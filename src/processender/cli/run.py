@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
-from importlib import import_module
 
 from ..agent.children import Children
 from ..agent.decide import decide
+from ..agent.demand import load
 from ..agent.early import EarlyEars
 from ..agent.errors import CANNOT_RUN, AgentError
 from ..agent.program import explain, find_program
@@ -16,7 +16,6 @@ from ..agent.runner import Agent, leave
 from ..agent.streams import keep_standard_streams
 from ..errors import ProcessEnderError
 from ..hints import Any, NoReturn
-from . import output
 
 _USAGE = "processender run [OPTIONS] -- COMMAND [ARGUMENT ...]"
 _DESCRIPTION = """\
@@ -60,7 +59,7 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:
         settings = settings.replace(strict=options.strict or settings.strict, json_lines=options.json, **more)
         ending = Agent(command, settings, children, ears).run()
     except ProcessEnderError as error:
-        output.complain(str(error))
+        load("cli.output").complain(str(error))
         # Not by the ordinary way: threads have been started, and nothing has begun that they should end.
         os._exit(error.exit if isinstance(error, AgentError) else CANNOT_RUN)
     leave(ending, reraise=settings.exit == "reraise")
@@ -102,7 +101,7 @@ def _options(argv: Sequence[str]) -> Any:
 
 
 def _parser() -> Any:
-    options = import_module(".options", __package__)
+    options = load("cli.options")
     parser = options.Options("run", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
     add = parser.add_argument
     add("-c", "--config", metavar="FILE", default="", help="the configuration file")

@@ -112,7 +112,8 @@ def command(
     """
     import subprocess  # noqa: PLC0415, F401 - loaded now, because at the end there may be no disk to load it from
 
-    if isinstance(argv, str | bytes) or not argv or not all(isinstance(each, str) and "\0" not in each for each in argv):
+    is_list = bool(argv) and not isinstance(argv, str | bytes)
+    if not is_list or not all(isinstance(each, str) and "\0" not in each for each in argv):
         raise HandlerError(f"cannot run {argv!r}: give a list of the program and its arguments, as text without NUL")
     words = tuple(argv)
     more = dict(env or {})
@@ -167,7 +168,7 @@ class _Process:
     """One process and the end of its output."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, keeper: Keeper | None) -> None:
-        """Start it; raise what the system says when it cannot."""
+        """Start it, or raise what the system says."""
         from subprocess import DEVNULL, STDOUT, Popen  # noqa: PLC0415 - `command` has loaded it
 
         self.output = bytearray()
@@ -214,7 +215,8 @@ class _Process:
         return self._pidfd in ready
 
     def _end_group(self, grace: float) -> None:
-        """Send TERM to its group, and KILL after *grace* seconds; it is not reaped before, so the number stays its own."""
+        """Send TERM to its group, and KILL after *grace* seconds."""
+        # It is not reaped in between, so the number stays its own.
         self.was_told = True
         self._signal(signal.SIGTERM)
         self._wait(grace)
@@ -228,7 +230,7 @@ class _Process:
             return
 
     def _read(self) -> None:
-        """Take what there is of its output; a grandchild may hold the pipe open for ever, so nobody waits for its end."""
+        """Take what there is of its output, not up to its end: a grandchild may hold the pipe open for ever."""
         for _ in range(256):
             try:
                 part = os.read(self._pipe, 65536) if self._pipe >= 0 else b""
@@ -249,7 +251,7 @@ class _Process:
     def _close_pipe(self) -> None:
         if self._pipe >= 0:
             os.close(self._pipe)
-            self._pipe = -1
+        self._pipe = -1
 
     def close(self) -> None:
         """Close what was opened."""
@@ -258,7 +260,6 @@ class _Process:
         self._close_pipe()
         if self._pidfd >= 0:
             os.close(self._pidfd)
-            self._pidfd = -1
 
 
 def _open_pidfd(pid: int) -> int:

@@ -1,0 +1,24 @@
+"""What the probes say about the command, shared by the thread that knows and the thread that is asked."""
+
+from __future__ import annotations
+
+
+class Health:
+    """Written by one thread and read by another."""
+
+    def __init__(self) -> None:
+        """Begin alive and not ready."""
+        self.running = False
+        """Whether the command runs."""
+        self.draining = False
+        """Whether it is to get no more traffic."""
+
+    def answer(self, path: str) -> tuple[int, str] | None:
+        """Return the status and the text for *path*, None if there is no such path."""
+        if path == "/livez":
+            return 200, "ok\n"
+        if path == "/readyz":
+            if self.draining:
+                return 503, "draining\n"
+            return (200, "ok\n") if self.running else (503, "not running\n")
+        return None
