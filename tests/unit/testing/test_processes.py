@@ -78,7 +78,7 @@ def test_leaving_the_block_kills_a_descendant_in_another_session() -> None:
     """A test leaves nothing behind, also what has left the session of its parent."""
     code = """
 import subprocess
-print(subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=subprocess.DEVNULL).pid)
+print(subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=-3, stderr=-3).pid)
 """
     with Program(code) as program:
         pid = program.wait_for("\n").strip()
