@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from .cases import CASES, GRACE, LIMIT, Case
 from .driver import COLUMNS, Cell
 
 PATH = Path(__file__).with_name("SCOREBOARD.md")
+RESULTS = Path(__file__).with_name("results.json")
 PACKAGES = ("uvicorn", "gunicorn", "hypercorn", "aiorun", "winddown", "kstlib")
 
 HEAD = """\
@@ -89,11 +91,7 @@ def _remarks() -> str:
 def _markdown(cell: Cell | None) -> str:
     if cell is None:
         return ""
-    return (
-        describe(cell)
-        if cell.ok or (cell.column == "plain" and cell.stopped and cell.released)
-        else f"**{describe(cell)}**"
-    )
+    return describe(cell) if cell.ok else f"**{describe(cell)}**"
 
 
 def _versions() -> Iterable[str]:
@@ -105,5 +103,8 @@ def _versions() -> Iterable[str]:
 
 
 def write(cells: Iterable[Cell]) -> None:
-    """Write the scoreboard beside this file."""
+    """Write the scoreboard and the results beside this file."""
+    cells = list(cells)
     PATH.write_text(markdown(cells), encoding="utf-8")
+    results = [{key: value for key, value in cell.as_dict().items() if key != "log"} for cell in cells]
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
