@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..core.events import Event, Trouble
 from ..core.run import describe
@@ -17,9 +17,12 @@ KEPT = 100_000
 class Outlet:
     """The queue and the thread of one observer."""
 
-    def __init__(self, observer: Observer, clock: Clock, *, before_effect: bool) -> None:
-        """Take the *observer*; nothing runs before `start`."""
+    def __init__(
+        self, observer: Observer, clock: Clock, complain: Callable[[Outlet, Trouble], object], *, before_effect: bool
+    ) -> None:
+        """Take the *observer*, and whom to tell when it fails; nothing runs before `start`."""
         self.observer = observer
+        self._complain = complain
         self.before_effect = before_effect
         self.lost = 0
         self._clock = clock
@@ -77,6 +80,8 @@ class Outlet:
                 self._again(Trouble(self._clock.now(), "observer-failed", text))
 
     def _again(self, trouble: Trouble) -> None:
+        # A report that cannot be written is said where it can be read.
+        self._complain(self, trouble)
         try:
             self.observer.observe(trouble)
         except Exception:  # it can take nothing at all; the count is what the report shows
@@ -93,7 +98,7 @@ class Outlets:
 
     def add(self, observer: Observer, *, before_effect: bool = False) -> Outlet:
         """Add an observer and start its thread; the first effect of a run waits for one that is *before_effect*."""
-        outlet = Outlet(observer, self._clock, before_effect=before_effect)
+        outlet = Outlet(observer, self._clock, self._tell_others, before_effect=before_effect)
         outlet.start()
         self._outlets.append(outlet)
         return outlet
@@ -103,6 +108,11 @@ class Outlets:
         if events:
             for outlet in self._outlets:
                 outlet.put(events)
+
+    def _tell_others(self, failed: Outlet, trouble: Trouble) -> None:
+        for outlet in self._outlets:
+            if outlet is not failed:
+                outlet.put((trouble,))
 
     def flush(self, until: float, *, before_effect: bool = False) -> bool:
         """Wait at most to the instant *until* for all observers; return whether they have taken everything."""
