@@ -24,18 +24,18 @@ def has(python: str, module: str) -> bool:
 @functools.cache
 def interpreter(version: str, *, make: bool = False) -> str:
     """
-    Return the Python of this *version* that has the benchmarks' packages, empty if there is none.
+    Return a Python of this *version* that has what the programs need, empty if there is none.
 
     Args:
 
-        version: Such as "3.12"; empty for the one that runs this.
+        version: Such as "3.12", or empty; the one that runs this is taken when it is as new.
 
         make: Whether an environment may be made where only the bare interpreter is found.
     """
-    if version in {"", ".".join(map(str, sys.version_info[:2]))}:
+    if not version or tuple(map(int, version.split("."))) <= sys.version_info[:2]:
         return sys.executable
     ours = ROOT / ".venv" / version
-    if not (ours / ".has-bench").exists():
+    if not any((ours / stamp).exists() for stamp in (".has-bench", ".has-test")):
         bare = _find(version)
         if not bare or not make:
             return ""
