@@ -170,8 +170,10 @@ def _path_of(problem: Problem, config: Config) -> Path:
     if problem.code == "unknown-lane":
         return (*path, "lane")
     if problem.code in {"unknown-handler", "phase-order", "cycle"}:
+        # Behind it stands the nearest name, which is nobody's mistake.
+        text = problem.text.partition("; did you mean")[0]
         for key in ("needs", "after", "before"):
             for number, name in enumerate(getattr(handler, key)):
-                if repr(name) in problem.text and name != problem.handler:
+                if repr(name) in text and name != problem.handler:
                     return (*path, key, number)
     return path

@@ -38,9 +38,16 @@ class Mistakes:
         """Raise `ConfigError` with all of them, in the order of the file."""
         if not self._found and not self._plain:
             return
-        lines: Mapping[Path, int] = locate(self._text) if self._text else {}
+        lines = self._lines()
         told = sorted((self._line(path, lines), self._tell(path, text, lines)) for path, text in self._found)
         raise ConfigError([*self._plain, *(text for _, text in told)])
+
+    def _lines(self) -> Mapping[Path, int]:
+        try:
+            return locate(self._text) if self._found else {}
+        except RecursionError:
+            # `tomllib` gets a little deeper than we do; then the key alone must do.
+            return {}
 
     def _line(self, path: Path, lines: Mapping[Path, int]) -> int:
         whole = self._root + path
