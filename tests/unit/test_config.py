@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from processender.agent.builtin import builtin_handlers
 from processender.agent.config import load
 from processender.agent.decide import decide
 from processender.agent.errors import ConfigError
+from processender.agent.locate import locate
 from processender.agent.settings import Settings
 from processender.agent.sources import Source, find_source, overrides
 from processender.core.handler import Importance
@@ -529,3 +533,92 @@ class TestDecision:
             loaded = pipe.read()
 
         assert "[]\n" == loaded
+
+
+RICH = (
+    r"""
+# a comment = [ { " 
+a = 1 # b = 2
+"quoted key" = 'x = [1'
+'lit"eral' . "dotted\u0041" = "a \" # = ] }"
+long = """
+    + '"""'
+    + r"""
+x = 1
+[not.a.table]
+"""
+    + '""""'
+    + r"""
+lines = """
+    + "'''"
+    + r"""
+[y]
+"""
+    + "''''"
+    + r"""
+when = 1979-05-27 07:32:00
+list = [ 1, [2, 3], # ]
+  { in = "x", "q.r" = [true] },
+]
+[t.u]
+b = { c = 1, d.e = 2 }
+[[many]]
+x = 1
+[[many]]
+x = [
+  "2",
+]
+[many.sub]
+y = 3
+"""
+)
+
+
+def paths(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of everything in *value*."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in parts:
+        yield (*path, key)
+        yield from paths(each, (*path, key))
+
+
+class TestPlaces:
+    def test_everything_has_a_line(self) -> None:
+        """In every form in which TOML can be written."""
+        assert set() == set(paths(tomllib.loads(RICH))) - set(locate(RICH))
+
+    @pytest.mark.parametrize(
+        ("path", "text"),
+        [
+            (("a",), "a = 1"),
+            (('lit"eral', "dottedA"), "'lit"),
+            (("list", 1, 1), "list = ["),
+            (("list", 2, "q.r", 0), "{ in"),
+            (("t", "u"), "[t.u]"),
+            (("t", "u", "b", "d", "e"), "b = {"),
+            (("many", 1, "x", 0), '"2",'),
+            (("many", 1, "sub", "y"), "y = 3"),
+        ],
+    )
+    def test_the_line_is_where_it_stands(self, path: tuple[str | int, ...], text: str) -> None:
+        """Counted from 1."""
+        line = RICH.splitlines()[locate(RICH)[path] - 1]
+
+        assert line.strip().startswith(text)
+
+    @pytest.mark.parametrize("seed", range(300))
+    def test_no_damage_leads_to_another_error(self, seed: int) -> None:
+        """Whatever a file holds, it is understood or its mistakes are told."""
+        chance = random.Random(seed)
+        data = bytearray(WHOLE.encode())
+        for _ in range(chance.randint(1, 6)):
+            at = chance.randrange(len(data))
+            if chance.random() < 0.5:
+                data[at] = chance.choice(b'"[]{}=.,#\n\\0x\xff\x00')
+            else:
+                end = min(len(data), at + chance.randint(1, 30))
+                data[at:at] = data[chance.randrange(end) : end]
+        try:
+            read(bytes(data))
+        except ConfigError as error:
+            assert error.problems

@@ -28,6 +28,7 @@ PATIENCE_S = 5.0
 LINGER_S = 1.0
 """How long a connection that was refused is read on, so that the client gets to see why."""
 _PAUSE_S = 0.1
+_SHUT_WR = 1
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -177,16 +178,20 @@ class _Client:
     def proceed(self, now: float) -> bool:
         """Read, answer and send as far as nothing blocks; tell whether the connection goes on."""
         try:
-            goes_on = self._linger() if self._lingers else self._read() and self._write()
-        except OSError:
+            return self._proceed(now)
+        except Exception:
+            # The client has gone; or a bug of ours, which must cost one connection and not the whole face.
             return False
+
+    def _proceed(self, now: float) -> bool:
+        goes_on = self._linger() if self._lingers else self._read() and self._write()
         if self.wire.answered > self._answered:
             self._answered = self.wire.answered
             self.until = now + PATIENCE_S
         if goes_on and self.wire.closing and not self.wire.output and not self._lingers:
             self._lingers = True
             self.until = now + LINGER_S
-            self.sock.shutdown(1)
+            self.sock.shutdown(_SHUT_WR)
         return goes_on
 
     def _read(self) -> bool:
