@@ -227,7 +227,7 @@ class TestAddresses:
     @pytest.mark.parametrize("text", ["", "80", "h:", "h:x", "h:70000", "h:-1", "::1:80", "[::1:80", "a b:1", "h:²"])
     def test_anything_else_is_refused(self, text: str) -> None:
         """With an example of what is meant."""
-        with pytest.raises(ValueError, match="write it like|from 0 to 65535"):
+        with pytest.raises(ValueError, match=r"write it like|from 0 to 65535"):
             parse_address(text)
 
 
