@@ -11,19 +11,16 @@ from .core.events import Event
 from .core.handler import PHASES, Handler
 from .core.notice import Notice
 from .core.outcome import Verdict
-from .core.plan import Plan
-from .core.window import Window
 from .engine.bodies import TaskBody, ThreadBody
 from .engine.callables import is_async
 from .engine.clock import SystemClock
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
-from .engine.resources import Resource
 from .errors import StateError
 from .hints import Any, Literal, Self, TypeVar
 from .ports import Observer, Stopping
 from .registration import Registration
-from .session import Ending, Session, Settings, rehearsal
+from .session import Ending, Session, Settings
 
 T = TypeVar("T")
 
@@ -89,12 +86,12 @@ class Ender(Registration):
 
             version: The version of the service, for the report.
         """
-        super().__init__(Registry(phases, lanes or {}, require))
-        self.name = name
-        self._settings = Settings(
+        settings = Settings(
             name=name, grace=grace, signals=tuple(signals), escalate=tuple(escalate), displaced=displaced, theft=theft,
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
         )  # fmt: skip
+        super().__init__(Registry(phases, lanes or {}, require), settings)
+        self.name = name
         self._clock = SystemClock()
         self._inflight = InFlight(self._clock, self.tell)
         self._early: list[Notice] = []
@@ -153,16 +150,6 @@ class Ender(Registration):
         """Return the coming end, which can be awaited or waited for, without beginning it."""
         return Ending(lambda: self._session)
 
-    def plan(self, window: float | None = None) -> Plan:
-        """Return the plan for a window of this many seconds (the grace if None), with everything that is wrong."""
-        graph, problems = self._registry.compile()
-        opened = Window.open(0.0, self._settings.grace if window is None else window)
-        return self._registry.planner.plan(graph, opened, problems=problems)
-
-    def dry_run(self, window: float | None = None) -> dict[str, Any]:
-        """Walk the plan without calling anything and return the report that a run without surprises would make."""
-        return rehearsal(self._settings, self.plan(window))
-
     @property
     def report(self) -> dict[str, Any] | None:
         """The account of the run, as it is in the report file; None before a run has begun."""
@@ -172,15 +159,23 @@ class Ender(Registration):
 
     def install(self) -> Self:
         """Hear signals from now on, before slow imports and set-up; entering does it too."""
+        self._arm()
+        self._tell_early()
+        return self
+
+    def _arm(self) -> Session | None:
         if self._left:
             raise StateError("cannot enter an Ender that was left; make another one")
         if self._session is None and os.environ.get("PROCESSENDER_DISABLE") != "1":
             self._session = Session(self._settings, self._registry, self._clock, self._stopping, self._inflight)
             self._session.arm(self._fork_child)
+        return self._session
+
+    def _tell_early(self) -> None:
+        if self._session is not None:
             early, self._early = self._early, []
             for notice in early:
                 self._session.coordinator.notify(notice)
-        return self
 
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
@@ -191,23 +186,31 @@ class Ender(Registration):
         self._inflight.reset()
         self._stopping = threading.Event()
         self._body = None
+        self._left = False
         if session is not None:
             session.disarm_in_child()
 
     def __enter__(self) -> Self:
         """Arm, set up the resources, and begin the body."""
-        self.install()
-        if self._session is not None:
+        session = self._arm()
+        if session is not None:
             self._body = body = ThreadBody()
-            self.add(Handler("body", body, phase="quiesce"))
-            self._session.entered(body)
+            if not session.join(body):
+                session.coordinator.ended.wait()
+                raise self._too_late(session)
             try:
                 for resource in self._resources:
                     self._keep(resource, resource.set_up())
             except BaseException as error:
                 self.__exit__(type(error), error, None)
                 raise
+            self._tell_early()
         return self
+
+    def _too_late(self, session: Session) -> SystemExit:
+        """Return what ends a process that was asked to end before it had begun."""
+        self._finish(session)
+        return SystemExit(session.exit_code() or 0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -225,26 +228,26 @@ class Ender(Registration):
         """Arm, set up the resources, and begin the body; async handlers will run on this loop."""
         import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
 
-        self.install()
-        if self._session is not None:
-            self._session.use_loop(asyncio.get_running_loop())
+        session = self._arm()
+        if session is not None:
+            session.use_loop(asyncio.get_running_loop())
             task = asyncio.current_task()
             assert task is not None  # `async with` stands in a task
             self._body = body = TaskBody(task)
-            if self._cancel_body:
-                self.add(Handler("body", body, phase="quiesce"))
-            self._session.entered(body if self._cancel_body else None)
+            if not self._cancel_body:
+                session.entered = True
+            elif not session.join(body):
+                await session.ended_async()
+                raise self._too_late(session)
             try:
                 for resource in self._resources:
-                    await self._set_up(resource)
+                    self._keep(resource, await resource.set_up_async() if resource.is_async else resource.set_up())
             except BaseException as error:
-                await self.__aexit__(type(error), error, None)
+                if await self.__aexit__(type(error), error, None):
+                    raise self._too_late(session) from None
                 raise
+            self._tell_early()
         return self
-
-    async def _set_up(self, resource: Resource[Any]) -> None:
-        keeper = (await resource.set_up_async()) if resource.is_async else resource.set_up()
-        self._keep(resource, keeper)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .core.events import RunEnded, RunStarted
 from .core.handler import Handler
+from .core.notice import Notice
+from .core.outcome import verdict
+from .core.plan import Plan
+from .core.rehearse import rehearse
+from .core.window import Window
 from .engine.callables import make_handler, name_of
+from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .engine.resources import Resource, from_async_context_manager, from_context_manager
-from .errors import StateError
 from .hints import AbstractAsyncContextManager, AbstractContextManager, Any, TypeVar, overload
-from .session import Session
+from .session import Session, Settings
+from .telemetry.report import Facts, ReportWriter
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
 class Registration:
-    """The half of an Ender that takes handlers, at any time, also while a run is on."""
+    """The half of an Ender that takes handlers, at any time, also while a run is on, and shows their plan."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, settings: Settings) -> None:
         """Register with *registry*."""
         self._registry = registry
+        self._settings = settings
         self._resources: list[Resource[Any]] = []
         self._opened: list[Handler] = []
         self._session: Session | None = None
@@ -64,20 +72,15 @@ class Registration:
     def add(self, handler: Handler | Callable[..., Any], **options: Any) -> Handler:
         """Register a handler, or a callable with the fields of `Handler` as *options*; return the handler."""
         made = handler if isinstance(handler, Handler) else make_handler(handler, options)
-        session = self._session
-        if session is not None and session.has_begun(made.phase):
-            raise StateError(f"cannot add {made.name!r}: the phase {made.phase!r} has begun; choose a later one")
-        self._registry.add(made)
-        if session is not None:
-            session.changed(made)
+        if self._session is None:
+            self._registry.add(made)
+        else:
+            self._session.add(made)
         return made
 
     def remove(self, name: str) -> Handler:
         """Remove a handler that has not begun and return it."""
-        handler = self._registry.remove(name)
-        if self._session is not None:
-            self._session.changed()
-        return handler
+        return self._registry.remove(name) if self._session is None else self._session.remove(name)
 
     def enter_context(self, manager: AbstractContextManager[T], **options: Any) -> T:
         """Enter *manager* on a thread of its own, register its exit as a handler, and return its value."""
@@ -101,3 +104,32 @@ class Registration:
             earlier = [old.name for old in self._opened if old.phase == made.phase and old.name in self._registry]
             made = made.replace(before=tuple(earlier[-1:]))
         self._opened.append(self.add(made))
+
+    def plan(self, window: float | None = None) -> Plan:
+        """Return the plan for a window of this many seconds (the grace if None), with everything that is wrong."""
+        graph, problems = self._registry.compile()
+        opened = Window.open(0.0, self._settings.grace if window is None else window)
+        return self._registry.planner.plan(graph, opened, problems=problems)
+
+    def dry_run(self, window: float | None = None) -> dict[str, Any]:
+        """Walk the plan without calling anything and return the report that a run without surprises would make."""
+        return rehearsal(self._settings, self.plan(window))
+
+
+def rehearsal(settings: Settings, plan: Plan) -> dict[str, Any]:
+    """Return the report of a run of *plan* in which everything takes as long as expected."""
+    clock = SystemClock()
+    writer = ReportWriter(Facts(settings.name, settings.version, "dry-run"), clock)
+    notice = Notice("dry-run", "api", plan.window.opened)
+    results = []
+    writer.observe(RunStarted(plan.window.opened, "dry-run", notice, plan))
+    last = plan.window.opened
+    for event in rehearse(plan):
+        writer.observe(event)
+        result = getattr(event, "result", None)
+        if result is not None:
+            results.append(result)
+        last = event.at
+    writer.observe(RunEnded(last, "dry-run", verdict(results), last - plan.window.opened))
+    assert writer.last is not None  # a run was begun above
+    return writer.last

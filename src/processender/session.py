@@ -11,21 +11,19 @@ import weakref
 from collections.abc import Callable, Generator
 
 from .core.escalation import Escalation
-from .core.events import Event, RunEnded, RunStarted
+from .core.events import Event
 from .core.handler import Handler
 from .core.notice import Notice
-from .core.outcome import Verdict, verdict
-from .core.plan import Plan
+from .core.outcome import Verdict
 from .core.record import Record
-from .core.rehearse import rehearse
 from .core.window import Window
 from .engine.bodies import TaskBody, ThreadBody
-from .engine.clock import SystemClock
 from .engine.coordinator import Coordinator
 from .engine.inflight import InFlight
 from .engine.leaving import leave_now
 from .engine.observers import Outlets
 from .engine.registry import Registry
+from .errors import StateError
 from .hints import Any
 from .integrations.signals import SignalSource, numbers
 from .ports import Clock, Observer
@@ -80,7 +78,8 @@ class Session:
         self.report = ReportWriter(facts, clock)
         self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
         """Tells the exit code where its owner decides."""
-        self._entered = False
+        self.entered = False
+        """Whether the process has come to its body."""
         self._body: ThreadBody | TaskBody | None = None
         self._closed = False
 
@@ -93,7 +92,7 @@ class Session:
         self.coordinator.executor.prepare(self._registry.handlers())
         self._observe()
         self.coordinator.force = self._force
-        self.coordinator.when_ended(self._at_end)
+        self.coordinator.leave = self._at_end
         self.coordinator.start()
         self.coordinator.signals = self._signals
         self._outlets.emit(*self._signals.start())
@@ -126,9 +125,14 @@ class Session:
         executor = self.coordinator.executor
         executor.app_loop = LoopDriver(loop, self.coordinator.report, threading.get_ident())
 
-    def entered(self, body: ThreadBody | TaskBody | None) -> None:
-        """Note that there is a body; the end waits for it to leave, unless it is None."""
-        self._entered, self._body = True, body
+    def join(self, body: ThreadBody | TaskBody) -> bool:
+        """Let the end wait for *body* to leave; return False if the end has begun without it."""
+        try:
+            self.add(Handler("body", body, phase="quiesce"))
+        except StateError:
+            return False
+        self.entered, self._body = True, body
+        return True
 
     # While it is armed.
 
@@ -136,18 +140,32 @@ class Session:
         """Tell the observers."""
         self._outlets.emit(event)
 
-    def has_begun(self, phase: str) -> bool:
-        """Tell whether a handler of *phase*, or of a later one, has begun."""
-        run = self.coordinator.run
-        return run is not None and run.begun(phase)
+    def add(self, handler: Handler) -> None:
+        """Add *handler* to the plan, also while a run is on; raise `StateError` if that is too late for its phase."""
+        coordinator = self.coordinator
+        # The run cannot come to its end between the question and the answer, so no handler is lost.
+        with coordinator.changing:
+            if coordinator.over:
+                raise StateError(f"cannot add {handler.name!r}: the run is over")
+            if coordinator.run is not None and coordinator.run.begun(handler.phase):
+                text = f"the phase {handler.phase!r} has begun; choose a later one"
+                raise StateError(f"cannot add {handler.name!r}: {text}")
+            self._registry.add(handler)
+            coordinator.replan()
+        self._prepare(handler)
 
-    def changed(self, *added: Handler) -> None:
-        """Plan anew, because handlers came or went."""
+    def remove(self, name: str) -> Handler:
+        """Take a handler out of the plan."""
+        with self.coordinator.changing:
+            removed = self._registry.remove(name)
+            self.coordinator.replan()
+        self._prepare()
+        return removed
+
+    def _prepare(self, *added: Handler) -> None:
         self._signals.rearm()
         self.coordinator.executor.prepare(added)
-        if self._stopping.is_set():
-            self.coordinator.replan()
-        else:
+        if not self._stopping.is_set():
             self._registry.prepare(Window.open(0.0, self._settings.grace))
 
     def leave(self, cause: str) -> None:
@@ -197,7 +215,7 @@ class Session:
         self._signals.pass_on()
         if self._settings.exit == "return":
             return
-        alone = not self._entered and bool(self._signum)
+        alone = not self.entered and bool(self._signum)
         if self._barred or alone:
             leave_now(self.exit_code() or 0)
 
@@ -232,7 +250,7 @@ class Session:
 
     def _at_exit(self) -> None:
         """Run the plan at the end of a program that installed the Ender and never entered it."""
-        if not self._entered:
+        if not self.entered:
             self.leave("exit")
             self.coordinator.ended.wait()
             self.close()
@@ -264,25 +282,6 @@ class Ending:
             cancelled = yield from session.ended_async().__await__()
             if cancelled is not None:
                 raise cancelled
-
-
-def rehearsal(settings: Settings, plan: Plan) -> dict[str, Any]:
-    """Return the report of a run of *plan* in which everything takes as long as expected."""
-    clock = SystemClock()
-    writer = ReportWriter(Facts(settings.name, settings.version, "dry-run"), clock)
-    notice = Notice("dry-run", "api", plan.window.opened)
-    results = []
-    writer.observe(RunStarted(plan.window.opened, "dry-run", notice, plan))
-    last = plan.window.opened
-    for event in rehearse(plan):
-        writer.observe(event)
-        result = getattr(event, "result", None)
-        if result is not None:
-            results.append(result)
-        last = event.at
-    writer.observe(RunEnded(last, "dry-run", verdict(results), last - plan.window.opened))
-    assert writer.last is not None  # a run was begun above
-    return writer.last
 
 
 def _nothing() -> None:

@@ -40,6 +40,7 @@ class Run:
         self._alarms: list[tuple[float, int, Cell]] = []
         self._alarm = 0
         self._must_only = ""
+        self._furthest = -1
         self._commands: list[Command] = []
         self._events: list[Event] = []
 
@@ -61,11 +62,9 @@ class Run:
         return self._alarms[0][0] if self._alarms else None
 
     def begun(self, phase: str) -> bool:
-        """Tell whether a handler of *phase*, or of a later one, is no longer waiting."""
+        """Tell whether a handler of *phase*, or of a later one, is no longer waiting; any thread may ask."""
         phases = self.plan.graph.phases
-        behind = set(phases[phases.index(phase) :]) if phase in phases else set()
-        cells = self._board.cells.values()
-        return any(cell.state is not State.WAITING for cell in cells if cell.handler.phase in behind)
+        return phase in phases and phases.index(phase) <= self._furthest
 
     def running(self) -> list[str]:
         """Return the names of the handlers that have begun and not ended."""
@@ -270,6 +269,11 @@ class Run:
         self._board.passed(cell.node)
 
     def _move(self, cell: Cell, told: Input) -> None:
+        if cell.state is State.WAITING:
+            phases, phase = self.plan.graph.phases, cell.handler.phase
+            # An unknown phase counts as the last.
+            rank = phases.index(phase) if phase in phases else len(phases) - 1
+            self._furthest = max(self._furthest, rank)
         cell.state = transition(cell.handler.name, cell.state, told)
 
 

@@ -48,6 +48,7 @@ class Coordinator:
         self.clock = clock
         self.registry = registry
         self.outlets = outlets
+        self.emit = outlets.emit
         self.executor = Executor(clock, self.report)
         self.watchdog = Watchdog(clock)
         self.grace = grace
@@ -61,9 +62,13 @@ class Coordinator:
         self.ended = threading.Event()
         """Set when the run is over and its report is written."""
         self.signals: Signals | None = None
-        """Makes notices of the bytes that signals wrote."""
         self.force: Callable[[int], object] = lambda _signum: None
         """Ends the process at once."""
+        self.leave: Callable[[], object] = lambda: None
+        """Is called when the run is over, before those that wait for it go on."""
+        self.changing = threading.RLock()
+        """Held while handlers come or go: meanwhile the run neither starts its first one nor comes to its end."""
+        self.over = False
         self._escalation = escalation
         self._lock = threading.Lock()
         self._at_end: list[Callable[[], object]] = []
@@ -94,10 +99,6 @@ class Coordinator:
     def replan(self) -> None:
         """Plan anew, because handlers came or went; returns at once."""
         self.mailbox.put([None])
-
-    def emit(self, *events: Event) -> None:
-        """Tell the observers."""
-        self.outlets.emit(*events)
 
     def trouble(self, code: str, text: str) -> None:
         """Tell the observers that something could not be done."""
@@ -142,11 +143,10 @@ class Coordinator:
         self._advance(())
 
     def _patience(self) -> float | None:
-        times = [self._check_at] if self.signals is not None else []
-        if self._start_at is not None:
-            times.append(self._start_at[0])
-        if self.run is not None and self.run.wake_at is not None:
-            times.append(self.run.wake_at)
+        check = self._check_at if self.signals is not None else None
+        start = self._start_at[0] if self._start_at is not None else None
+        wake = self.run.wake_at if self.run is not None else None
+        times = [time for time in (check, start, wake) if time is not None]
         return min(times) - self.clock.now() if times else None
 
     def _hear_signals(self) -> None:
@@ -170,28 +170,26 @@ class Coordinator:
             self._hear(notice)
 
     def _take_messages(self) -> None:
+        messages = self.mailbox.take()
         reports: list[Report] = []
-        for message in self.mailbox.take():
-            if message is None:
-                if self.run is not None and self.window is not None:
-                    reports.append(Adopted(self._plan(self.window)))
-            elif isinstance(message, Notice):
+        for message in messages:
+            if isinstance(message, Notice):
                 self._hear(message)
-            else:
+            elif message is not None:
                 reports.append(message)
+        if None in messages and self.window is not None:
+            reports.append(Adopted(self._plan(self.window)))
         if reports:
             self._advance(reports)
 
     def _check(self) -> None:
-        now = self.clock.now()
-        if self.signals is not None and now >= self._check_at:
+        if self.signals is not None and (now := self.clock.now()) >= self._check_at:
             self._check_at = now + CHECK_S
             self.emit(*self.signals.check())
 
     def _hear(self, notice: Notice) -> None:
         # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind.
-        known = any((old.cause, old.deadline) == (notice.cause, notice.deadline) for old in self.notices)
-        if not known:
+        if not any((old.cause, old.deadline) == (notice.cause, notice.deadline) for old in self.notices):
             self.notices.append(notice)
             self._news.append(NoticeHeard(notice.at, notice))
         self._act_on(notice)
@@ -207,8 +205,8 @@ class Coordinator:
             self._move_window()
 
     def _tell_news(self) -> None:
-        news, self._news = self._news, []
-        self.emit(*news)
+        self.emit(*self._news)
+        self._news.clear()
 
     def _schedule(self, notice: Notice) -> None:
         deadline = self._deadline
@@ -245,15 +243,16 @@ class Coordinator:
         # One hand-over for both: each wakes the observers, which then want the interpreter's lock.
         self._news.append(RunStarted(self.clock.now(), self.run_id, notice, plan))
         self._tell_news()
-        for problem in plan.problems:
-            self.trouble(problem.code, problem.text)
+        self.emit(*(Trouble(window.opened, problem.code, problem.text) for problem in plan.problems))
         # The provisional report comes before the first effect, unless the disk makes the clean-up wait.
         patience = min(BEFORE_EFFECT_S, BEFORE_EFFECT_SHARE * window.length)
         if not self.outlets.flush(self.clock.now() + patience, before_effect=True):
-            self.trouble(
-                "unrecorded", f"the first record took longer than {patience:.3f} s; the run goes on without it"
-            )
-        self._advance(())
+            text = f"the first record took longer than {patience:.3f} s; the run goes on without it"
+            self.trouble("unrecorded", text)
+        with self.changing:
+            # What was added until now belongs into the order before anything starts.
+            self._take_messages()
+            self._advance(())
 
     def _arm_last_resorts(self, window: Window) -> None:
         why_not = self.watchdog.arm(window)
@@ -271,7 +270,11 @@ class Coordinator:
             if isinstance(event, HandlerEnded) and event.result.outcome is Outcome.ABANDONED:
                 self.executor.give_up(event.result.handler)
         if run.finished:
-            self._finish(run)
+            with self.changing:
+                # A handler may be on its way into the run.
+                self.over = not self.mailbox.waiting
+            if self.over:
+                self._finish(run)
 
     def _finish(self, run: Run) -> None:
         window = self.window
@@ -281,6 +284,7 @@ class Coordinator:
         self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))
         self.outlets.flush(min(now + window.reserve, window.dump_at - window.margin))
         sys.setswitchinterval(self._switch_interval)
+        self.leave()
         with self._lock:
             self.ended.set()
             functions, self._at_end = self._at_end, []

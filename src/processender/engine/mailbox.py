@@ -52,6 +52,11 @@ class Mailbox(Generic[M]):
         except BlockingIOError:
             return b""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there are messages."""
+        return bool(self._messages)
+
     def take(self) -> list[M]:
         """Return the messages that are there now; what comes meanwhile wakes the thread again."""
         return [self._messages.popleft() for _ in range(len(self._messages))]
