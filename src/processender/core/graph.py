@@ -86,18 +86,16 @@ class Graph:
             found.setdefault(depth[node], []).append(handler.name)
         return [found[level] for level in sorted(found)]
 
-    def precedes(self, first: int, then: int) -> bool:
-        """Tell whether every plan runs node *first* before node *then*."""
-        seen = {first}
-        stack = [first]
+    def behind(self, node: int) -> set[int]:
+        """Return the nodes that every plan runs behind *node*."""
+        seen: set[int] = set()
+        stack = [node]
         while stack:
-            for node in self.successors[stack.pop()]:
-                if node == then:
-                    return True
-                if node not in seen:
-                    seen.add(node)
-                    stack.append(node)
-        return False
+            for then in self.successors[stack.pop()]:
+                if then not in seen:
+                    seen.add(then)
+                    stack.append(then)
+        return seen
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -264,8 +262,8 @@ def _check_required(graph: Graph, require: Sequence[Sequence[str]], problems: li
 
     for chain in require:
         for earlier, later in pairwise(chain):
-            pairs = [(one, two) for one in nodes(earlier) for two in nodes(later)]
-            if not all(graph.precedes(one, two) for one, two in pairs):
+            wanted = set(nodes(later))
+            if not all(wanted <= graph.behind(one) for one in nodes(earlier)):
                 text = (
                     f"order.require wants {earlier!r} before {later!r}, and the order does not imply it;"
                     f" let {later!r} name {earlier!r} in `after` or `needs`"
