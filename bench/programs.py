@@ -32,11 +32,16 @@ def state_directory() -> Iterator[str]:
 
 
 @contextmanager
-def started(arguments: Sequence[str], *, ready: str = "ready") -> Iterator[subprocess.Popen[str]]:
-    """Start a program, wait for its line *ready* (unless that is empty), and end it at the end."""
+def started(arguments: Sequence[str], *, ready: str = "ready", quiet: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """Start a program, wait for its line *ready* (unless that is empty), and end it at the end; *quiet* drops what it logs."""
     with state_directory() as state:
         process = subprocess.Popen(
-            arguments, env=environment(state), stdout=subprocess.PIPE, text=True, start_new_session=True
+            arguments,
+            env=environment(state),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
+            text=True,
+            start_new_session=True,
         )
         try:
             while ready and ready not in (line := process.stdout.readline()):

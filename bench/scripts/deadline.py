@@ -1,11 +1,15 @@
-"""A program that hears its end and then keeps the interpreter busy. The arguments: what it does, and with the Ender or not."""
+"""A program that hears its end and keeps the interpreter busy. The arguments: with what, and who is to end it."""
 
+import itertools
+import os
 import signal
 import sys
+import threading
 import time
 
 from processender import Ender
 
+GRACE_S = 2.0
 mode, who = sys.argv[1:]
 
 
@@ -16,18 +20,39 @@ def work():
         while True:
             sum(range(50))
     else:
-        # int.__pow__ keeps the interpreter's lock from its first to its last digit: minutes here.
-        pow(3, 300_000_000)
+        # Neither gives up the interpreter's lock nor looks at signals, for hours. (A large power does look at them.)
+        any(itertools.repeat(False, 10**12))
 
 
-if who == "agent":
-    # Deaf to TERM, as a program is whose main thread does not come back: its own handler never runs.
+def deaf():
+    """Run under the agent, deaf to TERM: as a program is whose main thread does not come back."""
     signal.signal(signal.SIGTERM, lambda *_: None)
     print("ready", flush=True)
     work()
 
-ender = Ender("deadline", grace=2, observers=())
-with ender:
+
+def timer():
+    """Hear the notice, and set an ordinary timer for the deadline."""
+    told = threading.Event()
+
+    def hear(*_):
+        threading.Timer(GRACE_S, os._exit, [1]).start()
+        told.set()
+
+    signal.signal(signal.SIGTERM, hear)
     print("ready", flush=True)
-    ender.stopping.wait()
+    told.wait()
     work()
+
+
+def library():
+    """Hear the notice through an Ender; the work begins after it, or has begun before."""
+    ender = Ender("deadline", grace=GRACE_S, observers=())
+    with ender:
+        print("ready", flush=True)
+        if who == "library":
+            ender.stopping.wait()
+        work()
+
+
+{"agent": deaf, "timer": timer}.get(who, library)()

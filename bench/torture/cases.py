@@ -60,6 +60,7 @@ HYPERCORN = "-m hypercorn asgi_app:app --bind 127.0.0.1:{port} --graceful-timeou
 
 IN_WORKER = "in the worker (`post_worker_init`): the master forks, owns its signals and has no hook around its loop"
 IN_LIFESPAN = "in each worker's lifespan: the supervisor is uvicorn's own and only starts and joins the workers"
+THIRD_NOTE = "the third INT ends the agent at once, which is what it is for; the report tells what did not run"
 KSTLIB_NOTE = "kstlib 3.8.2 raises a total below 5 s to 5 s without a word, and applies it to each callback"
 FORKED = "a fork child of an asyncio program is told to end, then the program"
 INSTEAD = "in place of the peer, with the same callbacks: both are the same layer"
@@ -113,6 +114,7 @@ CASES = (
         ((0.0, "INT"), (1.0, "INT"), (2.0, "INT")),
         UVICORN_TIMEOUT,
         app="hang",
+        note=THIRD_NOTE,
     ),
     Case(
         "uvicorn-workers-hang",
