@@ -88,29 +88,45 @@ class _NoOptions:
 
 
 def _options(argv: Sequence[str]) -> Any:
-    """Return the options of *argv* and, as `command`, what stands behind the first `--` or behind the options."""
+    """Return the options of *argv* and, as `command`, what stands behind them."""
     if argv[:1] == ["--"] and len(argv) > 1:
         return _NoOptions(argv[1:])
-    mark = argv.index("--") if "--" in argv else len(argv)
-    parser = _parser()
-    options = parser.parse_args(argv[:mark])
-    options.command = [*options.command, *argv[mark + 1 :]]
+    parser = load("cli.options").Options("run", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
+    for names, how in _FLAGS:
+        parser.add_argument(*names, **how)
+    end = _end_of_options(argv)
+    options = parser.parse_args(argv[:end])
+    options.command = argv[end + 1 :] if argv[end : end + 1] == ["--"] else argv[end:]
     if not options.command:
         parser.error("there is no command; put one behind the --, like `processender run -- ./server`")
     return options
 
 
-def _parser() -> Any:
-    options = load("cli.options")
-    parser = options.Options("run", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
-    add = parser.add_argument
-    add("-c", "--config", metavar="FILE", default="", help="the configuration file")
-    add("--grace", metavar="TIME", help="the whole time from the notice to the end (default 30s)")
-    add("--drain-delay", metavar="TIME", help="how long COMMAND still serves after readiness has failed (default 0s)")
-    add("--probe-listen", metavar="HOST:PORT", help="where to serve /livez and /readyz")
-    add("--service", metavar="NAME", help="the name in lines and reports (default: that of COMMAND)")
-    add("--strict", action="store_true", help="leave with 70 when COMMAND ended with 0 and the shutdown was not clean")
-    add("--exit", choices=("code", "reraise"), help="reraise: die of the signal that COMMAND died of")
-    add("--json", action="store_true", help="write the lines on standard error as JSON")
-    add("command", nargs="...", metavar="COMMAND", help="the command and its arguments")
-    return parser
+def _end_of_options(argv: Sequence[str]) -> int:
+    """Return where the options end: at the first `--`, or at the first word that is neither option nor value."""
+    with_value = {name for names, how in _FLAGS if "action" not in how for name in names}
+    at = 0
+    while at < len(argv) and argv[at].startswith("-") and argv[at] != "--":
+        at += 2 if argv[at] in with_value else 1
+    return min(at, len(argv))
+
+
+_FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("-c", "--config"), {"metavar": "FILE", "default": "", "help": "the configuration file"}),
+    (("--grace",), {"metavar": "TIME", "help": "the whole time from the notice to the end (default 30s)"}),
+    (
+        ("--drain-delay",),
+        {"metavar": "TIME", "help": "how long COMMAND still serves after readiness has failed (default 0s)"},
+    ),
+    (("--probe-listen",), {"metavar": "HOST:PORT", "help": "where to serve /livez and /readyz"}),
+    (("--service",), {"metavar": "NAME", "help": "the name in lines and reports (default: that of COMMAND)"}),
+    (
+        ("--strict",),
+        {"action": "store_true", "help": "leave with 70 when COMMAND ended with 0 and the shutdown was not clean"},
+    ),
+    (
+        ("--exit",),
+        {"choices": ("code", "reraise"), "help": "reraise: die of the signal that COMMAND died of"},
+    ),
+    (("--json",), {"action": "store_true", "help": "write the lines on standard error as JSON"}),
+)
