@@ -19,7 +19,6 @@ from .cases import GRACE, LIMIT, Case
 from .processes import ask, free_port, kill, listens, marked, wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
-SOURCE = Path(__file__).parents[2] / "src"
 COLUMNS = ("plain", "library", "agent")
 START = 20.0
 """Seconds that a program may take until it is ready."""
