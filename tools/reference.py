@@ -44,7 +44,7 @@ def describe_class(cls: type) -> str:
         docs = field_docs(cls)
         parts.append("".join(f"- `{name}`: {text}\n" for name, text in docs.items()))
     elif not issubclass(cls, BaseException):
-        parts.append(describe_function(cls.__name__, cls.__init__))  # type: ignore[misc]
+        parts.append(describe_function(cls.__name__, cls.__init__))
     for base in reversed(cls.__mro__):
         if base.__module__.startswith("processender") and base is not Record:
             for name, member in vars(base).items():

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
 
 from ..hints import Any, NoReturn
 from . import output
+
+
+class Help(RawDescriptionHelpFormatter):
+    """Help in one form on every Python: 3.13 names the value of an option once, those before it once for each name."""
+
+    def _format_action_invocation(self, action: Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
 
 
 class Options(ArgumentParser):
@@ -14,9 +24,7 @@ class Options(ArgumentParser):
     def __init__(self, name: str, *, usage: str, description: str, epilog: str, code: int) -> None:
         """Take the name of the command and its texts."""
         texts: dict[str, Any] = {"usage": usage, "description": description, "epilog": epilog}
-        super().__init__(
-            prog=f"processender {name}", allow_abbrev=False, formatter_class=RawDescriptionHelpFormatter, **texts
-        )
+        super().__init__(prog=f"processender {name}", allow_abbrev=False, formatter_class=Help, **texts)
         self._code = code
 
     def error(self, message: str) -> NoReturn:
