@@ -112,14 +112,15 @@ class Coordinator:
                 return
         function()
 
-    def close(self) -> None:
+    def close(self, *, keep_pipe: bool) -> None:
         """End the threads that are free; to be called when the run is over and its signals are given back."""
         self._closed = True
         self.mailbox.wake()
         self._thread.join(CLOSE_S)
         self.executor.close()
         self.outlets.close()
-        self.mailbox.close()
+        if not keep_pipe:
+            self.mailbox.close()
 
     # On the control thread.
 

@@ -70,6 +70,11 @@ class SignalSource:
         self._has_wakeup = False
         self._stolen: set[int] = set()
         self._over = False
+        """Whether the run is over: the next to hear signals are those that were displaced."""
+        self.lent = False
+        """Whether the wakeup descriptor is still in use, or in the hands of who puts it back one day (uvloop)."""
+        self.left = False
+        """Whether the signals were given back, as far as that was possible."""
 
     # On the main thread.
 
@@ -97,16 +102,18 @@ class SignalSource:
 
     def stop(self) -> None:
         """Restore what is still ours; a handler that somebody put in our place stays."""
-        self._over = True
+        self._over = self.left = True
         if threading.current_thread() is not threading.main_thread():
+            self.lent = self._has_wakeup
             return
-        for signum, found in self._displaced.items():
+        for signum in self._displaced:
             if signal.getsignal(signum) == self._handle:
-                signal.signal(signum, found)
+                signal.signal(signum, self.behind(signum))
         if self._has_wakeup:
             now_set = signal.set_wakeup_fd(-1)
             if now_set not in {self._wake_fd, -1}:
                 signal.set_wakeup_fd(now_set)
+                self.lent = True
             self._has_wakeup = False
 
     def rearm(self) -> None:
@@ -119,22 +126,32 @@ class SignalSource:
             self._stolen.clear()
 
     def _handle(self, signum: int, frame: Any) -> None:
-        if self._over:
-            self._call_displaced(signum, frame)
+        if self.left:
+            # Another thread left the Ender and could not give the signals back; now they are.
+            signal.signal(signum, self.behind(signum))
+            signal.raise_signal(signum)
             return
+        displaced = self.behind(signum)
+        if not self._over:
+            self._note(signum)
+        # Another Ender only takes note, in no time; were it told later, it would count the signal twice.
+        if (self._over or self._policy == "before" or _is_ours(displaced)) and _may_be_called(displaced):
+            displaced(signum, frame)
+
+    def _note(self, signum: int) -> None:
         self._pending[signum] = 1
         try:  # noqa: SIM105 - `contextlib` costs at start, and a context manager its price here
             os.write(self._wake_fd, bytes((signum + PYTHON_PATH,)))
         except OSError:
             # With a full pipe the control thread is awake and meets the flag.
             pass
-        if self._policy == "before":
-            self._call_displaced(signum, frame)
 
-    def _call_displaced(self, signum: int, frame: Any) -> None:
-        displaced = self._displaced.get(signum)
-        if callable(displaced) and not _raises_interrupt(displaced):
-            displaced(signum, frame)
+    def behind(self, signum: int) -> Any:
+        """Return what was displaced by this one, behind all Enders that have been left since."""
+        found: Any = self._displaced.get(signum)
+        if _is_ours(found) and found.__self__.left:
+            found = found.__self__.behind(signum)
+        return found
 
     # On the control thread.
 
@@ -166,8 +183,9 @@ class SignalSource:
                 self._stolen.add(signum)
                 name = signal.Signals(signum).name
                 text = (
-                    f"{name} was taken by {_describe(handler)} and no longer reaches this Ender; let that code call"
-                    f" ender.stop(), or use the adapter of that server, or theft='rearm'"
+                    f"{name} was taken by {_describe(handler)}; it reaches this Ender only while nobody takes the"
+                    " wakeup descriptor too; let that code call ender.stop(), or use the adapter of that server,"
+                    " or theft='rearm'"
                 )
                 found.append(Trouble(self._clock.now(), "signal-stolen", text))
         return found
@@ -179,16 +197,22 @@ class SignalSource:
         self._over = True
         main = threading.main_thread().ident
         for signum in self.heard:
-            displaced = self._displaced.get(signum)
-            wanted = callable(displaced) and not _raises_interrupt(displaced)
+            displaced = self.behind(signum)
+            wanted = _may_be_called(displaced) and not _is_ours(displaced)
             if wanted and main is not None and signal.getsignal(signum) == self._handle:
                 signal.pthread_kill(main, signum)
 
 
-def _raises_interrupt(handler: Any) -> bool:
-    """Tell whether *handler* is the one that raises KeyboardInterrupt, or asyncio's stand-in for it."""
+def _may_be_called(handler: Any) -> bool:
+    """Tell whether *handler* is a function, and neither what raises KeyboardInterrupt nor asyncio's stand-in for it."""
     function = getattr(handler, "func", handler)
-    return function is signal.default_int_handler or getattr(function, "__qualname__", "") == "Runner._on_sigint"
+    raises = function is signal.default_int_handler or getattr(function, "__qualname__", "") == "Runner._on_sigint"
+    return callable(handler) and not raises and not isinstance(handler, signal.Handlers)
+
+
+def _is_ours(handler: Any) -> bool:
+    """Tell whether *handler* is that of an Ender."""
+    return isinstance(getattr(handler, "__self__", None), SignalSource)
 
 
 def _describe(handler: object) -> str:
