@@ -16,7 +16,7 @@ from .engine.callables import is_async
 from .engine.clock import SystemClock
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
-from .errors import StateError
+from .errors import HandlerError, StateError
 from .hints import Any, Literal, Self, TypeVar
 from .ports import Observer, Stopping
 from .registration import Registration
@@ -105,7 +105,10 @@ class Ender(Registration):
     def inflight(self, what: str = "work") -> Token:
         """Count a `with` or `async with` block as work in progress, which the end waits for and can name."""
         if "inflight" not in self._registry and not self._stopping.is_set():
-            self.add(Handler("inflight", self._inflight.wait, phase="quiesce"))
+            try:  # noqa: SIM105 - `contextlib` costs at start
+                self.add(Handler("inflight", self._inflight.wait, phase="quiesce"))
+            except (HandlerError, StateError):
+                pass  # another thread came first, or the end did
         return Token(self._inflight, what)
 
     def tell(self, event: Event) -> None:

@@ -238,7 +238,8 @@ class Session:
         if not self._signum:
             self.coordinator.watchdog.disarm()
             self.coordinator.watchdog.close()
-        self.coordinator.close()
+        # Its number may not belong to another file while somebody may still write a signal's number to it.
+        self.coordinator.close(keep_pipe=self._signals.lent)
 
     def exit_policy(self) -> None:
         """Let the process go as its owner wants after a run that a signal began."""
@@ -260,7 +261,9 @@ class Session:
         self._closed = True
         self._signals.stop()
         atexit.unregister(self._at_exit)
-        self.coordinator.mailbox.close_in_child()
+        self.coordinator.executor.workers.after_fork()
+        if not self._signals.lent:
+            self.coordinator.mailbox.close_in_child()
 
 
 class Ending:

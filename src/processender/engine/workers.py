@@ -51,6 +51,12 @@ class Workers:
             self._closed = True
             self._changed.notify_all()
 
+    def after_fork(self) -> None:
+        """Let the thread that has forked end in the child, when it comes back from its handler."""
+        self._changed = threading.Condition(threading.Lock())
+        self._queue.clear()
+        self._closed = True
+
     def lost(self) -> None:
         """Note that a thread will not come back, so that another may take its place."""
         with self._changed:
