@@ -36,6 +36,7 @@ from .wiring import Calls, build_ender, command_budget
 UNCLEAN = 70
 """The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
 _LOOK_S = 0.02
+_SWEEPS = 10
 _ENDED_S = 5.0
 
 
@@ -87,6 +88,17 @@ class Agent:
 
     def run(self) -> Ending:
         """Start the command, see everything to its end, and return how to go; raise `CommandNotStarted`."""
+        try:
+            self._begin()
+            self._stand_guard()
+            self._sweep(everything=self._watch.verdict is None)
+        except BaseException:
+            # A bug here must not leave a command that nobody watches.
+            self._supervisor.kill(everything=True)
+            raise
+        return self._ending(self._watch.verdict)
+
+    def _begin(self) -> None:
         signal.signal(signal.SIGCHLD, lambda _signum, _frame: self._ring())
         trouble = self._children.adopt_orphans()
         self.ender.install()
@@ -101,11 +113,6 @@ class Agent:
         if not self._ears.heard:
             self._supervisor.start(format_duration(command_budget(self.ender)))
         self._health.running = self._supervisor.running
-        self._stand_guard()
-        ending = self._ending(self._watch.verdict)
-        self._supervisor.kill()
-        self._children.reap()
-        return ending
 
     def _stand_guard(self) -> None:
         """Watch the command, the orphans and the clock until the run is over or its time is."""
@@ -119,18 +126,20 @@ class Agent:
             waits = self._children.reap()
             until = self._watch.kill_at
             if until is not None and self._clock.now() >= until:
-                self._kill_late()
                 return
             self._sleep(until, waits)
         self.ender.ending().wait(_ENDED_S)
 
-    def _kill_late(self) -> None:
-        """Kill what is left although the run is not over, and look at what has become of the command."""
-        self._supervisor.kill()
-        for _ in range(int(1 / _LOOK_S)):
-            if self._supervisor.watch() or not self._supervisor.running:
+    def _sweep(self, *, everything: bool) -> None:
+        """Kill what is left, for a moment; what the kernel does not let go of even then is left to it."""
+        for number in range(_SWEEPS):
+            # What came from handlers is not looked for a second time.
+            looked = number or not everything
+            if looked and not self._supervisor.running and self._supervisor.all_gone():
                 return
+            self._supervisor.kill(everything=everything)
             self._sleep(None, waits=True)
+            self._supervisor.watch()
 
     def _sleep(self, until: float | None, waits: bool) -> None:
         """Wait for the bell, for the instant *until*, or a moment if another thread *waits* for a child of ours."""

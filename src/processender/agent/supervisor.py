@@ -27,6 +27,8 @@ LOOK_S = 0.05
 """How long the tree is left alone between two looks."""
 KILLED_S = 0.5
 """How long KILL is waited for; what the kernel does not let go by then is told, and left."""
+_GLANCE_S = 0.005
+_LOOKS = 3
 _NEED_S = 0.25
 _NEED_SHARE = 0.05
 
@@ -108,14 +110,23 @@ class Supervisor:
         told, self._when_gone = [self._ring, *self._when_gone], []
         return told
 
-    def tree(self) -> list[Member]:
-        """Return what is left of it."""
-        if self._children.adopts and self._children.none_left():
-            return []
-        # One that forked and ended during the look may have hidden its child, so nothing must be seen twice.
-        return self._look() or self._look()
+    def all_gone(self) -> bool:
+        """Tell whether nothing is left of it."""
+        if not self.pid:
+            return True
+        if self._children.adopts:
+            self._children.reap()
+            if self._children.none_left():
+                return True
+            if not self._children.strangers(self.pid):
+                # Some child of ours lives and is not a handler's. If it cannot be seen it is one that forks and ends
+                # faster than /proc can be read, and its offspring comes to us.
+                return False
+        # Among the children are some that are not the command's, so only looking helps; not once, see above.
+        return not any(self.tree() for _ in range(_LOOKS))
 
-    def _look(self) -> list[Member]:
+    def tree(self) -> list[Member]:
+        """Return what can be seen of what is left of it."""
         return tree(os.getpid(), self.pid, self._children.strangers(self.pid), self._children.sessions)
 
     def stop(self, ctx: Attempt) -> None:
@@ -124,24 +135,27 @@ class Supervisor:
             self._barred = True
             if not self.pid:
                 return
-        need = min(_NEED_S, _NEED_SHARE * ctx.remaining())
         span = ctx.remaining()
+        need = min(_NEED_S, _NEED_SHARE * span)
         ctx.on_cancel(self._ring)
         self._signal_leader(self._signum)
         # Who is stopped hears nothing before it goes on.
         self._signal_leader(signal.SIGCONT)
-        self._await_leader(ctx, need)
-        left = self._end_rest(ctx, need) if self.gone else self.tree()
-        if left:
-            self._kill_in_time(left, span)
+        while not self.gone and ctx.remaining() > need:
+            # The main thread rings when it has waited for the command, and the engine when the time is up.
+            self._await((), ctx.remaining() - need)
+        if self.gone:
+            self._end_rest(ctx, need)
+        if not self.all_gone():
+            self._kill_in_time(span)
 
-    def kill(self) -> list[Member]:
-        """Kill everything that is left of it; return what was found."""
+    def kill(self, *, everything: bool = False) -> list[Member]:
+        """Kill what is left of it, or really *everything* that came from the agent; return what was found."""
         with self._lock:
             self._barred = True
-        if not self.pid:
+        if not self.pid and not everything:
             return []
-        found = self.tree()
+        found = tree(os.getpid(), self.pid, self._children.inherited, ()) if everything else self.tree()
         self._signal_leader(signal.SIGKILL)
         for member in found:
             send(member, signal.SIGKILL)
@@ -171,33 +185,29 @@ class Supervisor:
         except BlockingIOError:
             return
 
-    def _await_leader(self, ctx: Attempt, need: float) -> None:
-        while not self.gone and ctx.remaining() > need:
-            # The main thread rings when it has waited for the command, and the engine when the time is up.
-            self._await((), ctx.remaining() - need)
-
-    def _end_rest(self, ctx: Attempt, need: float) -> list[Member]:
-        """Ask what is left to end, each process once; return what has not when the time is up."""
+    def _end_rest(self, ctx: Attempt, need: float) -> None:
+        """Ask what is left to end, each process once, until it has or the time is up."""
         told: set[tuple[int, int]] = set()
-        left = self.tree()
-        while left and ctx.remaining() > need:
+        while not self.all_gone() and ctx.remaining() > need:
+            left = self.tree()
             for member in left:
                 if (member.pid, member.start) not in told:
                     told.add((member.pid, member.start))
                     send(member, signal.SIGTERM)
                     send(member, signal.SIGCONT)
-            self._await(left, min(LOOK_S, ctx.remaining() - need))
-            left = self.tree()
-        return left
+            self._await(left, min(LOOK_S if left else _GLANCE_S, ctx.remaining() - need))
 
-    def _kill_in_time(self, left: list[Member], span: float) -> None:
-        names = ", ".join(f"{member.pid} {member.name!r}" for member in left[:5])
-        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+    def _kill_in_time(self, span: float) -> None:
+        """Kill what is left, and what it has forked meanwhile, and raise what that means."""
+        killed: dict[int, str] = {}
         for _ in range(int(KILLED_S / LOOK_S)):
-            still = self.kill()
-            if not still:
+            found = self.kill()
+            killed.update({member.pid: member.name for member in found})
+            self._await(found, LOOK_S if found else _GLANCE_S)
+            if self.all_gone():
                 break
-            self._await(still, LOOK_S)
-        else:
-            raise CommandKilled(f"not even KILL has ended {names}{more}: the kernel does not let go of it")
-        raise CommandKilled(f"{names}{more} did not end in {span:.2f} s and was killed")
+        names = ", ".join(f"{pid} {name!r}" for pid, name in list(killed.items())[:5])
+        names += f" and {len(killed) - 5} more" if len(killed) > 5 else ""
+        if not self.all_gone():
+            raise CommandKilled(f"not even KILL has ended {names}: the kernel does not let go of it")
+        raise CommandKilled(f"{names} did not end in {span:.2f} s and was killed")

@@ -62,6 +62,10 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:
         load("cli.output").complain(str(error))
         # Not by the ordinary way: threads have been started, and nothing has begun that they should end.
         os._exit(error.exit if isinstance(error, AgentError) else CANNOT_RUN)
+    except (OSError, RuntimeError) as error:
+        # No descriptor or no thread is left: nothing of ours can be started.
+        load("cli.output").complain(f"cannot start: {error}; see the limits of the system (ulimit -a)")
+        os._exit(CANNOT_RUN)
     leave(ending, reraise=settings.exit == "reraise")
 
 
