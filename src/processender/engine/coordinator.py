@@ -79,7 +79,7 @@ class Coordinator:
         self.mailbox: Mailbox[Notice | Report | None] = Mailbox()
         self._check_at = 0.0
         self._thread = threading.Thread(target=self._main, name="processender-control", daemon=True)
-        self._switch_interval = 0.0
+        self._switch_interval = sys.getswitchinterval()
 
     # From any thread.
 
@@ -92,9 +92,9 @@ class Coordinator:
         """Take a notice; returns at once."""
         self.mailbox.put([notice])
 
-    def report(self, reports: Sequence[Report]) -> None:
+    def report(self, reports: Sequence[Report], *, wake: bool = True) -> None:
         """Take what became of commands; returns at once."""
-        self.mailbox.put(reports)
+        self.mailbox.put(reports, wake=wake)
 
     def replan(self) -> None:
         """Plan anew, because handlers came or went; returns at once."""
@@ -233,7 +233,6 @@ class Coordinator:
         if self.run is not None or self._deadline is None:
             return
         self._start_at = None
-        self._switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.window = window = Window.of(self._deadline)
         self._arm_last_resorts(window)
@@ -276,6 +275,8 @@ class Coordinator:
                 self.over = not self.mailbox.waiting
             if self.over:
                 self._finish(run)
+            else:
+                self.mailbox.wake()
 
     def _finish(self, run: Run) -> None:
         window = self.window

@@ -17,8 +17,8 @@ from .context import Context
 class Inbox(Protocol):
     """Where drivers put what they have to report."""
 
-    def __call__(self, reports: Sequence[Report]) -> None:
-        """Take reports, from any thread; return at once."""
+    def __call__(self, reports: Sequence[Report], *, wake: bool = True) -> None:
+        """Take reports, from any thread; return at once. Without *wake* they are found when something else wakes."""
 
 
 class Job:

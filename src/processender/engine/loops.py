@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 
 from ..core.reports import Report
+from ..hints import Any
 from .jobs import Inbox, Job
 from .stacks import await_chain, thread_stack
 
@@ -24,7 +25,7 @@ class LoopDriver:
         self.loop = loop
         self._inbox = inbox
         self._thread = thread
-        self._reports: list[Report] = []
+        self._wakes = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, jobs: list[Job]) -> bool:
@@ -44,6 +45,11 @@ class LoopDriver:
         """Return where the loop's thread stands."""
         return thread_stack(self._thread)
 
+    def _stack_of(self, job: Job) -> str:
+        coroutine: Any = job.task.get_coro()
+        # One that is running awaits nothing: it is what blocks the loop.
+        return self.stack() if coroutine.cr_running else await_chain(coroutine)
+
     def _post(self, function: Callable[[], object]) -> bool:
         try:
             self.loop.call_soon_threadsafe(function)
@@ -61,7 +67,7 @@ class LoopDriver:
 
     async def _drive(self, job: Job) -> None:
         if job.stack is None:
-            job.stack = lambda: await_chain(job.task.get_coro())
+            job.stack = lambda: self._stack_of(job)
         self._tell(job.began())
         try:
             await job.invoke()
@@ -73,16 +79,17 @@ class LoopDriver:
             self._tell(job.returned())
 
     def _tell(self, report: Report) -> None:
-        self._reports.append(report)
-        if len(self._reports) == 1:
-            if self.loop.is_closed():
-                self._flush()
-            else:
-                self.loop.call_soon(self._flush)
+        # Left there at once, for a handler may block the loop in its first step; but one wake-up serves a whole turn.
+        self._inbox([report], wake=False)
+        if self.loop.is_closed():
+            self._wake()
+        elif not self._wakes:
+            self._wakes = True
+            self.loop.call_soon(self._wake)
 
-    def _flush(self) -> None:
-        reports, self._reports = self._reports, []
-        self._inbox(reports)
+    def _wake(self) -> None:
+        self._wakes = False
+        self._inbox([])
 
 
 def own_loop(inbox: Inbox) -> LoopDriver:

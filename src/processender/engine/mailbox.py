@@ -25,10 +25,11 @@ class Mailbox(Generic[M]):
         self._poll = select.poll()
         self._poll.register(self._read, select.POLLIN)
 
-    def put(self, messages: Sequence[M]) -> None:
-        """Leave *messages* and wake the thread."""
+    def put(self, messages: Sequence[M], *, wake: bool = True) -> None:
+        """Leave *messages* and wake the thread, unless who leaves them is going to."""
         self._messages.extend(messages)
-        self.wake()
+        if wake:
+            self.wake()
 
     def wake(self) -> None:
         """Wake the thread; a full pipe has woken it already."""
