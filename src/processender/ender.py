@@ -105,7 +105,7 @@ class Ender(Registration):
     def inflight(self, what: str = "work") -> Token:
         """Count a `with` or `async with` block as work in progress, which the end waits for and can name."""
         if "inflight" not in self._registry and not self._stopping.is_set():
-            try:  # noqa: SIM105 - `contextlib` costs at start
+            try:
                 self.add(Handler("inflight", self._inflight.wait, phase="quiesce"))
             except (HandlerError, StateError):
                 pass  # another thread came first, or the end did

@@ -140,7 +140,7 @@ class SignalSource:
 
     def _note(self, signum: int) -> None:
         self._pending[signum] = 1
-        try:  # noqa: SIM105 - `contextlib` costs at start, and a context manager its price here
+        try:
             os.write(self._wake_fd, bytes((signum + PYTHON_PATH,)))
         except OSError:
             # With a full pipe the control thread is awake and meets the flag.
