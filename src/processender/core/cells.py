@@ -119,7 +119,7 @@ class Cell:
         self.deadline = 0.0
         """When the handler must have ended."""
         self.until = 0.0
-        """When the present attempt must have ended."""
+        """When the present attempt must have ended; while paused, when the next one starts."""
         self.told = 0.0
         """The end of its time that the engine was told last."""
         self.alarm = 0

@@ -133,9 +133,10 @@ class Run:
     def _raised(self, cell: Cell, report: Raised) -> None:
         error: BaseException = report.error
         cut = cell.state is State.CANCELLING
-        own_limit = cut and cell.until < cell.deadline and not cell.hurried
+        limit = cell.handler.attempt_timeout
+        own_limit = cut and not cell.hurried and limit is not None and cell.began + limit < cell.deadline
         if own_limit:
-            error = TimeoutError(f"the attempt took longer than {cell.handler.attempt_timeout} s")
+            error = TimeoutError(f"the attempt took longer than {limit} s")
         cell.error = describe(error)
         again = None
         if own_limit or not cut:
@@ -143,6 +144,7 @@ class Run:
             again = cell.handler.retry.next_start(error, cell.attempt, report.at, latest, self._chance)
         if again is not None:
             self._move(cell, Input.RETRY)
+            cell.until = again
             self._events.append(AttemptFailed(report.at, cell.handler.name, cell.attempt, cell.error, again))
             self._set_alarm(cell, again)
             return
@@ -153,9 +155,26 @@ class Run:
         self._board.lay_out(plan)
         self._events.append(PlanChanged(now, plan))
         for cell in self._board.cells.values():
-            if cell.state is State.RUNNING and cell.started is not None:
-                cell.deadline = deadline(plan, cell.node, cell.handler, cell.started)
+            self._refit(cell, now)
+
+    def _refit(self, cell: Cell, now: float) -> None:
+        """Give *cell* the time that the plan leaves it, which may be more or less than it had."""
+        limit = latest_end(self.plan, cell.node, now)
+        if cell.started is not None:
+            limit = cell.deadline = deadline(self.plan, cell.node, cell.handler, cell.started)
+        match cell.state:
+            case State.QUEUED:
+                self._set_alarm(cell, limit)
+            case State.STARTING:
+                cell.until = limit
+                self._set_alarm(cell, min(limit, now + begin_limit(self.plan)))
+            case State.RUNNING:
                 self._watch(cell)
+            case State.CANCELLING:
+                cell.until = min(cell.until, self.plan.window.soft)
+                self._set_alarm(cell, cell.until)
+            case State.PAUSED if cell.until > limit:
+                self._give_up(cell, now, "no time left")
 
     def _hurry(self, now: float, reason: str) -> None:
         """Give up all that is below `must`."""
@@ -209,8 +228,7 @@ class Run:
 
     def _hand_over(self, cell: Cell, now: float) -> None:
         cell.attempt += 1
-        first = cell.started is None
-        cell.until = latest_end(self.plan, cell.node, now) if first else cell.deadline
+        cell.until = latest_end(self.plan, cell.node, now) if cell.started is None else cell.deadline
         cell.told = cell.until
         self._commands.append(Start(cell.handler, cell.attempt, cell.until))
         self._set_alarm(cell, min(cell.until, now + begin_limit(self.plan)))
@@ -247,15 +265,14 @@ class Run:
             case State.PAUSED:
                 self._move(cell, Input.READY)
                 self._hand_over(cell, now)
-            case _:
-                pass
 
     def _cancel(self, cell: Cell, now: float, why: str) -> None:
         self._move(cell, Input.TIME_UP)
         cell.why = why
         self._commands.append(Cancel(cell.handler.name, cell.attempt, why, stuck=True))
-        grace = cancel_grace(cell.until - cell.began)
-        self._set_alarm(cell, min(cell.until, now + grace))
+        # Asked in time, it has given way when its time is up; asked late, it has the same moment all the same.
+        cell.until = min(self.plan.window.soft, now + cancel_grace(cell.until - cell.began))
+        self._set_alarm(cell, cell.until)
 
     # The end of a handler.
 
