@@ -84,6 +84,7 @@ class Simulation:
         self._script = script
         self._coming: list[tuple[float, int, Report]] = []
         self._number = 0
+        self._started: dict[str, Handler] = {}
         self._begun: set[tuple[str, int]] = set()
 
     @property
@@ -141,7 +142,7 @@ class Simulation:
             case Start(handler=handler, attempt=attempt):
                 self._start(handler, attempt)
             case Redirect(handler=name, attempt=attempt):
-                handler = self.run.plan.graph.handlers[self.run.plan.graph.index[name]]
+                handler = self._started[name]
                 if handler.fallback is not None or handler.loop == "any":
                     self._begin(name, attempt, self.now)
             case Cancel(handler=name, attempt=attempt):
@@ -153,6 +154,7 @@ class Simulation:
 
     def _start(self, handler: Handler, attempt: int) -> None:
         behaviour = self._behaviour(handler.name, attempt)
+        self._started[handler.name] = handler
         if behaviour.refused:
             self.tell(self.now, Refused(handler.name, attempt, self.now, behaviour.refused))
         elif behaviour.begins < NEVER:
