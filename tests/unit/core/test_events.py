@@ -1,0 +1,155 @@
+"""Events are frozen, their union is closed, and every consumer knows each of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, get_args
+
+import pytest
+
+from processender.core import events
+from processender.core.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Escalated,
+    Event,
+    HandlerEnded,
+    HandlerStuck,
+    LoopBlocked,
+    NoticeHeard,
+    PlanChanged,
+    RoomEvent,
+    RunEnded,
+    RunStarted,
+    Trouble,
+    Waiting,
+)
+from processender.core.handler import Handler
+from processender.core.notice import Notice
+from processender.core.outcome import Outcome, Result, Verdict
+from processender.core.record import Record
+from processender.telemetry.logs import ERROR, INFO, WARNING, render
+from processender.testing.simulate import make_plan
+
+
+class ProxyDrained(RoomEvent):
+    """An event of a room above the core."""
+
+    key: ClassVar[str] = "haproxy.drained"
+
+    backend: str
+
+
+NOTICE = Notice("SIGTERM", "signals", 0.0)
+PLAN = make_plan([Handler("flush")])
+#: One of each, with the words that its line must hold.
+SAMPLES: dict[type, tuple[Event, str]] = {
+    NoticeHeard: (NoticeHeard(1.0, NOTICE), "SIGTERM"),
+    RunStarted: (RunStarted(1.0, "id", NOTICE, PLAN), "SIGTERM: 1 handlers"),
+    RunEnded: (RunEnded(1.0, "id", Verdict.CLEAN, 2.0), "ended clean after 2.00 s"),
+    PlanChanged: (PlanChanged(1.0, PLAN), "planned anew: 1 handlers, 30.00 s in all"),
+    AttemptStarted: (AttemptStarted(1.0, "flush", 1, 5.0), "flush: attempt 1"),
+    AttemptFailed: (AttemptFailed(1.0, "flush", 1, "OSError: x", 3.0), "flush: attempt 1: OSError: x; again in 2.00 s"),
+    HandlerStuck: (
+        HandlerStuck(1.0, "flush", "its 2 s are up", "  File x"),
+        "flush is stuck: its 2 s are up\n  File x",
+    ),
+    HandlerEnded: (
+        HandlerEnded(1.0, Result("flush", Outcome.FAILED, "why", 0.0, 1.0, 1, "OSError: x")),
+        "flush: failed after 1.00 s (why; OSError: x)",
+    ),
+    LoopBlocked: (LoopBlocked(1.0, 0.5, "  File x"), "has been blocked for 0.50 s\n  File x"),
+    Waiting: (Waiting(1.0, ("one", "two")), "waiting for 2 in flight: one, two"),
+    Escalated: (Escalated(1.0, 2, 2), "asked to hurry"),
+    Trouble: (Trouble(1.0, "signal-taken", "somebody took SIGTERM"), "somebody took SIGTERM"),
+    RoomEvent: (ProxyDrained(1.0, "web"), "at=1.0, backend=web"),
+}
+MEMBERS = get_args(Event)
+
+
+def test_the_union_holds_every_event_of_the_core() -> None:
+    """Who adds a class adds it to the union, too."""
+    classes = {value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Record)}
+    own = {each for each in classes if each.__module__ == events.__name__}
+
+    assert own == set(MEMBERS)
+
+
+def test_there_is_a_sample_of_every_event() -> None:
+    """Who adds an event adds the line that a reader will see."""
+    assert set(MEMBERS) == set(SAMPLES)
+
+
+@pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
+def test_every_event_is_rendered(kind: type) -> None:
+    """As a line with what it is about."""
+    event, words = SAMPLES[kind]
+    _, _, text = render(event)
+
+    assert words in text
+
+
+@pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
+def test_every_event_says_when(kind: type) -> None:
+    """Its first field."""
+    assert "at" == kind.fields[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
+def test_every_event_is_frozen(kind: type) -> None:
+    """An observer cannot change what the next one sees."""
+    event: Any = SAMPLES[kind][0]
+
+    with pytest.raises(AttributeError, match="never changes"):
+        event.at = 0.0
+
+
+def test_every_event_has_a_key_of_its_own() -> None:
+    """Keys tell events apart."""
+    keys = [render(event)[1] for event, _ in SAMPLES.values()]
+
+    assert len(keys) == len(set(keys))
+
+
+def test_the_keys_are_frozen() -> None:
+    """They are part of what is released."""
+    keys = {kind.__name__: render(event)[1] for kind, (event, _) in SAMPLES.items()}
+
+    assert {
+        "NoticeHeard": "notice.heard",
+        "RunStarted": "run.started",
+        "RunEnded": "run.ended",
+        "PlanChanged": "plan.changed",
+        "AttemptStarted": "attempt.started",
+        "AttemptFailed": "attempt.failed",
+        "HandlerStuck": "handler.stuck",
+        "HandlerEnded": "handler.ended",
+        "LoopBlocked": "loop.blocked",
+        "Waiting": "inflight.waiting",
+        "Escalated": "escalated",
+        "Trouble": "trouble.signal-taken",
+        "RoomEvent": "haproxy.drained",
+    } == keys
+
+
+@pytest.mark.parametrize(("outcome", "level"), [(each, INFO if each == "done" else WARNING) for each in Outcome])
+def test_only_done_is_no_warning(outcome: Outcome, level: int) -> None:
+    """A reader who looks at warnings sees every other end."""
+    assert level == render(HandlerEnded(1.0, Result("a", outcome)))[0]
+
+
+@pytest.mark.parametrize("verdict", [each for each in Verdict if each is not Verdict.CLEAN])
+def test_only_clean_is_no_warning(verdict: Verdict) -> None:
+    """A reader who looks at warnings sees every other verdict."""
+    assert WARNING <= render(RunEnded(1.0, "id", verdict, 1.0))[0] <= ERROR
+
+
+def test_a_handler_that_never_began_took_no_time() -> None:
+    """Its line shows none."""
+    _, _, text = render(HandlerEnded(1.0, Result("commit", Outcome.SKIPPED, "needs flush", None, 1.0)))
+
+    assert "commit: skipped (needs flush)" == text
+
+
+def test_the_third_interrupt_has_words_of_its_own() -> None:
+    """Hurry and force differ."""
+    assert "asked to end at once" == render(Escalated(1.0, 3, 2))[2]
