@@ -1,0 +1,216 @@
+"""Signals to the agent: many, early, twice, ignored, blocked, and as PID 1."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from processender.testing.processes import Program
+from tests.integration.agents import DEAF, SLEEPER, agent, lives, outcomes, python, stops_with
+
+SLOW = python(
+    "import signal,sys,time\n"
+    "def term(*_): print('asked', flush=True); time.sleep(0.6); sys.exit(0)\n"
+    "signal.signal(15, term); print('ready', flush=True)\n"
+    "while True: signal.pause()"
+)
+"""A command that takes a while to end."""
+
+
+class TestNotices:
+    @pytest.mark.parametrize("name", ["TERM", "INT", "QUIT", "HUP"])
+    def test_four_signals_mean_the_end(self, name: str) -> None:
+        """The command gets its stop signal, whichever it was."""
+        with agent([], SLEEPER) as program:
+            assert 143 == stops_with(program, name)
+            assert f"SIG{name}" == program.report()["cause"]
+
+    def test_ten_thousand_terms_are_one(self) -> None:
+        """The command is asked once, and ends in its own time."""
+        with agent([], SLOW) as program:
+            program.wait_for("ready")
+            for _ in range(10_000):
+                program.signal("TERM")
+
+            assert 0 == program.wait()
+            assert 1 == program.output.splitlines().count("asked")
+            assert 1 == len(program.report()["notices"])
+            assert "clean" == program.report()["verdict"]
+
+    def test_a_second_notice_opens_no_new_window(self) -> None:
+        """TERM after HUP has the time that HUP left."""
+        with agent(["--grace", "1s"], DEAF) as program:
+            program.wait_for("ready")
+            began = time.monotonic()
+            program.signal("HUP")
+            program.wait_for("heard SIGHUP")
+            time.sleep(0.4)
+            program.signal("TERM")
+
+            assert 137 == program.wait()
+            assert time.monotonic() - began < 1.0
+            assert ["SIGHUP", "SIGTERM"] == [notice["cause"] for notice in program.report()["notices"]]
+
+
+class TestInterrupts:
+    def test_two_ints_in_a_moment_are_one(self) -> None:
+        """A key bounces, and a terminal signals a whole group."""
+        with agent(["--drain-delay", "400ms"], SLOW) as program:
+            program.wait_for("ready")
+            program.signal("INT")
+            time.sleep(0.01)
+            program.signal("INT")
+
+            assert 0 == program.wait()
+            assert {"readiness": "done", "drain-delay": "done", "command": "done"} == outcomes(program)
+
+    def test_a_second_int_gives_up_what_is_not_needed(self) -> None:
+        """The delay ends at once; the command still has its time."""
+        with agent(["--grace", "40s", "--drain-delay", "20s"], SLOW) as program:
+            program.wait_for("ready")
+            program.signal("INT")
+            program.wait_for("heard SIGINT")
+            time.sleep(0.6)
+            program.signal("INT")
+
+            assert 0 == program.wait()
+            assert 1 == program.output.splitlines().count("asked")
+            assert "done" == outcomes(program)["command"]
+
+    def test_a_third_int_ends_everything_now(self) -> None:
+        """The command goes with the agent, which says 130."""
+        with agent(
+            ["--grace", "40s"], ["sh", "-c", "trap '' TERM; echo $$ ready; while :; do sleep 0.02; done"]
+        ) as program:
+            pid = int(program.wait_for("ready").split()[0])
+            for _ in range(3):
+                program.signal("INT")
+                time.sleep(0.55)
+
+            assert 130 == program.wait()
+            assert not lives(pid)
+            assert "forced" == program.report()["verdict"]
+
+
+class TestBeginning:
+    @pytest.mark.parametrize("delay_ms", [0, 10, 20, 30, 40, 60, 80, 100, 150])
+    def test_term_at_any_moment_of_the_start_ends_it(self, tmp_path: Path, delay_ms: int) -> None:
+        """And never leaves a command behind."""
+        out = tmp_path / "out"
+        with agent([], ["sh", "-c", f"echo $$ > {out}; exec sleep 60"]) as program:
+            time.sleep(delay_ms / 1000)
+            program.signal("TERM")
+
+            assert program.wait() in {143, -signal.SIGTERM}
+            assert not out.exists() or not out.read_text() or not lives(int(out.read_text()))
+
+    def test_what_was_heard_before_the_engine_is_handed_over(self, tmp_path: Path) -> None:
+        """Loading takes as long as a FIFO that nobody has written to yet."""
+        fifo, mark = tmp_path / "pe.toml", tmp_path / "mark"
+        os.mkfifo(fifo)
+        with agent(["-c", str(fifo)], ["touch", str(mark)]) as program:
+            with fifo.open("w") as file:
+                # It has opened the FIFO, so it has been hearing signals for a while.
+                program.signal("TERM")
+                file.write('grace = "5s"\n')
+
+            assert 143 == program.wait()
+            assert "SIGTERM" == program.report()["cause"]
+        assert not mark.exists()
+
+    def test_signals_that_were_blocked_are_heard(self) -> None:
+        """A parent that blocked them is no reason to be deaf."""
+        code = (
+            "import os, signal, sys\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD, signal.SIGALRM})\n"
+            "os.execv(sys.executable, [sys.executable, '-m', 'processender', 'run', '--', *sys.argv[1:]])"
+        )
+        with Program(code, *SLEEPER, cwd="/") as program:
+            assert 143 == stops_with(program)
+
+    def test_children_that_were_ignored_are_seen(self) -> None:
+        """A parent that ignored SIGCHLD is no reason to lose the exit code."""
+        code = (
+            "import os, signal, sys\n"
+            "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+            "os.execv(sys.executable, [sys.executable, '-m', 'processender', 'run', '--', 'sh', '-c', 'exit 7'])"
+        )
+        with Program(code, cwd="/") as program:
+            assert 7 == program.wait()
+
+    def test_a_signal_that_was_ignored_is_not_heard(self) -> None:
+        """nohup means it."""
+        argv = [sys.executable, "-m", "processender", "run", "--", *SLEEPER]
+        with Program(["nohup", *argv], cwd="/") as program:
+            program.wait_for("ready")
+            program.signal("HUP")
+            program.signal("TERM")
+
+            assert 143 == program.wait()
+            assert ["SIGTERM"] == [notice["cause"] for notice in program.report()["notices"]]
+
+
+def can_unshare() -> bool:
+    """Tell whether a namespace of processes can be made here."""
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", "true"]
+    try:
+        return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not can_unshare(), reason="needs the right to make a namespace of processes")
+class TestFirstProcess:
+    """The agent as PID 1 of a namespace of its own, as in a container; `unshare` passes nothing but KILL on."""
+
+    UNSHARE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+    def first(self, options: list[str], command: list[str]) -> Program:
+        """Return an agent as PID 1."""
+        argv = [*self.UNSHARE, sys.executable, "-m", "processender", "run", *options, "--", *command]
+        return Program(argv, cwd="/")
+
+    def test_the_code_is_passed_on(self) -> None:
+        """PID 1 leaves with the code of the command."""
+        with self.first([], ["sh", "-c", "exit 9"]) as program:
+            assert 9 == program.wait()
+
+    def test_death_by_a_signal_is_passed_on(self) -> None:
+        """Never as a success."""
+        with self.first([], ["sh", "-c", "kill -KILL $$"]) as program:
+            assert 137 == program.wait()
+
+    def test_reraise_falls_back_to_the_code(self) -> None:
+        """The first process does not die of its own signals."""
+        with self.first(["--exit", "reraise"], ["sh", "-c", "kill -TERM $$"]) as program:
+            assert 143 == program.wait()
+
+    def test_term_is_heard(self) -> None:
+        """Although the kernel keeps from PID 1 what it does not handle."""
+        with self.first([], ["sh", "-c", "echo ready; sleep 0.2; kill -TERM 1; exec sleep 60"]) as program:
+            assert 143 == program.wait()
+            assert "SIGTERM" == program.report()["cause"]
+
+    def test_a_helper_finishes_its_clean_up(self, tmp_path: Path) -> None:
+        """The namespace lives until it has."""
+        out = tmp_path / "out"
+        helper = f"trap 'sleep 0.4; echo cleaned > {out}; exit' TERM; while :; do sleep 0.02; done"
+        script = 'setsid sh -c "$0" & sleep 0.2; kill -TERM 1; exec sleep 60'
+        with self.first([], ["sh", "-c", script, helper]) as program:
+            assert 143 == program.wait()
+        assert "cleaned\n" == out.read_text()
+
+    def test_orphans_from_elsewhere_are_reaped(self) -> None:
+        """They come to PID 1 whoever made them."""
+        script = (
+            "for n in 1 2 3 4 5; do (sleep 0.05 &) ; done; sleep 0.3; grep -l '(zombie)' /proc/[0-9]*/status | wc -l"
+        )
+        with self.first([], ["sh", "-c", script]) as program:
+            assert 0 == program.wait()
+            assert "0\n" == program.output
