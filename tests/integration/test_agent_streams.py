@@ -183,11 +183,10 @@ class TestThreads:
         """125, and the command never ran."""
         mark = tmp_path / "mark"
         code = (
-            "import os, sys, _thread\n"
+            "import sys, threading\n"
             "import processender.cli.main as main\n"
             'def refuse(*_a, **_k): raise RuntimeError("can\'t start new thread")\n'
-            "_thread.start_new_thread = refuse\n"
-            "import threading; threading._start_new_thread = refuse\n"
+            "threading.Thread.start = refuse\n"
             "sys.exit(main.main(['run', '--', *sys.argv[1:]]))"
         )
         done = subprocess.run(
