@@ -67,6 +67,7 @@ class Registration:
             return lambda decorated: self.resource(decorated, **options)
         resource: Resource[Any] = Resource(options.pop("name", name_of(function)), function, options)
         self._resources.append(resource)
+        self._registry.coming.add(resource.name)
         return resource
 
     def add(self, handler: Handler | Callable[..., Any], **options: Any) -> Handler:

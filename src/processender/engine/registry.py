@@ -27,6 +27,8 @@ class Registry:
         self.lanes = dict(lanes)
         self.require = tuple(tuple(chain) for chain in require)
         self.planner = Planner(self.lanes)
+        self.coming: set[str] = {"body"}
+        """Names that may stand in the order before there is such a handler: resources are set up later."""
         self._lock = threading.RLock()
         self._handlers: dict[str, Handler] = {}
         self._armed = False
@@ -85,7 +87,9 @@ class Registry:
     def compile(self) -> tuple[Graph, tuple[Problem, ...]]:
         """Compile the order as it is, with its problems; nothing is raised."""
         with self._lock:
-            return compile_graph(self._handlers.values(), self.phases, self._known_lanes(), self.require)
+            coming = self.coming - self._handlers.keys()
+            handlers = [_without(handler, coming) for handler in self._handlers.values()]
+            return compile_graph(handlers, self.phases, self._known_lanes(), self.require)
 
     def _known_lanes(self) -> Mapping[str, int] | None:
         return self.lanes or None
@@ -110,3 +114,11 @@ class Registry:
             return made.opened(window.opened)
         graph, problems = self._compiled
         return self.planner.plan(graph, window, progress=progress, problems=problems)
+
+
+def _without(handler: Handler, names: set[str]) -> Handler:
+    """Return *handler* without the edges from and to *names*."""
+    if names.isdisjoint((*handler.after, *handler.needs, *handler.before)):
+        return handler
+    edges = {field: getattr(handler, field) for field in ("after", "needs", "before")}
+    return handler.replace(**{field: tuple(n for n in edge if n not in names) for field, edge in edges.items()})

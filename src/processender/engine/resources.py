@@ -18,6 +18,9 @@ from .stacks import await_chain, thread_stack
 
 T = TypeVar("T")
 
+NEVER = "the resource {!r} never yielded; it must `yield` once, between its set-up and its tear-down"
+TWICE = "the resource {!r} yielded twice; everything after the first `yield` is its tear-down"
+
 
 class Resource(Generic[T]):
     """A resource of an Ender; `value` is what its generator yielded."""
@@ -58,6 +61,7 @@ class ThreadKeeper:
     def __init__(self, name: str, generator: Generator[Any, str, None]) -> None:
         """Start the thread and wait until the generator has yielded; raise what its set-up raised."""
         self.value: Any = None
+        self._name = name
         self._generator = generator
         self._cause = ""
         self._close = threading.Event()
@@ -87,13 +91,27 @@ class ThreadKeeper:
 
     def _drive(self) -> None:
         try:
-            self.value = next(self._generator)
+            self.value = self._next()
             self._changed.set()
             self._close.wait()
-            _send(self._generator, self._cause)
+            self._send()
         except BaseException as error:  # it is raised where the set-up or the tear-down was asked for
             self._error = error
         self._changed.set()
+
+    def _next(self) -> Any:
+        try:
+            return next(self._generator)
+        except StopIteration:
+            raise StateError(NEVER.format(self._name)) from None
+
+    def _send(self) -> None:
+        try:
+            self._generator.send(self._cause)
+        except StopIteration:
+            return
+        self._generator.close()
+        raise StateError(TWICE.format(self._name))
 
 
 class TaskKeeper:
@@ -114,10 +132,24 @@ class TaskKeeper:
         loop = asyncio.get_running_loop()
         self._ready, self._cause = loop.create_future(), loop.create_future()
         self._task = loop.create_task(self._drive(), name=f"processender-{self._name}")
-        await asyncio.wait([self._ready, self._task], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait([self._ready, self._task], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self._give_up()
+            raise
         if not self._ready.done():
             await self._task
         return self._ready.result()
+
+    async def _give_up(self) -> None:
+        """Cut the set-up short; if it has just been ready, tear down at once."""
+        import asyncio  # noqa: PLC0415 - see above
+
+        if self._ready.done():
+            self._cause.set_result("error")
+        else:
+            self._task.cancel()
+        await asyncio.wait([self._task])
 
     async def __call__(self, ctx: Context) -> None:
         """Let the generator go on with the cause, and await its end; being cancelled cancels it."""
@@ -130,23 +162,20 @@ class TaskKeeper:
         return await_chain(self._generator)
 
     async def _drive(self) -> None:
-        self._ready.set_result(await anext(self._generator))
+        self._ready.set_result(await self._next())
         cause = await self._cause
         try:
             await self._generator.asend(cause)
         except StopAsyncIteration:
             return
         await self._generator.aclose()
-        raise StateError(f"the resource {self._name!r} yielded twice; everything after the first is its tear-down")
+        raise StateError(TWICE.format(self._name))
 
-
-def _send(generator: Generator[Any, str, None], cause: str) -> None:
-    try:
-        generator.send(cause)
-    except StopIteration:
-        return
-    generator.close()
-    raise StateError("the resource yielded twice; everything after the first `yield` is its tear-down")
+    async def _next(self) -> Any:
+        try:
+            return await anext(self._generator)
+        except StopAsyncIteration:
+            raise StateError(NEVER.format(self._name)) from None
 
 
 def from_context_manager(manager: AbstractContextManager[T]) -> Callable[[], Generator[T, str, None]]:
