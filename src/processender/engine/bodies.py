@@ -47,6 +47,7 @@ class TaskBody:
         self.cancelled = False
         """Whether the end has cancelled the body."""
         self._task = task
+        self._asked = task.cancelling()
         self.gone = False
         """Whether the body has left."""
         self._left: asyncio.Future[None] = task.get_loop().create_future()
@@ -77,5 +78,6 @@ class TaskBody:
 
         if not self.cancelled:
             return False
-        self._task.uncancel()
-        return kind is not None and issubclass(kind, asyncio.CancelledError)
+        # Somebody else, such as `asyncio.timeout`, may have cancelled it too, and waits for the exception.
+        alone = self._task.uncancel() <= self._asked
+        return alone and kind is not None and issubclass(kind, asyncio.CancelledError)
