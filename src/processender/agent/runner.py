@@ -8,6 +8,7 @@ in a program that uses the library. The process leaves by `os._exit`, so no thre
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -113,6 +114,9 @@ class Agent:
         if not self._ears.heard:
             self._supervisor.start(format_duration(command_budget(self.ender)))
         self._health.running = self._supervisor.running
+        # Everything is loaded; what is there now is not looked through again.
+        gc.freeze()
+        gc.enable()
 
     def _stand_guard(self) -> None:
         """Watch the command, the orphans and the clock until the run is over or its time is."""
