@@ -20,7 +20,7 @@ from .core.window import Window
 from .engine.bodies import TaskBody, ThreadBody
 from .engine.coordinator import Coordinator
 from .engine.inflight import InFlight
-from .engine.leaving import leave_now
+from .engine.leaving import FLUSH_S, leave_now
 from .engine.observers import Outlets
 from .engine.registry import Registry
 from .errors import StateError
@@ -217,7 +217,10 @@ class Session:
             return
         alone = not self.entered and bool(self._signum)
         if self._barred or alone:
-            leave_now(self.exit_code() or 0)
+            window = self.coordinator.window
+            assert window is not None  # a run is over
+            left = window.dump_at - window.margin / 2 - self._clock.now()
+            leave_now(self.exit_code() or 0, max(0.0, min(FLUSH_S, left)))
 
     def _force(self, signum: int) -> None:
         """End the process at once: the third interrupt, or a bug of ours."""

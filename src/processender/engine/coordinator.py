@@ -279,12 +279,12 @@ class Coordinator:
                 self.mailbox.wake()
 
     def _finish(self, run: Run) -> None:
-        window = self.window
+        window, now = self.window, self.clock.now()
         assert window is not None  # a run has begun
         self.verdict = verdict(run.results.values())
-        now = self.clock.now()
         self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))
-        self.outlets.flush(min(now + window.reserve, window.dump_at - window.margin))
+        # The other half is for the streams, should the process not go the ordinary way.
+        self.outlets.flush(now + min(window.reserve, window.dump_at - now) / 2)
         sys.setswitchinterval(self._switch_interval)
         self.leave()
         with self._lock:

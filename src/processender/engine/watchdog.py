@@ -3,6 +3,8 @@ The two last resorts of a process, which need neither the event loop nor the int
 
 `faulthandler` writes every stack into a file that was opened beforehand and ends the process from a thread of its own,
 written in C. Behind it stands the kernel's alarm, SIGALRM at its default. Both are armed when a notice is heard.
+
+Each of them exists once in a process, so all watchdogs share them: the earliest window counts.
 """
 
 from __future__ import annotations
@@ -10,11 +12,73 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import threading
 
 from ..core.window import Window
 from ..ports import Clock
 
 _LEAST_S = 0.001
+
+
+class _Shared:
+    """What the watchdogs of a process share: both last resorts exist once in it."""
+
+    def __init__(self) -> None:
+        """Nothing is armed yet."""
+        self._lock = threading.RLock()
+        self._windows: dict[int, tuple[Window, int]] = {}
+        self._alarm_is_ours = False
+        self._clock: Clock | None = None
+        # A child forked while the thread in C runs would wait for that thread for ever, in its own exit.
+        os.register_at_fork(before=self._pause, after_in_parent=self._resume, after_in_child=self._forget)
+
+    def _pause(self) -> None:
+        self._lock.acquire()
+        if self._windows:
+            faulthandler.cancel_dump_traceback_later()
+
+    def _resume(self) -> None:
+        if self._windows:
+            self._set()
+        self._lock.release()
+
+    def _forget(self) -> None:
+        self._windows.clear()
+        self._alarm_is_ours = False
+        self._lock.release()
+
+    def arm(self, key: int, window: Window, file: int, clock: Clock) -> str:
+        """Arm both for *window* unless an earlier one counts; return why the alarm cannot be used, if so."""
+        with self._lock:
+            why_not = "" if self._alarm_is_ours else _alarm_owner()
+            self._alarm_is_ours = not why_not
+            self._windows[key], self._clock = (window, file), clock
+            self._set()
+        return why_not
+
+    def disarm(self, key: int) -> None:
+        """Let the window of *key* count no longer."""
+        with self._lock:
+            if self._windows.pop(key, None) is not None:
+                self._set()
+
+    def _set(self) -> None:
+        assert self._clock is not None  # something was armed
+        now = self._clock.now()
+        if not self._windows:
+            faulthandler.cancel_dump_traceback_later()
+            if self._alarm_is_ours:
+                self._alarm_is_ours = False
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+            return
+        window, file = min(self._windows.values(), key=lambda each: each[0].hard)
+        if file >= 0:
+            faulthandler.dump_traceback_later(max(_LEAST_S, window.dump_at - now), exit=True, file=file)
+        if self._alarm_is_ours:
+            signal.setitimer(signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
+
+
+SHARED = _Shared()
 
 
 class Watchdog:
@@ -24,8 +88,7 @@ class Watchdog:
         """Nothing is armed yet."""
         self._clock = clock
         self.file = -1
-        self._alarm_is_ours = False
-        self.armed = False
+        self._said = False
 
     def prepare(self, path: str) -> str:
         """Open the file at *path* for the stacks; return why that cannot be done, else an empty text."""
@@ -40,28 +103,14 @@ class Watchdog:
         return ""
 
     def arm(self, window: Window) -> str:
-        """Arm both for *window*; return why the kernel's alarm cannot be armed, else an empty text."""
-        now = self._clock.now()
-        if self.file >= 0:
-            seconds = max(_LEAST_S, window.dump_at - now)
-            faulthandler.dump_traceback_later(seconds, exit=True, file=self.file)
-        first, self.armed = not self.armed, True
-        why_not = _alarm_owner() if first else ""
-        if first:
-            self._alarm_is_ours = not why_not
-        if self._alarm_is_ours:
-            signal.setitimer(signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
-        return why_not
+        """Arm both for *window*; return why the kernel's alarm cannot be armed, once, else an empty text."""
+        why_not = SHARED.arm(id(self), window, self.file, self._clock)
+        first, self._said = not self._said, True
+        return why_not if first else ""
 
     def disarm(self) -> None:
-        """Disarm both; the application's own use of SIGALRM is left alone."""
-        if not self.armed:
-            return
-        self.armed = False
-        faulthandler.cancel_dump_traceback_later()
-        if self._alarm_is_ours:
-            self._alarm_is_ours = False
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        """Disarm both; other Enders and the application's own use of SIGALRM are left alone."""
+        SHARED.disarm(id(self))
 
     def close(self) -> None:
         """Close the file."""
