@@ -191,3 +191,49 @@ def test_a_fork_while_async_handlers_run() -> None:
     assert "status 4" in end.output
     assert "clean" == end.report["verdict"]
     assert 0 == end.code
+
+
+def test_a_child_that_is_forked_during_the_run_can_exit() -> None:
+    """The last resorts of the parent are armed then; the child has none, and its ordinary exit does not hang."""
+    source = """
+    with Ender('orders', grace=20) as ender:
+        ender.stop()
+        ender.stopping.wait()
+        child = os.fork()
+        if child:
+            say('status', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            say('still armed', signal.getitimer(signal.ITIMER_REAL)[0] > 0)
+        else:
+            say('child timer', signal.getitimer(signal.ITIMER_REAL)[0])
+            sys.exit(6)
+    """
+    end = run(source)
+
+    assert "status 6" in end.output
+    assert "child timer 0.0" in end.output
+    assert "still armed True" in end.output
+    assert "clean" == end.report["verdict"]
+
+
+def test_a_child_that_is_forked_during_the_run_can_run_its_own() -> None:
+    """It arms last resorts of its own, which hold."""
+    source = """
+    ender = Ender('orders', grace=1)
+    ender.add(lambda: os.getpid() == parent or pow(3, 10 ** 9), name='busy')
+    parent = os.getpid()
+    def work():
+        with ender:
+            ender.stop()
+    with Ender('first', grace=60) as first:
+        first.stop()
+        first.stopping.wait()
+        child = os.fork()
+        if not child:
+            work()
+            os._exit(0)
+        say('status', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    end = run(source)
+
+    assert "status 1\n" in end.output
+    assert 0 == end.code
