@@ -106,7 +106,7 @@ class Ender(Registration):
         """Count a `with` or `async with` block as work in progress, which the end waits for and can name."""
         if "inflight" not in self._registry and not self._stopping.is_set():
             try:
-                self.add(Handler("inflight", self._inflight.wait, phase="quiesce"))
+                self.add(Handler("inflight", self._inflight.wait, phase=self._registry.work_phase))
             except (HandlerError, StateError):
                 pass  # another thread came first, or the end did
         return Token(self._inflight, what)

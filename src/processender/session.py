@@ -128,7 +128,7 @@ class Session:
     def join(self, body: ThreadBody | TaskBody) -> bool:
         """Let the end wait for *body* to leave; return False if the end has begun without it."""
         try:
-            self.add(Handler("body", body, phase="quiesce"))
+            self.add(Handler("body", body, phase=self._registry.work_phase))
         except StateError:
             return False
         self.entered, self._body = True, body
