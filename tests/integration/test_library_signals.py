@@ -58,9 +58,16 @@ def test_each_signal_begins_the_run(name: str) -> None:
 
 def test_two_interrupts_ten_milliseconds_apart_are_one() -> None:
     """A key pressed once may reach a process twice; that hurries nothing."""
-    source = f"threading.Timer(0.01, os.kill, [os.getpid(), signal.SIGINT]).start\n{WAITING}".replace(
-        "say('flushed')", "(os.kill(os.getpid(), signal.SIGINT), time.sleep(0.3), say('flushed'))"
-    )
+    source = """
+    def interrupted_again():
+        time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+    with Ender('orders', grace=10) as ender:
+        ender.add(interrupted_again, name='flush')
+        say('ready')
+        ender.stopping.wait()
+    """
     end = run(source, "INT")
 
     assert 0 == end.code

@@ -214,3 +214,20 @@ def test_registering_on_many_threads_during_the_run_loses_nothing() -> None:
         end = run(source)
 
         assert "lost []" in end.output
+
+
+def test_an_ender_with_phases_of_its_own_waits_for_its_work_in_the_first() -> None:
+    """Without a phase `quiesce` body and work in flight have their place in the first one."""
+    source = """
+    with Ender('orders', grace=10, phases=['stop', 'shut']) as ender:
+        ender.add(lambda: say('shut'), name='shut', phase='shut')
+        with ender.inflight():
+            pass
+        say('ready')
+        ender.stopping.wait()
+    """
+    end = run(source, "TERM")
+
+    assert 0 == end.code
+    assert {"shut": "done", "body": "done", "inflight": "done"} == end.outcomes
+    assert {"stop", "shut"} == {handler["phase"] for handler in end.report["handlers"]}
