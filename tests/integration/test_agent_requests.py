@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from processender.engine.context import Context
 from processender.engine.dependencies import Dependencies
 from processender.errors import CircuitOpenError, HandlerError, Permanent, Transient
 from processender.integrations.http import HTTPStatusRefused, HTTPStatusTransient, http
+from tests.integration.agents import agent
 
 Script = Callable[[socket.socket], None]
 
@@ -208,6 +210,21 @@ class TestAnswers:
         http("POST", server.url)(context())
 
         assert 1 == len(server.heads)
+
+
+def test_an_agent_sends_it(server: Server, tmp_path: Path) -> None:
+    """From its configuration, with a secret from the environment, after the command has ended."""
+    file = tmp_path / "pe.toml"
+    fields = 'headers_env = { Authorization = "TOKEN" }, expect = [204]'
+    file.write_text(f'[handlers.tell]\nhttp = {{ method = "PUT", url = "{server.url}", {fields} }}\n')
+    with agent(["-c", str(file)], ["true"], TOKEN="Bearer abc") as program:
+        program.wait()
+        report = program.report()
+
+    assert "done" == report["handlers"][-1]["outcome"]
+    assert b"\r\nAuthorization: Bearer abc" in server.heads[0]
+    assert f"\r\nIdempotency-Key: {report['id']}/tell\r\n".encode() in server.heads[0]
+    assert "abc" not in str(report)
 
 
 class TestFailures:

@@ -23,6 +23,12 @@ SLOW = python(
 """A command that takes a while to end."""
 
 
+@pytest.fixture(autouse=True)
+def _private_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the reports of these agents where nobody looks for them."""
+    monkeypatch.setenv("PROCESSENDER_STATE", str(tmp_path / "private"))
+
+
 class TestNotices:
     @pytest.mark.parametrize("name", ["TERM", "INT", "QUIT", "HUP"])
     def test_four_signals_mean_the_end(self, name: str) -> None:
@@ -59,6 +65,23 @@ class TestNotices:
 
 
 class TestInterrupts:
+    @pytest.mark.parametrize(("name", "waits"), [("INT", False), ("TERM", True)])
+    def test_at_a_terminal_an_int_waits_for_nobody(self, name: str, waits: bool) -> None:
+        """A person has pressed Ctrl-C, and no balancer is in front of it."""
+        master, slave = os.openpty()
+        argv = [sys.executable, "-m", "processender", "run", "--drain-delay", "700ms", "--", *SLEEPER]
+        with subprocess.Popen(argv, cwd="/", stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            began = time.monotonic()
+            process.send_signal(signal.Signals[f"SIG{name}"])
+            code = process.wait(10)
+            took = time.monotonic() - began
+        os.close(master)
+        os.close(slave)
+
+        assert (143, waits) == (code, took > 0.6)
+
     def test_two_ints_in_a_moment_are_one(self) -> None:
         """A key bounces, and a terminal signals a whole group."""
         with agent(["--drain-delay", "400ms"], SLOW) as program:

@@ -326,12 +326,25 @@ class TestLastMoment:
 
             assert time.monotonic() - began < 3
 
-    def test_a_command_in_the_hands_of_a_debugger_is_given_up_in_time(self) -> None:
-        """A window is a window."""
-        with agent(["--grace", "700ms"], DEAF) as program:
-            program.wait_for("ready")
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            "import processender.engine.coordinator as m; m.Coordinator._advance = lambda self, reports: None",
+            "import processender.agent.watch as m; m.RunEnded = m.NoticeHeard",
+        ],
+        ids=["the run does not advance", "its end is not seen"],
+    )
+    def test_a_run_that_never_ends_ends_in_time(self, broken: str) -> None:
+        """Whatever is wrong with the engine: the guard ends it, and the command with it."""
+        code = (
+            f"import sys\n{broken}\nfrom processender.cli.main import main\n"
+            "sys.exit(main(['run', '--grace', '1s', '--', *sys.argv[1:]]))"
+        )
+        with Program(code, "sh", "-c", "trap '' TERM; echo $$ ready; while :; do sleep 0.02; done", cwd="/") as program:
+            pid = int(program.wait_for("ready").split()[0])
             began = time.monotonic()
             program.signal("TERM")
-            program.wait()
 
-            assert time.monotonic() - began < 0.9
+            assert 137 == program.wait()
+            assert time.monotonic() - began < 1.0
+            assert not lives(pid)
