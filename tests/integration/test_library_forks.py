@@ -65,12 +65,12 @@ def test_a_fork_child_may_enter_the_ender_itself() -> None:
         if not child:
             work()
             os._exit(5)
-        say('child', child)
+        say('the child has the number', child)
         say('status', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
     with program(source) as running:
         running.wait_for("ready", LIMIT_S)
-        child = int(running.wait_for("child ", LIMIT_S).split("child ")[1].split()[0])
+        child = int(running.wait_for("has the number ", LIMIT_S).rpartition("has the number ")[2].split()[0])
         os.kill(child, signal.SIGTERM)
         end = finish(running)
 
