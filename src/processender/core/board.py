@@ -32,19 +32,17 @@ class Board:
             if cell.state is State.WAITING:
                 cell.handler = handler
             cell.node = node
-        waits = self._waits = list(graph.waits)
+        self._waits = list(graph.waits)
         self._ready = []
+        # Who stood in the queue of a lane is offered again, to stand in it as the new plan wants.
+        self._queues.clear()
         for node in graph.order:
-            if waits[node]:
-                continue
-            if node < len(graph.handlers):
-                state = self.cells[graph.handlers[node].name].state
-                if state is State.WAITING:
-                    self._ready.append(node)
-                if state is not State.ENDED:
-                    continue
-            for then in graph.successors[node]:
-                waits[then] -= 1
+            state = self.cells[graph.handlers[node].name].state if node < len(graph.handlers) else State.WAITING
+            if state is State.ENDED:
+                # At once, also where the new plan would have had it wait for what has not ended.
+                self.passed(node)
+            elif not graph.waits[node]:
+                self._ready.append(node)
 
     def _drop(self, known: dict[str, int]) -> None:
         """Forget the cells that no plan has any more and that never began; let the others run out."""

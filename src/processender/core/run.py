@@ -97,7 +97,7 @@ class Run:
             return
         cell = self._board.cells.get(report.handler)
         # A late word of an attempt that was given up, or of a handler that has ended, changes nothing any more.
-        if cell is None or cell.state is State.ENDED or cell.attempt != report.attempt:
+        if cell is None or cell.state in {State.ENDED, State.PAUSED} or cell.attempt != report.attempt:
             return
         match report:
             case Began():
