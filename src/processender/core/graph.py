@@ -102,7 +102,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the known name nearest to *name*, else the list of what is known."""
     import difflib  # noqa: PLC0415 - only a mistake needs it, and it costs 2 ms
 
-    names = sorted(known)
+    names = sorted(map(str, known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"

@@ -18,7 +18,7 @@ VARARGS = 0x04
 
 
 def _unwrap(function: Any) -> tuple[Any, int]:
-    """Return the plain function behind *function*, None if it has none, and how many arguments are bound already."""
+    """Return the plain function behind *function*, None if it has none, and how many arguments are bound by place."""
     bound = 0
     while True:
         if isinstance(function, partial):
@@ -46,6 +46,15 @@ def is_async(function: Callable[..., Any]) -> bool:
     return has_flag(function, COROUTINE | ITERABLE_COROUTINE)
 
 
+def _bound_by_name(function: Any) -> set[str]:
+    """Return the names of the arguments that `partial` has bound by keyword."""
+    names: set[str] = set()
+    while isinstance(function, partial):
+        names |= set(function.keywords)
+        function = function.func
+    return names
+
+
 def takes_context(function: Callable[..., Any]) -> bool:
     """
     Tell whether *function* is called with the context.
@@ -56,7 +65,8 @@ def takes_context(function: Callable[..., Any]) -> bool:
     if plain is None:
         return False
     code, defaults = plain.__code__, len(plain.__defaults__ or ())
-    wanted = code.co_argcount - bound - defaults
+    by_name = _bound_by_name(function)
+    wanted = sum(name not in by_name for name in code.co_varnames[bound : code.co_argcount - defaults])
     if wanted > 1:
         name = getattr(function, "__qualname__", repr(function))
         raise HandlerError(f"cannot register {name}: it wants {wanted} arguments; a handler takes none, or the context")

@@ -65,9 +65,10 @@ class Outlet:
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: bool(self._queue))
                 event = self._queue.popleft()
+                if event is None:
+                    self._changed.notify_all()
+                    return
                 self._busy = True
-            if event is None:
-                return
             self._show(event)
 
     def _show(self, event: Event) -> None:
