@@ -86,6 +86,7 @@ class Simulation:
         self._number = 0
         self._started: dict[str, Handler] = {}
         self._begun: set[tuple[str, int]] = set()
+        self._ended: set[tuple[str, int]] = set()
 
     @property
     def results(self) -> dict[str, Result]:
@@ -121,7 +122,9 @@ class Simulation:
         for _ in range(_MOST_STEPS):
             reports = []
             while self._coming and self._coming[0][0] <= self.now:
-                reports.append(heapq.heappop(self._coming)[2])
+                report = heapq.heappop(self._coming)[2]
+                if self._counts(report):
+                    reports.append(report)
             commands, events = self.run.advance(self.now, reports)
             self.events.extend(events)
             for command in commands:
@@ -151,6 +154,16 @@ class Simulation:
                     self.tell(at, Raised(name, attempt, at, GaveWay()))
             case _:
                 pass
+
+    def _counts(self, report: Report) -> bool:
+        """Tell whether *report* is the first end of its attempt: who has given way does not return as well."""
+        if not isinstance(report, Returned | Raised):
+            return True
+        attempt = (report.handler, report.attempt)
+        if attempt in self._ended:
+            return False
+        self._ended.add(attempt)
+        return True
 
     def _start(self, handler: Handler, attempt: int) -> None:
         behaviour = self._behaviour(handler.name, attempt)

@@ -218,6 +218,31 @@ def test_a_handler_that_waits_may_be_exchanged() -> None:
     assert DONE is ran.outcomes["b"]
 
 
+def test_who_has_ended_holds_up_nobody_in_another_plan() -> None:
+    """Also where the new plan would have had it wait for what has not ended."""
+    made = [Handler("a"), Handler("b", after=("a",)), Handler("slow")]
+    told = {5.0: changed([*made, Handler("first", priority=1), Handler("c", needs=("b",))])}
+    ran = simulate(made, {"slow": 9.0, "first": 1.0}, told=told)
+
+    assert (6.0, DONE) == (ran.results["c"].started, ran.outcomes["c"])
+
+
+def test_a_place_in_a_lane_is_not_lost_when_the_plan_changes_at_that_instant() -> None:
+    """Who was next in the queue still is."""
+    made = [Handler("a", lane="db"), Handler("b", lane="db")]
+
+    assert 5.0 == simulate(made, {"a": 5.0}, told={5.0: changed(made)}).results["b"].started
+
+
+def test_the_queue_of_a_lane_stands_as_the_new_plan_wants() -> None:
+    """Who waits for another now is not let in before it."""
+    made = [Handler("a", lane="db"), Handler("b", lane="db"), Handler("c", lane="db")]
+    other = [made[0], made[1].replace(after=("c",)), made[2]]
+    ran = simulate(made, {"a": 9.0, "c": 2.0}, told={5.0: changed(other)})
+
+    assert {"c": 9.0, "b": 11.0} == {name: ran.results[name].started for name in "cb"}
+
+
 def test_what_a_plan_gives_up_is_skipped_with_its_reason() -> None:
     """The seam for a planner that chooses."""
     plan: Plan = make_plan([Handler("a"), Handler("b")]).replace(skips={"a": "window too short"})

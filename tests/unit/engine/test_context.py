@@ -1,0 +1,100 @@
+"""What a handler is told and can do while it runs."""
+
+from __future__ import annotations
+
+from processender.engine.context import Context
+from processender.engine.dependencies import Dependencies
+from processender.testing.clock import VirtualClock
+
+
+def context(clock: VirtualClock | None = None, *, attempt: int = 1) -> Context:
+    """Return the context of an attempt that has 10 s."""
+    clock = clock or VirtualClock()
+    return Context(
+        handler="flush",
+        cause="SIGTERM",
+        run="run-1",
+        attempt=attempt,
+        until=10.0,
+        clock=clock,
+        dependencies=Dependencies(clock),
+        is_async=False,
+    )
+
+
+def test_remaining_runs_down() -> None:
+    """With the clock."""
+    clock = VirtualClock()
+    ctx = context(clock)
+    clock.advance(4.0)
+
+    assert 6.0 == ctx.remaining()
+
+
+def test_remaining_is_never_negative() -> None:
+    """It can be handed on as a time-out."""
+    clock = VirtualClock()
+    ctx = context(clock)
+    clock.advance(40.0)
+
+    assert 0.0 == ctx.remaining()
+
+
+def test_nothing_remains_when_the_attempt_must_give_way() -> None:
+    """A loop that looks at it leaves."""
+    ctx = context()
+    ctx.cancel()
+
+    assert (0.0, True) == (ctx.remaining(), ctx.cancelled)
+
+
+def test_the_key_is_the_same_over_all_attempts() -> None:
+    """So that the other side can tell a repetition."""
+    assert context(attempt=1).idempotency_key == context(attempt=2).idempotency_key == "run-1/flush"
+
+
+def test_the_logger_is_that_of_the_handler() -> None:
+    """It can be silenced by name."""
+    assert "processender.flush" == context().log.name
+
+
+def test_what_is_registered_is_called_when_the_attempt_must_give_way() -> None:
+    """In order."""
+    ctx, called = context(), []
+    ctx.on_cancel(lambda: called.append("one"))
+    ctx.on_cancel(lambda: called.append("two"))
+    ctx.cancel()
+
+    assert ["one", "two"] == called
+
+
+def test_what_is_registered_too_late_is_called_at_once() -> None:
+    """It would else never be."""
+    ctx, called = context(), []
+    ctx.cancel()
+    ctx.on_cancel(lambda: called.append("late"))
+
+    assert ["late"] == called
+
+
+def test_nothing_is_called_twice() -> None:
+    """The engine may ask again."""
+    ctx, called = context(), []
+    ctx.on_cancel(lambda: called.append("one"))
+    ctx.cancel()
+    ctx.cancel()
+
+    assert ["one"] == called
+
+
+def test_what_raises_does_not_keep_the_others_from_being_called() -> None:
+    """And is returned to be reported."""
+    ctx, called, error = context(), [], ValueError("bad")
+
+    def bad() -> None:
+        raise error
+
+    ctx.on_cancel(bad)
+    ctx.on_cancel(lambda: called.append("two"))
+
+    assert ([error], ["two"]) == (ctx.cancel(), called)

@@ -1,0 +1,144 @@
+"""Work in progress that the end waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from processender.core.events import Waiting
+from processender.engine.context import Context
+from processender.engine.dependencies import Dependencies
+from processender.engine.inflight import InFlight, Token
+from processender.testing.clock import VirtualClock
+
+LIMIT = 10.0
+
+
+class Home:
+    """The work of one Ender."""
+
+    def __init__(self) -> None:
+        """Have none."""
+        clock = VirtualClock()
+        self.said: list[Waiting] = []
+        self.spoken = threading.Event()
+        self.inflight = InFlight(clock, self.tell)
+        self.context = Context(
+            handler="in-flight", cause="SIGTERM", run="r", attempt=1, until=10.0, clock=clock,
+            dependencies=Dependencies(clock), is_async=False,
+        )  # fmt: skip
+        self.error: BaseException | None = None
+
+    def tell(self, event: Waiting) -> None:
+        """Keep what is said."""
+        self.said.append(event)
+        self.spoken.set()
+
+    def begin(self, what: str) -> Token:
+        """Begin a piece of work."""
+        token = Token(self.inflight, what)
+        token.__enter__()
+        return token
+
+    def wait_on_a_thread(self) -> threading.Thread:
+        """Wait as the handler does, until it has said what for."""
+
+        def wait() -> None:
+            try:
+                self.inflight.wait(self.context)
+            except TimeoutError as error:
+                self.error = error
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        self.spoken.wait(LIMIT)
+        return thread
+
+
+def test_work_is_named_the_oldest_first() -> None:
+    """In its own words."""
+    home = Home()
+    home.begin("one")
+    home.begin("two")
+
+    assert ["one", "two"] == home.inflight.labels()
+
+
+def test_work_that_has_ended_is_not_named() -> None:
+    """Leaving the block ends it."""
+    home = Home()
+    with Token(home.inflight, "one"):
+        pass
+
+    assert [] == home.inflight.labels()
+
+
+def test_work_that_raises_has_ended() -> None:
+    """However it is left."""
+    home = Home()
+    with pytest.raises(ValueError, match="bad"), Token(home.inflight, "one"):
+        raise ValueError("bad")
+
+    assert [] == home.inflight.labels()
+
+
+def test_work_may_be_async() -> None:
+    """The same block with `async with`."""
+    home = Home()
+
+    async def main() -> list[str]:
+        async with Token(home.inflight, "one"):
+            return home.inflight.labels()
+
+    assert (["one"], []) == (asyncio.run(main()), home.inflight.labels())
+
+
+def test_two_of_one_name_are_two() -> None:
+    """The first that ends does not end the other."""
+    home = Home()
+    first = home.begin("order")
+    home.begin("order")
+    first.__exit__(None, None, None)
+
+    assert ["order"] == home.inflight.labels()
+
+
+def test_without_work_nobody_waits() -> None:
+    """And nothing is said."""
+    home = Home()
+    home.inflight.wait(home.context)
+
+    assert [] == home.said
+
+
+def test_it_says_what_it_waits_for() -> None:
+    """In the words of the work."""
+    home = Home()
+    token = home.begin("order 7")
+    thread = home.wait_on_a_thread()
+    token.__exit__(None, None, None)
+    thread.join(LIMIT)
+
+    assert (Waiting(0.0, ("order 7",)), None) == (home.said[0], home.error)
+
+
+def test_who_must_give_way_names_what_was_left() -> None:
+    """The report shows it."""
+    home = Home()
+    home.begin("order 7")
+    thread = home.wait_on_a_thread()
+    home.context.cancel()
+    thread.join(LIMIT)
+
+    assert "still in flight: order 7" == str(home.error)
+
+
+def test_a_fork_child_has_no_work_in_progress() -> None:
+    """It is the parent's."""
+    home = Home()
+    home.begin("one")
+    home.inflight.reset()
+
+    assert [] == home.inflight.labels()
