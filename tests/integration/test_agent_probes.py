@@ -12,8 +12,9 @@ from processender.testing.processes import Program
 from tests.integration.agents import agent, python
 
 SLOW = python(
-    "import signal,sys,time\n"
-    "def term(*_): print('asked', flush=True); time.sleep(0.5); sys.exit(0)\n"
+    "import os,signal,sys,time\n"
+    # Not `print`: the signal may come while the line before it is still being printed.
+    "def term(*_): os.write(1, b'asked\\n'); time.sleep(0.5); sys.exit(0)\n"
     "signal.signal(15, term); print('ready', flush=True)\n"
     "while True: signal.pause()"
 )

@@ -15,8 +15,9 @@ from processender.testing.processes import Program
 from tests.integration.agents import DEAF, SLEEPER, agent, lives, outcomes, python, stops_with
 
 SLOW = python(
-    "import signal,sys,time\n"
-    "def term(*_): print('asked', flush=True); time.sleep(0.6); sys.exit(0)\n"
+    "import os,signal,sys,time\n"
+    # Not `print`: the signal may come while the line before it is still being printed.
+    "def term(*_): os.write(1, b'asked\\n'); time.sleep(0.6); sys.exit(0)\n"
     "signal.signal(15, term); print('ready', flush=True)\n"
     "while True: signal.pause()"
 )
@@ -106,18 +107,33 @@ class TestInterrupts:
             assert 1 == program.output.splitlines().count("asked")
             assert "done" == outcomes(program)["command"]
 
-    def test_a_third_int_ends_everything_now(self) -> None:
-        """The command goes with the agent, which says 130."""
+    def test_a_second_int_kills_a_command_that_was_asked_to_end(self) -> None:
+        """Who presses Ctrl-C twice wants it gone; the `must` handlers behind it still run."""
         with agent(
             ["--grace", "40s"], ["sh", "-c", "trap '' TERM; echo $$ ready; while :; do sleep 0.02; done"]
         ) as program:
-            pid = int(program.wait_for("ready").split()[0])
+            program.wait_for("ready")
+            program.signal("INT")
+            program.wait_for("heard SIGINT")
+            time.sleep(0.6)
+            program.signal("INT")
+
+            assert 137 == program.wait()
+            assert "failed" == outcomes(program)["command"]
+
+    def test_a_third_int_ends_everything_now(self, tmp_path: Path) -> None:
+        """What still runs goes with the agent, which says 130."""
+        file = tmp_path / "processender.toml"
+        run = f'run = ["sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 60"]'
+        file.write_text(f'[handlers.flush]\n{run}\nimportance = "must"\n', encoding="utf-8")
+        with agent(["--grace", "40s", "-c", str(file)], ["sh", "-c", "echo ready; exec sleep 60"]) as program:
+            program.wait_for("ready")
             for _ in range(3):
                 program.signal("INT")
                 time.sleep(0.55)
 
             assert 130 == program.wait()
-            assert not lives(pid)
+            assert not lives(int((tmp_path / "pid").read_text()))
             assert "forced" == program.report()["verdict"]
 
 

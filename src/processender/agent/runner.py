@@ -74,7 +74,7 @@ class Agent:
         self._bell_out, self._bell_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._health = Health()
         self._supervisor = Supervisor(argv, children, settings.stop_signal)
-        self._watch = RunWatch(self._ring, self._supervisor.kill)
+        self._watch = RunWatch(self._ring, self._supervisor.hurry, lambda: self._supervisor.kill(everything=True))
         self._probes: Any = None
         if settings.probe_listen:
             self._probes = load("agent.probes").ProbeServer(settings.probe_listen, self._health, self._clock)

@@ -65,6 +65,7 @@ class Supervisor:
         self._signum = getattr(signal, f"SIG{stop_signal}")
         self._lock = threading.Lock()
         self._barred = False
+        self._hurried = False
         self._when_gone: list[Callable[[], object]] = []
         self._bell_out, self._bell_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -148,6 +149,13 @@ class Supervisor:
             self._end_rest(ctx, need)
         if not self.all_gone():
             self._kill_in_time(span)
+        if self._hurried:
+            raise CommandKilled("it was killed, because it was asked to hurry before it had ended")
+
+    def hurry(self) -> None:
+        """Kill it now, although its time is not up."""
+        self._hurried = True
+        self.kill()
 
     def kill(self, *, everything: bool = False) -> list[Member]:
         """Kill what is left of it, or really *everything* that came from the agent; return what was found."""

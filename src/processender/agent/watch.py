@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.escalation import FORCE
-from ..core.events import Escalated, Event, NoticeHeard, PlanChanged, RunEnded, RunStarted, Trouble
+from ..core.events import AttemptStarted, Escalated, Event, NoticeHeard, PlanChanged, RunEnded, RunStarted, Trouble
 from ..core.notice import Notice
 from ..core.outcome import Verdict
 from ..core.window import Window
+from .builtin import COMMAND
 
 
 class RunWatch:
     """An observer that keeps what the main thread looks at, and wakes it."""
 
-    def __init__(self, wake: Callable[[], object], force: Callable[[], object]) -> None:
+    def __init__(self, wake: Callable[[], object], hurry: Callable[[], object], force: Callable[[], object]) -> None:
         """
         Take whom to tell.
 
         Args:
 
             wake: Wakes the main thread.
+
+            hurry: Called when a second interrupt comes after the command was asked to end.
 
             force: Called when the engine is about to end the process at once.
         """
@@ -31,6 +34,8 @@ class RunWatch:
         self.verdict: Verdict | None = None
         """How the run ended; None before that."""
         self._wake = wake
+        self._asked = False
+        self._hurry = hurry
         self._force = force
 
     def observe(self, event: Event) -> None:
@@ -42,8 +47,13 @@ class RunWatch:
                 self.kill_at = last_moment(event.plan.window)
             case RunEnded():
                 self.verdict = event.verdict
+            case AttemptStarted(handler=handler):
+                self._asked = self._asked or handler == COMMAND
             case Escalated(level=level) if level == FORCE:
                 self._force()
+            case Escalated() if self._asked:
+                # Events come in order: one that is asked because of the hurry itself still has its time.
+                self._hurry()
             case Trouble(code="internal"):
                 self._force()
             case _:
