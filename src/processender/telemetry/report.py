@@ -20,7 +20,7 @@ from ..core.events import (
 )
 from ..core.notice import Notice
 from ..core.outcome import Outcome, Result, Verdict
-from ..core.plan import Plan
+from ..core.plan import Plan, Step
 from ..hints import Any
 from ..ports import Clock
 
@@ -62,6 +62,7 @@ class ReportWriter:
         self._retries: list[dict[str, Any]] = []
         self._troubles: list[dict[str, str]] = []
         self._plan: Plan | None = None
+        self._removed: dict[str, Step] = {}
         self._opened = 0.0
 
     def open(self, directory: str) -> None:
@@ -77,7 +78,7 @@ class ReportWriter:
                 self._plan, self._opened = event.plan, event.plan.window.opened
                 self._save(Verdict.FORCED, None)
             case PlanChanged():
-                self._plan = event.plan
+                self._change(event.plan)
             case HandlerEnded():
                 self._results[event.result.handler] = event.result
             case HandlerStuck():
@@ -94,6 +95,12 @@ class ReportWriter:
             case _:
                 pass
 
+    def _change(self, plan: Plan) -> None:
+        """Keep what the former plan says of handlers that the new one lacks: those that have begun run out."""
+        former = self._plan.steps if self._plan is not None else ()
+        self._removed.update({step.handler: step for step in former if step.handler not in plan.graph.index})
+        self._plan = plan
+
     def _save(self, verdict: Verdict, ended: float | None) -> None:
         self.last = self._account(verdict, ended)
         self._write(self.last)
@@ -109,6 +116,7 @@ class ReportWriter:
         assert plan is not None  # a run has begun
         window = plan.window
         first = self._notices[0] if self._notices else None
+        gone = [step for name, step in self._removed.items() if name in self._results and name not in plan.graph.index]
         return {
             "schema": SCHEMA,
             "id": self.facts.run_id,
@@ -129,7 +137,7 @@ class ReportWriter:
             "started": self._date(window.opened),
             "ended": None if ended is None else self._date(ended),
             "seconds": None if ended is None else self._since(ended),
-            "handlers": [self._handler(node) for node in range(len(plan.steps))],
+            "handlers": [self._handler(step) for step in (*plan.steps, *gone)],
             "in_flight": self.facts.in_flight(),
             "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
             "stuck": self._stuck,
@@ -153,9 +161,7 @@ class ReportWriter:
             "kind": None if notice.deadline is None else str(notice.kind),
         }
 
-    def _handler(self, node: int) -> dict[str, Any]:
-        assert self._plan is not None  # a run has begun
-        step = self._plan.steps[node]
+    def _handler(self, step: Step) -> dict[str, Any]:
         result = self._results.get(step.handler)
         if result is None:
             return {"name": step.handler, "phase": step.phase, "importance": str(step.importance), "outcome": None}
