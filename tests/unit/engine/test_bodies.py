@@ -1,0 +1,111 @@
+"""The application's own code as a handler."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from processender.engine.bodies import TaskBody, ThreadBody
+from processender.engine.context import Context
+from processender.engine.dependencies import Dependencies
+from processender.testing.clock import VirtualClock
+
+
+def context() -> Context:
+    """Return the context of the handler."""
+    clock = VirtualClock()
+    return Context(
+        handler="body", cause="SIGTERM", run="r", attempt=1, until=10.0, clock=clock,
+        dependencies=Dependencies(clock), is_async=False,
+    )  # fmt: skip
+
+
+def test_a_body_that_has_left_is_done() -> None:
+    """Nobody waits."""
+    body = ThreadBody()
+    body.leave()
+    body(context())
+
+    assert body.gone
+
+
+def test_a_body_is_waited_for() -> None:
+    """Until it leaves."""
+    body, done = ThreadBody(), threading.Event()
+    thread = threading.Thread(target=lambda: (body(context()), done.set()))
+    thread.start()
+    early = done.is_set()
+    body.leave()
+    thread.join(10.0)
+
+    assert (False, True) == (early, done.is_set())
+
+
+def test_a_body_that_does_not_leave_is_named() -> None:
+    """With what to do about it."""
+    body, ctx = ThreadBody(), context()
+    ctx.cancel()
+    with pytest.raises(TimeoutError, match=r"the body has not left; let its loop look at ender\.stopping"):
+        body(ctx)
+
+
+def test_the_stack_of_a_body_is_that_of_its_thread() -> None:
+    """Not that of who waits for it."""
+    assert "test_the_stack_of_a_body_is_that_of_its_thread" in ThreadBody().stack()
+
+
+async def cancelled_body(during: Any = None) -> tuple[TaskBody, bool, type[BaseException] | None]:
+    """End a body that awaits for ever; return it, whether it absorbs what ended it, and the kind of that."""
+    kinds: list[tuple[bool, type[BaseException] | None]] = []
+    bodies: list[TaskBody] = []
+    entered = asyncio.Event()
+
+    async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        body = TaskBody(task)
+        bodies.append(body)
+        kind: type[BaseException] | None = None
+        try:
+            entered.set()
+            await asyncio.get_running_loop().create_future()
+        except BaseException as error:
+            kind = type(error)
+            if during is not None:
+                kind = during
+        kinds.append((body.absorb(kind), kind))
+        body.leave()
+
+    task = asyncio.create_task(main())
+    await entered.wait()
+    await bodies[0]()
+    await task
+    return bodies[0], *kinds[0]
+
+
+def test_a_body_is_cancelled_and_its_cancellation_is_absorbed() -> None:
+    """What we caused stays inside."""
+    body, absorbed, kind = asyncio.run(cancelled_body())
+
+    assert (True, True, asyncio.CancelledError) == (body.gone, absorbed, kind)
+
+
+def test_another_exception_leaves_the_block() -> None:
+    """A bug in the clean-up of the body is not hidden by our cancellation."""
+    _, absorbed, _ = asyncio.run(cancelled_body(ValueError))
+
+    assert not absorbed
+
+
+def test_a_cancellation_that_we_did_not_cause_is_not_absorbed() -> None:
+    """It belongs to somebody else."""
+
+    async def main() -> bool:
+        task = asyncio.current_task()
+        assert task is not None
+        return TaskBody(task).absorb(asyncio.CancelledError)
+
+    assert not asyncio.run(main())
