@@ -231,3 +231,33 @@ def test_an_ender_with_phases_of_its_own_waits_for_its_work_in_the_first() -> No
     assert 0 == end.code
     assert {"shut": "done", "body": "done", "inflight": "done"} == end.outcomes
     assert {"stop", "shut"} == {handler["phase"] for handler in end.report["handlers"]}
+
+
+def test_a_signal_handler_may_notify_and_stop() -> None:
+    """An application's own signal handler may interrupt any line of ours and tell the Ender, many times over."""
+    source = """
+    from processender.core.notice import Action
+    ender = Ender('orders', grace=20, observers=[], signals=['SIGTERM'])
+    heard = 0
+    def advise(*_):
+        global heard
+        heard += 1
+        ender.notify(Notice('advice', 'api', time.monotonic(), action=Action.ADVISE))
+    signal.signal(signal.SIGUSR1, advise)
+    signal.signal(signal.SIGUSR2, lambda *_: ender.stop('told by a signal handler'))
+    with ender:
+        child = os.fork()
+        if not child:
+            for _ in range(5000):
+                os.kill(os.getppid(), signal.SIGUSR1)
+            os.kill(os.getppid(), signal.SIGUSR2)
+            os._exit(0)
+        while not ender.stopping.is_set():
+            ender.notify(Notice('more advice', 'api', time.monotonic(), action=Action.ADVISE))
+        os.waitpid(child, 0)
+    say('heard', heard > 0)
+    """
+    end = run(source)
+
+    assert "heard True" in end.output
+    assert "clean" == end.report["verdict"]

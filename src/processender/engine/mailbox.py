@@ -20,7 +20,8 @@ class Mailbox(Generic[M]):
         """Open the pipe."""
         self._read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._messages: deque[M] = deque()
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler of the application may interrupt a line here and leave a message itself.
+        self._lock = threading.RLock()
         self._closed = False
         self._poll = select.poll()
         self._poll.register(self._read, select.POLLIN)
@@ -71,5 +72,5 @@ class Mailbox(Generic[M]):
 
     def close_in_child(self) -> None:
         """Close the pipe in a fork child, where another thread of the parent may have held the lock."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.close()
