@@ -30,14 +30,17 @@ def run(source: str, path: str) -> tuple[int, str]:
 
 def test_the_first_last_resort_writes_every_stack(tmp_path) -> None:
     """Into the file that was opened beforehand."""
-    run("def stuck():\n    signal.pause()\narm(0.1)\nstuck()", str(tmp_path / "stacks"))
+    run(
+        "def stuck():\n    signal.pause()\narm(0.4)\nsignal.setitimer(signal.ITIMER_REAL, 0)\nstuck()",
+        str(tmp_path / "stacks"),
+    )
 
     assert "in stuck" in (tmp_path / "stacks").read_text()
 
 
 def test_the_first_last_resort_ends_the_process(tmp_path) -> None:
     """With the code of faulthandler."""
-    code, _ = run("arm(0.1)\nsignal.pause()", str(tmp_path / "stacks"))
+    code, _ = run("arm(0.4)\nsignal.setitimer(signal.ITIMER_REAL, 0)\nsignal.pause()", str(tmp_path / "stacks"))
 
     assert 1 == code
 
@@ -45,7 +48,7 @@ def test_the_first_last_resort_ends_the_process(tmp_path) -> None:
 def test_the_second_last_resort_is_the_kernel(tmp_path) -> None:
     """If somebody has cancelled the first."""
     code, _ = run(
-        "arm(0.1)\nimport faulthandler; faulthandler.cancel_dump_traceback_later()\nwhile True: pass",
+        "arm(0.4)\nimport faulthandler; faulthandler.cancel_dump_traceback_later()\nwhile True: pass",
         str(tmp_path / "s"),
     )
 
