@@ -37,6 +37,7 @@ from .wiring import Calls, build_ender, command_budget
 UNCLEAN = 70
 """The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
 _LOOK_S = 0.02
+_TICK_S = 1.0
 _SWEEPS = 10
 _ENDED_S = 5.0
 
@@ -146,14 +147,22 @@ class Agent:
             self._supervisor.watch()
 
     def _sleep(self, until: float | None, waits: bool) -> None:
-        """Wait for the bell, for the instant *until*, or a moment if another thread *waits* for a child of ours."""
+        """
+        Wait for the bell, for the end of the command, for the instant *until*, or until it is time to look around.
+
+        SIGCHLD rings the bell, and that cannot be relied upon: the kernel may hand it to another thread, and it may
+        come right before the call that waits. The command has a descriptor of its own, and orphans can wait a second;
+        when another thread *waits* for a child of ours, in whose shadow orphans may be, a moment.
+        """
         poll = select.poll()
         poll.register(self._bell_out, select.POLLIN)
-        limit = _LOOK_S if waits else None
+        handle = self._supervisor.handle
+        if handle >= 0:
+            poll.register(handle, select.POLLIN)
+        limit = _LOOK_S if waits or (handle < 0 and self._supervisor.running) else _TICK_S
         if until is not None:
-            left = max(0.0, until - self._clock.now())
-            limit = left if limit is None else min(limit, left)
-        poll.poll(None if limit is None else limit * 1000 + 1)
+            limit = min(limit, max(0.0, until - self._clock.now()))
+        poll.poll(limit * 1000 + 1)
         try:
             os.read(self._bell_out, 4096)
         except BlockingIOError:

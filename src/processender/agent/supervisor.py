@@ -21,7 +21,7 @@ from ..hints import Protocol
 from .children import Children
 from .errors import AgentError
 from .program import child_environment, spawn
-from .tree import Member, await_change, send, tree
+from .tree import Member, await_change, open_handle, send, tree
 
 LOOK_S = 0.05
 """How long the tree is left alone between two looks."""
@@ -61,6 +61,8 @@ class Supervisor:
         """How it ended: its exit code, or minus the signal that killed it; None before that."""
         self.gone = False
         """Whether there is nothing to wait for: it has ended, or it will not be started any more."""
+        self.handle = -1
+        """A descriptor that can be read once it has ended; -1 when there is none. For the thread that watches."""
         self._children = children
         self._signum = getattr(signal, f"SIG{stop_signal}")
         self._lock = threading.Lock()
@@ -76,6 +78,8 @@ class Supervisor:
                 return False
             environment = child_environment(os.environ, grace)
             self.pid = self._children.own(lambda: spawn(self.argv, environment))
+            # It was not waited for, so the number is its own.
+            self.handle = open_handle(self.pid)
             return True
 
     @property
@@ -93,6 +97,9 @@ class Supervisor:
                 return False
             self.status = os.waitstatus_to_exitcode(status)
             self._children.forget(pid)
+            if self.handle >= 0:
+                os.close(self.handle)
+                self.handle = -1
             told = self._be_gone()
         for function in told:
             function()

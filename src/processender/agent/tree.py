@@ -94,6 +94,14 @@ def tree(root: int, leader: int, strangers: Collection[int], sessions: Collectio
     return [member for member in found.values() if member.pid != root]
 
 
+def open_handle(pid: int) -> int:
+    """Return a descriptor of the process *pid*, which can be read once it has ended; -1 where there are none."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
 def send(member: Member, signum: int) -> bool:
     """Send a signal to *member* and to nobody else; tell whether it was still there."""
     try:

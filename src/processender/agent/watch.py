@@ -63,4 +63,4 @@ class RunWatch:
 
 def last_moment(window: Window) -> float:
     """Return when the agent kills what is left: late, but before its own last resorts end the agent itself."""
-    return window.dump_at - window.margin / 2
+    return window.dump_at - window.margin
