@@ -147,6 +147,6 @@ def test_nothing_heavy_is_imported(what: str) -> None:
 
 def test_an_armed_ender_without_async_handlers_loads_no_event_loop() -> None:
     """A threaded program does not pay for asyncio."""
-    code = "from processender import Ender\nwith Ender('x', state='/nonexistent', observers=()): pass"
+    code = "from processender import Ender\nwith Ender('x', state='/dev/null/x', observers=()): pass"
 
     assert "asyncio" not in loaded_by(code)

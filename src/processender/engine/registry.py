@@ -23,6 +23,8 @@ class Registry:
 
     def __init__(self, phases: Sequence[str], lanes: Mapping[str, int], require: Sequence[Sequence[str]]) -> None:
         """Begin empty; the order is compiled at each change only after `arm`."""
+        if not phases:
+            raise HandlerError("cannot make an Ender without phases: name at least one, or leave the argument out")
         self.phases = tuple(phases)
         self.work_phase = "quiesce" if "quiesce" in self.phases else self.phases[0]
         """The phase in which the application's own work is asked to end."""
