@@ -295,14 +295,26 @@ class TestFailures:
 
     def test_a_cancellation_ends_it_at_once(self, server: Server) -> None:
         """The thread that reads comes back."""
-        server.script = lambda _client: (server.over.wait(5), None)[1]
         ctx = context(30)
-        threading.Timer(0.1, ctx.cancel).start()
+        asked = threading.Event()
+
+        def stall(_client: socket.socket) -> None:
+            asked.set()
+            server.over.wait(5)
+
+        def cancel() -> None:
+            asked.wait(5)
+            ctx.cancel()
+
+        server.script = stall
+        canceller = threading.Thread(target=cancel)
+        canceller.start()
         began = time.monotonic()
         with pytest.raises(Transient):
             http("POST", server.url)(ctx)
         took = time.monotonic() - began
         server.over.set()
+        canceller.join()
 
         assert took < 4
 

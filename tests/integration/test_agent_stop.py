@@ -181,6 +181,15 @@ class TestTree:
             assert f"{first_pid(out)} 'python" in error
             assert not lives(first_pid(out))
 
+    def test_what_a_clean_up_starts_is_not_asked_to_end(self, tmp_path: Path) -> None:
+        """It was started because of the end: an upload, say, through a shell."""
+        out = tmp_path / "out"
+        clean_up = f'sh -c "sleep 0.3 && echo uploaded > {out}; :"; exit'
+        helper = f"trap '{clean_up}' TERM; echo ready; while :; do sleep 0.02; done"
+        with agent([], ["sh", "-c", 'sh -c "$0" & exec sleep 60', helper]) as program:
+            assert 143 == stops_with(program)
+            assert "uploaded\n" == out.read_text()
+
     def test_orphans_are_reaped_while_the_command_runs(self) -> None:
         """No zombie is left in a container for the length of its life."""
         source = (

@@ -79,11 +79,10 @@ class TestClosed:
 
     def ends_well(self, process: subprocess.Popen[bytes], state: Path) -> bool:
         """End it and tell whether it left in time with the right code and a report."""
-        # The report's directory is made when everything is armed; after it, the command is started.
         until = time.monotonic() + 10
-        while not (state / "sleep" / "reports").exists() and time.monotonic() < until:
-            time.sleep(0.02)
-        time.sleep(0.2)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not children.read_text() and time.monotonic() < until:
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         code = process.wait(10)
         report = json.loads((state / "sleep" / "reports" / "last.json").read_text())
@@ -204,13 +203,15 @@ def test_an_end_with_everything_against_it(tmp_path: Path) -> None:
     file.write_text('[handlers.hang]\nphase = "flush"\nrun = ["sleep", "60"]\n')
     out, into = os.pipe()
     os.close(out)
-    command = ["sh", "-c", "trap '' TERM; while :; do sleep 0.02; done"]
+    deaf = tmp_path / "deaf"
+    command = ["sh", "-c", f"trap '' TERM; : > {deaf}; while :; do sleep 0.02; done"]
     process = subprocess.Popen(
         [*AGENT, "-c", str(file), "--grace", "1s", "--", *command], cwd="/", stdout=into, stderr=into,
         env={**os.environ, "PROCESSENDER_STATE": "/proc/nowhere"},
     )  # fmt: skip
     os.close(into)
-    time.sleep(0.6)
+    while not deaf.exists():
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()
 

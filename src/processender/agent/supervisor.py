@@ -21,7 +21,7 @@ from ..hints import Protocol
 from .children import Children
 from .errors import AgentError
 from .program import child_environment, spawn
-from .tree import Member, await_change, open_handle, send, tree
+from .tree import Member, await_change, open_handle, send, tree, untold
 
 LOOK_S = 0.05
 """How long the tree is left alone between two looks."""
@@ -202,14 +202,13 @@ class Supervisor:
 
     def _end_rest(self, ctx: Attempt, need: float) -> None:
         """Ask what is left to end, each process once, until it has or the time is up."""
-        told: set[tuple[int, int]] = set()
+        told: dict[int, int] = {}
         while not self.all_gone() and ctx.remaining() > need:
             left = self.tree()
-            for member in left:
-                if (member.pid, member.start) not in told:
-                    told.add((member.pid, member.start))
-                    send(member, signal.SIGTERM)
-                    send(member, signal.SIGCONT)
+            for member in untold(left, told):
+                told[member.pid] = member.start
+                send(member, signal.SIGTERM)
+                send(member, signal.SIGCONT)
             self._await(left, min(LOOK_S if left else _GLANCE_S, ctx.remaining() - need))
 
     def _kill_in_time(self, span: float) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from ..core.record import Record
 
@@ -92,6 +92,31 @@ def tree(root: int, leader: int, strangers: Collection[int], sessions: Collectio
     # Threads of the kernel, and processes of other namespaces, have the session 0.
     found.update({member.pid: member for member in everyone if leader and member.session == leader})
     return [member for member in found.values() if member.pid != root]
+
+
+def untold(members: Sequence[Member], told: Mapping[int, int]) -> list[Member]:
+    """
+    Return who of *members*, parents first, is to be asked to end.
+
+    What a process starts after it was asked is part of its clean-up, and its own to end; so it is spared, with all that
+    it starts in turn, for as long as it has that parent. At first nobody was asked, and everybody is.
+
+    Args:
+
+        members: The processes that are left.
+
+        told: The numbers of those that were asked already, each with the time it started.
+    """
+    spared: set[int] = set()
+    found = []
+    for member in members:
+        if told.get(member.pid) == member.start:
+            continue
+        if member.parent in told or member.parent in spared:
+            spared.add(member.pid)
+        else:
+            found.append(member)
+    return found
 
 
 def open_handle(pid: int) -> int:
