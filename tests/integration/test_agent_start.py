@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -275,21 +274,59 @@ def test_every_handler_ran() -> None:
         assert {"readiness": "done", "drain-delay": "done", "command": "done"} == outcomes(program)
 
 
-def test_what_an_agent_loads_is_little() -> None:
-    """None of what makes other agents large."""
-    source = (
-        "import os, sys\n"
-        "sys.argv[1:] = ['run', '--', 'true']\n"
-        "os._exit = lambda code: sys.exit(code)\n"
-        "from processender.cli.main import main\n"
-        "try: main()\n"
-        "finally: print(*sorted(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{source}"], cwd="/",
-                          capture_output=True, text=True, check=False, env={**os.environ, "PROCESSENDER_STATE": "/nonexistent"})  # fmt: skip
-    loaded = set(done.stdout.split())
-    heavy = {"argparse", "asyncio", "contextlib", "dataclasses", "http.server", "inspect", "logging", "msgspec", "socket",
-             "ssl", "subprocess", "tomllib", "typing"}  # fmt: skip
+LOADED = """
+import os, sys
+import processender.agent.runner as runner
+begin, told = runner.Agent._begin, []
+def begun(self):
+    begin(self); told.append(set(sys.modules))
+def left(ending, *, reraise):
+    os.write(1, ('loaded: ' + ' '.join(sorted(told[0])) + '\\nlate: ' + ' '.join(sorted(set(sys.modules) - told[0]))).encode())
+    os._exit(ending.code)
+runner.Agent._begin = begun
+import processender.cli.run as run
+run.leave = left
+from processender.cli.main import main
+main(sys.argv[1:])
+"""
 
-    assert "processender.agent.runner" in loaded
-    assert set() == loaded & heavy
+
+class TestWhatIsLoaded:
+    def look(self, *options: str) -> tuple[set[str], set[str]]:
+        """Return what an agent has loaded before its command started, and what it has loaded after."""
+        code = f"import sys; sys.path[:] = {sys.path!r}\n{LOADED}"
+        argv = [
+            sys.executable,
+            "-S",
+            "-c",
+            code,
+            "run",
+            *options,
+            "--",
+            "sh",
+            "-c",
+            "sleep 0.1; kill -TERM $PPID; sleep 9",
+        ]
+        said = subprocess.run(argv, cwd="/", capture_output=True, text=True, check=False).stdout
+        loaded, late = said.removeprefix("loaded: ").split("\nlate: ")
+        return set(loaded.split()), set(late.split())
+
+    def test_it_is_little(self) -> None:
+        """None of what makes other agents large."""
+        loaded, _ = self.look()
+        heavy = {"argparse", "asyncio", "contextlib", "dataclasses", "http.server", "inspect", "logging", "msgspec"}
+        heavy |= {"socket", "ssl", "subprocess", "tomllib", "typing"}
+
+        assert "processender.agent.runner" in loaded
+        assert set() == loaded & heavy
+
+    def test_nothing_is_loaded_at_the_end(self, tmp_path: Path) -> None:
+        """When memory, disk or files may be gone: commands, requests, time-outs and all."""
+        file = tmp_path / "pe.toml"
+        file.write_text(
+            'grace = "3s"\n[handlers.a]\nrun = ["sh", "-c", "exit 75"]\nretry = { attempts = 2 }\n'
+            '[handlers.b]\nhttp = { url = "http://localhost:9/" }\n[handlers.c]\nrun = ["/no/such"]\n'
+            '[handlers.d]\nrun = ["sleep", "9"]\ntimeout = "200ms"\n[handlers.e]\nhttp = { url = "https://127.0.0.1:9/" }\n'
+        )
+
+        assert set() == self.look("--probe-listen", "127.0.0.1:0", "-c", str(file))[1]

@@ -251,6 +251,7 @@ class TestHandlers:
             ('http = { url = "http://h:0/" }', "needs a host and a port"),
             ('http = { url = "http://h:99999/" }', "'http://h:99999/' is no URL"),
             ('http = { url = "http://[::1/" }', "is no URL"),
+            (f'http = {{ url = "http://{"h" * 70}/" }}', "is no URL: "),
             ('http = { url = "http://h/a b" }', "contains a sign that must be written as %XX"),
             ('http = { url = "http://h/\\u00e4" }', "contains a sign that must be written as %XX"),
             ('http = { url = "http://me:secret@h/" }', "must not hold a password"),

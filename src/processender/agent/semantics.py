@@ -112,6 +112,7 @@ def _wrong_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         return f"{url!r} is no URL: {error}; {example}"
     if parts.username is not None or parts.password is not None:

@@ -12,7 +12,7 @@ from ..agent.demand import load
 from ..agent.early import EarlyEars
 from ..agent.errors import CANNOT_RUN, AgentError
 from ..agent.program import explain, find_program
-from ..agent.runner import Agent, leave
+from ..agent.runner import Agent, Ending, leave
 from ..agent.streams import keep_standard_streams
 from ..errors import ProcessEnderError
 from ..hints import Any, NoReturn
@@ -51,7 +51,7 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:
     command = options.command
     try:
         if os.environ.get("PROCESSENDER_DISABLE") == "1":
-            _become(command)
+            _become(command, ears)
         children = Children()
         flags = {name: getattr(options, name) for name in ("grace", "drain_delay", "probe_listen")}
         settings = decide(options.config, flags, os.environ, children)
@@ -69,8 +69,10 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:
     leave(ending, reraise=settings.exit == "reraise")
 
 
-def _become(command: Sequence[str]) -> NoReturn:
+def _become(command: Sequence[str], ears: EarlyEars) -> NoReturn:
     """Let the command take the place of this process, as if we had never been there."""
+    if ears.heard:
+        leave(Ending(128 + ears.heard[0], ears.heard[0]), reraise=True)
     path = find_program(command[0], os.environ)
     for signum in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(signum, signal.SIG_DFL)

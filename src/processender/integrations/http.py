@@ -131,7 +131,12 @@ class _Request:
         self.headers = {"User-Agent": "processender", "Connection": "close", **headers}
         self.body = body.encode() if isinstance(body, str) else body
         host: str = parts.hostname
-        port = parts.port
+        try:
+            # The name service wants this codec, which Python loads when it is first used.
+            host.encode("idna")
+            port = parts.port
+        except ValueError as error:
+            raise HandlerError(f"cannot send to {url!r}: {error}") from error
         self.connect: Callable[[float], HTTPConnection] = lambda limit: HTTPConnection(host, port, timeout=limit)
         if parts.scheme == "https":
             from ssl import create_default_context  # noqa: PLC0415 - reads the certificates, now and not at the end
