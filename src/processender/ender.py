@@ -130,6 +130,7 @@ class Ender(Registration):
         """Take a notice, from any thread; one that comes before the Ender is entered is kept until then."""
         if self._session is None:
             self._early.append(notice)
+            self._tell_early()  # it may have been armed just now
         else:
             self._session.coordinator.notify(notice)
 
@@ -170,15 +171,14 @@ class Ender(Registration):
         if self._left:
             raise StateError("cannot enter an Ender that was left; make another one")
         if self._session is None and os.environ.get("PROCESSENDER_DISABLE") != "1":
-            self._session = Session(self._settings, self._registry, self._clock, self._stopping, self._inflight)
-            self._session.arm(self._fork_child)
+            session = Session(self._settings, self._registry, self._clock, self._stopping, self._inflight)
+            session.arm(self._fork_child)
+            self._session = session
         return self._session
 
     def _tell_early(self) -> None:
-        if self._session is not None:
-            early, self._early = self._early, []
-            for notice in early:
-                self._session.coordinator.notify(notice)
+        while self._session is not None and self._early:
+            self._session.coordinator.notify(self._early.pop(0))
 
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""

@@ -15,6 +15,7 @@ from .engine.callables import make_handler, name_of
 from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .engine.resources import Resource, from_async_context_manager, from_context_manager
+from .errors import StateError
 from .hints import AbstractAsyncContextManager, AbstractContextManager, Any, TypeVar, overload
 from .session import Session, Settings
 from .telemetry.report import Facts, ReportWriter
@@ -65,7 +66,11 @@ class Registration:
         """
         if function is None:
             return lambda decorated: self.resource(decorated, **options)
-        resource: Resource[Any] = Resource(options.pop("name", name_of(function)), function, options)
+        name = options.pop("name", name_of(function))
+        if self._session is not None and self._session.entered:
+            text = "the Ender is entered already; use enter_context() or enter_async_context()"
+            raise StateError(f"cannot set up the resource {name!r}: {text}")
+        resource: Resource[Any] = Resource(name, function, options)
         self._resources.append(resource)
         self._registry.coming.add(resource.name)
         return resource

@@ -85,7 +85,7 @@ def test_a_full_disk_does_not_hold_the_run() -> None:
     source = (
         """
 import resource
-from processender.core.run import describe
+from processender.core.outcome import describe
 resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))
 """
         + WAITING

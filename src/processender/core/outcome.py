@@ -66,3 +66,12 @@ def verdict(results: Iterable[Result]) -> Verdict:
     """Judge a run that came to its end by the *results* of its handlers."""
     done = all(result.outcome is Outcome.DONE for result in results)
     return Verdict.CLEAN if done else Verdict.DEGRADED
+
+
+def describe(error: BaseException) -> str:
+    """Return *error* as `Type: text`, at most 500 characters, whatever its own `__str__` does."""
+    try:
+        text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    except Exception as broken:  # foreign code; its failure must not become ours
+        text = f"{type(error).__name__} (its text raises {type(broken).__name__})"
+    return text if len(text) <= 500 else text[:497] + "..."

@@ -78,6 +78,8 @@ class Retry(Record):
         """
         if attempt >= self.attempts or not self.may_pass(error):
             return None
-        asked = getattr(error, "retry_after", None) or 0.0
-        start = now + max(float(asked), self.pause(attempt, chance))
+        asked = getattr(error, "retry_after", None)
+        # A foreign exception may carry anything under that name.
+        least = asked if isinstance(asked, int | float) and 0 <= asked < float("inf") else 0.0
+        start = now + max(least, self.pause(attempt, chance))
         return start if start <= until else None

@@ -24,7 +24,7 @@ from .commands import Cancel, Command, Extend, Redirect, Start
 from .events import AttemptFailed, AttemptStarted, Event, HandlerEnded, PlanChanged
 from .handler import Importance
 from .limits import begin_limit, cancel_grace, deadline, latest_end
-from .outcome import Outcome, Result
+from .outcome import Outcome, Result, describe
 from .plan import Plan
 from .reports import Adopted, Began, Hurried, Raised, Refused, Report, Returned
 
@@ -292,9 +292,3 @@ class Run:
             rank = phases.index(phase) if phase in phases else len(phases) - 1
             self._furthest = max(self._furthest, rank)
         cell.state = transition(cell.handler.name, cell.state, told)
-
-
-def describe(error: BaseException) -> str:
-    """Return *error* as `Type: text`, at most 500 characters."""
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return text if len(text) <= 500 else text[:497] + "..."

@@ -3,11 +3,9 @@ The control thread: it hears the notices, keeps the time, and carries the run th
 
 Theory of operation. Everything comes through one pipe and one inbox: signals write their number into the pipe, other
 threads put a message into the inbox and write a zero. The thread needs neither the main thread nor an event loop, so a
-notice is acted upon while both are blocked. It never calls foreign code and never blocks: handlers run on drivers,
-observers on threads of their own, and files are written by observers. Only it touches the run.
-
-While a run is on, the interpreter's switch interval is short: the thread gives up the interpreter's lock several times
-on the way to the first handler, and a busy main thread would keep it 5 ms each time.
+notice is acted upon while both are blocked. It waits for nothing without a limit: handlers run on drivers, observers on
+threads of their own, and files are written by observers. Only it touches the run. While a run is on, the interpreter's
+switch interval is short: a busy main thread would keep the lock 5 ms each time that this one gives it up.
 """
 
 from __future__ import annotations
@@ -19,10 +17,10 @@ from collections.abc import Callable, Sequence
 from ..core.escalation import FORCE, HURRY, Escalation
 from ..core.events import Escalated, Event, HandlerEnded, NoticeHeard, RunEnded, RunStarted, Trouble
 from ..core.notice import Action, Deadline, Notice, merge
-from ..core.outcome import Outcome, Verdict, verdict
+from ..core.outcome import Outcome, Verdict, describe, verdict
 from ..core.plan import Plan
 from ..core.reports import Adopted, Hurried, Report
-from ..core.run import Run, describe
+from ..core.run import Run
 from ..core.window import Window
 from ..ports import Clock, Signals
 from .executor import Executor

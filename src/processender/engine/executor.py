@@ -8,8 +8,8 @@ from ..core.commands import Cancel, Command, Extend, Redirect, Start
 from ..core.events import Event, HandlerStuck, LoopBlocked, Trouble
 from ..core.handler import Handler
 from ..core.limits import cancel_grace
+from ..core.outcome import describe
 from ..core.reports import Refused
-from ..core.run import describe
 from ..hints import TYPE_CHECKING, Any
 from ..ports import Clock
 from .callables import is_async
@@ -45,7 +45,8 @@ class Executor:
         """Have threads, and a loop if need be, before the end: nothing is started or imported at the worst moment."""
         kinds = [is_async(handler.call) for handler in handlers if handler.call is not None]
         self.workers.prepare(max(1, min(8, len(kinds) - sum(kinds))))
-        if any(kinds) and self.app_loop is None and self.own_loop is None:
+        anywhere = any(handler.loop == "any" for handler in handlers)
+        if any(kinds) and (self.app_loop is None or anywhere) and self.own_loop is None:
             self._make_own_loop()
 
     def begin(self, run_id: str, cause: str) -> None:
@@ -160,8 +161,7 @@ class Executor:
         if not command.stuck:
             job.claim()
             return
-        stack = job.stack() if job.stack is not None else ""
-        events.append(HandlerStuck(now, command.handler, command.reason, stack))
+        events.append(HandlerStuck(now, command.handler, command.reason, _stack(job)))
         for error in job.context.cancel():
             text = f"{command.handler!r} cannot give way: {describe(error)}"
             events.append(Trouble(now, "cancel-failed", text))
@@ -180,3 +180,11 @@ class Executor:
         self.workers.close()
         if self.own_loop is not None:
             self.own_loop.tick(self.own_loop.loop.stop)
+
+
+def _stack(job: Job) -> str:
+    """Return where *job* stands, as far as it can be told: it may be a user's object that is asked."""
+    try:
+        return job.stack() if job.stack is not None else ""
+    except Exception as error:  # foreign code on the control thread; the run goes on
+        return f"  no stack: {describe(error)}"

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from ..core.events import Event, Trouble
-from ..core.run import describe
+from ..core.outcome import describe
 from ..ports import Clock, Observer
 
 KEPT = 100_000

@@ -109,14 +109,16 @@ class Registry:
 
     def prepare(self, window: Window) -> None:
         """Make the plan for a window of this length beforehand, so that none has to be made at the notice."""
-        self._plan = self.plan(window)
+        with self._lock:
+            self._plan = self.plan(window)
 
     def plan(self, window: Window, progress: Mapping[str, float] | None = None) -> Plan:
         """Return the plan for *window*; one that was prepared for the same length is moved to its opening."""
-        made = self._plan
-        if made is not None and not progress and abs(made.window.length - window.length) < 1e-9:
+        made, (graph, problems) = self._plan, self._compiled
+        # A plan of an order that has changed meanwhile would lose the handlers that came.
+        ready = made is not None and made.graph is graph and not progress
+        if made is not None and ready and abs(made.window.length - window.length) < 1e-9:
             return made.opened(window.opened)
-        graph, problems = self._compiled
         return self.planner.plan(graph, window, progress=progress, problems=problems)
 
 

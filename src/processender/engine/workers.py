@@ -61,6 +61,9 @@ class Workers:
         """Note that a thread will not come back, so that another may take its place."""
         with self._changed:
             self._threads -= 1
+            wanted = bool(self._queue)
+        if wanted:
+            self._spawn()
 
     def _spawn(self) -> None:
         thread = threading.Thread(target=self._work, name="processender-worker", daemon=True)

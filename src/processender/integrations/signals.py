@@ -33,6 +33,8 @@ def numbers(names: Iterable[str]) -> list[int]:
         number = getattr(signal, name, None)
         if not name.startswith("SIG") or not isinstance(number, signal.Signals):
             raise ValueError(f"there is no signal named {name!r}; write it like 'SIGTERM'")
+        if name in {"SIGKILL", "SIGSTOP"}:
+            raise ValueError(f"cannot hear {name}: no process can; leave it out of `signals`")
         found.append(int(number))
     return found
 
@@ -121,9 +123,10 @@ class SignalSource:
         if not self._stolen or self._theft != "rearm" or self._over:
             return
         if threading.current_thread() is threading.main_thread():
-            for signum in self._stolen:
+            # The control thread adds to it meanwhile.
+            for signum in tuple(self._stolen):
                 self._displaced[signum] = signal.signal(signum, self._handle)
-            self._stolen.clear()
+                self._stolen.discard(signum)
 
     def _handle(self, signum: int, frame: Any) -> None:
         if self.left:

@@ -7,11 +7,11 @@ import pytest
 from processender.core.commands import Cancel, Extend, Redirect, Start
 from processender.core.events import AttemptFailed, AttemptStarted
 from processender.core.handler import Handler, Importance
-from processender.core.outcome import Outcome
+from processender.core.outcome import Outcome, describe
 from processender.core.plan import Plan
 from processender.core.reports import Began, Raised, Refused, Returned
 from processender.core.retry import Retry
-from processender.core.run import Run, describe
+from processender.core.run import Run
 from processender.errors import Transient
 from processender.testing.simulate import NEVER, Behaviour, make_plan, simulate
 
