@@ -20,10 +20,10 @@ from .errors import HandlerError, StateError
 from .hints import Any, Literal, Self, TypeVar
 from .ports import Observer, Stopping
 from .registration import Registration
-from .session import Ending, Session, Settings
+from .session import Ending, Session
+from .settings import Settings
 
 T = TypeVar("T")
-
 SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
 
 
@@ -130,7 +130,7 @@ class Ender(Registration):
         """Take a notice, from any thread; one that comes before the Ender is entered is kept until then."""
         if self._session is None:
             self._early.append(notice)
-            self._tell_early()  # it may have been armed just now
+            self._tell_early()
         else:
             self._session.coordinator.notify(notice)
 
@@ -168,8 +168,8 @@ class Ender(Registration):
         return self
 
     def _arm(self) -> Session | None:
-        if self._left:
-            raise StateError("cannot enter an Ender that was left; make another one")
+        if self._left or self._body is not None:
+            raise StateError(f"cannot enter an Ender {'that was left' if self._left else 'twice'}; make another one")
         if self._session is None and os.environ.get("PROCESSENDER_DISABLE") != "1":
             session = Session(self._settings, self._registry, self._clock, self._stopping, self._inflight)
             session.arm(self._fork_child)

@@ -17,7 +17,8 @@ from .engine.registry import Registry
 from .engine.resources import Resource, from_async_context_manager, from_context_manager
 from .errors import StateError
 from .hints import AbstractAsyncContextManager, AbstractContextManager, Any, TypeVar, overload
-from .session import Session, Settings
+from .session import Session
+from .settings import Settings
 from .telemetry.report import Facts, ReportWriter
 
 F = TypeVar("F", bound=Callable[..., Any])

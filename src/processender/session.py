@@ -15,7 +15,6 @@ from .core.events import Event
 from .core.handler import Handler
 from .core.notice import Notice
 from .core.outcome import Verdict
-from .core.record import Record
 from .core.window import Window
 from .engine.bodies import TaskBody, ThreadBody
 from .engine.coordinator import Coordinator
@@ -26,28 +25,14 @@ from .engine.registry import Registry
 from .errors import StateError
 from .hints import Any
 from .integrations.signals import SignalSource, numbers
-from .ports import Clock, Observer
+from .ports import Clock
+from .settings import Settings
 from .telemetry.logs import LoggingObserver
 from .telemetry.report import Facts, ReportWriter
 from .telemetry.state import state_place
 
 FORCED = 70
 """The exit code of a forced end that no signal began (EX_SOFTWARE of sysexits.h)."""
-
-
-class Settings(Record):
-    """What an Ender was told; see its arguments."""
-
-    name: str
-    grace: float
-    signals: tuple[str, ...]
-    escalate: tuple[str, ...]
-    displaced: str
-    theft: str
-    exit: str
-    state: str | None
-    observers: tuple[Observer, ...] | None
-    version: str
 
 
 class Session:

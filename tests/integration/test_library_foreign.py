@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processender import Ender, Handler, StateError
+from processender import Ender, Handler, HandlerError, StateError
 from processender.core.outcome import describe
 from processender.core.retry import Retry
 from processender.core.window import Window
@@ -93,3 +93,59 @@ def test_a_signal_that_no_process_can_hear_is_refused_by_name(tmp_path) -> None:
     """Before anything is taken."""
     with pytest.raises(ValueError, match="cannot hear SIGKILL"):
         Ender("deaf", state=str(tmp_path), signals=("SIGKILL",)).install()
+
+
+def test_the_first_line_of_a_handler_knows_its_time(tmp_path) -> None:
+    """`remaining()` is within the time-out from the start, and within that of the attempt."""
+    seen = {}
+    ender = Ender("time", state=str(tmp_path), signals=(), observers=())
+    ender.add(lambda ctx: seen.update(whole=ctx.remaining()), name="whole", timeout=3)
+    ender.add(lambda ctx: seen.update(attempt=ctx.remaining()), name="attempt", timeout=3, attempt_timeout=1)
+    with ender:
+        pass
+
+    assert seen["whole"] <= 2.7
+    assert seen["attempt"] <= 0.9
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"grace": "30s"}, {"grace": -1}, {"exit": "code"}, {"displaced": "after"}, {"theft": "x"}, {"phases": ()}],
+    ids=str,
+)
+def test_an_ender_that_makes_no_sense_is_refused_at_once(options) -> None:
+    """Not at the end, when it is too late."""
+    with pytest.raises(HandlerError, match="cannot make an Ender"):
+        Ender("odd", **options)
+
+
+@pytest.mark.parametrize("options", [{"retry": 3}, {"timeout": "5s"}], ids=str)
+def test_a_handler_that_makes_no_sense_is_refused_at_once(options) -> None:
+    """With its name and the cure."""
+    with pytest.raises(HandlerError, match="cannot register 'flush'"):
+        Ender("odd").add(lambda: None, name="flush", **options)
+
+
+def test_an_ender_is_entered_once(tmp_path) -> None:
+    """A second time, inside the first, is refused instead of waiting for itself."""
+    ender = Ender("once", state=str(tmp_path), signals=(), observers=())
+    with ender, pytest.raises(StateError, match="twice"):
+        ender.__enter__()
+
+
+def test_what_needs_a_resource_that_was_not_set_up_is_skipped(tmp_path) -> None:
+    """The failed set-up of `pool` does not let its handler run without it."""
+    ran = []
+    ender = Ender("needs", state=str(tmp_path), signals=(), observers=())
+
+    @ender.resource
+    def pool():
+        raise OSError("no database")
+        yield
+
+    ender.add(lambda: ran.append("flush"), name="flush", needs=["pool"])
+    with pytest.raises(OSError, match="no database"), ender:
+        pass
+
+    assert [] == ran
+    assert "needs pool" == ender.report["skipped"]["flush"]

@@ -71,6 +71,8 @@ class Handler(Record):
             raise HandlerError(f"cannot register a handler named {self.name!r}: the name must be printable text")
         for field in ("timeout", "attempt_timeout", "expected"):
             self._check_time(field, getattr(self, field))
+        if not isinstance(self.retry, Retry):
+            raise HandlerError(f"cannot register {self.name!r}: retry must be a Retry; write retry=Retry(attempts=3)")
         if not (math.isfinite(self.value) and self.value >= 0):
             raise HandlerError(f"cannot register {self.name!r}: value={self.value} must be a number from 0 up")
         if self.loop not in {"app", "any"}:
@@ -79,6 +81,8 @@ class Handler(Record):
     def _check_time(self, field: str, seconds: float | None) -> None:
         if seconds is None:
             return
+        if not isinstance(seconds, int | float):
+            raise HandlerError(f"cannot register {self.name!r}: {field}={seconds!r} must be seconds, a number like 5.0")
         least = 0.0 if field == "expected" else math.ulp(0.0)
         if not (math.isfinite(seconds) and least <= seconds <= LONGEST_S):
             raise HandlerError(

@@ -230,7 +230,11 @@ class Run:
         cell.attempt += 1
         cell.until = latest_end(self.plan, cell.node, now) if cell.started is None else cell.deadline
         cell.told = cell.until
-        self._commands.append(Start(cell.handler, cell.attempt, cell.until))
+        # Its first line may ask already how long it has; the exact instant comes when it has begun.
+        until = deadline(self.plan, cell.node, cell.handler, now) if cell.started is None else cell.deadline
+        if cell.handler.attempt_timeout is not None:
+            until = min(until, now + cell.handler.attempt_timeout)
+        self._commands.append(Start(cell.handler, cell.attempt, until))
         self._set_alarm(cell, min(cell.until, now + begin_limit(self.plan)))
 
     # Time.

@@ -119,7 +119,13 @@ class Registry:
         ready = made is not None and made.graph is graph and not progress
         if made is not None and ready and abs(made.window.length - window.length) < 1e-9:
             return made.opened(window.opened)
-        return self.planner.plan(graph, window, progress=progress, problems=problems)
+        return self.planner.plan(graph, window, progress=progress, problems=problems).replace(skips=self._unmet())
+
+    def _unmet(self) -> dict[str, str]:
+        """Return the handlers that need a resource which was never set up, each with the reason to skip it."""
+        coming = self.coming - self._handlers.keys() - {"body"}
+        needed = {handler.name: coming.intersection(handler.needs) for handler in tuple(self._handlers.values())}
+        return {name: f"needs {min(missing)}" for name, missing in needed.items() if missing}
 
 
 def _without(handler: Handler, names: set[str]) -> Handler:

@@ -1,0 +1,41 @@
+"""What an Ender was told, checked when it is made and not at the end."""
+
+from __future__ import annotations
+
+from .core.graph import nearest
+from .core.handler import LONGEST_S
+from .core.record import Record
+from .errors import HandlerError
+from .ports import Observer
+
+_CHOICES = {
+    "displaced": ("before", "after-run", "never"),
+    "theft": ("report", "rearm"),
+    "exit": ("zero", "signal", "reraise", "return"),
+}
+
+
+class Settings(Record):
+    """What an Ender was told; see its arguments."""
+
+    name: str
+    grace: float
+    signals: tuple[str, ...]
+    escalate: tuple[str, ...]
+    displaced: str
+    theft: str
+    exit: str
+    state: str | None
+    observers: tuple[Observer, ...] | None
+    version: str
+
+    def check(self) -> None:
+        """Raise `HandlerError` for what makes no sense."""
+        if not self.name:
+            raise HandlerError("cannot make an Ender without a name: it stands in log lines and in the report's path")
+        if not isinstance(self.grace, int | float) or not 0 < self.grace <= LONGEST_S:
+            raise HandlerError(f"cannot make an Ender with grace={self.grace!r}: give seconds, a number like 30.0")
+        for field, known in _CHOICES.items():
+            given = getattr(self, field)
+            if given not in known:
+                raise HandlerError(f"cannot make an Ender with {field}={given!r}" + nearest(str(given), known))
