@@ -112,6 +112,49 @@ def test_the_second_hears_signals_after_the_first_was_left() -> None:
     assert "flushed" in end.output
 
 
+LATER = """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    """
+"""The kernel gives the signal to another thread: a main thread that waits by then never learns of it by itself."""
+
+
+def test_the_second_hears_while_the_main_thread_sleeps_after_the_first_was_left() -> None:
+    """The first hands the wakeup descriptor over; it once kept it, and a signal before the wait was lost."""
+    source = f"""
+    first, second = Ender('first', grace=10), Ender('second', grace=10)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    {LATER}
+    second.stopping.wait()
+    second.__exit__(None, None, None)
+    say('left')
+    """
+    end = run(source)
+
+    assert "left" in end.lines
+
+
+def test_both_hear_while_the_main_thread_sleeps() -> None:
+    """The one that holds the wakeup descriptor lets the other hear what came through it."""
+    source = f"""
+    first, second = Ender('first', grace=10), Ender('second', grace=10)
+    first.__enter__()
+    second.__enter__()
+    {LATER}
+    second.stopping.wait()
+    first.stopping.wait()
+    say('both')
+    second.__exit__(None, None, None)
+    first.__exit__(None, None, None)
+    """
+    end = run(source)
+
+    assert "both" in end.lines
+    assert "was taken" not in end.output
+
+
 def test_the_earlier_hard_deadline_holds() -> None:
     """The last resorts belong to the process: an Ender with more time does not move those of one with less."""
     source = """

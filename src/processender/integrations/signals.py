@@ -7,6 +7,11 @@ runs on the main thread when that gets there, writes the number plus 128. The se
 missing, which tells that somebody has taken the wakeup descriptor. `loop.add_signal_handler` is never used: it waits
 for a blocked loop, and takes the descriptor itself.
 
+The Python handler alone is not enough: a signal that comes just before the main thread blocks in a lock leaves that
+lock asleep. The process has one wakeup descriptor, so the source that holds it passes each byte on to the others, and
+hands the descriptor over when it leaves. A signal that reaches a source out of order is told twice, which is harmless:
+notices merge, and what counts signals does so at most twice a second.
+
 The Python handler takes no lock, writes no log and raises nothing: it may have interrupted any line of any code.
 """
 
@@ -23,6 +28,8 @@ from ..hints import Any
 from ..ports import Clock
 
 PYTHON_PATH = 128
+_armed: list[SignalSource] = []
+"""The sources that hear signals now, in the order in which they began."""
 Displaced = Callable[[int, Any], Any] | int | None
 
 
@@ -61,7 +68,7 @@ class SignalSource:
         self.heard: set[int] = set()
         """The signals that were heard."""
         self._signums = tuple(signums)
-        self._wake_fd = wake_fd
+        self.wake_fd = wake_fd
         self._clock = clock
         self._policy = displaced
         self._theft = theft
@@ -91,11 +98,13 @@ class SignalSource:
             if found is not signal.SIG_IGN and found is not None:
                 self._displaced[signum] = found
                 signal.signal(signum, self._handle)
-        self._take_wakeup()
+        _armed.append(self)
+        self.take_wakeup()
         return []
 
-    def _take_wakeup(self) -> None:
-        self._old_wakeup = signal.set_wakeup_fd(self._wake_fd, warn_on_full_buffer=False)
+    def take_wakeup(self) -> None:
+        """Take the wakeup descriptor of the process, unless it belongs to somebody."""
+        self._old_wakeup = signal.set_wakeup_fd(self.wake_fd, warn_on_full_buffer=False)
         self._has_wakeup = True
         if self._old_wakeup >= 0:
             # An event loop waits for it (uvloop does all the time); the Python handler alone must do.
@@ -105,6 +114,8 @@ class SignalSource:
     def stop(self) -> None:
         """Restore what is still ours; a handler that somebody put in our place stays."""
         self._over = self.left = True
+        if self in _armed:
+            _armed.remove(self)
         if threading.current_thread() is not threading.main_thread():
             self.lent = self._has_wakeup
             return
@@ -113,9 +124,11 @@ class SignalSource:
                 signal.signal(signum, self.behind(signum))
         if self._has_wakeup:
             now_set = signal.set_wakeup_fd(-1)
-            if now_set not in {self._wake_fd, -1}:
+            if now_set not in {self.wake_fd, -1}:
                 signal.set_wakeup_fd(now_set)
                 self.lent = True
+            elif _armed:
+                _armed[0].take_wakeup()
             self._has_wakeup = False
 
     def rearm(self) -> None:
@@ -143,11 +156,7 @@ class SignalSource:
 
     def _note(self, signum: int) -> None:
         self._pending[signum] = 1
-        try:
-            os.write(self._wake_fd, bytes((signum + PYTHON_PATH,)))
-        except OSError:
-            # With a full pipe the control thread is awake and meets the flag.
-            pass
+        _write(self.wake_fd, signum + PYTHON_PATH)
 
     def behind(self, signum: int) -> Any:
         """Return what was displaced by this one, behind all Enders that have been left since."""
@@ -165,6 +174,7 @@ class SignalSource:
             return None
         if byte < PYTHON_PATH:
             self._first_path.add(signum)
+            self._pass_along(byte)
         else:
             self._pending[signum] = 0
             if signum in self._first_path:
@@ -172,6 +182,13 @@ class SignalSource:
                 return None
         self.heard.add(signum)
         return Notice(signal.Signals(signum).name, "signals", self._clock.now(), signum=signum)
+
+    def _pass_along(self, byte: int) -> None:
+        """Let the others hear what only the holder of the wakeup descriptor is told at once."""
+        if self._has_wakeup:
+            for other in tuple(_armed):
+                if other is not self:
+                    _write(other.wake_fd, byte)
 
     def missed(self) -> list[int]:
         """Return the bytes of signals whose flag is set and whose byte found the pipe full."""
@@ -182,7 +199,9 @@ class SignalSource:
         found = []
         for signum in self._displaced:
             handler = signal.getsignal(signum)
-            if handler != self._handle and signum not in self._stolen and not self._over:
+            # Another Ender passes on what it hears.
+            mine = handler == self._handle or _is_ours(handler)
+            if not mine and signum not in self._stolen and not self._over:
                 self._stolen.add(signum)
                 name = signal.Signals(signum).name
                 text = (
@@ -204,6 +223,14 @@ class SignalSource:
             wanted = _may_be_called(displaced) and not _is_ours(displaced)
             if wanted and main is not None and signal.getsignal(signum) == self._handle:
                 signal.pthread_kill(main, signum)
+
+
+def _write(wake_fd: int, byte: int) -> None:
+    try:
+        os.write(wake_fd, bytes((byte,)))
+    except OSError:
+        # With a full pipe the control thread is awake and meets the flag; a closed one has nobody left to tell.
+        pass
 
 
 def _may_be_called(handler: Any) -> bool:
