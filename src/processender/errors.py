@@ -66,3 +66,21 @@ class CircuitOpenError(ProcessEnderError):
     """The dependency failed so often just now that it is not called for a while."""
 
     code = "circuit-open"
+
+
+class JournalError(ProcessEnderError, OSError):
+    """The journal cannot keep what it was given; nothing was promised."""
+
+    code = "journal"
+
+
+class ObligationError(ProcessEnderError, ValueError):
+    """The obligation cannot be taken as it was described, or not in its state."""
+
+    code = "obligation"
+
+
+class ReleaserError(Permanent):
+    """The releaser will not release this, and another attempt would not either."""
+
+    code = "releaser"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.notice import Notice
-from .hints import AbstractContextManager, Protocol
+from .core.obligation import Entry, Obligation, Standing
+from .hints import AbstractContextManager, Any, Protocol
 
 
 class Clock(Protocol):
@@ -68,3 +69,76 @@ class Signals(Protocol):
 
     def check(self) -> Sequence[Trouble]:
         """Tell what somebody else has taken since."""
+
+
+class Context(Protocol):
+    """What a handler or a releaser is told and can do while it runs."""
+
+    handler: str
+    """The name of the handler."""
+    cause: str
+    """Why it runs."""
+    attempt: int
+    """The number of the attempt; the first is 1."""
+    idempotency_key: str
+    """The same over all attempts and replays of this step."""
+
+    def remaining(self) -> float:
+        """Return the seconds that this attempt has left."""
+
+    def on_cancel(self, function: Callable[[], object]) -> None:
+        """Let *function* be called when the attempt must give way."""
+
+    @property
+    def log(self) -> Any:
+        """The handler's `logging.Logger`."""
+
+
+class Releaser(Protocol):
+    """Releases one kind of thing, from its obligation alone, safely more than once; both may block and may raise."""
+
+    def check(self, obligation: Obligation) -> bool:
+        """Tell whether the thing, or a part of it, is there and is still the one that was meant."""
+
+    def release(self, obligation: Obligation, token: int, ctx: Context) -> None:
+        """Release the thing; return when it is gone, also when it was gone before. The *token* only grows."""
+
+
+class Journal(Protocol):
+    """What is owed, kept where a crash does not reach it. Safe for threads."""
+
+    def append(self, *entries: Entry) -> None:
+        """Return when each is as durable as its kind asks; raise `JournalError` if not, and keep none of them."""
+
+    def live(self) -> Sequence[Standing]:
+        """Return what is not released, in the order in which it was begun."""
+
+    def close(self) -> None:
+        """Write what is left and give the directory up; nothing can be appended afterwards."""
+
+
+class Saved(Protocol):
+    """What was saved under one key."""
+
+    version: int
+    """The number of the snapshot; the first is 1."""
+    data: Any
+    """The snapshot, data of JSON."""
+    deltas: Sequence[Any]
+    """What was added since, oldest first."""
+
+
+class StateStore(Protocol):
+    """Small snapshots that outlast the process; may be remote. Safe for threads."""
+
+    def save(self, entries: Mapping[str, Any], *, durable: bool) -> None:
+        """Replace the snapshots of these keys, all of them or none; their deltas are gone."""
+
+    def extend(self, key: str, delta: Any, *, durable: bool) -> None:
+        """Add *delta* behind the snapshot of *key*."""
+
+    def load(self, key: str) -> Saved | None:
+        """Return what was saved, None for nothing."""
+
+    def close(self) -> None:
+        """Give the store up."""

@@ -1,0 +1,201 @@
+"""What must be released one day: written down before the thing is used, settled when it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from ..errors import ObligationError
+from ..hints import Any
+from .record import Record
+
+
+class State(StrEnum):
+    """How far an obligation has come."""
+
+    INTENDED = "intended"
+    """It is going to be acquired; whether it was, only its system can tell."""
+    ACQUIRED = "acquired"
+    """It is there, under its real id."""
+    RELEASING = "releasing"
+    """An attempt to release it has begun."""
+    FAILED = "failed"
+    """An attempt has failed and another will follow."""
+    DEAD = "dead"
+    """Its releaser keeps failing, or nobody knows it; it waits for a human in the dead-letter list."""
+    RELEASED = "released"
+    """It is gone."""
+
+
+class Obligation(Record):
+    """A thing that exists, or may exist, and must be released."""
+
+    id: str
+    """Unique in all journals; also the key under which its system can recognise a repeated request."""
+    kind: str
+    """The kind of resource, such as `file`."""
+    key: str
+    """What the thing can be found by when the crash fell before its real id was known: a path, a name, a tag."""
+    releaser: str
+    """The registered name of what releases it."""
+    args: Mapping[str, Any] = {}
+    """What its releaser needs beside; data of JSON, no secrets, only where they are found."""
+    job: str = ""
+    """The job that it belongs to, empty for none."""
+    outlives: tuple[str, ...] = ()
+    """The ids of those that must be gone before this one is released."""
+    created: float = 0.0
+    """When, seconds since 1970; for display only."""
+    ref: str = ""
+    """The real id, known since it was acquired."""
+
+    @property
+    def label(self) -> str:
+        """The kind and what a human knows it by."""
+        return f"{self.kind} {self.ref or self.key}"
+
+
+class Kind(StrEnum):
+    """What an entry of the journal says."""
+
+    INTENT = "intent"
+    """A thing is going to be acquired; durable before that happens."""
+    ACQUIRED = "acquired"
+    """It is there, and this is its real id."""
+    RELEASING = "releasing"
+    """An attempt to release it begins, with this number and this fencing token."""
+    RELEASED = "released"
+    """It is gone."""
+    FAILED = "failed"
+    """The attempt failed; when the next may be, or that there is none (dead)."""
+    CHECKPOINT = "checkpoint"
+    """The whole standing of one obligation, copied at a rotation."""
+    RUN = "run"
+    """A run began or ended."""
+    HANDLER = "handler"
+    """A handler began or ended."""
+
+
+class Entry(Record):
+    """One record of the journal."""
+
+    kind: Kind
+    """What it says."""
+    id: str
+    """The obligation, the run or the handler that it speaks of."""
+    data: Mapping[str, Any] = {}
+    """The rest, data of JSON."""
+
+
+DURABLE = frozenset({Kind.INTENT, Kind.ACQUIRED, Kind.CHECKPOINT})
+"""What must survive the loss of power; the rest survives the process."""
+
+
+class Standing(Record):
+    """An obligation and what became of it so far."""
+
+    obligation: Obligation
+    """The thing."""
+    state: State = State.INTENDED
+    """How far it has come."""
+    attempts: int = 0
+    """How often its release was begun."""
+    token: int = 0
+    """The fencing token of the last attempt; it only grows."""
+    error: str = ""
+    """Why the last attempt failed."""
+    again_at: float = 0.0
+    """When the next attempt may be, seconds on the monotonic clock of *boot*."""
+    boot: str = ""
+    """The boot of the host in which *again_at* counts."""
+
+
+_LEGAL = {
+    Kind.ACQUIRED: {State.INTENDED, State.ACQUIRED},
+    Kind.RELEASING: {State.INTENDED, State.ACQUIRED, State.RELEASING, State.FAILED, State.DEAD},
+    Kind.FAILED: {State.INTENDED, State.ACQUIRED, State.RELEASING, State.FAILED, State.DEAD},
+    Kind.RELEASED: {State.INTENDED, State.ACQUIRED, State.RELEASING, State.FAILED, State.DEAD},
+}
+"""From which states an entry of a kind may lead on."""
+
+
+class Ledger:
+    """The live set: what the entries of a journal, in their order, add up to."""
+
+    def __init__(self) -> None:
+        """Begin with nothing owed."""
+        self._live: dict[str, Standing] = {}
+
+    def apply(self, entry: Entry) -> None:
+        """Take *entry* in; raise `ObligationError` for one that contradicts those before it."""
+        if entry.kind in {Kind.RUN, Kind.HANDLER}:
+            return
+        if entry.kind is Kind.CHECKPOINT:
+            self._live[entry.id] = standing_from(entry.data)
+            return
+        if entry.kind is Kind.INTENT:
+            self._live[entry.id] = Standing(obligation_from({**entry.data, "id": entry.id}))
+            return
+        standing = self._live.get(entry.id)
+        if standing is None or standing.state not in _LEGAL[entry.kind]:
+            state = "unknown" if standing is None else str(standing.state)
+            raise ObligationError(f"cannot take {entry.kind} of the obligation {entry.id!r}: it is {state}")
+        if entry.kind is Kind.RELEASED:
+            del self._live[entry.id]
+        else:
+            self._live[entry.id] = _advance(standing, entry)
+
+    def live(self) -> list[Standing]:
+        """Return all that is not released, in the order in which it was begun."""
+        return list(self._live.values())
+
+    def get(self, id_: str) -> Standing | None:
+        """Return the standing of one obligation, None when it is released or was never there."""
+        return self._live.get(id_)
+
+    def snapshot(self) -> list[Entry]:
+        """Return entries that add up to the same live set."""
+        return [Entry(Kind.CHECKPOINT, each.obligation.id, as_data(each)) for each in self._live.values()]
+
+
+def _advance(standing: Standing, entry: Entry) -> Standing:
+    data = entry.data
+    if entry.kind is Kind.ACQUIRED:
+        ref = str(data.get("ref", ""))
+        return standing.replace(state=State.ACQUIRED, obligation=standing.obligation.replace(ref=ref))
+    if entry.kind is Kind.RELEASING:
+        token = max(standing.token + 1, int(data.get("token", 0)))
+        return standing.replace(state=State.RELEASING, attempts=standing.attempts + 1, token=token)
+    state = State.DEAD if data.get("dead") else State.FAILED
+    return standing.replace(
+        state=state,
+        error=str(data.get("error", "")),
+        again_at=float(data.get("again_at", 0.0)),
+        boot=str(data.get("boot", "")),
+    )
+
+
+def intent(obligation: Obligation) -> Entry:
+    """Return the entry that begins *obligation*."""
+    data = {name: value for name, value in obligation.as_dict().items() if name != "id" and value not in ("", (), {})}
+    return Entry(Kind.INTENT, obligation.id, data)
+
+
+def obligation_from(data: Mapping[str, Any]) -> Obligation:
+    """Make an obligation of what a journal holds; fields that this version does not know are left out."""
+    known = {name: data[name] for name in Obligation.fields if name in data}
+    known["outlives"] = tuple(known.get("outlives", ()))
+    return Obligation(**known)
+
+
+def standing_from(data: Mapping[str, Any]) -> Standing:
+    """Make a standing of what a checkpoint holds."""
+    known = {name: data[name] for name in Standing.fields if name in data}
+    state = State(data.get("state", State.INTENDED))
+    return Standing(**{**known, "obligation": obligation_from(data["obligation"]), "state": state})
+
+
+def as_data(standing: Standing) -> dict[str, Any]:
+    """Return *standing* as data of JSON."""
+    obligation = {**standing.obligation.as_dict(), "outlives": list(standing.obligation.outlives)}
+    return {**standing.as_dict(), "obligation": obligation, "state": str(standing.state)}
