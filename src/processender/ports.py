@@ -113,6 +113,9 @@ class Journal(Protocol):
     def live(self) -> Sequence[Standing]:
         """Return what is not released, in the order in which it was begun."""
 
+    def standing(self, id_: str) -> Standing | None:
+        """Return where one obligation stands, None when it is released or was never there."""
+
     def close(self) -> None:
         """Write what is left and give the directory up; nothing can be appended afterwards."""
 

@@ -40,9 +40,10 @@ class Coordinator:
     """The control thread of one Ender and everything that belongs to one life of it."""
 
     def __init__(
-        self, registry: Registry, clock: Clock, outlets: Outlets, escalation: Escalation, grace: float, run_id: str
-    ) -> None:
-        """Nothing runs before `start`."""
+        self, registry: Registry, clock: Clock, outlets: Outlets, escalation: Escalation, grace: float, run_id: str,
+        *, last_resorts: bool = True
+    ) -> None:  # fmt: skip
+        """Nothing runs before `start`; without *last_resorts* the end of the run is not that of the process."""
         self.clock = clock
         self.registry = registry
         self.outlets = outlets
@@ -68,6 +69,7 @@ class Coordinator:
         """Held while handlers come or go: meanwhile the run neither starts its first one nor comes to its end."""
         self.over = False
         self._escalation = escalation
+        self._last_resorts = last_resorts
         self._lock = threading.Lock()
         self._at_end: list[Callable[[], object]] = []
         self._closed = False
@@ -253,7 +255,7 @@ class Coordinator:
             self._advance(())
 
     def _arm_last_resorts(self, window: Window) -> None:
-        why_not = self.watchdog.arm(window)
+        why_not = self.watchdog.arm(window) if self._last_resorts else ""
         if why_not:
             self.trouble("last-resort", why_not)
 

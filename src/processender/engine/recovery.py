@@ -1,0 +1,176 @@
+"""
+Settling the obligations of an owner that died: the same handlers, the same engine, a window of its own.
+
+Each obligation becomes a handler; what it must outlive becomes an edge, so independent ones are released side by side.
+Neither signals nor last resorts belong to a recovery: it may run in the background of a program that lives.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+
+from ..core.escalation import Escalation
+from ..core.events import Event, HandlerEnded
+from ..core.handler import Handler, Importance
+from ..core.notice import Notice
+from ..core.obligation import Obligation, Standing, State
+from ..core.outcome import Outcome, Result
+from ..core.record import Record
+from ..core.retry import Retry
+from ..core.window import Window
+from ..ports import Clock, Observer
+from .context import Context
+from .coordinator import Coordinator
+from .observers import Outlets
+from .registry import Registry
+from .settle import Settler
+
+LANE = "recovery"
+SIDE_BY_SIDE = 16
+"""How many releasers run at the same time."""
+FLUSH_S = 1.0
+RETRY = Retry(attempts=3, initial=0.2, maximum=5.0)
+"""Within one recovery; the journal counts the attempts over all of them."""
+
+
+class Settled(Record):
+    """What one recovery made of one obligation."""
+
+    obligation: Obligation
+    """The thing."""
+    state: State
+    """Where it stands now."""
+    outcome: Outcome | None = None
+    """How its handler ended; None when it was left alone."""
+    error: str = ""
+    """Why it is not released."""
+    seconds: float = 0.0
+    """How long it took."""
+
+
+class Estate:
+    """What one journal leaves to settle."""
+
+    def __init__(self, settler: Settler, standings: Sequence[Standing]) -> None:
+        """Take the journal's *settler* and those of its *standings* that are meant."""
+        self.settler = settler
+        self.standings = tuple(standings)
+
+
+class Recovery:
+    """One run over the obligations of the dead, from its beginning to its end."""
+
+    def __init__(
+        self, clock: Clock, window: float, observers: Iterable[Observer] = (), cause: str = "recovery"
+    ) -> None:
+        """
+        Prepare; nothing is touched before `run`.
+
+        Args:
+
+            clock: The time.
+
+            window: How long the whole may take, seconds.
+
+            observers: What is told of every event, on threads of their own.
+
+            cause: Why this happens, as releasers see it.
+        """
+        self._clock = clock
+        self._window = window
+        self._cause = cause
+        self._observers = tuple(observers)
+        self._results: dict[str, Result] = {}
+
+    def observe(self, event: Event) -> None:
+        """Keep the result of each handler."""
+        if isinstance(event, HandlerEnded):
+            self._results[event.result.handler] = event.result
+
+    def run(self, estates: Sequence[Estate], *, chained: bool = False) -> list[Settled]:
+        """
+        Settle what is due in *estates* and return what became of each obligation, in their order.
+
+        Args:
+
+            estates: Journals that this process may write to, because their owners are dead or are itself.
+
+            chained: Whether to walk strictly from the newest to the oldest, one after another.
+        """
+        due = [(estate, each) for estate in estates for each in estate.standings if estate.settler.due(each)]
+        handlers = _handlers(due, self._window, chained=chained)
+        if handlers:
+            self._carry_out(handlers)
+        names = {each.obligation.id: handler.name for (_, each), handler in zip(due, handlers, strict=True)}
+        return [
+            self._settled(each, self._results.get(names.get(each.obligation.id, "")), now.get(each.obligation.id))
+            for estate in estates
+            for now in [{live.obligation.id: live for live in estate.settler.journal.live()}]
+            for each in estate.standings
+        ]
+
+    def _carry_out(self, handlers: Sequence[Handler]) -> None:
+        registry = Registry(("release",), {LANE: SIDE_BY_SIDE}, ())
+        registry.add(*handlers)
+        registry.arm()
+        registry.prepare(Window.open(0.0, self._window))
+        outlets = Outlets(self._clock)
+        for observer in (self, *self._observers):
+            outlets.add(observer)
+        run_id = f"recovery-{os.urandom(6).hex()}"
+        coordinator = Coordinator(
+            registry, self._clock, outlets, Escalation(()), self._window, run_id, last_resorts=False
+        )
+        coordinator.executor.workers.prepare(SIDE_BY_SIDE)
+        coordinator.start()
+        coordinator.notify(Notice(self._cause, "recovery", self._clock.now()))
+        coordinator.ended.wait()
+        outlets.flush(self._clock.now() + FLUSH_S)
+        coordinator.close(keep_pipe=False)
+
+    def _settled(self, before: Standing, result: Result | None, now: Standing | None) -> Settled:
+        obligation = before.obligation
+        if now is None:
+            return Settled(obligation, State.RELEASED, None if result is None else result.outcome,
+                           seconds=0.0 if result is None else result.seconds)  # fmt: skip
+        if result is None:
+            why = now.error if now.state is State.DEAD else f"its pause is not over; {now.error}"
+            return Settled(obligation, now.state, None, why)
+        error = result.error or result.reason or now.error
+        return Settled(obligation, now.state, result.outcome, error, result.seconds)
+
+
+def _handlers(due: Sequence[tuple[Estate, Standing]], window: float, *, chained: bool) -> list[Handler]:
+    names = {each.obligation.id: _name(each.obligation) for _, each in due}
+    later = [each.obligation.id for _, each in due]
+    following = dict(pairwise(later)) if chained else {}
+    return [
+        Handler(
+            names[each.obligation.id],
+            _call(estate.settler, each.obligation),
+            phase="release",
+            needs=tuple(names[other] for other in each.obligation.outlives if other in names),
+            after=tuple(names[next_] for next_ in [following.get(each.obligation.id)] if next_ is not None),
+            importance=Importance.MUST,
+            expected=0.0,
+            attempt_timeout=window / 2,
+            retry=RETRY,
+            lane=LANE,
+        )
+        for estate, each in due
+    ]
+
+
+def _call(settler: Settler, obligation: Obligation) -> Callable[[Context], None]:
+    def release(ctx: Context) -> None:
+        settler.settle(obligation, ctx)
+
+    return release
+
+
+def _name(obligation: Obligation) -> str:
+    """Return a name for its handler: what a human knows it by, and enough of its id to be unique."""
+    label = "".join(letter if letter.isprintable() else "?" for letter in obligation.label)
+    return f"{label[:80]} #{obligation.id[-12:]}"

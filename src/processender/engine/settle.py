@@ -1,0 +1,117 @@
+"""One attempt to release an obligation, written into the journal before it begins and when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..core.obligation import Entry, Kind, Obligation, Standing, State
+from ..core.outcome import describe
+from ..core.retry import Retry
+from ..errors import JournalError, Permanent
+from ..hints import Any
+from ..ports import Clock, Journal, Releaser
+from .context import Context
+
+ATTEMPTS = 8
+"""After so many attempts, over all runs, an obligation goes to the dead-letter list."""
+BACKOFF = Retry(attempts=ATTEMPTS, initial=1.0, maximum=300.0, factor=3.0)
+"""How long a failed obligation is left alone before another recovery may try it."""
+
+
+class Settler:
+    """Releases what one journal holds. Safe for threads."""
+
+    def __init__(
+        self, journal: Journal, find: Callable[[str], Releaser | None], clock: Clock, boot: str,
+        complain: Callable[[str], object],
+    ) -> None:  # fmt: skip
+        """
+        Take what is needed; nothing is touched yet.
+
+        Args:
+
+            journal: Where the attempts are written down.
+
+            find: Gives the releaser of a registered name, None for an unknown one.
+
+            clock: The time and the chance of the pauses.
+
+            boot: The id of this boot of the host; pauses of another boot no longer count.
+
+            complain: Is told what the journal could not take; the release goes on, and may be repeated one day.
+        """
+        self.journal = journal
+        self.find = find
+        self._clock = clock
+        self._boot = boot
+        self._complain = complain
+
+    def due(self, standing: Standing) -> bool:
+        """Tell whether an attempt may be made now: it is not dead, and its pause is over."""
+        if standing.state is State.DEAD:
+            return False
+        return standing.boot != self._boot or standing.again_at <= self._clock.now()
+
+    def settle(self, obligation: Obligation, ctx: Context) -> None:
+        """
+        Release *obligation* unless it is gone already; raise what its releaser raised.
+
+        A releaser that died with its attempt has counted too: what ends every process that touches it is dead one day.
+        """
+        standing = self.journal.standing(obligation.id)
+        if standing is None:
+            return
+        releaser = self.find(obligation.releaser)
+        if releaser is None:
+            raise UnknownReleaser(obligation)
+        if standing.attempts >= ATTEMPTS:
+            error = standing.error or "its releaser has never come back"
+            self._fail(standing, Permanent(f"cannot release it after {standing.attempts} attempts: {error}"))
+        dependency = getattr(releaser, "dependency", _no_dependency)(obligation)
+        if not dependency:
+            self._attempt(standing, releaser, ctx)
+            return
+        ctx.call(dependency, lambda: self._attempt(standing, releaser, ctx))
+
+    def _attempt(self, standing: Standing, releaser: Releaser, ctx: Context) -> None:
+        obligation, token = standing.obligation, standing.token + 1
+        ctx.idempotency_key = obligation.id
+        self._write(Entry(Kind.RELEASING, obligation.id, {"attempt": standing.attempts + 1, "token": token}))
+        try:
+            if releaser.check(obligation):
+                releaser.release(obligation, token, ctx)
+        except BaseException as error:
+            self._fail(standing.replace(attempts=standing.attempts + 1), error)
+        self._write(Entry(Kind.RELEASED, obligation.id))
+
+    def _fail(self, standing: Standing, error: BaseException) -> None:
+        dead = isinstance(error, Permanent) or standing.attempts >= ATTEMPTS
+        pause = BACKOFF.pause(max(1, standing.attempts), self._clock.chance)
+        data: dict[str, Any] = {"error": describe(error), "boot": self._boot, "again_at": self._clock.now() + pause}
+        self._write(Entry(Kind.FAILED, standing.obligation.id, {**data, "dead": dead}))
+        raise error
+
+    def _write(self, entry: Entry) -> None:
+        try:
+            self.journal.append(entry)
+        except JournalError as error:
+            self._complain(f"the journal does not know that {entry.id} is {entry.kind}: {error}")
+
+
+class UnknownReleaser(Permanent):
+    """Nobody here knows the releaser of an obligation."""
+
+    code = "unknown-releaser"
+
+    def __init__(self, obligation: Obligation) -> None:
+        """Say which, and how to make it known."""
+        name = obligation.releaser
+        text = (
+            f"cannot release {obligation.label}: there is no releaser {name!r} here;"
+            " install its plugin, or name the application with --app module:ender"
+        )
+        super().__init__(text)
+
+
+def _no_dependency(_obligation: Obligation) -> str:
+    return ""
