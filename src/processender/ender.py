@@ -7,19 +7,17 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 
-from .core.events import Event
 from .core.handler import PHASES, Handler
 from .core.notice import Notice
 from .core.outcome import Verdict
 from .engine.bodies import TaskBody, ThreadBody
 from .engine.callables import is_async
-from .engine.clock import SystemClock
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .errors import HandlerError, StateError
 from .hints import Any, Literal, Self, TypeVar
+from .keeping import Keeping
 from .ports import Observer, Stopping
-from .registration import Registration
 from .session import Ending, Session
 from .settings import Settings
 
@@ -27,7 +25,7 @@ T = TypeVar("T")
 SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
 
 
-class Ender(Registration):
+class Ender(Keeping):
     """
     Ends one process well: `async with ender`, `with ender`, or `ender.run(main)`.
 
@@ -51,6 +49,8 @@ class Ender(Registration):
         state: str | None = None,
         observers: Sequence[Observer] | None = None,
         version: str = "",
+        journal: Literal["refuse", "allow-unjournaled"] = "refuse",
+        recover: Literal["never", "on-start"] = "never",
     ) -> None:
         """
         Describe the Ender; nothing is taken or started before it is entered or installed.
@@ -85,14 +85,18 @@ class Ender(Registration):
             observers: What is told of every event; None logs under `processender.<name>`.
 
             version: The version of the service, for the report.
+
+            journal: Whether a thing that cannot be written down is refused, or owed by this process alone.
+
+            recover: Whether entering settles, in the background, what a crashed process of this name has left.
         """
         settings = Settings(
             name=name, grace=grace, signals=tuple(signals), escalate=tuple(escalate), displaced=displaced, theft=theft,
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
+            journal=journal, recover=recover,
         )  # fmt: skip
         super().__init__(Registry(phases, lanes or {}, require), settings)
         self.name = name
-        self._clock = SystemClock()
         self._inflight = InFlight(self._clock, self.tell)
         self._early: list[Notice] = []
         self._stopping = threading.Event()
@@ -110,11 +114,6 @@ class Ender(Registration):
             except (HandlerError, StateError):
                 pass  # another thread came first, or the end did
         return Token(self._inflight, what)
-
-    def tell(self, event: Event) -> None:
-        """Tell the observers of *event*; for who builds on an Ender, such as the agent. Nothing before it is armed."""
-        if self._session is not None:
-            self._session.emit(event)
 
     def returns(self, code: Callable[[Verdict | None], int | None]) -> None:
         """Let *code* tell, for the report, what `exit="return"` leaves to the caller: the exit code for a verdict."""
@@ -154,11 +153,6 @@ class Ender(Registration):
         """Return the coming end, which can be awaited or waited for, without beginning it."""
         return Ending(lambda: self._session)
 
-    @property
-    def report(self) -> dict[str, Any] | None:
-        """The account of the run, as it is in the report file; None before a run has begun."""
-        return None if self._session is None else self._session.report.last
-
     # Entering and leaving.
 
     def install(self) -> Self:
@@ -174,6 +168,7 @@ class Ender(Registration):
             session = Session(self._settings, self._registry, self._clock, self._stopping, self._inflight)
             session.arm(self._fork_child)
             self._session = session
+            self._recover_on_start()
         return self._session
 
     def _tell_early(self) -> None:
@@ -270,6 +265,7 @@ class Ender(Registration):
 
     def _finish(self, session: Session) -> None:
         self._left = True
+        self._close_keeping()
         session.close()
         session.exit_policy()
 

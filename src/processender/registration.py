@@ -118,6 +118,11 @@ class Registration:
         opened = Window.open(0.0, self._settings.grace if window is None else window)
         return self._registry.planner.plan(graph, opened, problems=problems)
 
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The account of the run, as it is in the report file; None before a run has begun."""
+        return None if self._session is None else self._session.report.last
+
     def dry_run(self, window: float | None = None) -> dict[str, Any]:
         """Walk the plan without calling anything and return the report that a run without surprises would make."""
         return rehearsal(self._settings, self.plan(window))

@@ -25,7 +25,7 @@ from .engine.registry import Registry
 from .errors import StateError
 from .hints import Any
 from .integrations.signals import SignalSource, numbers
-from .ports import Clock
+from .ports import Clock, Observer
 from .settings import Settings
 from .telemetry.logs import LoggingObserver
 from .telemetry.report import Facts, ReportWriter
@@ -102,6 +102,10 @@ class Session:
         why_not = self.coordinator.watchdog.prepare(stacks)
         if why_not:
             self.coordinator.trouble("no-stacks", why_not)
+
+    def watch(self, observer: Observer) -> None:
+        """Let *observer* be told of every event, each before its effect."""
+        self._outlets.add(observer, before_effect=True)
 
     def use_loop(self, loop: Any) -> None:
         """Run async handlers on *loop*, the application's, which runs on this thread."""

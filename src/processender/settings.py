@@ -12,6 +12,8 @@ _CHOICES = {
     "displaced": ("before", "after-run", "never"),
     "theft": ("report", "rearm"),
     "exit": ("zero", "signal", "reraise", "return"),
+    "journal": ("refuse", "allow-unjournaled"),
+    "recover": ("never", "on-start"),
 }
 
 
@@ -28,6 +30,8 @@ class Settings(Record):
     state: str | None
     observers: tuple[Observer, ...] | None
     version: str
+    journal: str = "refuse"
+    recover: str = "never"
 
     def check(self) -> None:
         """Raise `HandlerError` for what makes no sense."""

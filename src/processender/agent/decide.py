@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ..demand import load
 from ..hints import Any
-from .demand import load
 from .durations import format_duration, parse_duration
 from .errors import ConfigError
 from .settings import Settings

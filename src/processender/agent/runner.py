@@ -18,12 +18,12 @@ from ..core.events import Trouble
 from ..core.notice import Notice
 from ..core.outcome import Verdict
 from ..core.record import Record
+from ..demand import load
 from ..ender import Ender
 from ..engine.clock import SystemClock
 from ..hints import Any, NoReturn
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
 from .children import Children
-from .demand import load
 from .drain import drain_delay, fail_readiness
 from .durations import format_duration
 from .early import EarlyEars

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..agent.demand import load
 from ..agent.early import EarlyEars
+from ..demand import load
 
 COMMANDS = {
     "run": "start a command, and end it well when the end comes",

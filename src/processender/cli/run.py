@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from ..agent.children import Children
 from ..agent.decide import decide
-from ..agent.demand import load
 from ..agent.early import EarlyEars
 from ..agent.errors import CANNOT_RUN, AgentError
 from ..agent.program import explain, find_program
 from ..agent.runner import Agent, Ending, leave
 from ..agent.streams import keep_standard_streams
+from ..demand import load
 from ..errors import ProcessEnderError
 from ..hints import Any, NoReturn
 

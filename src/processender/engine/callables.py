@@ -55,6 +55,12 @@ def _bound_by_name(function: Any) -> set[str]:
     return names
 
 
+def positional(function: Callable[..., Any]) -> int:
+    """Return how many arguments *function* takes by place, 1 where that cannot be told."""
+    plain, bound = _unwrap(function)
+    return 1 if plain is None else plain.__code__.co_argcount - bound
+
+
 def takes_context(function: Callable[..., Any]) -> bool:
     """
     Tell whether *function* is called with the context.

@@ -33,6 +33,8 @@ class Context:
         """When the attempt's time is up, seconds on the monotonic clock; the engine may move it."""
         self.cancelled = False
         """Whether the attempt was asked to give way."""
+        self.token = 0
+        """The fencing token of a release; it only grows, so that a late owner cannot undo the work of the next."""
         self._clock = clock
         self._dependencies = dependencies
         self._is_async = is_async

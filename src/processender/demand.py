@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..hints import Any
+from .hints import Any
 
 PACKAGE = __name__.partition(".")[0]
 

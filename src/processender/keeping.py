@@ -1,0 +1,192 @@
+"""The half of an Ender that remembers: what is owed, and what was saved."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from .core.events import Event, Trouble
+from .core.handler import Handler
+from .core.obligation import Obligation
+from .demand import load
+from .engine.clock import SystemClock
+from .engine.registry import Registry
+from .errors import HandlerError, JournalError, StateError
+from .held import Held, Scope
+from .hints import Any, TypeVar
+from .ports import Journal, Releaser, Saved, StateStore
+from .registration import Registration
+from .settings import Settings
+from .telemetry.journaling import JournalObserver
+from .telemetry.state import StatePlace, state_place
+
+F = TypeVar("F", bound=Callable[..., Any])
+OBLIGATIONS = "obligations"
+RECOVERY_S = 60.0
+"""How long the recovery at start may take."""
+
+
+class Keeping(Registration):
+    """Registers what is owed, and keeps small states; files are made when the first thing is to be kept."""
+
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        """Keep nothing yet."""
+        super().__init__(registry, settings)
+        self._clock = SystemClock()
+        self._keeping = threading.Lock()
+        self._home_of_obligations: Any = None
+        self._store: StateStore | None = None
+        self._recovered = threading.Event()
+
+    def tell(self, event: Event) -> None:
+        """Tell the observers of *event*; for who builds on an Ender, such as the agent. Nothing before it is armed."""
+        if self._session is not None:
+            self._session.emit(event)
+
+    # What is owed.
+
+    def obligation(
+        self,
+        kind: str,
+        *,
+        key: str,
+        releaser: str = "",
+        outlives: Sequence[Held | str] = (),
+        job: str = "",
+        **args: Any,
+    ) -> Held:
+        """
+        Return a thing that must be released: a context manager, sync and async, or `acquire()` and `settle()`.
+
+        It is written down before the block begins, and released when the block is left, at the end of the process, or
+        by a recovery after a crash, whichever comes first.
+
+        Args:
+
+            kind: The kind of resource, such as `vm`.
+
+            key: What the thing can be found by if the process dies before its real id is known.
+
+            releaser: The registered name of what releases it; by default the *kind*.
+
+            outlives: Obligations, or their ids, that must be gone before this one is released.
+
+            job: The job that it belongs to; see `scope`.
+
+            args: What the releaser needs beside; data of JSON, and no secrets: name where they are found.
+
+        Raises `ObligationError` for a releaser that nobody knows, and for arguments that are no data.
+        """
+        made: Held = self._home().make(kind, key, releaser or kind, args, job, outlives)
+        return made
+
+    def scope(self, job: str) -> Scope:
+        """Return the block of one job: leaving it releases what the job owes, newest first, and nothing else."""
+        return Scope(job, self.obligation)
+
+    def releaser(self, name: str, *, check: Callable[[Obligation], bool] | None = None) -> Callable[[F], F]:
+        """
+        Register the decorated function under *name*: it releases a thing from its obligation, safely more than once.
+
+        It takes the `Obligation` and, if it wants, the `Context`. *check* tells whether there is something to release.
+        """
+
+        def decorate(function: F) -> F:
+            self._home().register(name, load("obligations").FunctionReleaser(function, check))
+            return function
+
+        return decorate
+
+    def find_releaser(self, name: str) -> Releaser | None:
+        """Return the releaser of this name, the application's own or a plugin's; None if there is none."""
+        found: Releaser | None = self._home().find(name)
+        return found
+
+    def _home(self) -> Any:
+        with self._keeping:
+            if self._home_of_obligations is None:
+                home = load("obligations").Obligations(self._clock, self._open_journal)
+                home.opened, home.complain = self._journal_opened, self._complain
+                self._home_of_obligations = home
+            return self._home_of_obligations
+
+    def _place(self) -> StatePlace:
+        state = self._settings.state
+        return state_place(self._settings.name, os.environ if state is None else {"PROCESSENDER_STATE": state})
+
+    def _open_journal(self) -> Journal:
+        place = self._place()
+        if not place.path:
+            raise JournalError(f"there is no journal: {place.trouble}")
+        if place.warning:
+            self._complain(place.warning)
+        journal: Journal = load("recovering").open_own(place.path, self._settings.journal, self._complain)
+        return journal
+
+    def _journal_opened(self, journal: Journal) -> None:
+        if self._session is not None:
+            self._session.watch(JournalObserver(journal))
+        try:
+            self.add(Handler(OBLIGATIONS, self._home().release_all, phase=self._registry.phases[-1]))
+        except (HandlerError, StateError):
+            # A fork child has it already; after the last phase only a recovery can release.
+            return
+
+    def _complain(self, text: str) -> None:
+        self.tell(Trouble(self._clock.now(), "journal", text))
+
+    # What was saved.
+
+    def save(self, key: str, data: Any, *, durable: bool = True) -> None:
+        """Replace the snapshot under *key* by *data* of JSON; unless *durable*, it survives the process only."""
+        self._state().save({key: data}, durable=durable)
+
+    def save_many(self, snapshots: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Replace the snapshots of all these keys, or of none of them."""
+        self._state().save(snapshots, durable=durable)
+
+    def extend(self, key: str, delta: Any, *, durable: bool = True) -> None:
+        """Add *delta*, data of JSON, behind the snapshot of *key*, which costs less than another snapshot."""
+        self._state().extend(key, delta, durable=durable)
+
+    def load(self, key: str) -> Saved | None:
+        """Return what was saved under *key*, by this process or by one before it: `data`, `deltas` and `version`."""
+        return self._state().load(key)
+
+    def _state(self) -> StateStore:
+        with self._keeping:
+            if self._store is None:
+                place = self._place()
+                if not place.path:
+                    raise JournalError(f"cannot keep any state: {place.trouble}")
+                self._store = load("recovering").open_store(place.path)
+            return self._store
+
+    # The ends of a life.
+
+    def _recover_on_start(self) -> None:
+        """Settle, in the background, what an earlier process of this service has left."""
+        if self._settings.recover != "on-start":
+            self._recovered.set()
+            return
+        self._home().journal()
+        threading.Thread(target=self._recover, name="processender-recovery", daemon=True).start()
+
+    def _recover(self) -> None:
+        try:
+            load("recovering").recover_at_start(
+                self._place().path, self.find_releaser, self._clock, RECOVERY_S, self.tell
+            )
+        except Exception as error:  # the program must start although its past cannot be mended
+            self._complain(f"the recovery at start failed: {error!r}; run `processender recover`")
+        finally:
+            self._recovered.set()
+
+    def _close_keeping(self) -> None:
+        home, store = self._home_of_obligations, self._store
+        self._store = None
+        if home is not None:
+            home.close()
+        if store is not None:
+            store.close()

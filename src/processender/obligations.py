@@ -1,0 +1,173 @@
+"""What an application owes: each thing is written down before it exists, and released by the end, or after a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from .core.graph import nearest
+from .core.obligation import Entry, Kind, Obligation, State, intent
+from .engine.callables import is_async, positional
+from .engine.context import Context
+from .engine.dependencies import Dependencies
+from .engine.recovery import Estate, Recovery
+from .engine.settle import Settler
+from .errors import ObligationError
+from .held import RELEASE_S, Held
+from .hints import Any
+from .plugins import find_releaser, releaser_names
+from .ports import Clock, Journal, Releaser
+
+_SHARE = 0.9
+
+
+class FunctionReleaser:
+    """A releaser made of functions: the one that releases, and, if there is one, the one that looks first."""
+
+    def __init__(self, release: Callable[..., Any], check: Callable[[Obligation], bool] | None) -> None:
+        """Take *release*, sync or async, which wants the obligation and may want the context."""
+        self._release = release
+        self._check = check
+        self._with_context = positional(release) > 1
+
+    def check(self, obligation: Obligation) -> bool:
+        """Tell whether there is something to release; without a function that can tell, there may be."""
+        return self._check is None or self._check(obligation)
+
+    def release(self, obligation: Obligation, token: int, ctx: Any) -> None:
+        """Call the function; an async one runs on an event loop of its own."""
+        ctx.token = token
+        given = (obligation, ctx) if self._with_context else (obligation,)
+        if is_async(self._release):
+            import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+            asyncio.run(self._release(*given))
+        else:
+            self._release(*given)
+
+
+class Obligations:
+    """The obligations of one process. Safe for threads."""
+
+    def __init__(self, clock: Clock, opener: Callable[[], Journal]) -> None:
+        """
+        Begin with none; the journal is opened when the first thing is owed.
+
+        Args:
+
+            clock: The time.
+
+            opener: Opens the journal of this process; raises `JournalError`.
+        """
+        self._clock = clock
+        self._opener = opener
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._journal: Journal | None = None
+        self._settler: Settler | None = None
+        self._own: dict[str, Releaser] = {}
+        self.dependencies = Dependencies(clock)
+        """The breakers that releases share."""
+        self.complain: Callable[[str], object] = lambda _text: None
+        """Is told what the journal could not take."""
+        self.opened: Callable[[Journal], object] = lambda _journal: None
+        """Is called when the journal has been opened."""
+
+    # Releasers.
+
+    def register(self, name: str, releaser: Releaser) -> None:
+        """Make *releaser* known under *name*; one of the application's own comes before a plugin's."""
+        self._own[name] = releaser
+
+    def find(self, name: str) -> Releaser | None:
+        """Return the releaser of this name, None if there is none."""
+        return self._own.get(name) or find_releaser(name)
+
+    # Obligations.
+
+    def make(
+        self, kind: str, key: str, releaser: str, args: Mapping[str, Any], job: str, outlives: Sequence[Held | str]
+    ) -> Held:
+        """Return an obligation that is not owed yet; raise `ObligationError` for what could never be released."""
+        if not kind or not key:
+            raise ObligationError(f"cannot owe {kind or 'a thing'} {key!r}: it needs a kind and a key to be found by")
+        if self.find(releaser) is None:
+            known = sorted({*self._own, *releaser_names()})
+            text = f"cannot owe {kind} {key!r}: there is no releaser {releaser!r}{nearest(releaser, known)}"
+            raise ObligationError(f"{text}; register it with @ender.releaser({releaser!r}), or install its plugin")
+        try:
+            json.dumps(args)
+        except (TypeError, ValueError) as error:
+            text = f"cannot owe {kind} {key!r}: its arguments must be data of JSON: {error}"
+            raise ObligationError(f"{text}; the journal holds data, never objects") from None
+        ids = tuple(each if isinstance(each, str) else each.id for each in outlives)
+        made = f"{int(self._clock.wall() * 1000):011x}-{os.urandom(6).hex()}"
+        created = round(self._clock.wall(), 3)
+        return Held(self, Obligation(made, kind, key, releaser, dict(args), job, ids, created))
+
+    def journal(self) -> Journal:
+        """Return the journal of this process; the first call opens it."""
+        if self._pid != os.getpid():
+            # A fork child owes nothing: the journal is the parent's, and so is what it holds.
+            self._lock, self._pid = threading.RLock(), os.getpid()
+            self._journal = self._settler = None
+        with self._lock:
+            if self._journal is None:
+                self._journal = self._opener()
+                self._settler = Settler(self._journal, self.find, self._clock, boot_id(), self._say)
+                self.opened(self._journal)
+            return self._journal
+
+    def _say(self, text: str) -> None:
+        self.complain(text)
+
+    def begin(self, obligation: Obligation) -> None:
+        """Write down that *obligation* is going to be acquired; raise `JournalError` if that cannot be kept."""
+        self.journal().append(intent(obligation))
+
+    def acquired(self, obligation: Obligation, ref: str) -> None:
+        """Write down its real id."""
+        self.journal().append(Entry(Kind.ACQUIRED, obligation.id, {"ref": ref}))
+
+    def settled(self, obligation: Obligation) -> None:
+        """Write down that it is gone."""
+        journal = self.journal()
+        # Settled twice, or by a fork child, to which it does not belong.
+        if journal.standing(obligation.id) is not None:
+            journal.append(Entry(Kind.RELEASED, obligation.id))
+
+    def release(self, obligation: Obligation) -> None:
+        """Release it now, on this thread; raise what its releaser raises, then a later run tries again."""
+        self.journal()
+        assert self._settler is not None  # it comes with the journal
+        ctx = Context(
+            handler=obligation.kind, cause="left", run=obligation.id, attempt=1, clock=self._clock,
+            until=self._clock.now() + RELEASE_S, dependencies=self.dependencies, is_async=False,
+        )  # fmt: skip
+        self._settler.settle(obligation, ctx)
+
+    async def on_thread(self, function: Callable[[], object]) -> object:
+        """Call *function* beside the event loop."""
+        return await self.dependencies.call_async("journal", function, RELEASE_S)
+
+    def release_all(self, ctx: Context) -> None:
+        """Release everything that is still owed, inside the time of this handler, which is the last of the plan."""
+        journal, settler = self._journal, self._settler
+        if journal is None or settler is None or not journal.live():
+            return
+        recovery = Recovery(self._clock, max(0.1, ctx.remaining() * _SHARE), cause=ctx.cause)
+        left = [each for each in recovery.run([Estate(settler, journal.live())]) if each.state is not State.RELEASED]
+        if left:
+            named = "; ".join(f"{each.obligation.label}: {each.error}" for each in left[:10])
+            raise ObligationError(f"cannot release {len(left)} of what is owed, the journal keeps it: {named}")
+
+    # The ends of a life.
+
+    def close(self) -> None:
+        """Give the journal up; what is still owed is for a recovery."""
+        with self._lock:
+            journal, self._journal, self._settler = self._journal, None, None
+        if journal is not None and self._pid == os.getpid():
+            journal.close()

@@ -1,0 +1,33 @@
+"""The run in the journal: what began and what ended, so that the next one can tell how far a process came."""
+
+from __future__ import annotations
+
+from ..core.events import AttemptStarted, Event, HandlerEnded, RunEnded, RunStarted
+from ..core.obligation import Entry, Kind
+from ..ports import Journal
+
+
+class JournalObserver:
+    """Writes the beginnings and the ends of runs and handlers; a start without its end is unfinished."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Write into *journal*."""
+        self._journal = journal
+
+    def observe(self, event: Event) -> None:
+        """Take one event; raise `JournalError` when it cannot be kept."""
+        match event:
+            case RunStarted():
+                self._write(Kind.RUN, event.run, begun=True, cause=event.notice.cause)
+            case RunEnded():
+                self._write(Kind.RUN, event.run, begun=False, verdict=str(event.verdict))
+            case AttemptStarted():
+                self._write(Kind.HANDLER, event.handler, begun=True, attempt=event.attempt)
+            case HandlerEnded():
+                result = event.result
+                self._write(Kind.HANDLER, result.handler, begun=False, outcome=str(result.outcome), error=result.error)
+            case _:
+                return
+
+    def _write(self, kind: Kind, id_: str, **data: object) -> None:
+        self._journal.append(Entry(kind, id_, data))
