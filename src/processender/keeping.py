@@ -160,7 +160,7 @@ class Keeping(Registration):
                 place = self._place()
                 if not place.path:
                     raise JournalError(f"cannot keep any state: {place.trouble}")
-                self._store = load("recovering").open_store(place.path)
+                self._store = load("recovering").open_store(place.path, self._complain)
             return self._store
 
     # The ends of a life.

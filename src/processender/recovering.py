@@ -1,0 +1,172 @@
+"""
+From a directory of the dead to nothing left behind: adopt what no owner holds any more, settle it, say what remains.
+
+Theory of operation. An owner holds the lock of its journal for as long as it lives, stopped or not, so a lock that can
+be taken is that of a dead one; taking it is adopting, and two recoveries never adopt the same journal. What cannot be
+released stays in its journal, and with it the directory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from .core.events import Event, RoomEvent, Trouble
+from .core.obligation import Standing, State
+from .core.record import Record
+from .engine.recovery import Estate, Recovery, Settled
+from .engine.settle import Settler
+from .errors import ProcessEnderError
+from .hints import ClassVar
+from .journal.file import FileJournal
+from .journal.owner import OwnerLock, boot_id, claim, orphans
+from .journal.store import FileStore
+from .ports import Clock, Journal, Observer, Releaser, StateStore
+
+Find = Callable[[str], Releaser | None]
+
+
+class LeftAlone(Record):
+    """A journal that was not touched."""
+
+    directory: str
+    """Where it is."""
+    why: str
+    """Why: its owner lives, or is stopped, or it cannot be read."""
+    alive: bool = True
+    """Whether its owner lives."""
+
+
+class Recovered(Record):
+    """What a recovery found, and what became of it."""
+
+    settled: tuple[Settled, ...] = ()
+    """Each obligation of the dead."""
+    left: tuple[LeftAlone, ...] = ()
+    """The journals that were not touched."""
+    troubles: tuple[str, ...] = ()
+    """What could not be done beside."""
+
+    @property
+    def open(self) -> tuple[Settled, ...]:
+        """Those that are not released."""
+        return tuple(each for each in self.settled if each.state is not State.RELEASED)
+
+
+class RecoveryEnded(RoomEvent):
+    """A recovery came to its end."""
+
+    key: ClassVar[str] = "recovery-ended"
+
+    found: int = 0
+    """How many obligations the dead have left."""
+    released: int = 0
+    """How many of them are gone now."""
+    dead: int = 0
+    """How many wait in the dead-letter list."""
+
+
+def journal_root(place: str) -> str:
+    """Return the directory of all journals of a service, below its *place*."""
+    return os.path.join(place, "journal")
+
+
+def open_own(place: str, policy: str, complain: Callable[[str], object]) -> Journal:
+    """Make a directory for this process below *place* and open its journal; raise `JournalError`."""
+    lock = claim(journal_root(place))
+    return FileJournal(lock, policy=policy, complain=complain)
+
+
+def open_store(place: str, complain: Callable[[str], object]) -> StateStore:
+    """Open the states of the service at *place*; raise `JournalError` while another process holds them."""
+    return FileStore(os.path.join(place, "state"), complain=complain)
+
+
+class _Adopted:
+    """A journal of the dead, while it is ours."""
+
+    def __init__(self, lock: OwnerLock, complain: Callable[[str], object]) -> None:
+        self.journal = FileJournal(lock, policy="allow-unjournaled", complain=complain)
+        self.lock = lock
+
+
+def recover(
+    place: str, find: Find, clock: Clock, window: float,
+    *, observers: Sequence[Observer] = (), job: str = "", directory: str = "", dry_run: bool = False,
+    found: Callable[[Sequence[Standing]], object] = lambda _standings: None,
+) -> Recovered:  # fmt: skip
+    """
+    Settle what the dead owners below *place* have left and return what became of it.
+
+    Args:
+
+        place: The directory of the service.
+
+        find: Gives the releaser of a registered name, None for an unknown one.
+
+        clock: The time.
+
+        window: How long the whole may take, seconds.
+
+        observers: What is told of every event.
+
+        job: Only what belongs to this job, walked strictly from the newest to the oldest; empty for everything.
+
+        directory: Only this journal; empty for all.
+
+        dry_run: Whether to look only; the journals are adopted for that long.
+
+        found: Is told what is going to be settled, before it begins.
+    """
+    troubles: list[str] = []
+    locks, left = _adopt(journal_root(place), directory)
+    adopted = []
+    for lock in locks:
+        try:
+            adopted.append(_Adopted(lock, troubles.append))
+        except ProcessEnderError as error:
+            lock.release()
+            left.append(LeftAlone(lock.directory, str(error), alive=False))
+    estates = [
+        Estate(
+            Settler(each.journal, find, clock, boot_id(), troubles.append),
+            [standing for standing in each.journal.live() if job in {"", standing.obligation.job}],
+        )
+        for each in adopted
+    ]
+    found([standing for estate in estates for standing in estate.standings])
+    if dry_run:
+        settled = [Settled(each.obligation, each.state) for estate in estates for each in estate.standings]
+    else:
+        settled = Recovery(clock, window, observers).run(estates, chained=bool(job))
+    for each in adopted:
+        each.journal.close()
+    return Recovered(tuple(settled), tuple(left), tuple(troubles))
+
+
+def _adopt(root: str, directory: str) -> tuple[list[OwnerLock], list[LeftAlone]]:
+    """Take the locks of the dead; tell which journals still belong to somebody."""
+    taken, left = [], []
+    for found in orphans(root):
+        if directory and os.path.realpath(found.directory) != os.path.realpath(directory):
+            if found.lock is not None:
+                found.lock.release()
+        elif found.lock is not None:
+            taken.append(found.lock)
+        else:
+            left.append(LeftAlone(found.directory, found.why, alive=found.alive))
+    return taken, left
+
+
+def recover_at_start(place: str, find: Find, clock: Clock, window: float, tell: Callable[[Event], object]) -> Recovered:
+    """Settle what earlier processes of this service have left, and *tell* the observers of the Ender."""
+    recovered = recover(place, find, clock, window)
+    for text in recovered.troubles:
+        tell(Trouble(clock.now(), "recovery", text))
+    for each in recovered.open:
+        tell(Trouble(clock.now(), "not-recovered", f"cannot release {each.obligation.label}: {each.error}"))
+    dead = sum(each.state is State.DEAD for each in recovered.settled)
+    released = len(recovered.settled) - len(recovered.open)
+    if recovered.settled:
+        tell(RecoveryEnded(clock.now(), found=len(recovered.settled), released=released, dead=dead))
+    return recovered

@@ -1,0 +1,105 @@
+"""What the entries of a journal add up to."""
+
+from __future__ import annotations
+
+import pytest
+
+from processender.core.obligation import Entry, Kind, Ledger, Obligation, State, intent
+from processender.errors import ObligationError
+
+VM = Obligation("1", "vm", "build-7", "ec2.terminate", {"region": "eu"}, job="7", outlives=("2",), created=5.0)
+
+
+def ledger(*entries: Entry) -> Ledger:
+    """Return the ledger of *entries*."""
+    made = Ledger()
+    for entry in entries:
+        made.apply(entry)
+    return made
+
+
+def test_an_intent_is_owed() -> None:
+    """What was written down before the effect is live, with all that its releaser needs."""
+    standing = ledger(intent(VM)).get("1")
+
+    assert VM == standing.obligation
+    assert State.INTENDED is standing.state
+
+
+def test_what_was_acquired_has_its_real_id() -> None:
+    """The real id is known after the effect."""
+    standing = ledger(intent(VM), Entry(Kind.ACQUIRED, "1", {"ref": "i-42"})).get("1")
+
+    assert (State.ACQUIRED, "i-42") == (standing.state, standing.obligation.ref)
+
+
+def test_what_was_released_is_owed_no_longer() -> None:
+    """The live set is what is left."""
+    assert [] == ledger(intent(VM), Entry(Kind.RELEASED, "1")).live()
+
+
+def test_each_attempt_has_a_higher_token() -> None:
+    """A late owner cannot undo the work of the next one."""
+    attempt = Entry(Kind.RELEASING, "1", {"token": 0})
+    tokens = [ledger(intent(VM), *[attempt] * count).get("1").token for count in (1, 2, 3)]
+
+    assert [1, 2, 3] == tokens
+
+
+def test_a_failure_keeps_its_reason_and_its_pause() -> None:
+    """The next recovery knows why, and when."""
+    failed = Entry(Kind.FAILED, "1", {"error": "OSError: no", "again_at": 9.0, "boot": "b"})
+    standing = ledger(intent(VM), Entry(Kind.RELEASING, "1"), failed).get("1")
+
+    assert (State.FAILED, "OSError: no", 9.0, "b", 1) == (
+        standing.state, standing.error, standing.again_at, standing.boot, standing.attempts
+    )  # fmt: skip
+
+
+def test_the_dead_letter_list_is_never_dropped() -> None:
+    """A poisoned obligation stays."""
+    standing = ledger(intent(VM), Entry(Kind.FAILED, "1", {"dead": True})).get("1")
+
+    assert State.DEAD is standing.state
+
+
+def test_a_dead_one_can_be_tried_again() -> None:
+    """A human may have mended the cause."""
+    standing = ledger(intent(VM), Entry(Kind.FAILED, "1", {"dead": True}), Entry(Kind.RELEASING, "1")).get("1")
+
+    assert State.RELEASING is standing.state
+
+
+def test_a_checkpoint_adds_up_to_the_same() -> None:
+    """Nothing is lost at a rotation."""
+    entries = (intent(VM), Entry(Kind.ACQUIRED, "1", {"ref": "i-42"}), Entry(Kind.RELEASING, "1"))
+    before = ledger(*entries, intent(VM.replace(id="2", outlives=())))
+    after = ledger(*before.snapshot())
+
+    assert before.live() == after.live()
+
+
+def test_fields_of_a_later_version_are_left_out() -> None:
+    """A record with one field more can be read."""
+    entry = intent(VM)
+    standing = ledger(Entry(Kind.INTENT, "1", {**entry.data, "colour": "red"})).get("1")
+
+    assert VM == standing.obligation
+
+
+@pytest.mark.parametrize("kind", [Kind.ACQUIRED, Kind.RELEASING, Kind.RELEASED, Kind.FAILED])
+def test_what_nobody_owes_cannot_go_on(kind: Kind) -> None:
+    """An entry without its intent is a contradiction, and is named."""
+    with pytest.raises(ObligationError, match=f"cannot take {kind} of the obligation '1': it is unknown"):
+        ledger(Entry(kind, "1"))
+
+
+def test_what_is_being_released_cannot_be_acquired() -> None:
+    """The order of the kinds is a table."""
+    with pytest.raises(ObligationError, match="it is releasing"):
+        ledger(intent(VM), Entry(Kind.RELEASING, "1"), Entry(Kind.ACQUIRED, "1"))
+
+
+def test_runs_and_handlers_owe_nothing() -> None:
+    """They are in the journal for the crash report."""
+    assert [] == ledger(Entry(Kind.RUN, "r", {"begun": True}), Entry(Kind.HANDLER, "h", {"begun": True})).live()
