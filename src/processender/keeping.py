@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.obligation import Obligation
+from .core.saved import Saved
 from .demand import load
 from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .errors import HandlerError, JournalError, StateError
 from .held import Held, Scope
 from .hints import Any, TypeVar
-from .ports import Journal, Releaser, Saved, StateStore
+from .ports import Journal, Releaser, StateStore
 from .registration import Registration
 from .settings import Settings
 from .telemetry.journaling import JournalObserver

@@ -17,6 +17,7 @@ from .engine.settle import Settler
 from .errors import ObligationError
 from .held import RELEASE_S, Held
 from .hints import Any
+from .identity import boot_id
 from .plugins import find_releaser, releaser_names
 from .ports import Clock, Journal, Releaser
 

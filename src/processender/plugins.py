@@ -1,1 +1,70 @@
 """From a name to what releases a thing: the built-in releasers and those of plugins, each loaded when it is needed."""
+
+from __future__ import annotations
+
+from .demand import load
+from .errors import ReleaserError
+from .hints import Any
+from .ports import Releaser
+
+GROUP = "processender.releasers"
+"""The group of the entry points by which a package makes its releasers known."""
+
+_BUILT_IN = {
+    "file": ("files", "FileReleaser"),
+    "tree": ("files", "TreeReleaser"),
+    "flock": ("locks", "FlockReleaser"),
+    "pidfile": ("locks", "PidFileReleaser"),
+    "lockdir": ("locks", "LockDirReleaser"),
+    "process": ("processes", "ProcessReleaser"),
+    "process-group": ("processes", "ProcessGroupReleaser"),
+    "shm": ("shm", "SharedMemoryReleaser"),
+    "socket": ("sockets", "SocketReleaser"),
+    "http": ("http_releaser", "HttpReleaser"),
+    "command": ("command_releaser", "CommandReleaser"),
+    "postgres.session": ("postgres", "SessionReleaser"),
+    "postgres.advisory-lock": ("postgres", "AdvisoryLockReleaser"),
+    "redis.lock": ("redis", "LockReleaser"),
+    "s3.upload": ("s3", "UploadReleaser"),
+    "s3.object": ("s3", "ObjectReleaser"),
+}
+_loaded: dict[str, Releaser] = {}
+
+
+def find_releaser(name: str) -> Releaser | None:
+    """Return the releaser of this name, None for an unknown one; raise `ReleaserError` for a broken plugin."""
+    if name not in _loaded:
+        made = _built_in(name) if name in _BUILT_IN else _from_plugin(name)
+        if made is None:
+            return None
+        _loaded[name] = made
+    return _loaded[name]
+
+
+def releaser_names() -> list[str]:
+    """Return the names of all releasers that are installed, sorted."""
+    return sorted({*_BUILT_IN, *(point.name for point in _points())})
+
+
+def _built_in(name: str) -> Releaser:
+    module, kind = _BUILT_IN[name]
+    made: Releaser = getattr(load(f"integrations.{module}"), kind)()
+    return made
+
+
+def _from_plugin(name: str) -> Releaser | None:
+    for point in _points():
+        if point.name == name:
+            try:
+                made: Releaser = point.load()()
+            except Exception as error:
+                text = f"cannot load the releaser {name!r}: its plugin {point.value} is broken: {error!r}"
+                raise ReleaserError(f"{text}; mend or remove it") from error
+            return made
+    return None
+
+
+def _points() -> Any:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 10 ms, for an unknown name only
+
+    return entry_points(group=GROUP)

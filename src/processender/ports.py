@@ -8,6 +8,7 @@ from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.notice import Notice
 from .core.obligation import Entry, Obligation, Standing
+from .core.saved import Saved
 from .hints import AbstractContextManager, Any, Protocol
 
 
@@ -118,17 +119,6 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Write what is left and give the directory up; nothing can be appended afterwards."""
-
-
-class Saved(Protocol):
-    """What was saved under one key."""
-
-    version: int
-    """The number of the snapshot; the first is 1."""
-    data: Any
-    """The snapshot, data of JSON."""
-    deltas: Sequence[Any]
-    """What was added since, oldest first."""
 
 
 class StateStore(Protocol):

@@ -74,6 +74,10 @@ class Kind(StrEnum):
     """A run began or ended."""
     HANDLER = "handler"
     """A handler began or ended."""
+    SAVED = "saved"
+    """A snapshot of the state under a key; in the log of the states only."""
+    EXTENDED = "extended"
+    """What was added behind a snapshot."""
 
 
 class Entry(Record):
@@ -110,6 +114,10 @@ class Standing(Record):
     """The boot of the host in which *again_at* counts."""
 
 
+_PASSING = {Kind.RUN, Kind.HANDLER, Kind.SAVED, Kind.EXTENDED}
+"""What adds nothing to the live set."""
+_BEGINNING = {Kind.INTENT, Kind.CHECKPOINT}
+"""What needs nothing before it."""
 _LEGAL = {
     Kind.ACQUIRED: {State.INTENDED, State.ACQUIRED},
     Kind.RELEASING: {State.INTENDED, State.ACQUIRED, State.RELEASING, State.FAILED, State.DEAD},
@@ -126,21 +134,25 @@ class Ledger:
         """Begin with nothing owed."""
         self._live: dict[str, Standing] = {}
 
-    def apply(self, entry: Entry) -> None:
-        """Take *entry* in; raise `ObligationError` for one that contradicts those before it."""
-        if entry.kind in {Kind.RUN, Kind.HANDLER}:
-            return
-        if entry.kind is Kind.CHECKPOINT:
-            self._live[entry.id] = standing_from(entry.data)
-            return
-        if entry.kind is Kind.INTENT:
-            self._live[entry.id] = Standing(obligation_from({**entry.data, "id": entry.id}))
-            return
+    def check(self, entry: Entry) -> Standing | None:
+        """Return where its obligation stands; raise `ObligationError` for an entry that contradicts those before it."""
+        if entry.kind in _PASSING or entry.kind in _BEGINNING:
+            return None
         standing = self._live.get(entry.id)
         if standing is None or standing.state not in _LEGAL[entry.kind]:
             state = "unknown" if standing is None else str(standing.state)
             raise ObligationError(f"cannot take {entry.kind} of the obligation {entry.id!r}: it is {state}")
-        if entry.kind is Kind.RELEASED:
+        return standing
+
+    def apply(self, entry: Entry) -> None:
+        """Take *entry* in; raise `ObligationError` for one that contradicts those before it."""
+        standing = self.check(entry)
+        if standing is None:
+            if entry.kind is Kind.INTENT:
+                self._live[entry.id] = Standing(obligation_from({**entry.data, "id": entry.id}))
+            elif entry.kind is Kind.CHECKPOINT:
+                self._live[entry.id] = standing_from(entry.data)
+        elif entry.kind is Kind.RELEASED:
             del self._live[entry.id]
         else:
             self._live[entry.id] = _advance(standing, entry)

@@ -1,0 +1,96 @@
+"""What the log asks of a disk, and the real one; a simulated disk stands in where power is cut."""
+
+from __future__ import annotations
+
+import os
+
+from ..hints import Protocol
+
+_ZEROS = bytes(1 << 16)
+
+
+class Disk(Protocol):
+    """Files by path, open ones by descriptor. Everything raises `OSError`."""
+
+    def create(self, path: str, size: int) -> int:
+        """Make a file of *size* zeros, written and not only reserved, and open it; its name is not synced yet."""
+
+    def open(self, path: str) -> int:
+        """Open a file for writing, never through a link."""
+
+    def read(self, path: str) -> bytes:
+        """Return all of a file, never through a link."""
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> int:
+        """Write *data* at *offset*; return how many bytes were taken, which may be fewer."""
+
+    def sync(self, descriptor: int) -> None:
+        """Return when what was written cannot be lost by a power cut."""
+
+    def sync_directory(self, path: str) -> None:
+        """Return when the names that were made and removed in the directory *path* cannot be lost."""
+
+    def close(self, descriptor: int) -> None:
+        """Close a file."""
+
+    def unlink(self, path: str) -> None:
+        """Remove a name."""
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in the directory *path*."""
+
+
+class SystemDisk:
+    """The disk of this machine."""
+
+    def create(self, path: str, size: int) -> int:
+        """Make a file of zeros: blocks that were written once are overwritten in place, with one flush and no more."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            offset = 0
+            while offset < size:
+                offset += os.pwrite(descriptor, _ZEROS[: size - offset], offset)
+        except OSError:
+            os.close(descriptor)
+            os.unlink(path)
+            raise
+        return descriptor
+
+    def open(self, path: str) -> int:
+        """Open a file for writing."""
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def read(self, path: str) -> bytes:
+        """Return all of a file."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            return file.read()
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> int:
+        """Write at an offset."""
+        return os.pwrite(descriptor, data, offset)
+
+    def sync(self, descriptor: int) -> None:
+        """Flush what was written; the size never changes, so the times of the file need not follow."""
+        os.fdatasync(descriptor)
+
+    def sync_directory(self, path: str) -> None:
+        """Flush the names."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Close a file."""
+        os.close(descriptor)
+
+    def unlink(self, path: str) -> None:
+        """Remove a name."""
+        os.unlink(path)
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a directory."""
+        return os.listdir(path)

@@ -1,0 +1,94 @@
+"""The journal of one owner on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from ..core.obligation import DURABLE, Entry, Kind, Ledger, Standing
+from ..errors import JournalError, ObligationError
+from .disk import Disk, SystemDisk
+from .log import Log
+from .owner import OwnerLock
+
+_GROWING = {Kind.INTENT, Kind.RUN, Kind.HANDLER}
+"""What is refused first on a full disk; the rest makes the live set smaller, or keeps it true."""
+
+
+class FileJournal:
+    """The obligations of one owner, in its own directory. Safe for threads; a fork child cannot use it."""
+
+    def __init__(
+        self, lock: OwnerLock, *, policy: str = "refuse", complain: Callable[[str], object], disk: Disk | None = None
+    ) -> None:
+        """
+        Read what is there and begin a segment of our own; raise `JournalError` for what cannot be read.
+
+        Args:
+
+            lock: The right to write into its directory.
+
+            policy: What becomes of an obligation that cannot be kept: `refuse` raises before the thing exists;
+                `allow-unjournaled` goes on, and the thing is owed by this process only.
+
+            complain: Is told what is damaged, and what could not be kept.
+
+            disk: Does what is done to files.
+        """
+        self._lock = lock
+        self._policy = policy
+        self._complain = complain
+        self._pid = os.getpid()
+        self._ledger = Ledger()
+        self._log = Log(lock.directory, self._ledger, disk or SystemDisk(), complain)
+
+    @property
+    def directory(self) -> str:
+        """Where it is."""
+        return self._lock.directory
+
+    def append(self, *entries: Entry) -> None:
+        """Return when each is as durable as its kind asks; raise `JournalError` if not, and keep none of them."""
+        if self._pid != os.getpid():
+            raise JournalError("cannot use the journal in a fork child: it is the parent's")
+        for entry in entries:
+            self._ledger.check(entry)
+        durable = any(entry.kind in DURABLE for entry in entries)
+        grows = any(entry.kind in _GROWING for entry in entries)
+        try:
+            self._log.append(entries, durable=durable, grows=grows)
+        except JournalError as error:
+            if self._policy == "refuse":
+                raise
+            self._go_on_without(entries, error)
+
+    def _go_on_without(self, entries: tuple[Entry, ...], error: JournalError) -> None:
+        self._complain(f"{error}; what is owed from now on is known to this process only")
+        for entry in entries:
+            try:
+                self._ledger.apply(entry)
+            except ObligationError:
+                # Settled by two threads at once.
+                continue
+
+    def live(self) -> list[Standing]:
+        """Return what is not released, in the order in which it was begun."""
+        return self._ledger.live()
+
+    def standing(self, id_: str) -> Standing | None:
+        """Return where one obligation stands, None when it is released or was never there."""
+        return self._ledger.get(id_)
+
+    def close(self) -> None:
+        """Give the directory up; one that owes nothing is removed."""
+        if self._pid != os.getpid():
+            return
+        done = not self._ledger.live()
+        try:
+            self._log.close(remove=done)
+            if done:
+                self._lock.remove()
+        except OSError as error:
+            self._complain(f"the journal {self.directory} cannot be removed: {error}")
+        finally:
+            self._lock.release()

@@ -1,0 +1,211 @@
+"""
+An append-only log in segments: one writer, group commit, rotation, and no second try on a disk that has failed.
+
+Theory of operation. The first thread that comes writes for all that wait, with one flush (the leader); those that come
+meanwhile wait for the next batch, whose first becomes its leader. A full segment is left behind: the live set goes into
+the next one, which was filled with zeros beforehand, its header last, and only then is the old one removed. After a
+failed write or flush a segment is poisoned: the kernel forgets what it could not write and answers the next flush with
+success, so nothing is written there again; the live set and the batch go elsewhere, and if that fails too, the log is
+degraded: it takes nothing more, and says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from ..core.obligation import Entry
+from ..errors import JournalError, ObligationError
+from ..hints import Protocol
+from .disk import Disk
+from .record import encode, size_of
+from .replay import replay
+from .segments import Segments, cannot
+
+RESERVE = 16 * 1024
+"""Room that is kept for releases when the disk is full, beside that for each live obligation."""
+RESERVE_EACH = 512
+
+
+class Fold(Protocol):
+    """What the entries of a log add up to."""
+
+    def apply(self, entry: Entry) -> None:
+        """Take one entry in."""
+
+    def snapshot(self) -> list[Entry]:
+        """Return entries that add up to the same."""
+
+
+class _Batch:
+    """Entries of one caller, on their way to the disk."""
+
+    __slots__ = ("done", "durable", "entries", "error", "grows", "kept", "payloads", "size")
+
+    def __init__(self, entries: Sequence[Entry], *, durable: bool, grows: bool) -> None:
+        self.entries = entries
+        self.payloads = [encode(entry) for entry in entries]
+        self.size = sum(map(size_of, self.payloads))
+        self.durable = durable
+        self.grows = grows
+        self.kept = self.done = False
+        self.error: JournalError | None = None
+
+    def outcome(self) -> None:
+        if not self.kept:
+            raise self.error or JournalError("cannot tell whether it was kept: the thread that wrote was interrupted")
+
+
+class Log:
+    """The log in one directory, which belongs to this process. Safe for threads."""
+
+    def __init__(self, directory: str, fold: Fold, disk: Disk, complain: Callable[[str], object]) -> None:
+        """
+        Read what is there and begin a segment of our own; raise `JournalError` for what cannot be read.
+
+        Args:
+
+            directory: Where its segments are.
+
+            fold: Takes the entries in, those that are there and those to come.
+
+            disk: Does what is done to files.
+
+            complain: Is told what was found damaged, and what went wrong and could be helped.
+        """
+        self._directory = directory
+        self._fold = fold
+        self._complain = complain
+        self._changed = threading.Condition(threading.Lock())
+        self._waiting: list[_Batch] = []
+        self._writing = False
+        self.broken: JournalError | None = None
+        """Why nothing can be written any more."""
+        try:
+            found = replay(disk, directory, fold.apply)
+        except JournalError:
+            raise
+        except OSError as error:
+            raise cannot("read", directory, error) from error
+        for text in found.troubles:
+            complain(f"the journal {directory} is damaged: {text}")
+        self._segments = Segments(directory, disk, complain, found)
+        try:
+            # Behind a torn tail nothing is written, so the first thing is always a new segment.
+            self._segments.rotate(fold.snapshot(), 0)
+        except OSError as error:
+            self._break("begin", error)
+
+    # Appending.
+
+    def append(self, entries: Sequence[Entry], *, durable: bool, grows: bool = True) -> None:
+        """
+        Return when *entries* are written, and if *durable* flushed; raise `JournalError` if that cannot be.
+
+        Args:
+
+            entries: What is to be kept, all or none.
+
+            durable: Whether it must survive the loss of power.
+
+            grows: Whether it adds to what is live; on a full disk only what does not is taken.
+        """
+        batch = _Batch(entries, durable=durable, grows=grows)
+        with self._changed:
+            self._waiting.append(batch)
+            while self._writing and not batch.done:
+                self._changed.wait()
+            if batch.done:
+                return batch.outcome()
+            taken, self._waiting = self._waiting, []
+            self._writing = True
+        try:
+            self._commit(taken)
+        finally:
+            with self._changed:
+                self._writing = False
+                for each in taken:
+                    each.done = True
+                self._changed.notify_all()
+        return batch.outcome()
+
+    def _commit(self, batches: list[_Batch]) -> None:
+        """Write and flush *batches*, then take them into the fold; only the leader does."""
+        accepted = self._make_room(batches) if self.broken is None else []
+        try:
+            self._put(accepted)
+        except OSError as error:
+            self._recommit(accepted, error)
+        for batch in batches:
+            if self.broken is not None:
+                batch.error = self.broken
+            elif batch.error is None:
+                batch.kept = True
+                for entry in batch.entries:
+                    self._take(entry)
+
+    def _take(self, entry: Entry) -> None:
+        try:
+            self._fold.apply(entry)
+        except ObligationError:
+            # Two threads have settled the same thing; the first has settled it.
+            return
+
+    def _make_room(self, batches: list[_Batch]) -> list[_Batch]:
+        """Have room for *batches*, in the next segment if need be; refuse those for which there is none."""
+        segments = self._segments
+        need = sum(batch.size for batch in batches)
+        growing = any(batch.grows for batch in batches)
+        if need <= segments.room and (segments.has_spare or not growing or need + self._reserve() <= segments.room):
+            return batches
+        try:
+            segments.rotate(self._fold.snapshot(), need)
+        except OSError as error:
+            if self._segments.suspect:
+                self._recommit((), error)
+                return [] if self.broken is not None else batches
+            return self._squeeze(batches, error)
+        return batches
+
+    def _squeeze(self, batches: list[_Batch], error: OSError) -> list[_Batch]:
+        """Return those of *batches* that fit where we are, releases first; refuse the others with *error*."""
+        room, kept = self._segments.room, []
+        reserve = self._reserve()
+        for batch in sorted(batches, key=lambda each: each.grows):
+            if batch.size + (reserve if batch.grows else 0) <= room:
+                room -= batch.size
+                kept.append(batch)
+            else:
+                batch.error = cannot("add to", self._directory, error)
+        return kept
+
+    def _reserve(self) -> int:
+        return RESERVE + RESERVE_EACH * len(self._fold.snapshot())
+
+    def _put(self, batches: Sequence[_Batch]) -> None:
+        if batches:
+            pieces = [piece for batch in batches for piece in zip(batch.entries, batch.payloads, strict=True)]
+            kinds = [(entry.kind, payload) for entry, payload in pieces]
+            self._segments.write(kinds, durable=any(batch.durable for batch in batches))
+
+    def _recommit(self, batches: Sequence[_Batch], error: OSError) -> None:
+        """Go elsewhere with all that is live and with *batches*, after the segment has failed with *error*."""
+        self._complain(f"the journal {self._directory} goes on in a new segment: {error}")
+        try:
+            self._segments.rotate(self._fold.snapshot(), sum(batch.size for batch in batches), poisoned=True)
+            self._put(batches)
+        except OSError as again:
+            self._break("write to", again)
+
+    def _break(self, what: str, error: OSError) -> None:
+        self.broken = cannot(what, self._directory, error)
+        self._complain(f"{self.broken}; nothing more is kept")
+
+    def close(self, *, remove: bool = False) -> None:
+        """Close the files; *remove* them if nothing of what they hold counts any more."""
+        with self._changed:
+            while self._writing:
+                self._changed.wait()
+            if self.broken is None:
+                self.broken = JournalError(f"the journal {self._directory} is closed")
+        self._segments.close(remove=remove)

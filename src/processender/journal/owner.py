@@ -1,0 +1,270 @@
+"""
+Whose a journal is: a lock that the kernel holds for one process, in a directory of its own.
+
+`fcntl.lockf` on a file that is opened once: a fork child does not inherit it, and a descriptor that was passed to
+another process does not keep it. It knows no two holders inside one process, and closing any descriptor of the file
+gives it up, so the files that this process holds are remembered and never opened again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+
+from ..core.record import Record
+from ..errors import JournalError
+from ..hints import Any
+from ..identity import Identity, boot_id, identify, is_alive, status_of
+
+LOCK = "LOCK"
+OWNER = "owner.json"
+_held: dict[tuple[int, int], int] = {}
+_guard = threading.Lock()
+
+
+class OwnerLock:
+    """The right to write into one directory."""
+
+    def __init__(self, directory: str, descriptor: int, key: tuple[int, int]) -> None:
+        """Only `claim` and `adopt` make one."""
+        self.directory = directory
+        """The directory."""
+        self.held_by_identity = False
+        """Whether the owner is told by its identity, not by the lock, which is ours for a moment only."""
+        self._descriptor = descriptor
+        self._key = key
+
+    def release(self) -> None:
+        """Give it up; may be called again."""
+        with _guard:
+            if _held.pop(self._key, None) is not None:
+                os.close(self._descriptor)
+
+    def remove(self) -> None:
+        """Remove the directory, if nothing but the lock and the owner's name is in it, and give the lock up."""
+        for name in (OWNER, LOCK):
+            if set(os.listdir(self.directory)) <= {OWNER, LOCK}:
+                _unlink(os.path.join(self.directory, name))
+        if not os.listdir(self.directory):
+            os.rmdir(self.directory)
+        self.release()
+
+
+class Found(Record):
+    """A directory that somebody has made."""
+
+    directory: str
+    """Where it is."""
+    lock: OwnerLock | None = None
+    """The right to write into it, if its owner is dead."""
+    why: str = ""
+    """Why there is no right."""
+    alive: bool = True
+    """Whether its owner lives."""
+    owner: Mapping[str, Any] = {}
+    """What it says of its owner."""
+
+
+def _forget_in_child() -> None:
+    global _guard  # noqa: PLW0603 - another thread of the parent may have held it
+    _guard = threading.Lock()
+    for descriptor in _held.values():
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+
+
+def claim(root: str, owner: Identity | None = None) -> OwnerLock:
+    """
+    Make a directory below *root* and take its lock; raise `JournalError`.
+
+    Args:
+
+        root: The directory of all journals of a service.
+
+        owner: For whom it is kept, if not for this process: then the owner lives as long as that process does,
+            and the lock is held only while something is written.
+    """
+    identity = owner or identify()
+    if identity is None:
+        raise JournalError("cannot make a journal: /proc does not tell who this process is; mount it")
+    try:
+        _private(root)
+        directory = os.path.join(root, f"{identity.pid}-{identity.started}-{os.urandom(3).hex()}")
+        os.mkdir(directory, 0o700)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        lock = _lock(directory, flags)
+        if lock is None:
+            # A recovery looks at everything that has a lock file, and leaves at once.
+            return claim(root, owner)
+        lock.held_by_identity = owner is not None
+        _write_owner(directory, {**identity.as_dict(), "held_by": "lock" if owner is None else "identity"})
+        _sync(root)
+    except JournalError:
+        raise
+    except OSError as error:
+        raise JournalError(f"cannot make a journal in {root}: {error.strerror}; set PROCESSENDER_STATE") from error
+    return lock
+
+
+def hold(directory: str) -> OwnerLock:
+    """Take the lock of one *directory* that a service shares; raise `JournalError` while another process holds it."""
+    try:
+        _private(directory)
+        path = os.path.join(directory, LOCK)
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        lock = _lock(directory, flags if os.path.lexists(path) else flags | os.O_CREAT)
+    except JournalError:
+        raise
+    except OSError as error:
+        raise JournalError(f"cannot use {directory}: {error.strerror}; set PROCESSENDER_STATE") from error
+    if lock is None:
+        text = f"cannot use {directory}: another process of this service holds it"
+        raise JournalError(f"{text}; give each its own state=, or one of them the task")
+    return lock
+
+
+def adopt(directory: str) -> Found:
+    """Take the lock of *directory* if its owner is dead, or tell why not."""
+    try:
+        owner = _read_owner(directory)
+        lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return Found(directory, why="it is being made, or being removed")
+    except OSError as error:
+        return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
+    pid = owner.get("pid", 0)
+    state = status_of(pid) if isinstance(pid, int) else None
+    verb = "is stopped" if state is not None and state[0] in {"T", "t"} else "lives"
+    alive = f"its owner, process {pid}, {verb}"
+    if lock is None:
+        return Found(directory, why=alive, owner=owner)
+    lock.held_by_identity = owner.get("held_by") == "identity"
+    if lock.held_by_identity and is_alive(_identity(owner)):
+        lock.release()
+        return Found(directory, why=alive, owner=owner)
+    return Found(directory, lock, alive=False, owner=owner)
+
+
+def orphans(root: str) -> Iterator[Found]:
+    """Yield every journal below *root*: with its lock, which is ours then, if its owner is dead."""
+    try:
+        names = sorted(os.listdir(root))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
+    for name in names:
+        directory = os.path.join(root, name)
+        found = os.lstat(directory)
+        if not stat.S_ISDIR(found.st_mode):
+            yield Found(directory, why="it is no directory; a link is never followed", alive=False)
+        elif found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            yield Found(directory, why="it belongs to another user, or others can write to it", alive=False)
+        else:
+            yield adopt(directory)
+
+
+def tracked(root: str, owner: Identity) -> Found | None:
+    """Return the journal that is kept for *owner* by its identity, with its lock; None if there is none yet."""
+    for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
+        if name.startswith(f"{owner.pid}-{owner.started}-"):
+            directory = os.path.join(root, name)
+            said = _read_owner(directory)
+            if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
+                lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+                return Found(directory, lock, "" if lock else "another process writes into it", owner=said)
+    return None
+
+
+def _lock(directory: str, flags: int) -> OwnerLock | None:
+    """Take the lock; None if it is held, by another process or by this one."""
+    path = os.path.join(directory, LOCK)
+    with _guard:
+        if not flags & os.O_CREAT:
+            there = os.lstat(path)
+            if (there.st_dev, there.st_ino) in _held:
+                return None
+        descriptor = os.open(path, flags, 0o600)
+        found = os.fstat(descriptor)
+        key = (found.st_dev, found.st_ino)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            there = os.lstat(path)
+        except (BlockingIOError, PermissionError):
+            os.close(descriptor)
+            return None
+        except OSError:
+            os.close(descriptor)
+            raise
+        if (there.st_dev, there.st_ino) != key:
+            # It was removed, and perhaps made anew, between the opening and the locking.
+            os.close(descriptor)
+            raise FileNotFoundError(path)
+        _held[key] = descriptor
+    return OwnerLock(directory, descriptor, key)
+
+
+def _private(root: str) -> None:
+    os.makedirs(os.path.dirname(root), mode=0o700, exist_ok=True)
+    if not os.path.lexists(root):
+        try:
+            os.mkdir(root, 0o700)
+        except FileExistsError:
+            return
+    found = os.lstat(root)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        text = f"cannot use {root}: it must be a directory of this user that nobody else can write to"
+        raise JournalError(text + "; set PROCESSENDER_STATE to another place")
+
+
+def _write_owner(directory: str, owner: dict[str, Any]) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(os.path.join(directory, OWNER), flags, 0o600)
+    try:
+        os.write(descriptor, json.dumps(owner).encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    _sync(directory)
+
+
+def _read_owner(directory: str) -> dict[str, Any]:
+    """Return what the directory says of its owner; nothing if it says nothing that can be read."""
+    try:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with open(os.open(os.path.join(directory, OWNER), flags), "rb") as file:
+            said = json.loads(file.read(4096))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _identity(owner: dict[str, Any]) -> Identity:
+    numbers = {name: owner.get(name) for name in ("space", "pid", "started")}
+    known = {name: number if isinstance(number, int) else 0 for name, number in numbers.items()}
+    return Identity(boot=str(owner.get("boot", "")), **known)
+
+
+def _sync(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+__all__ = ["Found", "OwnerLock", "adopt", "boot_id", "claim", "orphans", "tracked"]

@@ -1,0 +1,97 @@
+"""
+One record: an entry as bytes, with its length, its number, and a checksum that only this journal has.
+
+Little-endian: magic (4 bytes), length of the payload (4), sequence number (8), checksum (4), schema (2), kind (2),
+then the payload, an id and its data in JSON, and zeros up to a multiple of eight. The checksum is CRC-32 over all of it
+but itself, begun with a number drawn from the journal's id, so that a record of another journal is never taken for one.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+
+from ..core.obligation import Entry, Kind
+from ..errors import JournalError
+from ..hints import Any
+
+MAGIC = 0x52454A50
+"""The bytes `PJER`."""
+SCHEMA = 1
+"""The version of the payloads that this code writes, and the highest that it reads."""
+LARGEST = 1 << 16
+"""The most bytes of one payload: the journal holds what a releaser needs, not what it releases."""
+ALIGNMENT = 8
+_HEAD = struct.Struct("<IIQIHH")
+_SIGNED = struct.Struct("<IIQHH")
+HEAD = _HEAD.size
+
+_CODES = {
+    Kind.INTENT: 1, Kind.ACQUIRED: 2, Kind.RELEASING: 3, Kind.RELEASED: 4, Kind.FAILED: 5, Kind.CHECKPOINT: 6,
+    Kind.RUN: 7, Kind.HANDLER: 8, Kind.SAVED: 9, Kind.EXTENDED: 10,
+}  # fmt: skip
+"""Frozen: they are on disks."""
+_KINDS = {code: kind for kind, code in _CODES.items()}
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+class NewerVersion(JournalError):
+    """The journal was written by a newer version of ProcessEnder."""
+
+    code = "journal-newer"
+
+
+def encode(entry: Entry) -> bytes:
+    """Return the payload of *entry*; raise `JournalError` for one that is too large."""
+    payload = _encode((entry.id, entry.data)).encode()
+    if len(payload) > LARGEST and entry.kind is not Kind.CHECKPOINT:
+        text = f"cannot keep {entry.kind} of {entry.id}: {len(payload)} bytes of data, at most {LARGEST} are kept"
+        raise JournalError(f"{text}; keep large data elsewhere, and here where it is found")
+    return payload
+
+
+def seal(kind: Kind, payload: bytes, number: int, seed: int) -> bytes:
+    """Return the record of *payload* with the sequence *number*, for the journal with this *seed*."""
+    length, code = len(payload), _CODES[kind]
+    check = zlib.crc32(payload, zlib.crc32(_SIGNED.pack(MAGIC, length, number, SCHEMA, code), seed))
+    return _HEAD.pack(MAGIC, length, number, check, SCHEMA, code) + payload + bytes(-length % ALIGNMENT)
+
+
+def size_of(payload: bytes) -> int:
+    """Return how many bytes the record of *payload* takes."""
+    return HEAD + len(payload) + -len(payload) % ALIGNMENT
+
+
+def unseal(data: bytes, offset: int, seed: int) -> tuple[int, int, Kind, bytes] | None:
+    """
+    Return the number, the end, the kind and the payload of the record at *offset*; None if there is no valid one.
+
+    Raise `NewerVersion` for a valid record of a schema that this code does not know.
+    """
+    if offset + HEAD > len(data):
+        return None
+    magic, length, number, check, schema, code = _HEAD.unpack_from(data, offset)
+    begin = offset + HEAD
+    if magic != MAGIC or begin + length > len(data):
+        return None
+    payload = data[begin : begin + length]
+    if zlib.crc32(payload, zlib.crc32(_SIGNED.pack(magic, length, number, schema, code), seed)) != check:
+        return None
+    if schema > SCHEMA or code not in _KINDS:
+        raise NewerVersion(
+            f"cannot read the record {number}: it has schema {schema}, this version knows {SCHEMA};"
+            " use the version that wrote it, or a newer one"
+        )
+    return number, begin + length + -length % ALIGNMENT, _KINDS[code], payload
+
+
+def decode(kind: Kind, payload: bytes) -> Entry:
+    """Return the entry of a valid record."""
+    id_, data = _decode(payload)
+    return Entry(kind, id_, data)
+
+
+def _decode(payload: bytes) -> tuple[str, dict[str, Any]]:
+    id_, data = json.loads(payload)
+    return id_, data

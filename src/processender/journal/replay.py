@@ -1,0 +1,120 @@
+"""
+Reading a journal back: what was acknowledged, and nothing that was not written.
+
+The segment with the highest valid header counts: it began with all that was live. In it the first record that is not
+valid is the end, unless a valid one with a higher number follows. Then something was damaged in between: the rest is
+still used, and a copy of the file is kept aside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from ..core.obligation import Entry
+from ..errors import ObligationError
+from .disk import Disk
+from .record import ALIGNMENT, HEAD, MAGIC, NewerVersion, decode, unseal
+from .segment import HEADER, Header, name_of, number_of, read_header
+
+_MAGIC_BYTES = MAGIC.to_bytes(4, "little")
+
+
+class Replayed:
+    """What was found in the directory of a journal."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.header: Header | None = None
+        """The header of the segment that counts; None for a journal that was never begun."""
+        self.last = 0
+        """The highest sequence number."""
+        self.names: list[str] = []
+        """The files of all segments, those that are not used any more and the spare one among them."""
+        self.damaged: list[str] = []
+        """The files of which a copy should be kept aside."""
+        self.troubles: list[str] = []
+        """What is wrong, in sentences."""
+
+
+def replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Replayed:
+    """
+    Read the journal in *directory* and let *apply* have each of its entries, in order.
+
+    Raise `NewerVersion` for one that a newer version has written, and `OSError` for one that cannot be read.
+    """
+    found = Replayed()
+    found.names = sorted(name for name in disk.names(directory) if number_of(name) is not None)
+    data = b""
+    unbegun = []
+    for name in reversed(found.names):
+        content = disk.read(os.path.join(directory, name))
+        header = read_header(content)
+        if header is not None and name_of(header.number) == name:
+            found.header, data = header, content
+            break
+        if header is not None:
+            found.damaged.append(name)
+            found.troubles.append(f"{name} is a copy of {name_of(header.number)}; it is left out")
+        elif any(content):
+            found.damaged.append(name)
+            found.troubles.append(f"{name} has no valid header; it is left out")
+        unbegun.append(name)
+    if found.header is None:
+        if found.names and not found.damaged and number_of(found.names[0]) != 1:
+            found.troubles.append(f"the segment before {found.names[0]} is missing; what it held is not known")
+        return found
+    _read(found, data, apply)
+    return found
+
+
+def _read(found: Replayed, data: bytes, apply: Callable[[Entry], object]) -> None:
+    assert found.header is not None  # the caller has looked
+    seed, last = found.header.seed, found.header.first - 1
+    name = name_of(found.header.number)
+    offset = HEADER
+    while True:
+        for number, end, entry in _records(data, offset, seed):
+            if number != last + 1:
+                _damage(found, name, f"{name} has no valid record {last + 1} before {number}; the rest is used")
+            offset, last = end, number
+            _apply(apply, entry)
+        following = _resync(data, offset, seed, last)
+        if following is None:
+            break
+        offset = following
+    found.last = last
+
+
+def _records(data: bytes, offset: int, seed: int) -> Iterator[tuple[int, int, Entry]]:
+    while (record := unseal(data, offset, seed)) is not None:
+        number, offset, kind, payload = record
+        yield number, offset, decode(kind, payload)
+
+
+def _apply(apply: Callable[[Entry], object], entry: Entry) -> None:
+    try:
+        apply(entry)
+    except ObligationError:
+        # What it goes on from was in a damaged part, or two threads have released the same thing.
+        return
+
+
+def _damage(found: Replayed, name: str, text: str) -> None:
+    if name not in found.damaged:
+        found.damaged.append(name)
+    found.troubles.append(text)
+
+
+def _resync(data: bytes, offset: int, seed: int, last: int) -> int | None:
+    """Return where the next valid record with a higher number begins, None if what follows is a torn tail."""
+    while (offset := data.find(_MAGIC_BYTES, offset)) >= 0 and offset + HEAD <= len(data):
+        if offset % ALIGNMENT == 0:
+            try:
+                record = unseal(data, offset, seed)
+            except NewerVersion:
+                record = None
+            if record is not None and record[0] > last:
+                return offset
+        offset += 1
+    return None
