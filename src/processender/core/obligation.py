@@ -128,17 +128,21 @@ _LEGAL = {
 
 
 class Ledger:
-    """The live set: what the entries of a journal, in their order, add up to."""
+    """
+    The live set: what the entries of a journal, in their order, add up to.
+
+    Most of what is read back is never looked at, so the beginning of an obligation stays an entry until it is.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing owed."""
-        self._live: dict[str, Standing] = {}
+        self._live: dict[str, Standing | Entry] = {}
 
     def check(self, entry: Entry) -> Standing | None:
         """Return where its obligation stands; raise `ObligationError` for an entry that contradicts those before it."""
         if entry.kind in _PASSING or entry.kind in _BEGINNING:
             return None
-        standing = self._live.get(entry.id)
+        standing = self.get(entry.id)
         if standing is None or standing.state not in _LEGAL[entry.kind]:
             state = "unknown" if standing is None else str(standing.state)
             raise ObligationError(f"cannot take {entry.kind} of the obligation {entry.id!r}: it is {state}")
@@ -146,28 +150,41 @@ class Ledger:
 
     def apply(self, entry: Entry) -> None:
         """Take *entry* in; raise `ObligationError` for one that contradicts those before it."""
-        standing = self.check(entry)
-        if standing is None:
-            if entry.kind is Kind.INTENT:
-                self._live[entry.id] = Standing(obligation_from({**entry.data, "id": entry.id}))
-            elif entry.kind is Kind.CHECKPOINT:
-                self._live[entry.id] = standing_from(entry.data)
-        elif entry.kind is Kind.RELEASED:
+        if entry.kind in _BEGINNING:
+            self._live[entry.id] = entry
+        elif entry.kind is Kind.RELEASED and entry.id in self._live:
             del self._live[entry.id]
-        else:
+        elif (standing := self.check(entry)) is not None:
             self._live[entry.id] = _advance(standing, entry)
 
     def live(self) -> list[Standing]:
         """Return all that is not released, in the order in which it was begun."""
-        return list(self._live.values())
+        found = (self.get(id_) for id_ in tuple(self._live))
+        return [standing for standing in found if standing is not None]
+
+    def __len__(self) -> int:
+        """Return how many obligations are live."""
+        return len(self._live)
 
     def get(self, id_: str) -> Standing | None:
         """Return the standing of one obligation, None when it is released or was never there."""
-        return self._live.get(id_)
+        found = self._live.get(id_)
+        # It is not kept: another thread may settle it meanwhile.
+        return _begun(found) if isinstance(found, Entry) else found
 
     def snapshot(self) -> list[Entry]:
         """Return entries that add up to the same live set."""
-        return [Entry(Kind.CHECKPOINT, each.obligation.id, as_data(each)) for each in self._live.values()]
+        return [each if isinstance(each, Entry) else _checkpoint(each) for each in tuple(self._live.values())]
+
+
+def _begun(entry: Entry) -> Standing:
+    if entry.kind is Kind.CHECKPOINT:
+        return standing_from(entry.data)
+    return Standing(obligation_from({**entry.data, "id": entry.id}))
+
+
+def _checkpoint(standing: Standing) -> Entry:
+    return Entry(Kind.CHECKPOINT, standing.obligation.id, as_data(standing))
 
 
 def _advance(standing: Standing, entry: Entry) -> Standing:

@@ -36,6 +36,9 @@ class Fold(Protocol):
     def snapshot(self) -> list[Entry]:
         """Return entries that add up to the same."""
 
+    def __len__(self) -> int:
+        """Return how many things are live."""
+
 
 class _Batch:
     """Entries of one caller, on their way to the disk."""
@@ -180,7 +183,7 @@ class Log:
         return kept
 
     def _reserve(self) -> int:
-        return RESERVE + RESERVE_EACH * len(self._fold.snapshot())
+        return RESERVE + RESERVE_EACH * len(self._fold)
 
     def _put(self, batches: Sequence[_Batch]) -> None:
         if batches:

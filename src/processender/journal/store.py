@@ -29,6 +29,9 @@ class _States:
             state = state or Saved(0, None)
             self.by_key[entry.id] = state.replace(deltas=(*state.deltas, entry.data.get("delta")))
 
+    def __len__(self) -> int:
+        return len(self.by_key)
+
     def snapshot(self) -> list[Entry]:
         found = []
         for key, state in self.by_key.items():
