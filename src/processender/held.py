@@ -18,8 +18,8 @@ class Home(Protocol):
     def begin(self, obligation: Obligation) -> None:
         """Write down that it is going to be acquired."""
 
-    def acquired(self, obligation: Obligation, ref: str) -> None:
-        """Write down its real id."""
+    def acquired(self, obligation: Obligation) -> None:
+        """Write down its real id and its arguments."""
 
     def settled(self, obligation: Obligation) -> None:
         """Write down that it is gone."""
@@ -50,10 +50,10 @@ class Held:
         self._home.begin(self.obligation)
         return self
 
-    def acquired(self, ref: str) -> None:
-        """Write down that the thing exists, under its real id *ref*."""
-        self.obligation = self.obligation.replace(ref=ref)
-        self._home.acquired(self.obligation, ref)
+    def acquired(self, ref: str = "", **args: Any) -> None:
+        """Write down that the thing exists, under its real id *ref*, with *args* that were not known before."""
+        self.obligation = self.obligation.replace(ref=ref, args={**self.obligation.args, **args})
+        self._home.acquired(self.obligation)
 
     def settle(self) -> None:
         """Say that the thing is gone; its releaser is not called. May be called again."""

@@ -128,9 +128,10 @@ class Obligations:
         """Write down that *obligation* is going to be acquired; raise `JournalError` if that cannot be kept."""
         self.journal().append(intent(obligation))
 
-    def acquired(self, obligation: Obligation, ref: str) -> None:
-        """Write down its real id."""
-        self.journal().append(Entry(Kind.ACQUIRED, obligation.id, {"ref": ref}))
+    def acquired(self, obligation: Obligation) -> None:
+        """Write down its real id and its arguments."""
+        data = {"ref": obligation.ref, "args": dict(obligation.args)}
+        self.journal().append(Entry(Kind.ACQUIRED, obligation.id, data))
 
     def settled(self, obligation: Obligation) -> None:
         """Write down that it is gone."""

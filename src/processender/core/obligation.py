@@ -61,7 +61,7 @@ class Kind(StrEnum):
     INTENT = "intent"
     """A thing is going to be acquired; durable before that happens."""
     ACQUIRED = "acquired"
-    """It is there, and this is its real id."""
+    """It is there, and this is its real id, and what its releaser needs that was not known before."""
     RELEASING = "releasing"
     """An attempt to release it begins, with this number and this fencing token."""
     RELEASED = "released"
@@ -190,8 +190,9 @@ def _checkpoint(standing: Standing) -> Entry:
 def _advance(standing: Standing, entry: Entry) -> Standing:
     data = entry.data
     if entry.kind is Kind.ACQUIRED:
-        ref = str(data.get("ref", ""))
-        return standing.replace(state=State.ACQUIRED, obligation=standing.obligation.replace(ref=ref))
+        known = {**standing.obligation.args, **data.get("args", {})}
+        obligation = standing.obligation.replace(ref=str(data.get("ref", "")), args=known)
+        return standing.replace(state=State.ACQUIRED, obligation=obligation)
     if entry.kind is Kind.RELEASING:
         token = max(standing.token + 1, int(data.get("token", 0)))
         return standing.replace(state=State.RELEASING, attempts=standing.attempts + 1, token=token)

@@ -1,0 +1,140 @@
+"""
+Removing what stands in a file system, and never anything else.
+
+A path in a record is hostile input: each step is opened below the one before, never through a link and never beyond a
+declared root, and what is found at the end must be the very thing that was recorded: the same device and inode.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+
+from .errors import ReleaserError
+from .hints import Any, Self
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+DEEPEST = 200
+"""How deep a tree may be; each level holds a descriptor while the ones below it are removed."""
+
+
+def mark(path: str) -> dict[str, int]:
+    """Return what tells the thing at *path* from one that takes its name later."""
+    found = os.lstat(path)
+    return {"device": found.st_dev, "inode": found.st_ino}
+
+
+def is_marked(found: os.stat_result, args: Mapping[str, Any]) -> bool:
+    """Tell whether *found* is what was marked in *args*; without a mark the name alone must do."""
+    return "inode" not in args or (found.st_dev, found.st_ino) == (args.get("device"), args["inode"])
+
+
+class Place:
+    """A name in an open directory, below a root; a context manager."""
+
+    def __init__(self, path: str, root: str) -> None:
+        """Open the directory that holds *path*, step by step below *root*; raise `ReleaserError` or `OSError`."""
+        self._directory = -1
+        if not (os.path.isabs(path) and os.path.isabs(root)) or "\0" in path + root:
+            raise ReleaserError(f"cannot touch {path!r}: it and its root {root!r} must be absolute paths")
+        steps = path[len(root.rstrip("/")) :].split("/") if path.startswith(root.rstrip("/") + "/") else []
+        steps = [step for step in steps if step not in {"", "."}]
+        if not steps or ".." in steps:
+            raise ReleaserError(f"cannot touch {path!r}: it does not lie below its root {root!r}")
+        self.name = steps.pop()
+        """The last step of the path."""
+        self._path = path
+        self._directory = os.open(root, _DIRECTORY)
+        for step in steps:
+            self._enter(step)
+
+    def _enter(self, step: str) -> None:
+        try:
+            below = os.open(step, _DIRECTORY, dir_fd=self._directory)
+        except NotADirectoryError:
+            os.close(self._directory)
+            raise ReleaserError(f"cannot touch {self._path!r}: {step!r} is a link or no directory") from None
+        except OSError:
+            os.close(self._directory)
+            raise
+        os.close(self._directory)
+        self._directory = below
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close the directory."""
+        os.close(self._directory)
+
+    @property
+    def directory(self) -> int:
+        """The descriptor of the directory."""
+        return self._directory
+
+    def look(self) -> os.stat_result | None:
+        """Return what stands there, None for nothing."""
+        try:
+            return os.lstat(self.name, dir_fd=self._directory)
+        except FileNotFoundError:
+            return None
+
+    def unlink(self) -> None:
+        """Remove a name that is no directory."""
+        try:
+            os.unlink(self.name, dir_fd=self._directory)
+        except FileNotFoundError:
+            return
+
+    def remove_tree(self) -> None:
+        """Remove a directory and all that is in it; never through a link, never on another file system."""
+        found = self.look()
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            _remove(self._directory, self.name, found.st_dev, 0)
+            return
+        self.unlink()
+
+
+def stands(path: str, args: Mapping[str, Any]) -> bool:
+    """Tell whether what was marked in *args* stands at *path*, below the root in *args*."""
+    try:
+        with Place(path, str(args.get("root", ""))) as place:
+            found = place.look()
+            return found is not None and is_marked(found, args)
+    except FileNotFoundError:
+        return False
+
+
+def _remove(parent: int, name: str, device: int, depth: int) -> None:
+    if depth > DEEPEST:
+        raise ReleaserError(f"cannot remove the tree: it is deeper than {DEEPEST} levels; remove it by hand")
+    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    try:
+        if os.fstat(descriptor).st_dev != device:
+            raise ReleaserError(f"cannot remove the tree: something is mounted at {name!r}; unmount it first")
+        for entry, is_directory in _entries(descriptor):
+            if is_directory:
+                _remove(descriptor, entry, device, depth + 1)
+            else:
+                _unlink(descriptor, entry)
+    finally:
+        os.close(descriptor)
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except FileNotFoundError:
+        return
+
+
+def _entries(descriptor: int) -> Iterator[tuple[str, bool]]:
+    with os.scandir(descriptor) as found:
+        for entry in list(found):
+            yield entry.name, entry.is_dir(follow_symlinks=False)
+
+
+def _unlink(descriptor: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=descriptor)
+    except FileNotFoundError:
+        return
