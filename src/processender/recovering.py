@@ -12,14 +12,17 @@ import os
 from collections.abc import Callable, Sequence
 
 from .core.events import Event, RoomEvent, Trouble
-from .core.obligation import Standing, State
+from .core.obligation import Entry, Kind, Ledger, Standing, State
 from .core.record import Record
 from .engine.recovery import Estate, Recovery, Settled
 from .engine.settle import Settler
-from .errors import ProcessEnderError
+from .errors import JournalError, ProcessEnderError
 from .hints import ClassVar
+from .identity import boot_id
+from .journal.disk import SystemDisk
 from .journal.file import FileJournal
-from .journal.owner import OwnerLock, boot_id, claim, orphans
+from .journal.owner import OwnerLock, claim, orphans
+from .journal.replay import replay
 from .journal.store import FileStore
 from .ports import Clock, Journal, Observer, Releaser, StateStore
 
@@ -93,6 +96,7 @@ class _Adopted:
 def recover(
     place: str, find: Find, clock: Clock, window: float,
     *, observers: Sequence[Observer] = (), job: str = "", directory: str = "", dry_run: bool = False,
+    patient: bool = False,
     found: Callable[[Sequence[Standing]], object] = lambda _standings: None,
 ) -> Recovered:  # fmt: skip
     """
@@ -114,12 +118,16 @@ def recover(
 
         directory: Only this journal; empty for all.
 
-        dry_run: Whether to look only; the journals are adopted for that long.
+        dry_run: Whether to look only.
+
+        patient: Whether what has failed before is left alone until its pause is over.
 
         found: Is told what is going to be settled, before it begins.
     """
     troubles: list[str] = []
     locks, left = _adopt(journal_root(place), directory)
+    if dry_run:
+        return _rehearse(locks, left, job)
     adopted = []
     for lock in locks:
         try:
@@ -135,12 +143,28 @@ def recover(
         for each in adopted
     ]
     found([standing for estate in estates for standing in estate.standings])
-    if dry_run:
-        settled = [Settled(each.obligation, each.state) for estate in estates for each in estate.standings]
-    else:
-        settled = Recovery(clock, window, observers).run(estates, chained=bool(job))
+    settled = Recovery(clock, window, observers).run(estates, chained=bool(job), patient=patient)
     for each in adopted:
         each.journal.close()
+    return Recovered(tuple(settled), tuple(left), tuple(troubles))
+
+
+def _rehearse(locks: Sequence[OwnerLock], left: Sequence[LeftAlone], job: str) -> Recovered:
+    """Read what would be settled, and give the locks back."""
+    settled: list[Settled] = []
+    troubles: list[str] = []
+    for lock in locks:
+        try:
+            seen = look(lock.directory)
+            troubles += seen.troubles
+            settled += [
+                Settled(each.obligation, each.state, None, each.error)
+                for each in seen.standings
+                if job in {"", each.obligation.job}
+            ]
+        except JournalError as error:
+            troubles.append(str(error))
+        lock.release()
     return Recovered(tuple(settled), tuple(left), tuple(troubles))
 
 
@@ -160,7 +184,7 @@ def _adopt(root: str, directory: str) -> tuple[list[OwnerLock], list[LeftAlone]]
 
 def recover_at_start(place: str, find: Find, clock: Clock, window: float, tell: Callable[[Event], object]) -> Recovered:
     """Settle what earlier processes of this service have left, and *tell* the observers of the Ender."""
-    recovered = recover(place, find, clock, window)
+    recovered = recover(place, find, clock, window, patient=True)
     for text in recovered.troubles:
         tell(Trouble(clock.now(), "recovery", text))
     for each in recovered.open:
@@ -170,3 +194,51 @@ def recover_at_start(place: str, find: Find, clock: Clock, window: float, tell: 
     if recovered.settled:
         tell(RecoveryEnded(clock.now(), found=len(recovered.settled), released=released, dead=dead))
     return recovered
+
+
+class Look(Record):
+    """What a journal holds, read without touching it."""
+
+    standings: tuple[Standing, ...]
+    """What it owes."""
+    troubles: tuple[str, ...]
+    """What is wrong with it."""
+    entries: int
+    """How many records it has."""
+    last: int
+    """The highest sequence number."""
+
+
+def look(directory: str, take: Callable[[Entry], object] = lambda _entry: None) -> Look:
+    """Read the journal in *directory*, whoever holds it, and let *take* have each entry; raise `JournalError`."""
+    ledger, count = Ledger(), 0
+
+    def apply(entry: Entry) -> None:
+        nonlocal count
+        count += 1
+        take(entry)
+        ledger.apply(entry)
+
+    try:
+        found = replay(SystemDisk(), directory, apply)
+    except JournalError:
+        raise
+    except OSError as error:
+        raise JournalError(f"cannot read the journal {directory}: {error.strerror or error}") from error
+    return Look(tuple(ledger.live()), tuple(found.troubles), count, found.last)
+
+
+def try_again(place: str, wanted: Sequence[str]) -> list[str]:
+    """Let the next recovery try the dead letters *wanted*, all if there are none; return the ids that were found."""
+    done = []
+    for found in orphans(journal_root(place)):
+        if found.lock is None:
+            continue
+        journal = FileJournal(found.lock, complain=lambda _text: None)
+        for each in journal.live():
+            id_ = each.obligation.id
+            if each.state in {State.DEAD, State.FAILED} and (not wanted or id_ in wanted):
+                journal.append(Entry(Kind.FAILED, id_, {"error": each.error, "afresh": True}))
+                done.append(id_)
+        journal.close()
+    return done

@@ -13,6 +13,8 @@ from ..demand import load
 COMMANDS = {
     "run": "start a command, and end it well when the end comes",
     "plan": "print what would run at the end, in which order, and whether it fits",
+    "recover": "release what processes that died have left behind",
+    "journal": "look into the journals of what is owed, and retry dead letters",
 }
 
 _USAGE = """\
@@ -28,6 +30,7 @@ examples:
   processender run -- uvicorn app:app
   processender run --grace 30s --drain-delay 5s --probe-listen :8080 -- ./server
   processender plan --window 12s
+  processender recover --dry-run
 
 `processender COMMAND --help` tells more.\
 """
@@ -49,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     output = load("cli.output")
     if first in {"-h", "--help", "help"}:
-        listed = "\n".join(f"  {name:6} {text}" for name, text in COMMANDS.items())
+        listed = "\n".join(f"  {name:7} {text}" for name, text in COMMANDS.items())
         output.say(_USAGE.format(commands=listed))
         return 0 if words else 2
     if first in {"-V", "--version", "version"}:

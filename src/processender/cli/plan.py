@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from ..agent.decide import decide
 from ..agent.durations import format_duration, parse_duration
@@ -16,6 +14,7 @@ from ..ender import Ender
 from ..errors import ProcessEnderError
 from ..hints import Any
 from . import output
+from .app import find_ender
 from .options import Options
 
 SCHEMA = 1
@@ -48,7 +47,7 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every c
     except ValueError as error:
         parser.error(f"--window: {error}")
     try:
-        ender = _from_app(options.app) if options.app else _from_config(options.config)
+        ender = find_ender(options.app) if options.app else _from_config(options.config)
     except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE
@@ -63,24 +62,6 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every c
 def _from_config(path: str) -> Ender:
     settings = decide(path, {}, os.environ)
     return build_ender(settings, settings.service or "agent", calls_of_nothing(), ())
-
-
-def _from_app(place: str) -> Ender:
-    """Return the Ender at *place*, `module:name`; raise `ProcessEnderError` that says why there is none."""
-    module_name, colon, name = place.partition(":")
-    if not (module_name and colon and name):
-        raise ProcessEnderError(f"cannot find {place!r}: write it like --app shop.service:ender")
-    sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = import_module(module_name)
-    except ImportError as error:
-        raise ProcessEnderError(f"cannot import {module_name!r}: {error}; check the name and the directory") from error
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if not isinstance(found, Ender):
-        kind = "nothing" if found is None else f"a {type(found).__name__}"
-        raise ProcessEnderError(f"cannot use {place!r}: there is {kind}, not an Ender; name the variable that holds it")
-    return found
 
 
 def as_data(name: str, plan: Plan) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Kind(StrEnum):
     RELEASED = "released"
     """It is gone."""
     FAILED = "failed"
-    """The attempt failed; when the next may be, or that there is none (dead)."""
+    """The attempt failed; when the next may be, that there is none (dead), or that the count begins anew (afresh)."""
     CHECKPOINT = "checkpoint"
     """The whole standing of one obligation, copied at a rotation."""
     RUN = "run"
@@ -199,6 +199,8 @@ def _advance(standing: Standing, entry: Entry) -> Standing:
     state = State.DEAD if data.get("dead") else State.FAILED
     return standing.replace(
         state=state,
+        # A human has mended the cause: the attempts before count no longer.
+        attempts=0 if data.get("afresh") else standing.attempts,
         error=str(data.get("error", "")),
         again_at=float(data.get("again_at", 0.0)),
         boot=str(data.get("boot", "")),

@@ -89,7 +89,7 @@ class Recovery:
         if isinstance(event, HandlerEnded):
             self._results[event.result.handler] = event.result
 
-    def run(self, estates: Sequence[Estate], *, chained: bool = False) -> list[Settled]:
+    def run(self, estates: Sequence[Estate], *, chained: bool = False, patient: bool = False) -> list[Settled]:
         """
         Settle what is due in *estates* and return what became of each obligation, in their order.
 
@@ -98,8 +98,15 @@ class Recovery:
             estates: Journals that this process may write to, because their owners are dead or are itself.
 
             chained: Whether to walk strictly from the newest to the oldest, one after another.
+
+            patient: Whether what has failed before is left alone until its pause is over.
         """
-        due = [(estate, each) for estate in estates for each in estate.standings if estate.settler.due(each)]
+        due = [
+            (estate, each)
+            for estate in estates
+            for each in estate.standings
+            if estate.settler.due(each, patient=patient)
+        ]
         handlers = _handlers(due, self._window, chained=chained)
         if handlers:
             self._carry_out(handlers)

@@ -46,10 +46,10 @@ class Settler:
         self._boot = boot
         self._complain = complain
 
-    def due(self, standing: Standing) -> bool:
-        """Tell whether an attempt may be made now: it is not dead, and its pause is over."""
-        if standing.state is State.DEAD:
-            return False
+    def due(self, standing: Standing, *, patient: bool) -> bool:
+        """Tell whether an attempt may be made now: it is not dead, and if we are *patient* its pause is over."""
+        if standing.state is State.DEAD or not patient:
+            return standing.state is not State.DEAD
         return standing.boot != self._boot or standing.again_at <= self._clock.now()
 
     def settle(self, obligation: Obligation, ctx: Context) -> None:

@@ -11,6 +11,8 @@ degraded: it takes nothing more, and says so.
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Sequence
 
@@ -20,11 +22,12 @@ from ..hints import Protocol
 from .disk import Disk
 from .record import encode, size_of
 from .replay import replay
+from .segment import HEADER
 from .segments import Segments, cannot
 
 RESERVE = 16 * 1024
 """Room that is kept for releases when the disk is full, beside that for each live obligation."""
-RESERVE_EACH = 512
+RESERVE_EACH = 256
 
 
 class Fold(Protocol):
@@ -82,6 +85,7 @@ class Log:
         self._changed = threading.Condition(threading.Lock())
         self._waiting: list[_Batch] = []
         self._writing = False
+        self._most = 0
         self.broken: JournalError | None = None
         """Why nothing can be written any more."""
         try:
@@ -158,24 +162,41 @@ class Log:
         """Have room for *batches*, in the next segment if need be; refuse those for which there is none."""
         segments = self._segments
         need = sum(batch.size for batch in batches)
-        growing = any(batch.grows for batch in batches)
-        if need <= segments.room and (segments.has_spare or not growing or need + self._reserve() <= segments.room):
+        growth = sum(batch.size for batch in batches if batch.grows)
+        if growth and segments.has_spare and not self._may_grow(growth):
+            return self._squeeze(batches, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), may_grow=False)
+        if need <= segments.room and (segments.has_spare or not growth or need + self._reserve() <= segments.room):
             return batches
         try:
             segments.rotate(self._fold.snapshot(), need)
         except OSError as error:
-            if self._segments.suspect:
+            if segments.suspect:
                 self._recommit((), error)
                 return [] if self.broken is not None else batches
             return self._squeeze(batches, error)
         return batches
 
-    def _squeeze(self, batches: list[_Batch], error: OSError) -> list[_Batch]:
+    def _may_grow(self, size: int) -> bool:
+        """
+        Tell whether *size* bytes more can be owed: the next segment must hold all that is live, and its releases.
+
+        How much that is at most is counted along; only when the count comes near is it looked at.
+        """
+        segments = self._segments
+        self._most += size
+        if self._most + self._reserve() <= segments.spare_size:
+            return True
+        self._most = size + HEADER + sum(size_of(encode(entry)) for entry in self._fold.snapshot())
+        need = self._most + self._reserve()
+        return need <= segments.spare_size or segments.enlarge_spare(2 * need)
+
+    def _squeeze(self, batches: list[_Batch], error: OSError, *, may_grow: bool = True) -> list[_Batch]:
         """Return those of *batches* that fit where we are, releases first; refuse the others with *error*."""
         room, kept = self._segments.room, []
         reserve = self._reserve()
         for batch in sorted(batches, key=lambda each: each.grows):
-            if batch.size + (reserve if batch.grows else 0) <= room:
+            need = batch.size + reserve if batch.grows else batch.size
+            if need <= room and (may_grow or not batch.grows):
                 room -= batch.size
                 kept.append(batch)
             else:

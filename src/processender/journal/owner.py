@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from ..core.record import Record
 from ..errors import JournalError
 from ..hints import Any
-from ..identity import Identity, boot_id, identify, is_alive, status_of
+from ..identity import Identity, identify, is_alive, status_of
 
 LOCK = "LOCK"
 OWNER = "owner.json"
@@ -265,6 +265,3 @@ def _unlink(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         return
-
-
-__all__ = ["Found", "OwnerLock", "adopt", "boot_id", "claim", "orphans", "tracked"]

@@ -56,7 +56,7 @@ def replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Repl
         if header is not None:
             found.damaged.append(name)
             found.troubles.append(f"{name} is a copy of {name_of(header.number)}; it is left out")
-        elif any(content):
+        elif content.count(0) != len(content):
             found.damaged.append(name)
             found.troubles.append(f"{name} has no valid header; it is left out")
         unbegun.append(name)

@@ -39,7 +39,9 @@ class Segments:
         self._file = self._spare = -1
         self.suspect = False
         """Whether a later segment may count although it was given up; then this one must not be written any more."""
-        self._offset = self._size = self._spare_size = 0
+        self.spare_size = 0
+        """The bytes of the next segment."""
+        self._offset = self._size = 0
         self._find_spare()
         for name in found.damaged:
             self._keep_aside(name)
@@ -75,7 +77,7 @@ class Segments:
             self._number += 1
             return
         self._old.remove(name)
-        self._spare_size, self._number = size, self._number + 1
+        self.spare_size, self._number = size, self._number + 1
 
     def _keep_aside(self, name: str) -> None:
         """Keep a copy of a damaged segment beside it, for who wants to look."""
@@ -151,7 +153,7 @@ class Segments:
     def _next_segment(self, need: int) -> tuple[int, int, int]:
         """Return the number, the descriptor and the size of a segment of zeros that holds *need* bytes."""
         wanted = SIZE if need * 2 <= SIZE else need * 2 + SIZE
-        file, size, number = self._spare, self._spare_size, self._number
+        file, size, number = self._spare, self.spare_size, self._number
         if file >= 0 and size >= wanted:
             self._spare = -1
             return number, file, size
@@ -188,7 +190,19 @@ class Segments:
         except OSError as error:
             self._complain(f"no segment can be prepared for the journal {self._directory}: {error}")
             return
-        self._number, self._spare_size = self._number + 1, SIZE
+        self._number, self.spare_size = self._number + 1, SIZE
+
+    def enlarge_spare(self, size: int) -> bool:
+        """Have a next segment of *size* bytes; return False, and keep the one that is there, if there is no room."""
+        try:
+            made = self._create(self._number + 1, size)
+        except OSError:
+            return False
+        self._old.append(name_of(self._number))
+        self._drop_spare()
+        self._number, self._spare, self.spare_size = self._number + 1, made, size
+        self._remove_old()
+        return True
 
     def _discard(self, file: int, name: str) -> None:
         """Leave a segment that never came to count; its number is not used again."""

@@ -1,0 +1,364 @@
+"""The journal on disk, with the real disk and without any crash but the ones that are written here."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from processender.core.obligation import Entry, Kind, Ledger, Obligation, intent
+from processender.errors import JournalError
+from processender.journal.disk import SystemDisk
+from processender.journal.file import FileJournal
+from processender.journal.log import Log
+from processender.journal.memory import MemoryJournal
+from processender.journal.owner import claim
+from processender.journal.record import LARGEST, NewerVersion, encode, seal, unseal
+from processender.journal.replay import replay
+from processender.journal.segment import HEADER, SIZE, Header, name_of, number_of, read_header
+from processender.testing.journal import check_journal
+
+THING = Obligation("1", "file", "/x", "file", {"root": "/"}, created=1.0)
+
+
+def entries(count: int) -> list[Entry]:
+    """Return as many intents."""
+    return [intent(THING.replace(id=f"{number:08d}")) for number in range(count)]
+
+
+class Kept:
+    """A log in a directory, whose complaints are kept."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.said: list[str] = []
+        self.ledger = Ledger()
+
+    def open(self, disk: SystemDisk | None = None) -> Log:
+        """Open the log anew."""
+        self.ledger = Ledger()
+        return Log(str(self.directory), self.ledger, disk or SystemDisk(), self.said.append)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all that is read back."""
+        self.open().close()
+        return [each.obligation.id for each in self.ledger.live()]
+
+    def segment(self) -> Path:
+        """Return the segment that counts."""
+        begun = [path for path in sorted(self.directory.glob("seg-*.pej")) if read_header(path.read_bytes())]
+        return begun[-1]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    """Return a log in a directory of its own."""
+    return Kept(tmp_path)
+
+
+def write(kept: Kept, count: int = 10) -> None:
+    """Write intents, and leave as a process that dies leaves."""
+    log = kept.open()
+    for entry in entries(count):
+        log.append([entry], durable=True)
+
+
+def test_the_journal_on_disk_keeps_its_promises(tmp_path: Path) -> None:
+    """The conformance suite passes."""
+    numbers = iter(range(100))
+
+    assert check_journal(lambda: FileJournal(claim(str(tmp_path / f"{next(numbers)}")), complain=print))
+
+
+def test_the_twin_in_memory_keeps_its_promises() -> None:
+    """The conformance suite passes."""
+    assert check_journal(MemoryJournal)
+
+
+def test_what_was_written_is_read_back(kept: Kept) -> None:
+    """A process that dies without closing loses nothing."""
+    write(kept)
+
+    assert [entry.id for entry in entries(10)] == kept.ids()
+
+
+def test_a_torn_tail_is_cut(kept: Kept) -> None:
+    """The last record was half written: it is left out, and that is no damage."""
+    write(kept)
+    path = kept.segment()
+    data = path.read_bytes().rstrip(b"\0")
+    path.write_bytes(data[:-20].ljust(SIZE, b"\0"))
+
+    assert [entry.id for entry in entries(9)] == kept.ids()
+    assert [] == kept.said
+
+
+def test_a_flipped_bit_costs_one_record_and_is_reported(kept: Kept) -> None:
+    """A valid record after a bad one is damage: the rest is used, and a copy is kept aside."""
+    write(kept)
+    path = kept.segment()
+    data = bytearray(path.read_bytes())
+    data[HEADER + 30] ^= 1
+    path.write_bytes(data)
+
+    assert [entry.id for entry in entries(10)[1:]] == kept.ids()
+    assert "has no valid record 1 before 2" in kept.said[0]
+    assert [bytes(data)] == [each.read_bytes() for each in kept.directory.glob("*.damaged")]
+
+
+def test_a_bit_flipped_anywhere_never_makes_something_up(kept: Kept) -> None:
+    """Whatever byte is damaged, what is read back is a part of what was written."""
+    write(kept, 4)
+    path, wanted = kept.segment(), {entry.id for entry in entries(4)}
+    data = path.read_bytes()
+    end = len(data.rstrip(b"\0"))
+    read = []
+    for offset in [*range(64), *range(2048, 2112), *range(HEADER, end)]:
+        damaged = bytearray(data)
+        damaged[offset] ^= 0x40
+        path.write_bytes(damaged)
+        ledger = Ledger()
+        replay(SystemDisk(), str(kept.directory), ledger.apply)
+        read.append({each.obligation.id for each in ledger.live()})
+
+    assert all(ids <= wanted and len(ids) >= 3 for ids in read)
+
+
+def test_one_damaged_header_is_survived_by_its_copy(kept: Kept) -> None:
+    """The header stands there twice."""
+    write(kept)
+    path = kept.segment()
+    path.write_bytes(bytes(512) + path.read_bytes()[512:])
+
+    assert 10 == len(kept.ids())
+
+
+def test_a_segment_without_any_header_is_kept_aside(kept: Kept) -> None:
+    """It cannot be read, and it is not thrown away."""
+    write(kept)
+    path = kept.segment()
+    data = bytes(HEADER) + path.read_bytes()[HEADER:]
+    path.write_bytes(data)
+
+    assert [] == kept.ids()
+    assert "has no valid header" in kept.said[0]
+    assert [data] == [each.read_bytes() for each in kept.directory.glob("*.damaged")]
+
+
+def test_a_copy_of_a_segment_does_not_count(kept: Kept) -> None:
+    """A file whose name is not its number is left out and reported."""
+    write(kept)
+    path = kept.segment()
+    path.with_name(name_of(99)).write_bytes(path.read_bytes())
+
+    assert 10 == len(kept.ids())
+    assert "is a copy of" in kept.said[0]
+
+
+def test_a_missing_segment_is_reported(kept: Kept) -> None:
+    """What it held is not known, and that is said."""
+    write(kept)
+    kept.segment().unlink()
+
+    assert [] == kept.ids()
+    assert "is missing" in kept.said[0]
+
+
+def test_a_link_in_the_place_of_a_segment_is_not_followed(kept: Kept, tmp_path: Path) -> None:
+    """Whoever can make a link must not make us read or write elsewhere."""
+    write(kept)
+    path = kept.segment()
+    elsewhere = tmp_path / "elsewhere"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+    with pytest.raises(JournalError, match="cannot read the journal"):
+        kept.open()
+
+
+def test_a_newer_record_is_refused_and_left_as_it_is(kept: Kept) -> None:
+    """An older version must not cut off what it does not understand."""
+    write(kept)
+    path = kept.segment()
+    data = path.read_bytes()
+    header = read_header(data)
+    end = len(data.rstrip(b"\0")) + 7 & ~7
+    newer = bytearray(seal(Kind.INTENT, encode(entries(1)[0]), 11, header.seed))
+    newer[20:22] = (2).to_bytes(2, "little")
+    import struct
+    import zlib
+
+    magic, length, number, _, schema, code = struct.unpack_from("<IIQIHH", newer)
+    payload = bytes(newer[24 : 24 + length])
+    check = zlib.crc32(payload, zlib.crc32(struct.pack("<IIQHH", magic, length, number, schema, code), header.seed))
+    newer[16:20] = check.to_bytes(4, "little")
+    changed = data[:end] + newer + data[end + len(newer) :]
+    path.write_bytes(changed)
+
+    with pytest.raises(NewerVersion, match="it has schema 2, this version knows 1"):
+        kept.open()
+    assert changed == path.read_bytes()
+
+
+def test_a_record_of_another_journal_is_never_taken(kept: Kept) -> None:
+    """The checksum begins with the journal's id."""
+    mine, other = Header(b"a" * 16, 1, 1), Header(b"b" * 16, 1, 1)
+    record = seal(Kind.INTENT, encode(entries(1)[0]), 1, mine.seed)
+
+    assert unseal(record, 0, mine.seed) is not None
+    assert unseal(record, 0, other.seed) is None
+
+
+def test_a_rotation_loses_nothing_and_the_old_segment_goes(kept: Kept) -> None:
+    """The live set goes on in the next segment; the size is bounded by it."""
+    log = kept.open()
+    for number in range(20_000):
+        id_ = f"{number:08d}"
+        log.append([intent(THING.replace(id=id_))], durable=False)
+        if number % 100:
+            log.append([Entry(Kind.RELEASED, id_)], durable=False)
+    log.close()
+
+    assert [f"{number:08d}" for number in range(0, 20_000, 100)] == kept.ids()
+    assert 2 == len(list(kept.directory.glob("seg-*.pej")))
+    assert 2 * SIZE == sum(path.stat().st_size for path in kept.directory.glob("seg-*.pej"))
+
+
+def test_a_live_set_larger_than_a_segment_is_kept(kept: Kept) -> None:
+    """A segment is as large as the live set asks for."""
+    log = kept.open()
+    log.append(entries(10_000), durable=True)
+    log.append([intent(THING.replace(id="last"))], durable=True)
+    log.close()
+
+    assert 10_001 == len(kept.ids())
+
+
+def test_an_entry_that_is_too_large_is_refused(kept: Kept) -> None:
+    """The journal holds what a releaser needs, not what it releases."""
+    with pytest.raises(JournalError, match="at most 65536 are kept"):
+        kept.open().append([intent(THING.replace(args={"text": "x" * LARGEST}))], durable=True)
+
+
+def test_threads_share_their_flushes(kept: Kept) -> None:
+    """What comes while another thread flushes goes in one batch; all of it is there."""
+    flushes = []
+
+    class Counting(SystemDisk):
+        def sync(self, descriptor: int) -> None:
+            flushes.append(descriptor)
+            super().sync(descriptor)
+
+    log = kept.open(Counting())
+    before = len(flushes)
+    all_ = entries(400)
+    threads = [
+        threading.Thread(target=lambda part: [log.append([entry], durable=True) for entry in part], args=(all_[n::16],))
+        for n in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    flushed = len(flushes) - before
+    log.close()
+
+    assert {entry.id for entry in all_} == set(kept.ids())
+    assert flushed < 400
+
+
+@pytest.mark.parametrize(
+    "name", ["seg-1.pej", "seg-0000000x.pej", "seg-00000001.pej.damaged", "LOCK", "seg-٣٣٣٣٣٣٣٣.pej"]
+)
+def test_what_is_not_named_as_a_segment_is_none(name: str) -> None:
+    """Only the exact form of the name counts."""
+    assert number_of(name) is None
+
+
+class Failing(SystemDisk):
+    """A disk whose calls fail from the *n*th on, or only then."""
+
+    def __init__(self, call: str, at: int, errno: int, *, lasting: bool = False) -> None:
+        self.call, self.at, self.errno, self.lasting = call, at, errno, lasting
+        self.count = 0
+
+    def _maybe(self, call: str) -> None:
+        if call == self.call:
+            self.count += 1
+            if self.count == self.at or (self.lasting and self.count > self.at):
+                raise OSError(self.errno, os.strerror(self.errno))
+
+    def create(self, path: str, size: int) -> int:
+        """Make a file, or fail."""
+        self._maybe("create")
+        return super().create(path, size)
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> int:
+        """Write, or fail."""
+        self._maybe("write")
+        return super().write(descriptor, data, offset)
+
+    def sync(self, descriptor: int) -> None:
+        """Flush, or fail."""
+        self._maybe("sync")
+        super().sync(descriptor)
+
+
+@pytest.mark.parametrize("call", ["create", "write", "sync"])
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+def test_what_was_acknowledged_survives_any_failure_of_the_disk(tmp_path: Path, call: str, lasting: bool) -> None:
+    """At every call that can fail: either the caller was told, or the record is there."""
+    for at in range(1, 14):
+        kept = Kept(tmp_path / f"{at}")
+        kept.directory.mkdir()
+        log = kept.open(Failing(call, at, 5, lasting=lasting))
+        acknowledged = []
+        for entry in entries(6):
+            try:
+                log.append([entry], durable=True)
+                acknowledged.append(entry.id)
+            except JournalError:
+                continue
+        log.close()
+
+        assert set(acknowledged) <= set(kept.ids()), at
+
+
+def test_a_failed_flush_is_never_tried_again_in_place(kept: Kept) -> None:
+    """The kernel forgets what it could not write and answers the next flush with success."""
+    disk = Failing("sync", 10_000, 5)
+    log = kept.open(disk)
+    before = kept.segment()
+    disk.at = disk.count + 1
+    log.append(entries(1), durable=True)
+    log.close()
+
+    assert before != kept.segment()
+    assert 1 == len(kept.ids())
+
+
+def full(kept: Kept) -> tuple[Log, list[str]]:
+    """Return a log on a disk that is full, after as many intents as it takes, and their ids."""
+    log = kept.open(Failing("create", 3, 28, lasting=True))
+    taken = []
+    for entry in entries(20_000):
+        try:
+            log.append([entry], durable=False)
+            taken.append(entry.id)
+        except JournalError:
+            break
+    return log, taken
+
+
+def test_on_a_full_disk_all_that_is_owed_can_still_be_released(kept: Kept) -> None:
+    """An intent is refused before its effect, and each release goes through."""
+    log, taken = full(kept)
+    for id_ in taken:
+        log.append([Entry(Kind.RELEASING, id_)], durable=False, grows=False)
+        log.append([Entry(Kind.RELEASED, id_)], durable=False, grows=False)
+    log.close()
+
+    assert 1000 < len(taken) < 20_000
+    assert [] == kept.ids()
