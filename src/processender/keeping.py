@@ -16,7 +16,7 @@ from .engine.registry import Registry
 from .errors import HandlerError, JournalError, StateError
 from .held import Held, Scope
 from .hints import Any, TypeVar
-from .ports import Journal, Releaser, StateStore
+from .ports import Journal, Releaser, StateStore, Stopping
 from .registration import Registration
 from .settings import Settings
 from .telemetry.journaling import JournalObserver
@@ -38,7 +38,7 @@ class Keeping(Registration):
         self._keeping = threading.Lock()
         self._home_of_obligations: Any = None
         self._store: StateStore | None = None
-        self._recovered = threading.Event()
+        self._recovery_over = threading.Event()
 
     def tell(self, event: Event) -> None:
         """Tell the observers of *event*; for who builds on an Ender, such as the agent. Nothing before it is armed."""
@@ -119,7 +119,12 @@ class Keeping(Registration):
     def _open_journal(self) -> Journal:
         place = self._place()
         if not place.path:
-            raise JournalError(f"there is no journal: {place.trouble}")
+            error = JournalError(f"there is no journal: {place.trouble}")
+            if self._settings.journal == "refuse":
+                raise error
+            self._complain(f"{error}; what is owed is known to this process only")
+            made: Journal = load("journal.memory").MemoryJournal()
+            return made
         if place.warning:
             self._complain(place.warning)
         journal: Journal = load("recovering").open_own(place.path, self._settings.journal, self._complain)
@@ -166,10 +171,15 @@ class Keeping(Registration):
 
     # The ends of a life.
 
+    @property
+    def recovered(self) -> Stopping:
+        """Whether the recovery at start is over, for what must wait for it."""
+        return self._recovery_over
+
     def _recover_on_start(self) -> None:
         """Settle, in the background, what an earlier process of this service has left."""
         if self._settings.recover != "on-start":
-            self._recovered.set()
+            self._recovery_over.set()
             return
         self._home().journal()
         threading.Thread(target=self._recover, name="processender-recovery", daemon=True).start()
@@ -182,7 +192,7 @@ class Keeping(Registration):
         except Exception as error:  # the program must start although its past cannot be mended
             self._complain(f"the recovery at start failed: {error!r}; run `processender recover`")
         finally:
-            self._recovered.set()
+            self._recovery_over.set()
 
     def _close_keeping(self) -> None:
         home, store = self._home_of_obligations, self._store

@@ -64,6 +64,8 @@ class Settler:
         releaser = self.find(obligation.releaser)
         if releaser is None:
             raise UnknownReleaser(obligation)
+        if standing.state is State.DEAD:
+            raise Permanent(standing.error)
         if standing.attempts >= ATTEMPTS:
             error = standing.error or "its releaser has never come back"
             self._fail(standing, Permanent(f"cannot release it after {standing.attempts} attempts: {error}"))

@@ -188,7 +188,7 @@ class Log:
             return True
         self._most = size + HEADER + sum(size_of(encode(entry)) for entry in self._fold.snapshot())
         need = self._most + self._reserve()
-        return need <= segments.spare_size or segments.enlarge_spare(2 * need)
+        return need <= segments.spare_size or segments.enlarge_spare(need + need // 2)
 
     def _squeeze(self, batches: list[_Batch], error: OSError, *, may_grow: bool = True) -> list[_Batch]:
         """Return those of *batches* that fit where we are, releases first; refuse the others with *error*."""

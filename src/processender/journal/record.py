@@ -33,6 +33,7 @@ _CODES = {
 }  # fmt: skip
 """Frozen: they are on disks."""
 _KINDS = {code: kind for kind, code in _CODES.items()}
+_scan = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -93,5 +94,5 @@ def decode(kind: Kind, payload: bytes) -> Entry:
 
 
 def _decode(payload: bytes) -> tuple[str, dict[str, Any]]:
-    id_, data = json.loads(payload)
+    (id_, data), _ = _scan(payload.decode())
     return id_, data

@@ -1,0 +1,227 @@
+"""Attempts to release, written down; and recoveries as runs of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from processender.core.obligation import Entry, Kind, Obligation, State, intent
+from processender.core.outcome import Outcome
+from processender.engine.clock import SystemClock
+from processender.engine.recovery import Estate, Recovery, Settled
+from processender.engine.settle import ATTEMPTS, Settler
+from processender.errors import ReleaserError, Transient
+from processender.journal.memory import MemoryJournal
+
+
+class Things:
+    """A releaser of things in memory, which counts."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.there: set[str] = set()
+        self.calls: list[tuple[str, int, str]] = []
+        self.errors = list(errors)
+
+    def check(self, obligation: Obligation) -> bool:
+        """Tell whether it is there."""
+        return obligation.key in self.there
+
+    def release(self, obligation: Obligation, token: int, ctx) -> None:
+        """Remove it, or raise what is next."""
+        self.calls.append((obligation.key, token, ctx.idempotency_key))
+        if self.errors:
+            raise self.errors.pop(0)
+        self.there.discard(obligation.key)
+
+
+def owing(things: Things, *keys: str, **fields) -> MemoryJournal:
+    """Return a journal that owes a thing for each key, all of which are there."""
+    journal = MemoryJournal()
+    for number, key in enumerate(keys):
+        things.there.add(key)
+        journal.append(intent(Obligation(f"id-{key}", "thing", key, "things", created=float(number), **fields)))
+    return journal
+
+
+def settle(journal: MemoryJournal, things: Things | None, said: list[str] | None = None, **options) -> list[Settled]:
+    """Recover what *journal* owes."""
+    complaints = [] if said is None else said
+    settler = Settler(
+        journal, lambda name: things if name == "things" else None, SystemClock(), "boot", complaints.append
+    )
+    return Recovery(SystemClock(), 20.0).run([Estate(settler, journal.live())], **options)
+
+
+def kinds(journal: MemoryJournal) -> list[str]:
+    """Return the kinds of all entries."""
+    return [str(entry.kind) for entry in journal.entries]
+
+
+def test_a_release_is_written_down_before_and_after() -> None:
+    """A crash in the middle leaves a start without an end."""
+    things = Things()
+    journal = owing(things, "a")
+    (settled,) = settle(journal, things)
+
+    assert ["intent", "releasing", "released"] == kinds(journal)
+    assert (State.RELEASED, Outcome.DONE) == (settled.state, settled.outcome)
+
+
+def test_a_releaser_gets_the_token_and_the_id() -> None:
+    """The other side can tell a late owner, and a repetition."""
+    things = Things(Transient("busy"))
+    settle(owing(things, "a"), things)
+
+    assert [("a", 1, "id-a"), ("a", 2, "id-a")] == things.calls
+
+
+def test_what_is_gone_already_is_settled_without_a_release() -> None:
+    """The effect is not doubled."""
+    things = Things()
+    journal = owing(things, "a")
+    things.there.clear()
+    settle(journal, things)
+
+    assert [] == things.calls
+    assert [] == journal.live()
+
+
+def test_an_unknown_releaser_is_kept_and_reported() -> None:
+    """It is not dropped, and it does not count as an attempt."""
+    journal = owing(Things(), "a")
+    (settled,) = settle(journal, None)
+
+    assert "there is no releaser 'things' here" in settled.error
+    assert (State.INTENDED, 0) == (journal.live()[0].state, journal.live()[0].attempts)
+
+
+def test_a_failure_is_kept_with_its_reason() -> None:
+    """The next recovery knows why."""
+    things = Things(*[ValueError("no")] * 9)
+    journal = owing(things, "a")
+    (settled,) = settle(journal, things)
+
+    assert (State.FAILED, "ValueError: no") == (settled.state, settled.error)
+    assert "ValueError: no" == journal.live()[0].error
+
+
+def test_a_refusal_goes_to_the_dead_letters_at_once() -> None:
+    """Another attempt would not help."""
+    things = Things(ReleaserError("not below its root"))
+    journal = owing(things, "a")
+    settle(journal, things)
+
+    assert [State.DEAD] == [each.state for each in journal.live()]
+
+
+def test_a_releaser_that_fails_for_ever_ends_among_the_dead_letters() -> None:
+    """It backs off and is given up after so many attempts; it is never dropped."""
+    things = Things(*[Transient("busy")] * 100)
+    journal = owing(things, "a")
+    for _ in range(ATTEMPTS):
+        settle(journal, things)
+
+    assert ATTEMPTS == len(things.calls)
+    assert (State.DEAD, "Transient: busy") == (journal.live()[0].state, journal.live()[0].error)
+
+
+def test_the_poisoned_one_does_not_block_the_others() -> None:
+    """What can be released is."""
+    things = Things(ReleaserError("never"))
+    journal = owing(things, "a", "b", "c")
+    settled = settle(journal, things)
+
+    assert sorted([State.DEAD, State.RELEASED, State.RELEASED]) == sorted(each.state for each in settled)
+
+
+def test_a_releaser_that_ends_its_process_every_time_is_given_up() -> None:
+    """An attempt that never came back has counted."""
+    things = Things()
+    journal = owing(things, "a")
+    for _ in range(ATTEMPTS):
+        journal.append(Entry(Kind.RELEASING, "id-a"))
+    settle(journal, things)
+
+    assert [] == things.calls
+    assert [State.DEAD] == [each.state for each in journal.live()]
+
+
+def test_a_patient_recovery_leaves_alone_what_has_just_failed() -> None:
+    """A pause is kept over the ends of processes."""
+    things = Things()
+    journal = owing(things, "a")
+    later = {"error": "busy", "boot": "boot", "again_at": SystemClock().now() + 1000}
+    journal.append(Entry(Kind.FAILED, "id-a", later))
+    (settled,) = settle(journal, things, patient=True)
+
+    assert None is settled.outcome
+    assert "its pause is not over; busy" == settled.error
+
+
+def test_a_pause_of_another_boot_does_not_count() -> None:
+    """The clock began anew."""
+    things = Things()
+    journal = owing(things, "a")
+    journal.append(Entry(Kind.FAILED, "id-a", {"error": "busy", "boot": "before", "again_at": 1e12}))
+    settle(journal, things, patient=True)
+
+    assert [] == journal.live()
+
+
+def test_what_must_outlive_another_is_released_after_it() -> None:
+    """The edge is that of the obligation."""
+    things = Things()
+    journal = owing(things, "disk")
+    things.there.add("vm")
+    journal.append(intent(Obligation("id-vm", "thing", "vm", "things")))
+    journal.append(intent(Obligation("id-net", "thing", "net", "things", outlives=("id-vm", "id-disk"))))
+    things.there.add("net")
+    settle(journal, things)
+
+    assert "net" == things.calls[-1][0]
+
+
+def test_what_must_outlive_a_failed_one_stays() -> None:
+    """A network is not torn down under a machine that could not be stopped."""
+    things = Things(ReleaserError("no"))
+    journal = owing(things, "vm")
+    things.there.add("net")
+    journal.append(intent(Obligation("id-net", "thing", "net", "things", outlives=("id-vm",))))
+    settle(journal, things)
+
+    assert {"vm", "net"} == things.there
+
+
+def test_one_job_is_walked_from_the_newest_to_the_oldest() -> None:
+    """The order is fixed, whatever could run side by side."""
+    things = Things()
+    settle(owing(things, *"abcdefgh"), things, chained=True)
+
+    assert list("hgfedcba") == [call[0] for call in things.calls]
+
+
+def test_what_the_journal_cannot_take_is_said_and_the_release_goes_on() -> None:
+    """A thing that can be released is, and the next recovery finds it gone."""
+    things, said = Things(), []
+    journal = owing(things, "a")
+    journal.close()
+    settle(journal, things, said)
+
+    assert set() == things.there
+    assert 2 == len(said)
+
+
+def test_a_name_with_odd_letters_is_shown_and_not_obeyed() -> None:
+    """A key is hostile input."""
+    things = Things()
+    journal = owing(things, "a\n\x1b[31mred" + "x" * 500)
+
+    assert [State.RELEASED] == [each.state for each in settle(journal, things)]
+
+
+@pytest.mark.parametrize("count", [300])
+def test_many_are_released_in_one_run(count: int) -> None:
+    """More than there are threads."""
+    things = Things()
+    journal = owing(things, *map(str, range(count)))
+
+    assert {State.RELEASED} == {each.state for each in settle(journal, things)}
