@@ -22,7 +22,7 @@ from ..hints import Protocol
 from .disk import Disk
 from .record import encode, size_of
 from .replay import replay
-from .segment import HEADER
+from .segment import HEADER, SIZE
 from .segments import Segments, cannot
 
 RESERVE = 16 * 1024
@@ -65,7 +65,9 @@ class _Batch:
 class Log:
     """The log in one directory, which belongs to this process. Safe for threads."""
 
-    def __init__(self, directory: str, fold: Fold, disk: Disk, complain: Callable[[str], object]) -> None:
+    def __init__(
+        self, directory: str, fold: Fold, disk: Disk, complain: Callable[[str], object], *, size: int = SIZE
+    ) -> None:
         """
         Read what is there and begin a segment of our own; raise `JournalError` for what cannot be read.
 
@@ -78,6 +80,8 @@ class Log:
             disk: Does what is done to files.
 
             complain: Is told what was found damaged, and what went wrong and could be helped.
+
+            size: The bytes of a segment, unless the live set needs more.
         """
         self._directory = directory
         self._fold = fold
@@ -96,7 +100,7 @@ class Log:
             raise cannot("read", directory, error) from error
         for text in found.troubles:
             complain(f"the journal {directory} is damaged: {text}")
-        self._segments = Segments(directory, disk, complain, found)
+        self._segments = Segments(directory, disk, complain, found, size)
         try:
             # Behind a torn tail nothing is written, so the first thing is always a new segment.
             self._segments.rotate(fold.snapshot(), 0)

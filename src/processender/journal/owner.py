@@ -136,7 +136,7 @@ def adopt(directory: str) -> Found:
         owner = _read_owner(directory)
         lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
-        return Found(directory, why="it is being made, or being removed")
+        return Found(directory, why=_unmade(directory), alive=True)
     except OSError as error:
         return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
     pid = owner.get("pid", 0)
@@ -152,6 +152,22 @@ def adopt(directory: str) -> Found:
     return Found(directory, lock, alive=False, owner=owner)
 
 
+def _unmade(directory: str) -> str:
+    """Remove what a process has left that died while it made the directory, or removed it; tell what it was."""
+    pid, _, rest = os.path.basename(directory).partition("-")
+    state = status_of(int(pid)) if pid.isdigit() else None
+    if state is not None and str(state[1]) == rest.partition("-")[0]:
+        return "it is being made, or being removed"
+    try:
+        if set(os.listdir(directory)) <= {OWNER}:
+            _unlink(os.path.join(directory, OWNER))
+            os.rmdir(directory)
+            return ""
+    except OSError as error:
+        return f"it cannot be removed: {error.strerror}"
+    return "it has no lock file; remove it if you know what it is"
+
+
 def orphans(root: str) -> Iterator[Found]:
     """Yield every journal below *root*: with its lock, which is ours then, if its owner is dead."""
     try:
@@ -162,13 +178,17 @@ def orphans(root: str) -> Iterator[Found]:
         raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
     for name in names:
         directory = os.path.join(root, name)
-        found = os.lstat(directory)
+        try:
+            found = os.lstat(directory)
+        except FileNotFoundError:
+            # Another recovery was faster.
+            continue
         if not stat.S_ISDIR(found.st_mode):
             yield Found(directory, why="it is no directory; a link is never followed", alive=False)
         elif found.st_uid != os.geteuid() or found.st_mode & 0o022:
             yield Found(directory, why="it belongs to another user, or others can write to it", alive=False)
-        else:
-            yield adopt(directory)
+        elif (journal := adopt(directory)).lock is not None or journal.why:
+            yield journal
 
 
 def tracked(root: str, owner: Identity) -> Found | None:

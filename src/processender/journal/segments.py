@@ -11,7 +11,7 @@ from ..errors import JournalError
 from .disk import Disk
 from .record import encode, seal, size_of
 from .replay import Replayed
-from .segment import HEADER, SIZE, Header, name_of, number_of
+from .segment import HEADER, Header, name_of, number_of
 
 _ZEROS = bytes(1 << 16)
 
@@ -27,11 +27,14 @@ def cannot(what: str, directory: str, error: OSError) -> JournalError:
 class Segments:
     """The segment that is written, and the spare one behind it. Only the log's leader uses it."""
 
-    def __init__(self, directory: str, disk: Disk, complain: Callable[[str], object], found: Replayed) -> None:
+    def __init__(
+        self, directory: str, disk: Disk, complain: Callable[[str], object], found: Replayed, least: int
+    ) -> None:
         """Go on from what was *found*; nothing is written before `rotate`."""
         self._directory = directory
         self._disk = disk
         self._complain = complain
+        self._least = least
         self._header = found.header or Header(os.urandom(16), 0, 1)
         self._next = found.last + 1
         self._old = [name for name in found.names if name not in found.damaged]
@@ -152,7 +155,7 @@ class Segments:
 
     def _next_segment(self, need: int) -> tuple[int, int, int]:
         """Return the number, the descriptor and the size of a segment of zeros that holds *need* bytes."""
-        wanted = SIZE if need * 2 <= SIZE else need * 2 + SIZE
+        wanted = max(self._least, need * 2)
         file, size, number = self._spare, self.spare_size, self._number
         if file >= 0 and size >= wanted:
             self._spare = -1
@@ -186,11 +189,11 @@ class Segments:
         if self._spare >= 0:
             return
         try:
-            self._spare = self._create(self._number + 1, SIZE)
+            self._spare = self._create(self._number + 1, self._least)
         except OSError as error:
             self._complain(f"no segment can be prepared for the journal {self._directory}: {error}")
             return
-        self._number, self.spare_size = self._number + 1, SIZE
+        self._number, self.spare_size = self._number + 1, self._least
 
     def enlarge_spare(self, size: int) -> bool:
         """Have a next segment of *size* bytes; return False, and keep the one that is there, if there is no room."""

@@ -1,0 +1,182 @@
+"""A scripted run that is killed before each of its calls to the kernel, and recovered."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from processender.core.obligation import Obligation
+from processender.engine.clock import SystemClock
+from processender.recovering import recover
+
+CALLS = "pwrite64,fdatasync,fsync,unlink,rmdir,mkdir"
+"""What a journal and its releasers ask of the kernel, and where a kill may leave something half done."""
+SCRIPT = """
+import os, sys
+from processender.core.obligation import Entry, Kind, Obligation, intent
+from processender.journal.file import FileJournal
+from processender.journal.owner import claim
+
+place, root = sys.argv[1:]
+says = os.open(os.path.join(os.path.dirname(place), 'acknowledged'), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+journal = FileJournal(claim(os.path.join(place, 'journal')), complain=print)
+def release(number):
+    journal.append(Entry(Kind.RELEASING, str(number)))
+    os.unlink(os.path.join(root, str(number)))
+    os.write(says, f'released {number}\\n'.encode())
+    journal.append(Entry(Kind.RELEASED, str(number)))
+for number in range(4):
+    key = os.path.join(root, str(number))
+    journal.append(intent(Obligation(str(number), 'file', key, 'counted', {'root': root})))
+    os.write(says, f'owed {number}\\n'.encode())
+    os.close(os.open(key, os.O_CREAT | os.O_WRONLY))
+    if number % 2:
+        release(number)
+for number in (2, 0):
+    release(number)
+journal.close()
+"""
+
+
+class Counted:
+    """The double that is released: it counts the effects, not what `check` says."""
+
+    def __init__(self) -> None:
+        self.effects: list[str] = []
+
+    def check(self, obligation: Obligation) -> bool:
+        """Tell whether there is something to release."""
+        return Path(obligation.key).exists()
+
+    def release(self, obligation: Obligation, token: int, ctx) -> None:
+        """Remove it, and count."""
+        os.unlink(obligation.key)
+        self.effects.append(obligation.id)
+
+
+class Sweep:
+    """One run under strace, and what it leaves."""
+
+    def __init__(self, base: Path) -> None:
+        self.place, self.root = base / "demo", base / "root"
+        self.root.mkdir(parents=True)
+        self.place.mkdir()
+        self.says = base / "acknowledged"
+
+    def run(self, *inject: str) -> int:
+        """Run the script with what is injected into its calls below the base; return its exit code."""
+        command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={CALLS}", *inject]
+        command += [sys.executable, "-c", SCRIPT, str(self.place), str(self.root)]
+        env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode
+
+    def acknowledged(self) -> tuple[set[str], set[str]]:
+        """Return what was promised, and what was released by the run itself."""
+        lines = self.says.read_text(encoding="utf-8").split("\n") if self.says.exists() else []
+        words = [line.split() for line in lines if line]
+        return {w[1] for w in words if w[0] == "owed"}, {w[1] for w in words if w[0] == "released"}
+
+    def recover(self) -> Counted:
+        """Recover what is left."""
+        counted = Counted()
+        recover(str(self.place), lambda _name: counted, SystemClock(), 20.0)
+        return counted
+
+    def violations(self) -> list[str]:
+        """Recover twice and return what is wrong."""
+        counted = self.recover()
+        again = self.recover()
+        owed, released = self.acknowledged()
+        found = [f"{path.name} was left behind" for path in self.root.iterdir()]
+        found += [f"{id_} was never owed" for id_ in set(counted.effects) - owed - {str(len(owed))}]
+        found += [f"{id_} was released again" for id_ in released.intersection(counted.effects)]
+        found += [f"{id_} was released twice" for id_ in set(counted.effects) if counted.effects.count(id_) > 1]
+        found += [f"{id_} was released by the second recovery" for id_ in again.effects]
+        if (self.place / "journal").exists():
+            found += [f"the journal {path.name} was left behind" for path in (self.place / "journal").iterdir()]
+        return found
+
+
+def calls_of(base: Path) -> dict[str, int]:
+    """Return how often the script makes each of the calls, counted by strace."""
+    sweep = Sweep(base)
+    trace = base / "trace"
+    command = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}"]
+    subprocess.run([*command, sys.executable, "-c", SCRIPT, str(sweep.place), str(sweep.root)], check=True, timeout=60)
+    counts: dict[str, int] = {}
+    for line in trace.read_text(encoding="utf-8").splitlines():
+        found = re.match(r"\d+ +(\w+)\(", line)
+        if found:
+            counts[found[1]] = counts.get(found[1], 0) + 1
+    return counts
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Return how often each call is made."""
+    assert shutil.which("strace"), "strace is needed: `make test` installs it"
+    return calls_of(tmp_path_factory.mktemp("counts"))
+
+
+WRITES = tuple(CALLS.split(","))
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_killed_before_any_call_nothing_is_lost_or_doubled(call: str, counts: dict[str, int], tmp_path: Path) -> None:
+    """SIGKILL before the first, the second, ... each instant, then recover, twice."""
+    wrong = {}
+    for at in range(1, counts.get(call, 0) + 1):
+        sweep = Sweep(tmp_path / f"{at}")
+        code = sweep.run("-e", f"inject={call}:signal=SIGKILL:when={at}")
+        assert code in {-9, 137}, (at, code)
+        found = sweep.violations()
+        if found:
+            wrong[at] = found
+
+    assert {} == wrong
+    assert counts.get(call, 0) >= 1
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "fsync"])
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_an_error_of_any_call_is_told_before_the_effect_or_helped(
+    call: str, error: str, counts: dict[str, int], tmp_path: Path
+) -> None:
+    """A failing disk at each instant: either the run goes on and loses nothing, or it was refused."""
+    wrong = {}
+    for at in range(1, counts.get(call, 0) + 1):
+        sweep = Sweep(tmp_path / f"{at}")
+        sweep.run("-e", f"inject={call}:error={error}:when={at}")
+        found = sweep.violations()
+        if found:
+            wrong[at] = found
+
+    assert {} == wrong
+
+
+def test_a_short_write_at_any_call_loses_nothing(counts: dict[str, int], tmp_path: Path) -> None:
+    """The kernel claims three bytes and writes none."""
+    wrong = {}
+    for at in range(1, counts["pwrite64"] + 1):
+        sweep = Sweep(tmp_path / f"{at}")
+        sweep.run("-e", f"inject=pwrite64:retval=3:when={at}")
+        found = sweep.violations()
+        if found:
+            wrong[at] = found
+
+    assert {} == wrong
+
+
+def test_every_instant_is_covered(counts: dict[str, int]) -> None:
+    """The sweep is as wide as the run has calls."""
+    swept = {call: counts.get(call, 0) for call in WRITES}
+    print(json.dumps(swept))  # shown with -rP, and in the figures
+
+    assert sum(swept.values()) >= 60
