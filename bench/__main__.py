@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from . import agent, deadline, engine, imports, latency, rolling, stops
+from . import agent, deadline, engine, imports, journal, latency, rolling, stops
 from .figures import Figure, say, table
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -17,6 +17,7 @@ BENCHES = {
     "engine": engine.measure,
     "latency": latency.measure,
     "deadline": deadline.measure,
+    "journal": journal.measure,
     "agent": agent.measure,
     "rolling": rolling.measure,
     "stops": stops.measure,

@@ -46,7 +46,7 @@ class Fold(Protocol):
 class _Batch:
     """Entries of one caller, on their way to the disk."""
 
-    __slots__ = ("done", "durable", "entries", "error", "grows", "kept", "payloads", "size")
+    __slots__ = ("durable", "entries", "error", "grows", "kept", "leads", "over", "payloads", "size")
 
     def __init__(self, entries: Sequence[Entry], *, durable: bool, grows: bool) -> None:
         self.entries = entries
@@ -54,7 +54,12 @@ class _Batch:
         self.size = sum(map(size_of, self.payloads))
         self.durable = durable
         self.grows = grows
-        self.kept = self.done = False
+        self.kept = False
+        self.leads = False
+        """Whether its thread writes for all that wait."""
+        self.over = threading.Lock()
+        """Held until it is written, or leads."""
+        self.over.acquire()
         self.error: JournalError | None = None
 
     def outcome(self) -> None:
@@ -86,9 +91,9 @@ class Log:
         self._directory = directory
         self._fold = fold
         self._complain = complain
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
         self._waiting: list[_Batch] = []
-        self._writing = False
+        self._leader: _Batch | None = None
         self._most = 0
         self.broken: JournalError | None = None
         """Why nothing can be written any more."""
@@ -122,23 +127,48 @@ class Log:
             grows: Whether it adds to what is live; on a full disk only what does not is taken.
         """
         batch = _Batch(entries, durable=durable, grows=grows)
-        with self._changed:
+        with self._lock:
             self._waiting.append(batch)
-            while self._writing and not batch.done:
-                self._changed.wait()
-            if batch.done:
-                return batch.outcome()
+            if self._leader is None:
+                self._lead(batch)
+        try:
+            batch.over.acquire()
+        except BaseException:
+            self._withdraw(batch)
+            raise
+        if batch.leads:
+            self._write_all()
+        return batch.outcome()
+
+    def _lead(self, batch: _Batch) -> None:
+        self._leader, batch.leads = batch, True
+        batch.over.release()
+
+    def _withdraw(self, batch: _Batch) -> None:
+        """Let a thread that was interrupted while it waited go; what it gave may have been written."""
+        with self._lock:
+            if batch in self._waiting:
+                self._waiting.remove(batch)
+            if self._leader is batch:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._leader = None
+        if self._waiting:
+            self._lead(self._waiting[0])
+
+    def _write_all(self) -> None:
+        """Write what waits, and let the next one lead before the others wake: the disk must not be idle."""
+        with self._lock:
             taken, self._waiting = self._waiting, []
-            self._writing = True
         try:
             self._commit(taken)
         finally:
-            with self._changed:
-                self._writing = False
-                for each in taken:
-                    each.done = True
-                self._changed.notify_all()
-        return batch.outcome()
+            with self._lock:
+                self._hand_over()
+            for each in taken:
+                if not each.leads:
+                    each.over.release()
 
     def _commit(self, batches: list[_Batch]) -> None:
         """Write and flush *batches*, then take them into the fold; only the leader does."""
@@ -231,9 +261,9 @@ class Log:
 
     def close(self, *, remove: bool = False) -> None:
         """Close the files; *remove* them if nothing of what they hold counts any more."""
-        with self._changed:
-            while self._writing:
-                self._changed.wait()
-            if self.broken is None:
-                self.broken = JournalError(f"the journal {self._directory} is closed")
-        self._segments.close(remove=remove)
+        self.broken = JournalError(f"the journal {self._directory} is closed")
+        try:
+            # Its turn comes when who writes now is done; whoever comes later touches no file.
+            self.append((), durable=False)
+        except JournalError:
+            self._segments.close(remove=remove)

@@ -8,6 +8,7 @@ still used, and a copy of the file is kept aside.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 
@@ -43,6 +44,17 @@ def replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Repl
 
     Raise `NewerVersion` for one that a newer version has written, and `OSError` for one that cannot be read.
     """
+    collects = gc.isenabled()
+    # What is read lives on: looking through it for garbage, again and again, would take longer than reading it.
+    gc.disable()
+    try:
+        return _replay(disk, directory, apply)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Replayed:
     found = Replayed()
     found.names = sorted(name for name in disk.names(directory) if number_of(name) is not None)
     data = b""
