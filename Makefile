@@ -23,6 +23,7 @@ demo: $(VENV)/.has-demo
 	@$(RUN) -m demo $(ARGS)
 
 test: $(VENV)/.has-test
+	@tools/servers strace
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test

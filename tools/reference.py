@@ -13,8 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import processender
-from processender.core import cells, events
+from processender.core import cells, events, obligation
 from processender.core.record import Record
+from processender.plugins import find_releaser, releaser_names
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
 NOTE = "<!-- Written by tools/reference.py; do not edit. -->\n"
@@ -75,10 +76,21 @@ def events_page() -> str:
     return "\n".join(parts)
 
 
+def journal_page() -> str:
+    """Return the page of what a journal holds, and of the releasers that come with the package."""
+    parts = ["# The journal\n", NOTE, "How it lies on the disk is told [elsewhere](../explanation/journal.md).\n"]
+    parts += [describe_class(each) for each in (obligation.Obligation, obligation.State, obligation.Kind)]
+    parts.append("## Releasers\n")
+    for name in releaser_names():
+        releaser = find_releaser(name)
+        parts.append(f"### `{name}`\n\n{inspect.getdoc(type(releaser)) or ''}\n")
+    return "\n".join(parts)
+
+
 def command_page() -> str:
     """Return the page of the command line: what `--help` prints."""
     parts = ["# The command line\n", NOTE]
-    for command in ([], ["run"], ["plan"]):
+    for command in ([], ["run"], ["plan"], ["recover"], ["journal"]):
         environ = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
         arguments = [sys.executable, "-m", "processender", *command, "--help"]
         ran = subprocess.run(arguments, env=environ, capture_output=True, text=True, check=True)
@@ -88,13 +100,15 @@ def command_page() -> str:
 
 def index_page() -> str:
     """Return the page that lists the others."""
-    links = "- [The library](library.md)\n- [Events](events.md)\n- [The command line](command.md)\n"
+    links = "- [The library](library.md)\n- [Events](events.md)\n- [The journal](journal.md)\n"
+    links += "- [The command line](command.md)\n"
     return f"# Reference\n\n{NOTE}\n{links}"
 
 
 def main() -> int:
     """Write the pages, or say which are stale."""
-    pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page()}
+    pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
+             "journal": journal_page()}  # fmt: skip
     stale = []
     for name, text in pages.items():
         path = PAGES / f"{name}.md"

@@ -20,13 +20,6 @@ _BUILT_IN = {
     "process-group": ("processes", "ProcessGroupReleaser"),
     "shm": ("shm", "SharedMemoryReleaser"),
     "socket": ("sockets", "SocketReleaser"),
-    "http": ("http_releaser", "HttpReleaser"),
-    "command": ("command_releaser", "CommandReleaser"),
-    "postgres.session": ("postgres", "SessionReleaser"),
-    "postgres.advisory-lock": ("postgres", "AdvisoryLockReleaser"),
-    "redis.lock": ("redis", "LockReleaser"),
-    "s3.upload": ("s3", "UploadReleaser"),
-    "s3.object": ("s3", "ObjectReleaser"),
 }
 _loaded: dict[str, Releaser] = {}
 

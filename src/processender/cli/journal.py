@@ -32,6 +32,16 @@ _VERBS = {
 _USAGE = "processender journal ls|show|verify|export|dead|retry [DIR | ID ...] [--service NAME] [--json]"
 
 
+_EPILOG = """\
+exit codes: 0 well, 1 `verify` found damage or `dead` found letters, 2 a mistake in what was given
+
+examples:
+  processender journal ls
+  processender journal dead --service orders
+  processender journal retry\
+"""
+
+
 def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every command is called alike
     """Do what *argv* asks for and return the exit code."""
     parser = _parser()
@@ -155,7 +165,7 @@ def _parser() -> Options:
     verbs = "\n".join(f"  {name:7} {text}" for name, text in _VERBS.items())
     parser = Options(
         "journal", usage=_USAGE, description=f"Look into the journals of this host.\n\n{verbs}", code=_MISTAKE,
-        epilog="exit codes: 0 well, 1 `verify` found damage or `dead` found letters, 2 a mistake in what was given",
+        epilog=_EPILOG,
     )  # fmt: skip
     parser.add_argument("verb", metavar="ls|show|verify|export|dead|retry", help="what to do")
     parser.add_argument("what", nargs="*", metavar="DIR|ID", help="journals, or for `retry` the ids of obligations")
