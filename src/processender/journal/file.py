@@ -53,8 +53,8 @@ class FileJournal:
             raise JournalError("cannot use the journal in a fork child: it is the parent's")
         for entry in entries:
             self._ledger.check(entry)
-        durable = any(entry.kind in DURABLE for entry in entries)
-        grows = any(entry.kind in _GROWING for entry in entries)
+        kinds = {entry.kind for entry in entries}
+        durable, grows = not kinds.isdisjoint(DURABLE), not kinds.isdisjoint(_GROWING)
         try:
             self._log.append(entries, durable=durable, grows=grows)
         except JournalError as error:

@@ -27,7 +27,7 @@ from .segments import Segments, cannot
 
 RESERVE = 16 * 1024
 """Room that is kept for releases when the disk is full, beside that for each live obligation."""
-RESERVE_EACH = 256
+RESERVE_EACH = 160
 
 
 class Fold(Protocol):
@@ -94,7 +94,8 @@ class Log:
         self._lock = threading.Lock()
         self._waiting: list[_Batch] = []
         self._leader: _Batch | None = None
-        self._most = 0
+        self._most = HEADER
+        self._shrunk = True
         self.broken: JournalError | None = None
         """Why nothing can be written any more."""
         try:
@@ -195,8 +196,9 @@ class Log:
     def _make_room(self, batches: list[_Batch]) -> list[_Batch]:
         """Have room for *batches*, in the next segment if need be; refuse those for which there is none."""
         segments = self._segments
-        need = sum(batch.size for batch in batches)
-        growth = sum(batch.size for batch in batches if batch.grows)
+        need = sum([batch.size for batch in batches])
+        growth = sum([batch.size for batch in batches if batch.grows])
+        self._shrunk = self._shrunk or growth < need
         if growth and segments.has_spare and not self._may_grow(growth):
             return self._squeeze(batches, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), may_grow=False)
         if need <= segments.room and (segments.has_spare or not growth or need + self._reserve() <= segments.room):
@@ -220,9 +222,11 @@ class Log:
         self._most += size
         if self._most + self._reserve() <= segments.spare_size:
             return True
-        self._most = size + HEADER + sum(size_of(encode(entry)) for entry in self._fold.snapshot())
+        if self._shrunk:
+            self._most = size + HEADER + sum(size_of(encode(entry)) for entry in self._fold.snapshot())
+            self._shrunk = False
         need = self._most + self._reserve()
-        return need <= segments.spare_size or segments.enlarge_spare(need + need // 2)
+        return need <= segments.spare_size or segments.enlarge_spare(3 * need)
 
     def _squeeze(self, batches: list[_Batch], error: OSError, *, may_grow: bool = True) -> list[_Batch]:
         """Return those of *batches* that fit where we are, releases first; refuse the others with *error*."""

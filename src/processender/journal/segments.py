@@ -36,6 +36,7 @@ class Segments:
         self._complain = complain
         self._least = least
         self._header = found.header or Header(os.urandom(16), 0, 1)
+        self._seed = self._header.seed
         self._next = found.last + 1
         self._old = [name for name in found.names if name not in found.damaged]
         self._number = self._header.number
@@ -97,7 +98,7 @@ class Segments:
 
     def write(self, pieces: Sequence[tuple[Kind, bytes]], *, durable: bool) -> None:
         """Write records of these kinds and payloads behind the last, and flush them if *durable*; raise `OSError`."""
-        seed, number = self._header.seed, self._next
+        seed, number = self._seed, self._next
         data = b"".join([seal(kind, payload, number + at, seed) for at, (kind, payload) in enumerate(pieces)])
         # Counted first: the number of a record that may have reached the disk is not given again.
         self._next = number + len(pieces)
@@ -135,7 +136,7 @@ class Segments:
         if self._file >= 0:
             self._old.append(name_of(self._header.number))
             self._disk.close(self._file)
-        self._file, self._header, self._next = file, header, self._next + len(pieces)
+        self._file, self._header, self._seed, self._next = file, header, header.seed, self._next + len(pieces)
         self._offset, self._size = HEADER + len(data), size
         self._remove_old()
         self._prepare_spare()
