@@ -90,8 +90,9 @@ class Ender(Keeping):
 
             recover: Whether entering settles, in the background, what a crashed process of this name has left.
         """
+        signals, escalate = ((each,) if isinstance(each, str) else tuple(each) for each in (signals, escalate))
         settings = Settings(
-            name=name, grace=grace, signals=tuple(signals), escalate=tuple(escalate), displaced=displaced, theft=theft,
+            name=name, grace=grace, signals=signals, escalate=escalate, displaced=displaced, theft=theft,
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
             journal=journal, recover=recover,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from .engine.callables import make_handler, name_of
 from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .engine.resources import Resource, from_async_context_manager, from_context_manager
-from .errors import StateError
+from .errors import HandlerError, StateError
 from .hints import AbstractAsyncContextManager, AbstractContextManager, Any, TypeVar, overload
 from .session import Session
 from .settings import Settings
@@ -48,6 +48,9 @@ class Registration:
 
         Options are the fields of `Handler`; the name is that of the function, with hyphens.
         """
+        if function is not None and not callable(function):
+            text = f"cannot register {function!r}: it is no function; write @ender.handler(name={function!r})"
+            raise HandlerError(text)
         if function is not None:
             self.add(function, **options)
             return function

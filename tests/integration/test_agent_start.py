@@ -330,3 +330,13 @@ class TestWhatIsLoaded:
         )
 
         assert set() == self.look("--probe-listen", "127.0.0.1:0", "-c", str(file))[1]
+
+
+def test_what_will_not_fit_is_said_at_start(tmp_path: Path) -> None:
+    """Not only when it is too late."""
+    config = tmp_path / "processender.toml"
+    config.write_text('[handlers.slow]\nrun = ["true"]\nimportance = "must"\ntimeout = "50s"\n', encoding="utf-8")
+    with agent(["-c", str(config), "--grace", "20s"], SLEEPER) as program:
+        said = program.wait_for("processender plan", 30)
+
+    assert "slow" in said

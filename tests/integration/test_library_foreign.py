@@ -149,3 +149,17 @@ def test_what_needs_a_resource_that_was_not_set_up_is_skipped(tmp_path) -> None:
 
     assert [] == ran
     assert "needs pool" == ender.report["skipped"]["flush"]
+
+
+def test_one_signal_may_be_given_as_text(tmp_path) -> None:
+    """It is not taken for a list of letters."""
+    with Ender("x", signals="SIGTERM", escalate="SIGINT", state=str(tmp_path), observers=()) as ender:
+        ran = ender.plan().fits
+
+    assert ran
+
+
+def test_a_text_in_the_place_of_a_function_is_refused() -> None:
+    """The mistake is named where it is made."""
+    with pytest.raises(HandlerError, match="it is no function; write @ender.handler"):
+        Ender("x").handler("flush")

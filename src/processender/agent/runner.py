@@ -110,6 +110,8 @@ class Agent:
         for signum in self._ears.heard:
             name = signal.Signals(signum).name
             self.ender.notify(Notice(name, "signals", self._clock.now(), signum=signum))
+        for misfit in self.ender.plan().misfits:
+            self.ender.tell(Trouble(self._clock.now(), "does-not-fit", f"{misfit.reason}; see `processender plan`"))
         if self._probes is not None:
             self._probes.start()
         if not self._ears.heard:

@@ -114,7 +114,7 @@ def as_text(name: str, plan: Plan) -> str:
         parts.append(f"critical path: {' > '.join(plan.critical)} ({plan.makespan:.2f} s)")
     parts += [f"problem: {problem.text}" for problem in plan.problems]
     parts += [f"skipped: {handler}: {reason}" for handler, reason in plan.skips.items()]
-    if plan.fits:
+    if plan.fits and not plan.problems:
         parts.append(f"fits: {window.work - plan.makespan:.2f} s to spare")
     else:
         parts += [f"does not fit: {misfit.reason}" for misfit in plan.misfits]

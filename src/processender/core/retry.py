@@ -32,6 +32,10 @@ class Retry(Record):
 
     def check(self) -> None:
         """Raise `HandlerError` for a number that makes no sense."""
+        for field in ("attempts", "initial", "maximum", "factor"):
+            if not isinstance(getattr(self, field), int | float):
+                given = getattr(self, field)
+                raise HandlerError(f"cannot retry with {field}={given!r}: it is a number, and times are seconds")
         if self.attempts < 1:
             raise HandlerError(f"cannot retry with attempts={self.attempts}: there is at least 1 attempt")
         if not (0 <= self.initial <= self.maximum < float("inf")):

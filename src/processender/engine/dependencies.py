@@ -45,6 +45,7 @@ class Dependencies:
         try:
             result = _on_thread(function, limit, dependency)
             ok = True
+            _refuse_coroutine(result, dependency)
         except Permanent:
             ok = True  # it answered
             raise
@@ -64,13 +65,23 @@ class Dependencies:
                     result = await function()
                 else:
                     result = await _from_thread(function)
+                    if asyncio.iscoroutine(result):
+                        # A lambda around a coroutine function looks sync until it is called.
+                        result = await result
             ok = True
-        except Permanent:
-            ok = True  # it answered
+        except (Permanent, asyncio.CancelledError):
+            ok = True  # it answered, or nobody waits for its answer any more
             raise
         finally:
             self._leave(breaker, ok=ok)
         return result
+
+
+def _refuse_coroutine(result: object, dependency: str) -> None:
+    close = getattr(result, "close", None)
+    if hasattr(result, "__await__") and close is not None:
+        close()
+        raise TypeError(f"cannot call {dependency!r}: the function is async and the handler is not; make it async, too")
 
 
 class _Call:

@@ -59,19 +59,28 @@ class Executor:
         events: list[Event] = []
         batches: dict[str, list[Job]] = {}
         for command in commands:
-            match command:
-                case Start():
-                    job = self._job(command)
-                    batches.setdefault(self._place(job), []).append(job)
-                case Redirect():
-                    self._redirect(command, events)
-                case Extend():
-                    self._extend(command)
-                case Cancel():
-                    self._cancel(command, events)
+            try:
+                self._prepare_one(command, batches, events)
+            except Exception as error:  # foreign objects hang on it; the other commands must not suffer
+                events.append(Trouble(self._clock.now(), "internal", f"cannot carry out {command}: {describe(error)}"))
+                if isinstance(command, Start):
+                    name, attempt = command.handler.name, command.attempt
+                    self._inbox([Refused(name, attempt, self._clock.now(), describe(error))])
         for place, jobs in batches.items():
             self._submit(place, jobs)
         return events
+
+    def _prepare_one(self, command: Command, batches: dict[str, list[Job]], events: list[Event]) -> None:
+        match command:
+            case Start():
+                job = self._job(command)
+                batches.setdefault(self._place(job), []).append(job)
+            case Redirect():
+                self._redirect(command, events)
+            case Extend():
+                self._extend(command)
+            case Cancel():
+                self._cancel(command, events)
 
     def _job(self, command: Start) -> Job:
         handler = command.handler

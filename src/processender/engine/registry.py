@@ -25,6 +25,10 @@ class Registry:
         """Begin empty; the order is compiled at each change only after `arm`."""
         if not phases:
             raise HandlerError("cannot make an Ender without phases: name at least one, or leave the argument out")
+        for lane, capacity in lanes.items():
+            if not isinstance(capacity, int) or capacity < 1:
+                text = f"cannot make an Ender with lanes={{{lane!r}: {capacity!r}}}"
+                raise HandlerError(f"{text}: its capacity is a whole number from 1 up, or nothing could run in it")
         self.phases = tuple(phases)
         self.work_phase = "quiesce" if "quiesce" in self.phases else self.phases[0]
         """The phase in which the application's own work is asked to end."""

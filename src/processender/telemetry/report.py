@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..core.events import (
     AttemptFailed,
@@ -25,6 +26,8 @@ from ..hints import Any
 from ..ports import Clock
 
 SCHEMA = 1
+KEPT = 64
+"""How many reports of a service are kept."""
 
 
 class Facts:
@@ -92,6 +95,7 @@ class ReportWriter:
                 self._troubles.append({"code": event.code, "text": event.text})
             case RunEnded():
                 self._save(event.verdict, event.at)
+                self._prune()
             case _:
                 pass
 
@@ -137,7 +141,7 @@ class ReportWriter:
             "started": self._date(window.opened),
             "ended": None if ended is None else self._date(ended),
             "seconds": None if ended is None else self._since(ended),
-            "handlers": [self._handler(step) for step in (*plan.steps, *gone)],
+            "handlers": [self._handler(step) for step in sorted((*plan.in_order(), *gone), key=self._begun)],
             "in_flight": self.facts.in_flight(),
             "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
             "stuck": self._stuck,
@@ -161,6 +165,11 @@ class ReportWriter:
             "kind": None if notice.deadline is None else str(notice.kind),
         }
 
+    def _begun(self, step: Step) -> float:
+        """Return when a handler began, for the order of the report; those that never did come last."""
+        result = self._results.get(step.handler)
+        return math.inf if result is None or result.started is None else result.started
+
     def _handler(self, step: Step) -> dict[str, Any]:
         result = self._results.get(step.handler)
         if result is None:
@@ -176,6 +185,14 @@ class ReportWriter:
             "started_s": None if result.started is None else self._since(result.started),
             "ended_s": self._since(result.ended),
         }
+
+    def _prune(self) -> None:
+        """Keep the newest reports only: a service may end a thousand times."""
+        if self._path:
+            directory = os.path.dirname(self._path)
+            for name in _newest_last(os.listdir(directory))[:-KEPT]:
+                if name != os.path.basename(self._path):
+                    os.unlink(os.path.join(directory, name))
 
     def _write(self, account: dict[str, Any]) -> None:
         if not self._path:
@@ -194,6 +211,11 @@ class ReportWriter:
                 self._linked = True
         except OSError as error:
             raise OSError(f"the report {self._path} cannot be written: {error}") from error
+
+
+def _newest_last(names: Iterable[str]) -> list[str]:
+    """Return the *names* of reports in the order of their runs: the id of a run begins with its time."""
+    return sorted(name for name in names if name.endswith(".json") and name != "last.json")
 
 
 def _write_all(path: str, data: bytes) -> None:

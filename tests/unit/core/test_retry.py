@@ -153,3 +153,10 @@ def test_an_absurd_policy_is_refused(options: dict[str, Any], text: str) -> None
     """The error names the number."""
     with pytest.raises(HandlerError, match=text):
         Retry(**options)
+
+
+@pytest.mark.parametrize("field", ["attempts", "initial", "maximum", "factor"])
+def test_a_number_that_is_text_is_refused_by_name(field: str) -> None:
+    """Times in Python are seconds, not text with a unit."""
+    with pytest.raises(HandlerError, match=f"cannot retry with {field}='5s'"):
+        Retry(**{field: "5s"})  # type: ignore[arg-type]

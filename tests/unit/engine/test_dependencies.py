@@ -192,3 +192,51 @@ def test_an_async_call_has_a_deadline(how: str) -> None:
     with pytest.raises(TimeoutError):
         run(Home(is_async=True).context().call("db", function, timeout=0.01))
     block.set()
+
+
+def test_a_call_that_nobody_waits_for_any_more_is_no_failure() -> None:
+    """The handler was cancelled; that says nothing of the other side."""
+    home = Home(is_async=True)
+
+    async def forever() -> None:
+        await asyncio.sleep(3600)
+
+    async def cancelled() -> None:
+        call = asyncio.ensure_future(home.context().call("db", forever, 10.0))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    async def many() -> bool:
+        for _ in range(20):
+            await cancelled()
+
+        async def answer() -> bool:
+            return True
+
+        return bool(await home.context().call("db", answer, 10.0))
+
+    assert asyncio.run(many())
+
+
+def test_a_lambda_around_a_coroutine_function_is_awaited() -> None:
+    """It looks sync until it is called."""
+
+    async def answer(number: int) -> int:
+        return number
+
+    async def main() -> int:
+        return await Home(is_async=True).context().call("db", lambda: answer(42), 10.0)
+
+    assert 42 == asyncio.run(main())
+
+
+def test_an_async_function_in_a_sync_handler_is_refused() -> None:
+    """It would never run."""
+
+    async def answer(number: int) -> int:
+        return number
+
+    with pytest.raises(TypeError, match="the function is async and the handler is not"):
+        Home().context().call("db", lambda: answer(42), 10.0)

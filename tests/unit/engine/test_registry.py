@@ -170,3 +170,10 @@ def test_a_fork_child_can_register_though_the_lock_was_held() -> None:
     registry.after_fork(["keeper"])
 
     assert ["a"] == names(registry)
+
+
+@pytest.mark.parametrize("capacity", [0, -1, "2", None])
+def test_a_lane_in_which_nothing_could_run_is_refused(capacity: object) -> None:
+    """Its handlers would wait for ever."""
+    with pytest.raises(HandlerError, match="its capacity is a whole number from 1 up"):
+        Registry(PHASES, {"db": capacity}, ())  # type: ignore[dict-item]

@@ -310,3 +310,27 @@ def test_a_full_disk_leaves_the_provisional_report(tmp_path: Path) -> None:
         report(tmp_path)["verdict"],
         sorted(os.listdir(tmp_path / "reports")),
     )
+
+
+def test_handlers_stand_in_the_order_in_which_they_began() -> None:
+    """Who reads a report reads what happened."""
+    results = [
+        HandlerEnded(NOW + 3, Result("commit", Outcome.DONE, started=NOW + 1, ended=NOW + 2, attempts=1)),
+        HandlerEnded(NOW + 4, Result("flush", Outcome.DONE, started=NOW + 2, ended=NOW + 3, attempts=1)),
+    ]
+
+    assert ["commit", "flush"] == [handler["name"] for handler in account(*results)["handlers"]]
+
+
+def test_the_newest_reports_are_kept(tmp_path: Path) -> None:
+    """A service may end a thousand times."""
+    made = writer(tmp_path)
+    for number in range(100):
+        (tmp_path / "reports" / f"{number:08x}-old.json").write_text("{}", encoding="utf-8")
+    for event in (NoticeHeard(NOW, NOTICE), STARTED, ENDED):
+        made.observe(event)
+    left = sorted(path.name for path in (tmp_path / "reports").glob("*.json"))
+
+    assert 64 + 1 == len(left)
+    assert "run-1.json" in left
+    assert "00000063-old.json" in left
