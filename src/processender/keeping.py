@@ -133,6 +133,7 @@ class Keeping(Registration):
     def _journal_opened(self, journal: Journal) -> None:
         if self._session is not None:
             self._session.watch(JournalObserver(journal))
+            self._session.tidy = self._home_of_obligations.tidy
         try:
             self.add(Handler(OBLIGATIONS, self._home().release_all, phase=self._registry.phases[-1]))
         except (HandlerError, StateError):

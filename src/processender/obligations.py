@@ -167,6 +167,12 @@ class Obligations:
 
     # The ends of a life.
 
+    def tidy(self) -> None:
+        """Remove the journal if nothing is owed; a process that is left by force keeps it else until it is gone."""
+        journal = self._journal
+        if journal is not None and not journal.live():
+            self.close()
+
     def close(self) -> None:
         """Give the journal up; what is still owed is for a recovery."""
         with self._lock:

@@ -63,6 +63,8 @@ class Session:
         self.report = ReportWriter(facts, clock)
         self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
         """Tells the exit code where its owner decides."""
+        self.tidy: Callable[[], object] = lambda: None
+        """Is called before the process is left by force: removes what nobody needs any more."""
         self.entered = False
         """Whether the process has come to its body."""
         self._body: ThreadBody | TaskBody | None = None
@@ -208,6 +210,7 @@ class Session:
         if self._barred or alone:
             window = self.coordinator.window
             assert window is not None  # a run is over
+            self.tidy()
             left = window.dump_at - window.margin / 2 - self._clock.now()
             leave_now(self.exit_code() or 0, max(0.0, min(FLUSH_S, left)))
 

@@ -483,3 +483,21 @@ def test_signals_of_the_end_release_too(scene: Scene) -> None:
         code = running.wait(LIMIT_S)
 
     assert (0, []) == (code, scene.left())
+
+
+def test_an_end_by_force_leaves_no_empty_journal(scene: Scene) -> None:
+    """A process that must be left by force has removed what nobody needs any more."""
+    with scene.program("""
+    ender = Ender('demo', grace=2)
+    ender.add(lambda: time.sleep(1000), name='stuck', timeout=0.2)
+    with ender:
+        make(ender, 'a').release()
+        say('ready')
+        ender.stopping.wait()
+    """) as running:
+        running.wait_for("ready", LIMIT_S)
+        running.signal("TERM")
+        code = running.wait(LIMIT_S)
+
+    assert 143 == code
+    assert [] == scene.journals()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from processender.core.obligation import Entry, Kind, Obligation, State, intent
@@ -42,13 +44,15 @@ def owing(things: Things, *keys: str, **fields) -> MemoryJournal:
     return journal
 
 
-def settle(journal: MemoryJournal, things: Things | None, said: list[str] | None = None, **options) -> list[Settled]:
+def settle(
+    journal: MemoryJournal, things: Things | None, said: list[str] | None = None, window: float = 20.0, **options
+) -> list[Settled]:
     """Recover what *journal* owes."""
     complaints = [] if said is None else said
     settler = Settler(
         journal, lambda name: things if name == "things" else None, SystemClock(), "boot", complaints.append
     )
-    return Recovery(SystemClock(), 20.0).run([Estate(settler, journal.live())], **options)
+    return Recovery(SystemClock(), window).run([Estate(settler, journal.live())], **options)
 
 
 def kinds(journal: MemoryJournal) -> list[str]:
@@ -225,3 +229,40 @@ def test_many_are_released_in_one_run(count: int) -> None:
     journal = owing(things, *map(str, range(count)))
 
     assert {State.RELEASED} == {each.state for each in settle(journal, things)}
+
+
+def test_a_releaser_that_raises_after_it_has_released_is_believed_by_what_is_there() -> None:
+    """The next attempt finds nothing, and settles it."""
+    things = Things()
+
+    class Late(Things):
+        def release(self, obligation: Obligation, token: int, ctx) -> None:
+            """Release, and raise all the same."""
+            super().release(obligation, token, ctx)
+            raise OSError("the answer was lost")
+
+    things = Late()
+    journal = owing(things, "a")
+    settle(journal, things)
+
+    assert 1 == len(things.calls)
+    assert [] == journal.live()
+
+
+def test_a_releaser_that_hangs_is_left_behind_and_the_others_go_on() -> None:
+    """Its obligation stays, with an attempt that has no end."""
+    never = threading.Event()
+
+    class Hanging(Things):
+        def release(self, obligation: Obligation, token: int, ctx) -> None:
+            """Hang, if it is the one."""
+            if obligation.key == "a":
+                never.wait()
+            super().release(obligation, token, ctx)
+
+    things = Hanging()
+    journal = owing(things, "a", "b")
+    settled = settle(journal, things, window=1.0)
+    never.set()
+
+    assert [Outcome.ABANDONED, Outcome.DONE] == [each.outcome for each in settled]
