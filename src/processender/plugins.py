@@ -18,6 +18,8 @@ _BUILT_IN = {
     "lockdir": ("locks", "LockDirReleaser"),
     "process": ("processes", "ProcessReleaser"),
     "process-group": ("processes", "ProcessGroupReleaser"),
+    "http": ("http.releaser", "HttpReleaser"),
+    "command": ("command.releaser", "CommandReleaser"),
     "shm": ("shm", "SharedMemoryReleaser"),
     "socket": ("sockets", "SocketReleaser"),
 }

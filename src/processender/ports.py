@@ -87,6 +87,9 @@ class Context(Protocol):
     def remaining(self) -> float:
         """Return the seconds that this attempt has left."""
 
+    def call(self, dependency: str, function: Callable[[], Any], timeout: float | None = None) -> Any:
+        """Call *function* under a deadline and the breaker of *dependency*."""
+
     def on_cancel(self, function: Callable[[], object]) -> None:
         """Let *function* be called when the attempt must give way."""
 

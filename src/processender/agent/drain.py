@@ -6,20 +6,8 @@ import os
 import threading
 from collections.abc import Callable
 
-from ..hints import Protocol
+from ..ports import Context
 from .health import Health
-
-
-class Attempt(Protocol):
-    """The context of a handler, as far as these need it."""
-
-    cause: str
-
-    def remaining(self) -> float:
-        """Return the seconds that are left."""
-
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when the attempt must give way."""
 
 
 def fail_readiness(health: Health) -> Callable[[], None]:
@@ -31,7 +19,7 @@ def fail_readiness(health: Health) -> Callable[[], None]:
     return fail
 
 
-def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], object]) -> Callable[[Attempt], None]:
+def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], object]) -> Callable[[Context], None]:
     """
     Return the callable that waits *seconds*, unless there is nobody left who could serve.
 
@@ -42,7 +30,7 @@ def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], obje
         when_gone: Calls what it is given when the command has ended, or at once if it has.
     """
 
-    def delay(ctx: Attempt) -> None:
+    def delay(ctx: Context) -> None:
         if ctx.cause == "SIGINT" and os.isatty(0):
             # A person at a terminal has pressed Ctrl-C: no balancer is in front of it.
             return

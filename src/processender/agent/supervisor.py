@@ -17,7 +17,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from ..hints import Protocol
+from ..ports import Context
 from .children import Children
 from .errors import AgentError
 from .program import child_environment, spawn
@@ -31,16 +31,6 @@ _GLANCE_S = 0.005
 _LOOKS = 3
 _NEED_S = 0.25
 _NEED_SHARE = 0.05
-
-
-class Attempt(Protocol):
-    """The context of a handler, as far as the ladder needs it."""
-
-    def remaining(self) -> float:
-        """Return the seconds that are left."""
-
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when the attempt must give way."""
 
 
 class CommandKilled(AgentError):
@@ -63,6 +53,8 @@ class Supervisor:
         """Whether there is nothing to wait for: it has ended, or it will not be started any more."""
         self.handle = -1
         """A descriptor that can be read once it has ended; -1 when there is none. For the thread that watches."""
+        self.more: dict[str, str] = {}
+        """More variables for its environment; one with an empty value is taken out of it."""
         self._children = children
         self._signum = getattr(signal, f"SIG{stop_signal}")
         self._lock = threading.Lock()
@@ -76,7 +68,8 @@ class Supervisor:
         with self._lock:
             if self._barred:
                 return False
-            environment = child_environment(os.environ, grace)
+            environment = child_environment({**os.environ, **self.more}, grace)
+            environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
             self.pid = self._children.own(lambda: spawn(self.argv, environment))
             # It was not waited for, so the number is its own.
             self.handle = open_handle(self.pid)
@@ -137,7 +130,7 @@ class Supervisor:
         """Return what can be seen of what is left of it."""
         return tree(os.getpid(), self.pid, self._children.strangers(self.pid), self._children.sessions)
 
-    def stop(self, ctx: Attempt) -> None:
+    def stop(self, ctx: Context) -> None:
         """Bring it to its end in the time of *ctx*; raise `CommandKilled` when something of it had to be killed."""
         with self._lock:
             self._barred = True
@@ -200,7 +193,7 @@ class Supervisor:
         except BlockingIOError:
             return
 
-    def _end_rest(self, ctx: Attempt, need: float) -> None:
+    def _end_rest(self, ctx: Context, need: float) -> None:
         """Ask what is left to end, each process once, until it has or the time is up."""
         told: dict[int, int] = {}
         while not self.all_gone() and ctx.remaining() > need:

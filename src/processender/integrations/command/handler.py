@@ -13,9 +13,10 @@ import signal
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from ..core.limits import cancel_grace
-from ..errors import HandlerError, Permanent, ProcessEnderError, Transient
-from ..hints import TYPE_CHECKING, Any, Protocol
+from ...core.limits import cancel_grace
+from ...errors import HandlerError, Permanent, ProcessEnderError, Transient
+from ...hints import TYPE_CHECKING, Any, Protocol
+from ...ports import Context
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -25,20 +26,6 @@ KEPT_BYTES = 4096
 EX_TEMPFAIL = 75
 """The exit code for a failure that may pass (sysexits.h): it counts as transient, every other as final."""
 _LOOK_S = 0.05
-
-
-class Attempt(Protocol):
-    """The context of a handler, as far as a command needs it."""
-
-    cause: str
-    attempt: int
-    idempotency_key: str
-
-    def remaining(self) -> float:
-        """Return the seconds that are left."""
-
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when the attempt must give way."""
 
 
 class Keeper(Protocol):
@@ -88,7 +75,7 @@ def command(
     cwd: str | None = None,
     transient: Collection[int] = (EX_TEMPFAIL,),
     keeper: Keeper | None = None,
-) -> Callable[[Attempt], None]:
+) -> Callable[[Context], None]:
     """
     Return a sync handler's callable that runs *argv*.
 
@@ -119,7 +106,7 @@ def command(
     more = dict(env or {})
     known = frozenset(transient)
 
-    def run(ctx: Attempt) -> None:
+    def run(ctx: Context) -> None:
         bell = _Bell()
         try:
             process = _start(words, {**os.environ, **_reasons(ctx), **more}, cwd, keeper)
@@ -136,7 +123,7 @@ def command(
     return run
 
 
-def _reasons(ctx: Attempt) -> dict[str, str]:
+def _reasons(ctx: Context) -> dict[str, str]:
     return {
         "PROCESSENDER_CAUSE": ctx.cause,
         "PROCESSENDER_REMAINING": f"{ctx.remaining():.1f}s",
@@ -190,7 +177,7 @@ class _Process:
             os.close(pipe_in)
         self._pidfd = _open_pidfd(self._process.pid)
 
-    def carry_through(self, ctx: Attempt, bell: _Bell) -> None:
+    def carry_through(self, ctx: Context, bell: _Bell) -> None:
         """Wait until it has ended, and see to it that it does in the time of *ctx*."""
         grace = cancel_grace(ctx.remaining()) / 2
         while not self._wait(ctx.remaining(), bell.out, self._pipe):

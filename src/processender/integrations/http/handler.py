@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from ..core.retry import TRANSIENT_STATUS
-from ..errors import HandlerError, Permanent, ProcessEnderError, Transient
-from ..hints import TYPE_CHECKING, Any, Protocol
+from ...core.retry import TRANSIENT_STATUS
+from ...errors import HandlerError, Permanent, ProcessEnderError, Transient
+from ...hints import TYPE_CHECKING
+from ...ports import Context
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -19,21 +20,6 @@ if TYPE_CHECKING:
 READ_BYTES = 65536
 """How much of an answer is read; the rest is left."""
 _LEAST_S = 0.001
-
-
-class Attempt(Protocol):
-    """The context of a handler, as far as a request needs it."""
-
-    idempotency_key: str
-
-    def remaining(self) -> float:
-        """Return the seconds that are left."""
-
-    def call(self, dependency: str, function: Callable[[], Any], timeout: float | None = None) -> Any:
-        """Call *function* under a deadline and the breaker of *dependency*."""
-
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when the attempt must give way."""
 
 
 class HTTPStatusError(ProcessEnderError):
@@ -70,7 +56,7 @@ def http(
     headers: Mapping[str, str] | None = None,
     body: str | bytes | None = None,
     transient: Collection[int] = TRANSIENT_STATUS,
-) -> Callable[[Attempt], None]:
+) -> Callable[[Context], None]:
     """
     Return a sync handler's callable that sends a request.
 
@@ -98,7 +84,7 @@ def http(
     request = _Request(method, url, headers or {}, body)
     expected, passing = frozenset(expect), frozenset(transient)
 
-    def send(ctx: Attempt) -> None:
+    def send(ctx: Context) -> None:
         exchange = _Exchange(request, ctx)
         try:
             ctx.call(request.server, lambda: _judge(request, exchange.carry_through(), expected, passing))
@@ -159,7 +145,7 @@ class _Answer:
 class _Exchange:
     """One connection, one request, one answer."""
 
-    def __init__(self, request: _Request, ctx: Attempt) -> None:
+    def __init__(self, request: _Request, ctx: Context) -> None:
         self._request = request
         self._ctx = ctx
         self._connection = request.connect(max(_LEAST_S, ctx.remaining()))
