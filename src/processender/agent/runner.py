@@ -24,6 +24,7 @@ from ..engine.clock import SystemClock
 from ..hints import Any, NoReturn
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
 from .children import Children
+from .control import VARIABLE, Control
 from .drain import drain_delay, fail_readiness
 from .durations import format_duration
 from .early import EarlyEars
@@ -87,6 +88,9 @@ class Agent:
         name = settings.service or os.path.basename(argv[0]) or "command"
         lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
         self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
+        self._name = name
+        self._tracker: Any = None
+        self._control = Control(self._make_tracker)
 
     def run(self) -> Ending:
         """Start the command, see everything to its end, and return how to go; raise `CommandNotStarted`."""
@@ -98,7 +102,19 @@ class Agent:
             # A bug here must not leave a command that nobody watches.
             self._supervisor.kill(everything=True)
             raise
+        finally:
+            self._control.close()
+        if self._tracker is not None:
+            self._tracker.tidy()
         return self._ending(self._watch.verdict)
+
+    def _make_tracker(self) -> Any:
+        def complain(text: str) -> None:
+            self.ender.tell(Trouble(self._clock.now(), "journal", text))
+
+        tracking = load("agent.tracking")
+        self._tracker = tracking.tracker_of_agent(self._name, os.environ, self.ender.add, complain)
+        return self._tracker
 
     def _begin(self) -> None:
         signal.signal(signal.SIGCHLD, lambda _signum, _frame: self._ring())
@@ -114,7 +130,9 @@ class Agent:
             self.ender.tell(Trouble(self._clock.now(), "does-not-fit", f"{misfit.reason}; see `processender plan`"))
         if self._probes is not None:
             self._probes.start()
+        self._control.open()
         if not self._ears.heard:
+            self._supervisor.more = {VARIABLE: self._control.path}
             self._supervisor.start(format_duration(command_budget(self.ender)))
         self._health.running = self._supervisor.running
         # Everything is loaded; what is there now is not looked through again.
@@ -161,10 +179,15 @@ class Agent:
         handle = self._supervisor.handle
         if handle >= 0:
             poll.register(handle, select.POLLIN)
+        calls = self._control.handle
+        if calls >= 0:
+            poll.register(calls, select.POLLIN)
         limit = _LOOK_S if waits or (handle < 0 and self._supervisor.running) else _TICK_S
         if until is not None:
             limit = min(limit, max(0.0, until - self._clock.now()))
-        poll.poll(limit * 1000 + 1)
+        ready = poll.poll(limit * 1000 + 1)
+        if any(descriptor == calls for descriptor, _ in ready):
+            self._control.answer()
         try:
             os.read(self._bell_out, 4096)
         except BlockingIOError:

@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "start a command, and end it well when the end comes",
     "plan": "print what would run at the end, in which order, and whether it fits",
     "recover": "release what processes that died have left behind",
+    "track": "let an agent, or a process, owe what a script has made",
     "journal": "look into the journals of what is owed, and retry dead letters",
 }
 

@@ -1,0 +1,242 @@
+"""`processender track`: what a script has made is owed by the agent around it, or by a process that it names."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import socket
+from collections.abc import Callable, Sequence
+
+from ..agent.control import VARIABLE
+from ..agent.early import EarlyEars
+from ..agent.tracking import Tracker
+from ..core.graph import nearest
+from ..core.obligation import State, standing_from
+from ..engine.clock import SystemClock
+from ..errors import JournalError, ObligationError, ProcessEnderError
+from ..hints import Any
+from ..identity import Identity, identify
+from ..journal.file import FileJournal
+from ..journal.owner import OwnerLock, claim, tracked
+from ..obligations import Obligations
+from ..recovering import journal_root
+from ..telemetry.state import state_place
+from . import output
+from .journal import standing_as_data, standings_as_text
+from .options import Options
+
+SCHEMA = 1
+DEAD = 1
+"""The exit code of `dead` when there are any."""
+_MISTAKE = 2
+_ANSWER_S = 60.0
+_TRIES = 500
+_PAUSE_MS = 20
+_LONGEST = 16 * 1024 * 1024
+_VERBS = {
+    "add": "write down that a thing must be released, before it is made, and print its id: add KIND KEY",
+    "settle": "say that things are gone: settle ID ..., or settle --job ID",
+    "list": "show what is owed",
+    "dead": "show what keeps failing and waits for you",
+    "retry": "let dead letters be tried again: those with these ids, of this job, or all",
+}
+_USAGE = """\
+processender track add KIND KEY [--releaser NAME] [--arg NAME=VALUE] [--job ID] [--outlives ID]
+       processender track settle|list|dead|retry [ID ...] [--job ID]
+       each with [--owner-pid PID] [--service NAME] [--json]"""
+_EPILOG = """\
+It is owed by the `processender run` around the script, or with --owner-pid by that process, never by this command;
+it is released when the run ends, or by `processender recover` when the owner is dead. A VALUE that is JSON is taken as
+such, any other is text. No secrets: --arg 'password={"env": "PGPASSWORD"}' names where one is found.
+
+exit codes: 0 done, 1 `dead` found letters, 2 a mistake in what was given, or it cannot be done
+
+examples:
+  id=$(processender track add tree /tmp/build --arg root=/tmp --job build-4711)
+  processender track settle "$id"
+  processender track add file /run/app.lock --arg root=/run --owner-pid $$\
+"""
+
+
+def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every command is called alike
+    """Do what *argv* asks for and return the exit code."""
+    parser = _parser()
+    options = parser.parse_intermixed_args(argv)
+    if options.verb not in _VERBS:
+        parser.error(f"there is no {options.verb!r}{nearest(options.verb, _VERBS)}")
+    if options.verb == "add" and len(options.what) != 2:
+        parser.error("add takes a KIND and a KEY, like `processender track add file /tmp/x --arg root=/tmp`")
+    if options.verb == "settle" and not options.what and not options.job:
+        parser.error("settle takes an ID or --job ID; `processender track list` shows them")
+    try:
+        return _show(options, _ask(options, _request(options)))
+    except ProcessEnderError as error:
+        output.complain(str(error))
+        return _MISTAKE
+
+
+def _request(options: Any) -> dict[str, Any]:
+    """Return what is asked for."""
+    if options.verb == "add":
+        kind, key = options.what
+        return {
+            "do": "add", "kind": kind, "key": key, "releaser": options.releaser, "job": options.job,
+            "args": dict(map(_argument, options.arg)), "outlives": options.outlives,
+        }  # fmt: skip
+    verb = "list" if options.verb == "dead" else options.verb
+    return {"do": verb, "ids": options.what, "job": options.job}
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ObligationError(f"cannot read --arg {text!r}: it has no name or no value; write --arg NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value
+
+
+def _ask(options: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of the owner to *request*."""
+    if options.owner_pid:
+        return _of_process(options, request)
+    path = os.environ.get(VARIABLE, "")
+    if not path:
+        text = "cannot tell who owes it: there is no `processender run` around this shell"
+        raise ObligationError(f"{text}; start the script under it, or say --owner-pid $$")
+    if options.service:
+        raise ObligationError("cannot choose a service inside `processender run`: its own counts; leave --service out")
+    answer = _over(path, request)
+    if "error" in answer:
+        raise ObligationError(str(answer["error"]))
+    return answer
+
+
+def _over(path: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Send *request* to the agent and return its answer."""
+    data = b""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_ANSWER_S)
+            connection.connect(path)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            while b"\n" not in data and len(data) < _LONGEST:
+                more = connection.recv(65536)
+                if not more:
+                    break
+                data += more
+        answer = json.loads(data)
+    except (OSError, ValueError) as error:
+        text = f"cannot ask the agent at {path}: {error}"
+        raise ObligationError(
+            f"{text}; it may have ended: then `processender recover` releases what it owed"
+        ) from error
+    return dict(answer)
+
+
+def _of_process(options: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Do what *request* asks for in the journal that is kept for the process that was named."""
+    identity = identify(options.owner_pid) if options.owner_pid > 0 else None
+    if identity is None:
+        text = f"cannot track for process {options.owner_pid}: there is none"
+        raise ObligationError(f"{text}; name one that lives as long as the thing, such as $$")
+    service = options.service or "tracked"
+    place = state_place(service, os.environ)
+    if not place.path:
+        raise JournalError(place.trouble)
+    if place.warning and options.verb == "add":
+        output.complain(place.warning)
+
+    def opener() -> FileJournal:
+        return FileJournal(_lock(journal_root(place.path), identity), complain=output.complain)
+
+    turn = _turn(place.path)
+    try:
+        home = Obligations(SystemClock(), opener)
+        answer = Tracker(home).answer(request)
+        home.close()
+    finally:
+        os.close(turn)
+    return answer
+
+
+def _turn(place: str) -> int:
+    """Wait until no other `track` writes for this service, and return the descriptor that keeps others away."""
+    descriptor = os.open(
+        os.path.join(place, "track.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+    )
+
+    def attempt() -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    _until(attempt, f"another `processender track` holds {place}/track.lock")
+    return descriptor
+
+
+def _lock(root: str, identity: Identity) -> OwnerLock:
+    """Return the right to write into the journal that is kept for *identity*, which is made if there is none."""
+    locks: list[OwnerLock] = []
+
+    def attempt() -> bool:
+        found = tracked(root, identity)
+        if found is None:
+            locks.append(claim(root, owner=identity))
+        elif found.lock is not None:
+            locks.append(found.lock)
+        return bool(locks)
+
+    _until(attempt, "a recovery looks into its journal")
+    return locks[0]
+
+
+def _until(attempt: Callable[[], bool], why: str) -> None:
+    waiting = select.poll()
+    for _ in range(_TRIES):
+        if attempt():
+            return
+        waiting.poll(_PAUSE_MS)
+    raise JournalError(f"cannot track it: {why}, for {_TRIES * _PAUSE_MS // 1000} s; try again")
+
+
+def _show(options: Any, answer: dict[str, Any]) -> int:
+    if "owed" not in answer:
+        if options.json:
+            output.say_json({"schema": SCHEMA, **answer})
+        elif options.verb == "add":
+            output.say(str(answer["id"]))
+        elif options.verb == "settle":
+            output.say(f"{len(answer['settled'])} settled")
+        else:
+            output.say(f"{len(answer['retry'])} will be tried again")
+        return 0
+    owed = [standing_from(each) for each in answer["owed"]]
+    if options.verb == "dead":
+        owed = [each for each in owed if each.state is State.DEAD]
+    if options.json:
+        output.say_json({"schema": SCHEMA, "owed": [standing_as_data(each) for each in owed]})
+    else:
+        output.say(standings_as_text(owed))
+    return DEAD if options.verb == "dead" and owed else 0
+
+
+def _parser() -> Options:
+    verbs = "\n".join(f"  {name:7} {text}" for name, text in _VERBS.items())
+    about = "Track what a script makes, so that it is released whatever becomes of the script."
+    parser = Options("track", usage=_USAGE, description=f"{about}\n\n{verbs}", epilog=_EPILOG, code=_MISTAKE)
+    parser.add_argument("verb", metavar="add|settle|list|dead|retry", help="what to do")
+    parser.add_argument("what", nargs="*", metavar="KIND KEY | ID", help="the thing, or the ids")
+    parser.add_argument("--releaser", default="", metavar="NAME", help="what releases it (default: the KIND)")
+    parser.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="what the releaser needs")
+    parser.add_argument("--job", default="", metavar="ID", help="the job that it belongs to")
+    parser.add_argument("--outlives", action="append", default=[], metavar="ID", help="what must be gone before it")
+    parser.add_argument("--owner-pid", type=int, default=0, metavar="PID", help="the process that owes it")
+    parser.add_argument("--service", default="", metavar="NAME", help="with --owner-pid (default: tracked)")
+    parser.add_argument("--json", action="store_true", help="print data")
+    return parser
