@@ -12,7 +12,7 @@ help:
 	@echo "make test      all tests, on real processes, signals and servers"
 	@echo "make check     lint, types, import rules, dependencies, docs"
 	@echo "make bench     every figure, each beside its peer or its limit"
-	@echo "make torture   the long runs: every case of the matrix, many times"
+	@echo "make torture   the long runs: every case of the matrix, many times; a million power cuts"
 	@echo "make docs      write the generated reference pages"
 
 # The stamp of a group of packages; it is older than pyproject.toml when they must be installed again.
@@ -38,8 +38,9 @@ check: $(VENV)/.has-check $(VENV)/.has-test
 bench: $(VENV)/.has-bench
 	@$(RUN) -m bench $(ARGS)
 
-torture: $(VENV)/.has-bench
+torture: $(VENV)/.has-bench $(VENV)/.has-test
 	@$(RUN) -m bench.torture --rounds 5 $(ARGS)
+	@PROCESSENDER_SEEDS=1000000 $(RUN) -m pytest -q --timeout 7200 tests/integration/test_journal_power.py
 
 docs: $(VENV)/.has-check
 	$(RUN) tools/reference.py
