@@ -66,6 +66,8 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         strict=config.strict,
         exit=config.exit,
         stop_signal=config.command.stop_signal.removeprefix("SIG"),
+        crash_recover=config.on_crash.recover,
+        crash_grace=parse_duration(config.on_crash.grace),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
         handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),

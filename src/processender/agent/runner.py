@@ -86,7 +86,7 @@ class Agent:
             COMMAND: self._supervisor.stop,
         }
         name = settings.service or os.path.basename(argv[0]) or "command"
-        lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
+        self._lines = lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
         self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
         self._name = name
         self._tracker: Any = None
@@ -106,7 +106,21 @@ class Agent:
             self._control.close()
         if self._tracker is not None:
             self._tracker.tidy()
+        self._after_crash()
         return self._ending(self._watch.verdict)
+
+    def _after_crash(self) -> None:
+        """Account for a crash of the command, and release what its dead have left."""
+        status, notice = self._supervisor.status, self._watch.notice
+        asked = notice is not None and notice.origin != "api"
+        # Who was asked to end may leave with any code, and die of what the agent itself has sent.
+        if not status or (asked and (status > 0 or -status in self._supervisor.sent)):
+            return
+        argv = self._supervisor.argv
+        facts = {"status": status, "pid": self._supervisor.pid, "program": argv[0], "core": self._supervisor.core}
+        settings = self._settings
+        handler = load("agent.crash").Crash(self._name, os.environ, settings.crash_grace, self._lines.observe)
+        handler.handle(facts, self._watch.last, recover=settings.crash_recover)
 
     def _make_tracker(self) -> Any:
         def complain(text: str) -> None:

@@ -94,6 +94,15 @@ class CommandConfig(Struct, forbid_unknown_fields=True):
     """The signal that asks it to end."""
 
 
+class OnCrashConfig(Struct, forbid_unknown_fields=True):
+    """What follows a crash of the command."""
+
+    recover: bool = True
+    """Whether what the dead of this service have left is released."""
+    grace: Duration = "30s"
+    """How long that may take."""
+
+
 class OrderConfig(Struct, forbid_unknown_fields=True):
     """What every plan must imply."""
 
@@ -120,6 +129,8 @@ class Config(Struct, forbid_unknown_fields=True):
     """How the death of the command by a signal is passed on: as 128+n, or by dying of it."""
     command: CommandConfig = field(default_factory=CommandConfig)
     """How the command is ended."""
+    on_crash: OnCrashConfig = field(default_factory=OnCrashConfig)
+    """What follows a crash of the command."""
     order: OrderConfig = field(default_factory=OrderConfig)
     """What every plan must imply."""
     lanes: dict[str, Annotated[int, Meta(ge=1, le=100_000)]] = field(default_factory=dict)

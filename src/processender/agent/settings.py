@@ -35,6 +35,10 @@ class Settings(Record):
     """The capacity of each named resource."""
     handlers: tuple[Handler, ...] = ()
     """The configured clean-up steps."""
+    crash_recover: bool = True
+    """Whether what the dead of this service have left is released after a crash of the command."""
+    crash_grace: float = GRACE_S
+    """How long that may take."""
     source: str = ""
     """The file that it comes from; empty if there is none."""
     json_lines: bool = False

@@ -49,6 +49,8 @@ class Supervisor:
         """Its number, 0 before it was started."""
         self.status: int | None = None
         """How it ended: its exit code, or minus the signal that killed it; None before that."""
+        self.core = False
+        """Whether its end has left a core dump."""
         self.gone = False
         """Whether there is nothing to wait for: it has ended, or it will not be started any more."""
         self.handle = -1
@@ -88,7 +90,7 @@ class Supervisor:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if not pid:
                 return False
-            self.status = os.waitstatus_to_exitcode(status)
+            self.status, self.core = os.waitstatus_to_exitcode(status), os.WCOREDUMP(status)
             self._children.forget(pid)
             if self.handle >= 0:
                 os.close(self.handle)
@@ -97,6 +99,11 @@ class Supervisor:
         for function in told:
             function()
         return True
+
+    @property
+    def sent(self) -> tuple[int, ...]:
+        """The signals that may have come from here."""
+        return (self._signum, signal.SIGTERM, signal.SIGKILL)
 
     def when_gone(self, function: Callable[[], object]) -> None:
         """Let *function* be called when it has ended, on the thread that watches, or at once if it has."""

@@ -11,6 +11,9 @@ from ..core.outcome import Verdict
 from ..core.window import Window
 from .builtin import COMMAND
 
+KEPT = 32
+"""How many events are kept for the account of a crash."""
+
 
 class RunWatch:
     """An observer that keeps what the main thread looks at, and wakes it."""
@@ -33,6 +36,8 @@ class RunWatch:
         """When everything that is left must be killed, seconds on the monotonic clock; None while no run is on."""
         self.verdict: Verdict | None = None
         """How the run ended; None before that."""
+        self.last: list[Event] = []
+        """What happened last, for the account of a crash."""
         self._wake = wake
         self._asked = False
         self._hurry = hurry
@@ -40,6 +45,7 @@ class RunWatch:
 
     def observe(self, event: Event) -> None:
         """Take one event."""
+        self.last = [*self.last[1 - KEPT :], event]
         match event:
             case NoticeHeard() if self.notice is None:
                 self.notice = event.notice
