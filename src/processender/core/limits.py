@@ -26,16 +26,18 @@ def latest_end(plan: Plan, node: int, now: float) -> float:
     Return when the handler of *node* must have ended, so that the `must` handlers behind it have their time.
 
     A `must` that is late takes its share of what is left instead of nothing. Without a node (-1: the plan no longer
-    has the handler) the soft deadline counts.
+    has the handler) the soft deadline counts. A handler that is expected to cost nothing always has a moment.
     """
     soft = plan.window.soft
     if node < 0:
         return soft
     latest = min(soft, plan.latest(node))
+    costs = plan.steps[node].finish - plan.steps[node].start
     if plan.graph.handlers[node].importance is not Importance.MUST:
-        return latest
-    step, tail = plan.steps[node], plan.tails[node]
-    own = max(step.finish - step.start, 1e-3)
+        # Who costs nothing takes nothing from those behind it, however late they are already.
+        return min(soft, max(latest, now + begin_limit(plan))) if costs <= 0 else latest
+    tail = plan.tails[node]
+    own = max(costs, 1e-3)
     return min(soft, max(latest, now + max(0.0, soft - now) * own / (own + tail)))
 
 
