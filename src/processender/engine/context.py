@@ -68,7 +68,7 @@ class Context:
         return self._dependencies.call(dependency, function, limit)
 
     def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called, on the engine's thread and so in no time, when the attempt must give way."""
+        """Let *function* be called, on a thread of the engine's, when the attempt must give way; at once if it must."""
         with self._lock:
             if not self.cancelled:
                 self._on_cancel.append(function)
@@ -82,6 +82,12 @@ class Context:
 
         return logging.getLogger(f"processender.{self.handler}")
 
+    def give_way(self) -> bool:
+        """Ask the attempt to give way and tell whether `cancel` has anything to call. Only the engine calls it."""
+        with self._lock:
+            self.cancelled = True
+            return bool(self._on_cancel)
+
     def cancel(self) -> list[BaseException]:
         """Ask the attempt to give way; return what its own functions raised. Only the engine calls it."""
         with self._lock:
@@ -91,6 +97,6 @@ class Context:
         for function in functions:
             try:
                 function()
-            except Exception as error:  # foreign code on the engine's thread; it is reported
+            except Exception as error:  # foreign code; it is reported
                 raised.append(error)
         return raised

@@ -48,7 +48,7 @@ class Coordinator:
         self.registry = registry
         self.outlets = outlets
         self.emit = outlets.emit
-        self.executor = Executor(clock, self.report)
+        self.executor = Executor(clock, self.report, outlets.emit)
         self.watchdog = Watchdog(clock)
         self.grace = grace
         self.run_id = run_id

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 
 from ..core.commands import Cancel, Command, Extend, Redirect, Start
 from ..core.events import Event, HandlerStuck, LoopBlocked, Trouble
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class Executor:
     """Runs handlers on threads and event loops. Used by the control thread alone."""
 
-    def __init__(self, clock: Clock, inbox: Inbox) -> None:
-        """Report to *inbox*."""
+    def __init__(self, clock: Clock, inbox: Inbox, tell: Callable[[Event], object]) -> None:
+        """Report to *inbox*; *tell*, from any thread, what goes wrong beside it."""
         self.workers = Workers(inbox)
         self.app_loop: Any = None
         """The driver of the application's event loop, if there is one."""
@@ -37,6 +38,7 @@ class Executor:
         self.run_id = ""
         self._clock = clock
         self._inbox = inbox
+        self._tell = tell
         self._jobs: dict[str, Job] = {}
         self._handed_at = 0.0
         self._blocked_said = False
@@ -62,13 +64,18 @@ class Executor:
             try:
                 self._prepare_one(command, batches, events)
             except Exception as error:  # foreign objects hang on it; the other commands must not suffer
-                events.append(Trouble(self._clock.now(), "internal", f"cannot carry out {command}: {describe(error)}"))
-                if isinstance(command, Start):
-                    name, attempt = command.handler.name, command.attempt
-                    self._inbox([Refused(name, attempt, self._clock.now(), describe(error))])
+                events.append(self._not_carried_out(command, error))
         for place, jobs in batches.items():
             self._submit(place, jobs)
         return events
+
+    def _not_carried_out(self, command: Command, error: Exception) -> Event:
+        """Let the run go on without *command*; not an `internal` trouble, after which the agent would end at once."""
+        name = command.handler.name if isinstance(command, Start) else command.handler
+        if isinstance(command, Start):
+            self._inbox([Refused(name, command.attempt, self._clock.now(), describe(error))])
+        what = type(command).__name__.lower()
+        return Trouble(self._clock.now(), "not-carried-out", f"{name!r}: cannot {what} it: {describe(error)}")
 
     def _prepare_one(self, command: Command, batches: dict[str, list[Job]], events: list[Event]) -> None:
         match command:
@@ -171,12 +178,25 @@ class Executor:
             job.claim()
             return
         events.append(HandlerStuck(now, command.handler, command.reason, _stack(job)))
-        for error in job.context.cancel():
-            text = f"{command.handler!r} cannot give way: {describe(error)}"
-            events.append(Trouble(now, "cancel-failed", text))
+        if job.context.give_way():
+            self._call_away(job)
         for driver in (self.app_loop, self.own_loop):
             if job.task is not None and driver is not None and job.task.get_loop() is driver.loop:
                 driver.cancel(job)
+
+    def _call_away(self, job: Job) -> None:
+        """Call what the handler wants called at its cancellation, where it holds up nobody if it blocks."""
+
+        def call() -> None:
+            for error in job.context.cancel():
+                text = f"{job.handler.name!r} cannot give way: {describe(error)}"
+                self._tell(Trouble(self._clock.now(), "cancel-failed", text))
+
+        try:
+            threading.Thread(target=call, name="processender-cancel", daemon=True).start()
+        except RuntimeError:
+            # The limit of the system: called here, it is at least called.
+            call()
 
     def give_up(self, name: str) -> None:
         """Let another thread take the place of the one that does not come back from the handler *name*."""

@@ -98,3 +98,11 @@ def test_what_raises_does_not_keep_the_others_from_being_called() -> None:
     ctx.on_cancel(lambda: called.append("two"))
 
     assert ([error], ["two"]) == (ctx.cancel(), called)
+
+
+def test_giving_way_calls_nothing_itself() -> None:
+    """It happens on the control thread, and what is to be called may block."""
+    ctx, called = context(), []
+    ctx.on_cancel(lambda: called.append("one"))
+
+    assert (True, True, []) == (ctx.give_way(), ctx.cancelled, called)
