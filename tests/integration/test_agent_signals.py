@@ -134,7 +134,8 @@ class TestInterrupts:
 
             assert 130 == program.wait()
             assert not lives(int((tmp_path / "pid").read_text()))
-            assert "forced" == program.report()["verdict"]
+            report = program.report()
+            assert ("forced", 130) == (report["verdict"], report["exit"])
 
 
 class TestBeginning:

@@ -8,8 +8,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
+from ..core.escalation import FORCE
 from ..core.events import (
     AttemptFailed,
+    Escalated,
     Event,
     HandlerEnded,
     HandlerStuck,
@@ -67,6 +69,7 @@ class ReportWriter:
         self._plan: Plan | None = None
         self._removed: dict[str, Step] = {}
         self._opened = 0.0
+        self._forced = 0
 
     def open(self, directory: str) -> None:
         """Write the report into *directory* from now on."""
@@ -93,6 +96,10 @@ class ReportWriter:
                 self._retries.append({**failed, "attempt": event.attempt})
             case Trouble():
                 self._troubles.append({"code": event.code, "text": event.text})
+            case Escalated(level=level, signum=signum) if level == FORCE and self._plan is not None:
+                # The process is ended at once, and no end of the run follows.
+                self._forced = 128 + signum
+                self._save(Verdict.FORCED, event.at)
             case RunEnded():
                 self._save(event.verdict, event.at)
                 self._prune()
@@ -137,7 +144,7 @@ class ReportWriter:
                 "kind": str(window.kind),
             },
             "verdict": str(verdict),
-            "exit": self.facts.exit(),
+            "exit": self._forced or self.facts.exit(),
             "started": self._date(window.opened),
             "ended": None if ended is None else self._date(ended),
             "seconds": None if ended is None else self._since(ended),

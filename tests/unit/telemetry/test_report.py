@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from processender.core.escalation import FORCE
 from processender.core.events import (
     AttemptFailed,
+    Escalated,
     HandlerEnded,
     HandlerStuck,
     NoticeHeard,
@@ -334,3 +336,14 @@ def test_the_newest_reports_are_kept(tmp_path: Path) -> None:
     assert 64 + 1 == len(left)
     assert "run-1.json" in left
     assert "00000063-old.json" in left
+
+
+def test_a_forced_end_says_the_code_of_the_interrupt() -> None:
+    """No end of the run follows it, and what was guessed at the start is wrong."""
+    made = writer()
+    made.facts.exit = lambda: 137
+    for event in (NoticeHeard(NOW, NOTICE), STARTED, Escalated(NOW + 2.0, FORCE, 2)):
+        made.observe(event)
+    assert made.last is not None
+
+    assert ("forced", 130, 2.0) == (made.last["verdict"], made.last["exit"], made.last["seconds"])
