@@ -190,20 +190,20 @@ def _checkpoint(standing: Standing) -> Entry:
 def _advance(standing: Standing, entry: Entry) -> Standing:
     data = entry.data
     if entry.kind is Kind.ACQUIRED:
-        known = {**standing.obligation.args, **data.get("args", {})}
-        obligation = standing.obligation.replace(ref=str(data.get("ref", "")), args=known)
+        known = {**standing.obligation.args, **_of(dict, data.get("args"), {})}
+        obligation = standing.obligation.replace(ref=_of(str, data.get("ref"), ""), args=known)
         return standing.replace(state=State.ACQUIRED, obligation=obligation)
     if entry.kind is Kind.RELEASING:
-        token = max(standing.token + 1, int(data.get("token", 0)))
+        token = max(standing.token + 1, _of(int, data.get("token"), 0))
         return standing.replace(state=State.RELEASING, attempts=standing.attempts + 1, token=token)
     state = State.DEAD if data.get("dead") else State.FAILED
     return standing.replace(
         state=state,
         # A human has mended the cause: the attempts before count no longer.
         attempts=0 if data.get("afresh") else standing.attempts,
-        error=str(data.get("error", "")),
-        again_at=float(data.get("again_at", 0.0)),
-        boot=str(data.get("boot", "")),
+        error=_of(str, data.get("error"), ""),
+        again_at=float(_of((int, float), data.get("again_at"), 0.0)),
+        boot=_of(str, data.get("boot"), ""),
     )
 
 
@@ -214,17 +214,33 @@ def intent(obligation: Obligation) -> Entry:
 
 
 def obligation_from(data: Mapping[str, Any]) -> Obligation:
-    """Make an obligation of what a journal holds; fields that this version does not know are left out."""
-    known = {name: data[name] for name in Obligation.fields if name in data}
-    known["outlives"] = tuple(known.get("outlives", ()))
-    return Obligation(**known)
+    """
+    Make an obligation of what a journal holds; nothing is raised, whatever that is.
+
+    Fields that this version does not know are left out, and those of another type than they should have are empty.
+    """
+    texts = {name: _of(str, data.get(name), "") for name in ("id", "kind", "key", "releaser", "job", "ref")}
+    outlives = tuple(each for each in _of((list, tuple), data.get("outlives"), ()) if isinstance(each, str))
+    created = float(_of((int, float), data.get("created"), 0.0))
+    return Obligation(**texts, args=_of(dict, data.get("args"), {}), outlives=outlives, created=created)
+
+
+def _of(kind: Any, value: Any, otherwise: Any) -> Any:
+    return value if isinstance(value, kind) else otherwise
 
 
 def standing_from(data: Mapping[str, Any]) -> Standing:
-    """Make a standing of what a checkpoint holds."""
-    known = {name: data[name] for name in Standing.fields if name in data}
-    state = State(data.get("state", State.INTENDED))
-    return Standing(**{**known, "obligation": obligation_from(data["obligation"]), "state": state})
+    """Make a standing of what a checkpoint holds; nothing is raised, whatever that is."""
+    state = data.get("state")
+    return Standing(
+        obligation_from(_of(dict, data.get("obligation"), {})),
+        State(state) if state in set(State) else State.INTENDED,
+        attempts=_of(int, data.get("attempts"), 0),
+        token=_of(int, data.get("token"), 0),
+        error=_of(str, data.get("error"), ""),
+        again_at=float(_of((int, float), data.get("again_at"), 0.0)),
+        boot=_of(str, data.get("boot"), ""),
+    )
 
 
 def as_data(standing: Standing) -> dict[str, Any]:

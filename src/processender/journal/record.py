@@ -88,11 +88,9 @@ def unseal(data: bytes, offset: int, seed: int) -> tuple[int, int, Kind, bytes] 
 
 
 def decode(kind: Kind, payload: bytes) -> Entry:
-    """Return the entry of a valid record."""
-    id_, data = _decode(payload)
-    return Entry(kind, id_, data)
-
-
-def _decode(payload: bytes) -> tuple[str, dict[str, Any]]:
-    (id_, data), _ = _scan(payload.decode())
-    return id_, data
+    """Return the entry of a valid record; raise `ValueError` for a payload that is none of ours."""
+    found: Any
+    found, _ = _scan(payload.decode())
+    if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], str) and isinstance(found[1], dict)):
+        raise ValueError("the payload is not an id and its data")
+    return Entry(kind, found[0], found[1])

@@ -103,3 +103,26 @@ def test_what_is_being_released_cannot_be_acquired() -> None:
 def test_runs_and_handlers_owe_nothing() -> None:
     """They are in the journal for the crash report."""
     assert [] == ledger(Entry(Kind.RUN, "r", {"begun": True}), Entry(Kind.HANDLER, "h", {"begun": True})).live()
+
+
+ODD = [None, 5, -1.5, "text", [], [1, None], {}, {"x": []}, True]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("kind", list(Kind))
+def test_whatever_a_record_holds_the_ledger_can_be_read(kind: Kind, odd: object) -> None:
+    """A journal is hostile input: no record keeps the others from being recovered."""
+    made = ledger(intent(VM))
+    fields = ("kind", "key", "releaser", "args", "job", "outlives", "created", "ref", "token", "attempt", "error",
+              "again_at", "boot", "dead", "afresh", "obligation", "state", "attempts")  # fmt: skip
+    for id_ in ("1", "other"):
+        for data in (dict.fromkeys(fields, odd), *({name: odd} for name in fields)):
+            try:
+                made.apply(Entry(kind, id_, data))
+            except ObligationError:
+                continue
+            finally:
+                made.apply(intent(VM))
+
+    assert 1 <= len(made.live()) <= 2
+    assert len(made.live()) == len(made.snapshot())

@@ -362,3 +362,19 @@ def test_on_a_full_disk_all_that_is_owed_can_still_be_released(kept: Kept) -> No
 
     assert 1000 < len(taken) < 20_000
     assert [] == kept.ids()
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"[1,2]", b'["a"]', b'["a",5]', b"\xff\xfe", b"[" * 30_000])
+def test_a_record_that_says_nothing_is_left_out_and_reported(kept: Kept, payload: bytes) -> None:
+    """Its checksum is right and its content is not: the others are used."""
+    write(kept, 2)
+    path = kept.segment()
+    data = path.read_bytes()
+    seed = read_header(data).seed
+    end = len(data.rstrip(b"\0")) + 7 & ~7
+    odd = seal(Kind.INTENT, payload, 3, seed)
+    good = seal(Kind.INTENT, encode(entries(5)[4]), 4, seed)
+    path.write_bytes((data[:end] + odd + good).ljust(SIZE, b"\0"))
+
+    assert ["00000000", "00000001", "00000004"] == kept.ids()
+    assert "a record 3 that says nothing" in kept.said[0]
