@@ -173,8 +173,9 @@ def test_what_logging_holds_is_flushed_on_a_forced_end() -> None:
     memory = logging.handlers.MemoryHandler(1000, logging.CRITICAL + 1, logging.StreamHandler(sys.stdout))
     logging.getLogger('app').addHandler(memory)
     logging.getLogger('app').propagate = False
-    with Ender('orders', grace=1) as ender:
-        ender.add(lambda: time.sleep(3600), name='flush')
+    with Ender('orders', grace=10) as ender:
+        # Long before the end of the window: the reserve is what is tried here, not how fast the machine is.
+        ender.add(lambda: time.sleep(3600), name='flush', timeout=0.5)
         logging.getLogger('app').warning('held back')
         say('ready')
         ender.stopping.wait()
