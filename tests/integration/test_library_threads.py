@@ -140,7 +140,7 @@ def test_work_in_flight_is_waited_for_and_named() -> None:
 def test_work_that_does_not_end_is_named_in_the_report() -> None:
     """When the time is up the report lists what was still in progress."""
     source = """
-    ender = Ender('orders', grace=1)
+    ender = Ender('orders', grace=4)
     async def main():
         async with ender:
             async with ender.inflight('order 4711'):
