@@ -23,7 +23,7 @@ demo: $(VENV)/.has-demo
 	@$(RUN) -m demo $(ARGS)
 
 test: $(VENV)/.has-test
-	@tools/servers strace
+	@tools/servers strace postgres redis-server mkfs.xfs
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test

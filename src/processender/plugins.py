@@ -22,6 +22,12 @@ _BUILT_IN = {
     "command": ("command.releaser", "CommandReleaser"),
     "shm": ("shm", "SharedMemoryReleaser"),
     "socket": ("sockets", "SocketReleaser"),
+    "postgres-session": ("postgres", "SessionReleaser"),
+    "postgres-lock": ("postgres", "AdvisoryLockReleaser"),
+    "sql": ("sql", "SqlReleaser"),
+    "redis-lock": ("redis", "LockReleaser"),
+    "s3-upload": ("s3", "UploadReleaser"),
+    "s3-object": ("s3", "ObjectReleaser"),
 }
 _loaded: dict[str, Releaser] = {}
 
