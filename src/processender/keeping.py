@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.obligation import Obligation
 from .core.saved import Saved
 from .demand import load
+from .engine.callables import make_handler
 from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .errors import HandlerError, JournalError, StateError
@@ -39,6 +41,7 @@ class Keeping(Registration):
         self._home_of_obligations: Any = None
         self._store: StateStore | None = None
         self._recovery_over = threading.Event()
+        self._following: list[Handler] = []
 
     def tell(self, event: Event) -> None:
         """Tell the observers of *event*; for who builds on an Ender, such as the agent. Nothing before it is armed."""
@@ -172,6 +175,26 @@ class Keeping(Registration):
 
     # The ends of a life.
 
+    def on_crash(self, **options: Any) -> Callable[[F], F]:
+        """
+        Let the decorated function be called at start, once for each process of this service that ended by a crash.
+
+        It takes the `CrashReport` and, if it wants, the `Context`; *options* are the fields of `Handler`. The built-in
+        recovery is a handler named `recovery` in the phase `release`. Needs `recover="on-start"`.
+        """
+        if self._settings.recover != "on-start":
+            raise StateError('cannot follow a crash: nobody looks for one; make the Ender with recover="on-start"')
+        if self._session is not None:
+            raise StateError("cannot follow a crash: crashes were looked for as the Ender was entered; register before")
+
+        def decorate(function: F) -> F:
+            # Of its arguments the first is the crash, which no other handler has.
+            made = make_handler(partial(function, None), options)
+            self._following.append(made.replace(call=function))
+            return function
+
+        return decorate
+
     @property
     def recovered(self) -> Stopping:
         """Whether the recovery at start is over, for what must wait for it."""
@@ -187,9 +210,11 @@ class Keeping(Registration):
 
     def _recover(self) -> None:
         try:
-            load("recovering").recover_at_start(
-                self._place().path, self.find_releaser, self._clock, RECOVERY_S, self.tell
-            )
+            place, name = self._place().path, self._settings.name
+            find = self.find_releaser
+            aftermath = load("crashing").Aftermath(place, name, find, self._clock, RECOVERY_S, self.tell)
+            aftermath.handlers, aftermath.lanes = tuple(self._following), self._registry.lanes
+            aftermath.at_start()
         except Exception as error:  # the program must start although its past cannot be mended
             self._complain(f"the recovery at start failed: {error!r}; run `processender recover`")
         finally:

@@ -29,6 +29,7 @@ from .ports import Clock, Observer
 from .settings import Settings
 from .telemetry.logs import LoggingObserver
 from .telemetry.report import Facts, ReportWriter
+from .telemetry.stacks import stacks_path
 from .telemetry.state import state_place
 
 FORCED = 70
@@ -100,8 +101,7 @@ class Session:
             self.report.open(place.path)
         else:
             self.coordinator.trouble("no-state", place.trouble)
-        stacks = os.path.join(place.path, "stacks.txt") if place.path else os.devnull
-        why_not = self.coordinator.watchdog.prepare(stacks)
+        why_not = self.coordinator.watchdog.prepare(stacks_path(place.path) if place.path else os.devnull)
         if why_not:
             self.coordinator.trouble("no-stacks", why_not)
 
@@ -256,6 +256,7 @@ class Session:
         self._closed = True
         self._signals.stop()
         atexit.unregister(self._at_exit)
+        self.coordinator.watchdog.let_go()
         self.coordinator.executor.workers.after_fork()
         if not self._signals.lent:
             self.coordinator.mailbox.close_in_child()

@@ -71,7 +71,7 @@ def finish(running: Program, limit: float = LIMIT_S) -> End:
     code = running.wait(limit)
     found = sorted(running.state.glob("*/reports/last.json"))
     report = json.loads(found[-1].read_text(encoding="utf-8")) if found else None
-    stacks = "".join(file.read_text(encoding="utf-8") for file in sorted(running.state.glob("*/stacks.txt")))
+    stacks = "".join(file.read_text(encoding="utf-8") for file in sorted(running.state.glob("*/stacks-*.txt")))
     return End(code, running.output, report, stacks)
 
 

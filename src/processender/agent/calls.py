@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..core.retry import TRANSIENT_STATUS
+from ..demand import load
 from ..hints import Any
 from ..integrations.command import EX_TEMPFAIL, Keeper, command
 from ..integrations.http import http
-from .schema import HandlerConfig
+from .schema import CrashHandlerConfig, HandlerConfig, HttpConfig
 
 
 def make_call(config: HandlerConfig, environ: Mapping[str, str], keeper: Keeper | None) -> Callable[..., Any]:
@@ -23,17 +24,41 @@ def make_call(config: HandlerConfig, environ: Mapping[str, str], keeper: Keeper 
 
         keeper: Whoever reaps children in this process.
     """
-    retry_on = config.retry.on
     request = config.http
     if request is None:
-        passing = (EX_TEMPFAIL,) if retry_on is None else retry_on
-        return command(config.run or (), env=config.env, cwd=config.cwd, transient=passing, keeper=keeper)
+        return command(config.run or (), **_command(config, keeper))
+    return http(request.method, request.url, body=request.body or None, **_request(config, request, environ))
+
+
+def make_crash_call(
+    config: CrashHandlerConfig, environ: Mapping[str, str], keeper: Keeper | None
+) -> Callable[..., Any]:
+    """Return the callable of *config*, which takes a `CrashReport` and the context; see `make_call`."""
+    call: Callable[..., Any]
+    if config.webhook is not None:
+        made = load("integrations.http.cloudevents").cloudevent
+        call = made(config.webhook.url, **_request(config, config.webhook, environ))
+    elif config.systemd:
+        call = load("integrations.systemd").crash_status(environ)
+    elif config.termination_log is not None:
+        call = load("integrations.kubernetes").termination_message(config.termination_log)
+    elif config.run is not None:
+        call = load("integrations.command.notifier").crash_command(config.run, **_command(config, keeper))
+    else:
+        plain = make_call(config, environ, keeper)
+
+        def call(_crash: Any, ctx: Any) -> None:
+            plain(ctx)
+
+    return call
+
+
+def _command(config: HandlerConfig, keeper: Keeper | None) -> dict[str, Any]:
+    passing = (EX_TEMPFAIL,) if config.retry.on is None else config.retry.on
+    return {"env": config.env, "cwd": config.cwd, "transient": passing, "keeper": keeper}
+
+
+def _request(config: HandlerConfig, request: HttpConfig, environ: Mapping[str, str]) -> dict[str, Any]:
     secrets = {field: environ[name] for field, name in request.headers_env.items()}
-    return http(
-        request.method,
-        request.url,
-        expect=request.expect,
-        headers=request.headers | secrets,
-        body=request.body or None,
-        transient=TRANSIENT_STATUS if retry_on is None else retry_on,
-    )
+    passing = TRANSIENT_STATUS if config.retry.on is None else config.retry.on
+    return {"expect": request.expect, "headers": request.headers | secrets, "transient": passing}

@@ -7,8 +7,10 @@ Loaded only when there is something to read: it brings `msgspec` and `tomllib` a
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from .. import demand
+from ..core.crash import RECOVERY
 from ..core.graph import Problem, compile_graph
 from ..core.handler import PHASES, Handler, Importance
 from ..core.retry import Retry
@@ -16,12 +18,12 @@ from ..errors import HandlerError
 from ..hints import Any
 from ..integrations.command import Keeper
 from .builtin import builtin_handlers
-from .calls import make_call
+from .calls import make_call, make_crash_call
 from .checks import INVALID, check
 from .durations import parse_duration
 from .locate import Path
 from .mistakes import Mistakes
-from .schema import Config, HandlerConfig, RetryConfig
+from .schema import Config, CrashHandlerConfig, HandlerConfig, RetryConfig
 from .semantics import check_meaning
 from .settings import Settings
 from .sources import Source, overrides
@@ -53,10 +55,18 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     if config is INVALID:
         mistakes.raise_if_any()
     check_meaning(config, environ, mistakes)
-    handlers = _handlers(config, mistakes)
+    handlers = _handlers(config.handlers, ("handlers",), mistakes)
+    following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
+    _check_following(config, following, mistakes)
     mistakes.raise_if_any()
-    calls = (make_call(config.handlers[handler.name], environ, keeper) for handler in handlers)
+    calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
+    after = config.on_crash.handlers
+    crash_calls = [_crash_call(name, after[name], environ, keeper, mistakes) for name in (h.name for h in following)]
+    if following:
+        # Nothing is loaded at the worst moment.
+        demand.load("agent.crash")
+    mistakes.raise_if_any()
     return Settings(
         service=config.service or "",
         grace=parse_duration(config.grace),
@@ -68,6 +78,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         stop_signal=config.command.stop_signal.removeprefix("SIG"),
         crash_recover=config.on_crash.recover,
         crash_grace=parse_duration(config.on_crash.grace),
+        crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
         handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
@@ -106,17 +117,27 @@ def _parse(source: Source, text: str, mistakes: Mistakes) -> dict[str, Any]:
     return dict(data)
 
 
-def _handlers(config: Config, mistakes: Mistakes) -> list[Handler]:
+def _handlers(configs: Mapping[str, HandlerConfig], path: Path, mistakes: Mistakes) -> list[Handler]:
     found = []
-    for name, each in config.handlers.items():
+    for name, each in configs.items():
         try:
-            found.append(_handler(name, each, mistakes))
+            found.append(_handler(name, each, (*path, name), mistakes))
         except HandlerError as error:
-            mistakes.add(("handlers", name), str(error))
+            mistakes.add((*path, name), str(error))
     return found
 
 
-def _handler(name: str, config: HandlerConfig, mistakes: Mistakes) -> Handler:
+def _crash_call(
+    name: str, config: CrashHandlerConfig, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
+) -> Callable[..., Any] | None:
+    try:
+        return make_crash_call(config, environ, keeper)
+    except HandlerError as error:
+        mistakes.add(("on_crash", "handlers", name), str(error))
+        return None
+
+
+def _handler(name: str, config: HandlerConfig, path: Path, mistakes: Mistakes) -> Handler:
     # In an unknown phase its place is unknown, and what is said about its neighbours would only confuse.
     placed = config.phase in PHASES
     handler = Handler(
@@ -131,7 +152,7 @@ def _handler(name: str, config: HandlerConfig, mistakes: Mistakes) -> Handler:
         timeout=_seconds(config.timeout),
         attempt_timeout=_seconds(config.attempt_timeout),
         expected=_seconds(config.expected),
-        retry=_retry(config.retry, ("handlers", name, "retry"), mistakes),
+        retry=_retry(config.retry, (*path, "retry"), mistakes),
         lane=config.lane,
     )
     handler.check()
@@ -158,17 +179,31 @@ def _check_order(config: Config, handlers: list[Handler], mistakes: Mistakes) ->
     lost = [Handler(name) for name in config.handlers if name not in made and name]
     _, problems = compile_graph([*own, *handlers, *lost], PHASES, config.lanes or None, config.order.require)
     for problem in problems:
-        mistakes.add(_path_of(problem, config), problem.text)
+        mistakes.add(_path_of(problem, config.handlers, ("handlers",)), problem.text)
 
 
-def _path_of(problem: Problem, config: Config) -> Path:
-    """Return the key that *problem* is about."""
+def _check_following(config: Config, handlers: list[Handler], mistakes: Mistakes) -> None:
+    """Note what is wrong with the order of what follows a crash."""
+    given, place = config.on_crash.handlers, ("on_crash", "handlers")
+    if RECOVERY in given:
+        mistakes.add((*place, RECOVERY), "is the name of the built-in recovery; give it another one")
+        return
+    made = {handler.name for handler in handlers}
+    lost = [Handler(name) for name in given if name not in made and name]
+    own = [Handler(RECOVERY, phase=PHASES[-1])] if config.on_crash.recover else []
+    _, problems = compile_graph([*own, *handlers, *lost], PHASES, config.lanes or None, ())
+    for problem in problems:
+        mistakes.add(_path_of(problem, given, place), problem.text)
+
+
+def _path_of(problem: Problem, handlers: Mapping[str, HandlerConfig], place: Path) -> Path:
+    """Return the key that *problem* is about, below *place*."""
     if problem.code == "require":
         return ("order", "require")
-    path: Path = ("handlers", problem.handler)
-    handler = config.handlers.get(problem.handler)
+    path: Path = (*place, problem.handler)
+    handler = handlers.get(problem.handler)
     if handler is None:
-        return ("handlers",)
+        return place
     if problem.code == "unknown-lane":
         return (*path, "lane")
     if problem.code in {"unknown-handler", "phase-order", "cycle"}:

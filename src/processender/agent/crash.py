@@ -1,4 +1,4 @@
-"""After the command has crashed: an account of it, and what the dead of this service have left is released."""
+"""After the command has crashed: an account of it, and all that follows a crash."""
 
 from __future__ import annotations
 
@@ -6,70 +6,65 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
+from ..core.crash import CrashReport
 from ..core.events import Event, Trouble
-from ..demand import load
+from ..crashing import Aftermath, new_id, the_dead
 from ..engine.clock import SystemClock
 from ..hints import Any
 from ..plugins import find_releaser
-from ..telemetry.crash import CrashReport, write_crash
 from ..telemetry.logs import render
+from ..telemetry.stacks import take_stacks
 from ..telemetry.state import state_place
+from .settings import Settings
 
 
 class Crash:
     """What the agent does about one crash, in its own time."""
 
     def __init__(
-        self, service: str, environ: Mapping[str, str], window: float, tell: Callable[[Event], object]
+        self, service: str, environ: Mapping[str, str], settings: Settings, tell: Callable[[Event], object]
     ) -> None:
-        """Take the name of the service, the environment, how long recovery may take, and whom to tell."""
+        """Take the name of the service, the environment, what was decided, and whom to tell."""
         self._service = service
-        self._place = state_place(service, environ)
-        self._window = window
+        self._place = state_place(service, environ).path
         self._tell = tell
         self._clock = SystemClock()
+        window = settings.crash_grace
+        self._aftermath = Aftermath(self._place, service, find_releaser, self._clock, window, tell)
+        # Most services owe nothing, and a failed command should not wait for the rooms of a recovery.
+        self._owes = bool(self._place and _names(os.path.join(self._place, "journal")))
+        self._aftermath.recovers = settings.crash_recover and (self._owes or bool(settings.crash_handlers))
+        self._aftermath.handlers, self._aftermath.lanes = settings.crash_handlers, settings.lanes
 
-    def handle(self, facts: Mapping[str, Any], events: Sequence[Event], *, recover: bool) -> None:
-        """Write the account of the crash that *facts* tell of, and *recover*; nothing is raised."""
-        if not self._place.path:
-            return
-        # Most services owe nothing, and a failed command should not wait for the rooms of the journal.
-        owes = bool(_names(os.path.join(self._place.path, "journal")))
-        for step in (lambda: self._report(facts, events, owes=owes), self._recover if recover and owes else None):
-            try:
-                if step is not None:
-                    step()
-            except Exception as error:  # the exit code of the command matters more
-                self._complain(f"{error}; run `processender recover`")
+    def handle(self, facts: Mapping[str, Any], events: Sequence[Event]) -> None:
+        """Write the account of the crash that *facts* tell of, and do what follows; nothing is raised."""
+        try:
+            self._aftermath.follow(self._report(facts, events))
+        except Exception as error:  # the exit code of the command matters more
+            text = f"cannot do all that follows a crash: {error}; run `processender recover`"
+            self._tell(Trouble(self._clock.now(), "crash", text))
 
-    def _report(self, facts: Mapping[str, Any], events: Sequence[Event], *, owes: bool) -> None:
-        at = self._clock.wall()
-        status = facts["status"]
-        report = CrashReport(
-            id=f"{int(at * 1000):011x}-{os.urandom(3).hex()}",
+    def _report(self, facts: Mapping[str, Any], events: Sequence[Event]) -> CrashReport:
+        at = round(self._clock.wall(), 3)
+        status, pid = facts["status"], facts["pid"]
+        dead = the_dead(self._place) if self._owes else []
+        # What the command has written down itself comes before what the agent has seen of its end.
+        told = tuple(event for each in dead if each.pid == pid for event in each.events)
+        stacks = "".join(each.stacks for each in dead) or (take_stacks(self._place, pid) if self._place else "")
+        return CrashReport(
+            id=new_id(at),
             service=self._service,
             cause="signal" if status < 0 else "exit",
-            at=round(at, 3),
-            pid=facts["pid"],
+            at=at,
+            pid=pid,
             command=(facts["program"],),
             exit=128 - status if status < 0 else status,
             signal=_signal_name(-status) if status < 0 else "",
             core=facts["core"],
-            events=tuple(_line(event) for event in events),
-            obligations=tuple(self._owed()) if owes else (),
+            events=(*told, *map(_line, events)),
+            stacks=stacks,
+            obligations=tuple(owed for each in dead for owed in each.obligations),
         )
-        write_crash(self._place.path, report)
-
-    def _owed(self) -> list[dict[str, Any]]:
-        found = load("recovering").recover(self._place.path, find_releaser, self._clock, self._window, dry_run=True)
-        shown = ("id", "kind", "key", "ref", "job")
-        return [{name: getattr(each.obligation, name) for name in shown} for each in found.settled]
-
-    def _recover(self) -> None:
-        load("recovering").recover_at_start(self._place.path, find_releaser, self._clock, self._window, self._tell)
-
-    def _complain(self, text: str) -> None:
-        self._tell(Trouble(self._clock.now(), "crash", f"cannot do all that follows a crash: {text}"))
 
 
 def _line(event: Event) -> dict[str, Any]:

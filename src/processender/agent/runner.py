@@ -118,9 +118,8 @@ class Agent:
             return
         argv = self._supervisor.argv
         facts = {"status": status, "pid": self._supervisor.pid, "program": argv[0], "core": self._supervisor.core}
-        settings = self._settings
-        handler = load("agent.crash").Crash(self._name, os.environ, settings.crash_grace, self._lines.observe)
-        handler.handle(facts, self._watch.last, recover=settings.crash_recover)
+        crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self._lines.observe)
+        crash.handle(facts, self._watch.last)
 
     def _make_tracker(self) -> Any:
         def complain(text: str) -> None:

@@ -94,13 +94,26 @@ class CommandConfig(Struct, forbid_unknown_fields=True):
     """The signal that asks it to end."""
 
 
+class CrashHandlerConfig(HandlerConfig, forbid_unknown_fields=True):
+    """One step that follows a crash; beside a command or a request it may be one of the built-in notifiers."""
+
+    webhook: HttpConfig | None = None
+    """The request that brings the account of the crash, as a CloudEvent."""
+    systemd: bool = False
+    """Whether the manager of the unit is told, as STATUS and ERRNO."""
+    termination_log: str | None = None
+    """The file of the container's termination message, such as /dev/termination-log."""
+
+
 class OnCrashConfig(Struct, forbid_unknown_fields=True):
     """What follows a crash of the command."""
 
     recover: bool = True
-    """Whether what the dead of this service have left is released."""
+    """Whether what the dead of this service have left is released, by a handler named `recovery`."""
     grace: Duration = "30s"
-    """How long that may take."""
+    """How long all of that may take."""
+    handlers: dict[str, CrashHandlerConfig] = field(default_factory=dict)
+    """The steps that follow a crash, by name."""
 
 
 class OrderConfig(Struct, forbid_unknown_fields=True):

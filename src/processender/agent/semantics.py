@@ -15,6 +15,7 @@ from .schema import Config, HandlerConfig, HttpConfig
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_DEEDS = ("run", "http", "webhook", "systemd", "termination_log")
 _NOT_TO_END = frozenset({"SIGSTOP", "SIGCONT", "SIGCHLD"})
 
 
@@ -28,10 +29,9 @@ def check_meaning(config: Config, environ: Mapping[str, str], mistakes: Mistakes
         except ValueError as error:
             mistakes.add(("probe_listen",), str(error))
     check_signal(config.command.stop_signal, mistakes)
-    for name, handler in config.handlers.items():
-        _check_handler(handler, ("handlers", name), mistakes)
-        if handler.http is not None:
-            _check_secrets(handler.http, environ, ("handlers", name, "http", "headers_env"), mistakes)
+    for place, handlers in ((("handlers",), config.handlers), (("on_crash", "handlers"), config.on_crash.handlers)):
+        for name, handler in handlers.items():
+            _check_handler(handler, (*place, name), environ, mistakes)
 
 
 def check_signal(name: str, mistakes: Mistakes) -> None:
@@ -46,22 +46,27 @@ def check_signal(name: str, mistakes: Mistakes) -> None:
         mistakes.add(path, f"there is no signal {name!r}{hint if 'did you' in hint else '; write it like TERM'}")
 
 
-def _check_handler(handler: HandlerConfig, path: Path, mistakes: Mistakes) -> None:
-    name = path[-1]
-    # Half of what follows makes no sense about a handler whose `run` or `http` was not understood.
-    broken = mistakes.touches((*path, "run")) or mistakes.touches((*path, "http"))
-    if handler.run is not None and handler.http is not None:
-        mistakes.add(path, f"{name!r} has both `run` and `http`; make two handlers of it")
-    elif handler.run is None and handler.http is None and not broken:
+def _check_handler(handler: HandlerConfig, path: Path, environ: Mapping[str, str], mistakes: Mistakes) -> None:
+    known = [deed for deed in _DEEDS if hasattr(handler, deed)]
+    given = [deed for deed in known if getattr(handler, deed) not in (None, False)]
+    # Half of what follows makes no sense about a handler of which this was not understood.
+    broken = any(mistakes.touches((*path, deed)) for deed in known)
+    if len(given) > 1:
+        mistakes.add(path, f"{path[-1]!r} has both `{given[0]}` and `{given[1]}`; make two handlers of it")
+    elif not given and not broken:
+        nothing = f"has neither `{'` nor `'.join(known)}`, so there is nothing to do"
         example = 'give it run = ["./command", "argument"] or http = { url = "http://..." }'
-        mistakes.add(path, f"{name!r} has neither `run` nor `http`, so there is nothing to do; {example}")
+        mistakes.add(path, f"{path[-1]!r} {nothing}; {example}")
     if handler.run is not None:
         _check_run(handler, handler.run, path, mistakes)
-    if handler.http is not None:
-        _check_http(handler.http, (*path, "http"), mistakes)
-        for key in ("env", "cwd"):
-            if getattr(handler, key):
-                mistakes.add((*path, key), "goes with `run`, not with `http`; remove it")
+    for deed in ("http", "webhook"):
+        request = getattr(handler, deed, None)
+        if request is not None:
+            _check_http(request, (*path, deed), mistakes)
+            _check_secrets(request, environ, (*path, deed, "headers_env"), mistakes)
+    for key in ("env", "cwd"):
+        if given and handler.run is None and getattr(handler, key):
+            mistakes.add((*path, key), f"goes with `run`, not with `{given[0]}`; remove it")
     if handler.phase not in PHASES:
         mistakes.add((*path, "phase"), f"there is no phase {handler.phase!r}{nearest(handler.phase, PHASES)}")
 

@@ -38,7 +38,9 @@ class Settings(Record):
     crash_recover: bool = True
     """Whether what the dead of this service have left is released after a crash of the command."""
     crash_grace: float = GRACE_S
-    """How long that may take."""
+    """How long all that follows a crash may take."""
+    crash_handlers: tuple[Handler, ...] = ()
+    """What follows a crash; the calls take the `CrashReport` and the `Context`."""
     source: str = ""
     """The file that it comes from; empty if there is none."""
     json_lines: bool = False

@@ -7,30 +7,21 @@ Neither signals nor last resorts belong to a recovery: it may run in the backgro
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-from ..core.escalation import Escalation
-from ..core.events import Event, HandlerEnded
 from ..core.handler import Handler, Importance
-from ..core.notice import Notice
 from ..core.obligation import Obligation, Standing, State
 from ..core.outcome import Outcome, Result
 from ..core.record import Record
 from ..core.retry import Retry
-from ..core.window import Window
 from ..ports import Clock, Observer
+from .aside import SIDE_BY_SIDE, carry_out
 from .context import Context
-from .coordinator import Coordinator
-from .observers import Outlets
 from .registry import Registry
 from .settle import Settler
 
 LANE = "recovery"
-SIDE_BY_SIDE = 16
-"""How many releasers run at the same time."""
-FLUSH_S = 1.0
 RETRY = Retry(attempts=3, initial=0.2, maximum=5.0)
 """Within one recovery; the journal counts the attempts over all of them."""
 
@@ -82,12 +73,6 @@ class Recovery:
         self._window = window
         self._cause = cause
         self._observers = tuple(observers)
-        self._results: dict[str, Result] = {}
-
-    def observe(self, event: Event) -> None:
-        """Keep the result of each handler."""
-        if isinstance(event, HandlerEnded):
-            self._results[event.result.handler] = event.result
 
     def run(self, estates: Sequence[Estate], *, chained: bool = False, patient: bool = False) -> list[Settled]:
         """
@@ -108,45 +93,30 @@ class Recovery:
             if estate.settler.due(each, patient=patient)
         ]
         handlers = _handlers(due, self._window, chained=chained)
+        results: dict[str, Result] = {}
         if handlers:
-            self._carry_out(handlers)
+            registry = Registry(("release",), {LANE: SIDE_BY_SIDE}, ())
+            registry.add(*handlers)
+            results = carry_out(registry, self._clock, self._window, self._cause, self._observers)
         names = {each.obligation.id: handler.name for (_, each), handler in zip(due, handlers, strict=True)}
         return [
-            self._settled(each, self._results.get(names.get(each.obligation.id, "")), now.get(each.obligation.id))
+            _settled(each, results.get(names.get(each.obligation.id, "")), now.get(each.obligation.id))
             for estate in estates
             for now in [{live.obligation.id: live for live in estate.settler.journal.live()}]
             for each in estate.standings
         ]
 
-    def _carry_out(self, handlers: Sequence[Handler]) -> None:
-        registry = Registry(("release",), {LANE: SIDE_BY_SIDE}, ())
-        registry.add(*handlers)
-        registry.arm()
-        registry.prepare(Window.open(0.0, self._window))
-        outlets = Outlets(self._clock)
-        for observer in (self, *self._observers):
-            outlets.add(observer)
-        run_id = f"recovery-{os.urandom(6).hex()}"
-        coordinator = Coordinator(
-            registry, self._clock, outlets, Escalation(()), self._window, run_id, last_resorts=False
-        )
-        coordinator.executor.workers.prepare(SIDE_BY_SIDE)
-        coordinator.start()
-        coordinator.notify(Notice(self._cause, "recovery", self._clock.now()))
-        coordinator.ended.wait()
-        outlets.flush(self._clock.now() + FLUSH_S)
-        coordinator.close(keep_pipe=False)
 
-    def _settled(self, before: Standing, result: Result | None, now: Standing | None) -> Settled:
-        obligation = before.obligation
-        if now is None:
-            return Settled(obligation, State.RELEASED, None if result is None else result.outcome,
-                           seconds=0.0 if result is None else result.seconds)  # fmt: skip
-        if result is None:
-            why = now.error if now.state is State.DEAD else f"its pause is not over; {now.error}"
-            return Settled(obligation, now.state, None, why)
-        error = result.error or result.reason or now.error
-        return Settled(obligation, now.state, result.outcome, error, result.seconds)
+def _settled(before: Standing, result: Result | None, now: Standing | None) -> Settled:
+    obligation = before.obligation
+    if now is None:
+        return Settled(obligation, State.RELEASED, None if result is None else result.outcome,
+                       seconds=0.0 if result is None else result.seconds)  # fmt: skip
+    if result is None:
+        why = now.error if now.state is State.DEAD else f"its pause is not over; {now.error}"
+        return Settled(obligation, now.state, None, why)
+    error = result.error or result.reason or now.error
+    return Settled(obligation, now.state, result.outcome, error, result.seconds)
 
 
 def _handlers(due: Sequence[tuple[Estate, Standing]], window: float, *, chained: bool) -> list[Handler]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import stat
 import threading
 
 from ..core.window import Window
@@ -89,9 +90,15 @@ class Watchdog:
         self._clock = clock
         self.file = -1
         self._said = False
+        self._path = ""
+        self._catches = False
 
     def prepare(self, path: str) -> str:
-        """Open the file at *path* for the stacks; return why that cannot be done, else an empty text."""
+        """
+        Open the file at *path* for the stacks; return why that cannot be done, else an empty text.
+
+        A fatal signal, such as SIGSEGV, is told there too, unless the application has `faulthandler` tell it elsewhere.
+        """
         if self.file >= 0:
             return ""
         try:
@@ -100,6 +107,11 @@ class Watchdog:
             # Never stderr: to a full pipe the dump would block for ever, and the process with it.
             self.file = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
             return f"the stacks of a forced end cannot be written: {error}"
+        # The null device stands in where there is no place; nothing is kept there, and it is nobody's to remove.
+        self._path = path if stat.S_ISREG(os.fstat(self.file).st_mode) else ""
+        self._catches = bool(self._path) and not faulthandler.is_enabled()
+        if self._catches:
+            faulthandler.enable(self.file)
         return ""
 
     def arm(self, window: Window) -> str:
@@ -113,10 +125,25 @@ class Watchdog:
         SHARED.disarm(id(self))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and remove it if it tells nothing."""
+        self.let_go()
         if self.file >= 0:
+            if self._path and not os.fstat(self.file).st_size:
+                self._remove()
             os.close(self.file)
             self.file = -1
+
+    def _remove(self) -> None:
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            return
+
+    def let_go(self) -> None:
+        """Tell of no fatal signal any more."""
+        if self._catches:
+            self._catches = False
+            faulthandler.disable()
 
 
 def _alarm_owner() -> str:

@@ -22,6 +22,8 @@ from ..identity import Identity, identify, is_alive, status_of
 
 LOCK = "LOCK"
 OWNER = "owner.json"
+MARK = "accounted"
+"""An empty file: the crash of the owner was accounted for."""
 _held: dict[tuple[int, int], int] = {}
 _guard = threading.Lock()
 
@@ -44,10 +46,19 @@ class OwnerLock:
             if _held.pop(self._key, None) is not None:
                 os.close(self._descriptor)
 
+    def mark(self) -> bool:
+        """Note that the crash of the owner is accounted for; return False if somebody has done so before."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            os.close(os.open(os.path.join(self.directory, MARK), flags, 0o600))
+        except FileExistsError:
+            return False
+        return True
+
     def remove(self) -> None:
         """Remove the directory, if nothing but the lock and the owner's name is in it, and give the lock up."""
-        for name in (OWNER, LOCK):
-            if set(os.listdir(self.directory)) <= {OWNER, LOCK}:
+        for name in (MARK, OWNER, LOCK):
+            if set(os.listdir(self.directory)) <= {MARK, OWNER, LOCK}:
                 _unlink(os.path.join(self.directory, name))
         if not os.listdir(self.directory):
             os.rmdir(self.directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from processender.core.window import Window
@@ -109,3 +110,32 @@ def test_the_window_decides_when() -> None:
     window = Window.open(0.0, 30.0)
 
     assert (29.0, 29.5, 30.0) == (window.dump_at, window.kill_at, window.hard)
+
+
+def test_the_null_device_is_never_removed(tmp_path) -> None:
+    """It stands in for the file where there is no place for one; who removes it breaks every program of the host."""
+    device = tmp_path / "null"
+    os.mkfifo(device)
+    reader = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
+    dog = Watchdog(VirtualClock())
+    dog.prepare(str(device))
+    dog.close()
+    os.close(reader)
+
+    assert device.exists()
+
+
+def test_a_file_that_tells_nothing_is_removed(tmp_path) -> None:
+    """A service may start a thousand times."""
+    dog = Watchdog(VirtualClock())
+    dog.prepare(str(tmp_path / "stacks"))
+    dog.close()
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_fatal_signal_is_told(tmp_path) -> None:
+    """The file holds the stack of the thread that was hit."""
+    code, _ = run("signal.raise_signal(signal.SIGSEGV)", str(tmp_path / "stacks"))
+
+    assert (-11, True) == (code, "Segmentation fault" in (tmp_path / "stacks").read_text())

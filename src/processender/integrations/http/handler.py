@@ -56,9 +56,9 @@ def http(
     headers: Mapping[str, str] | None = None,
     body: str | bytes | None = None,
     transient: Collection[int] = TRANSIENT_STATUS,
-) -> Callable[[Context], None]:
+) -> Callable[..., None]:
     """
-    Return a sync handler's callable that sends a request.
+    Return a sync handler's callable that sends a request; a second argument of it is another body.
 
     Every attempt carries the same `Idempotency-Key`, so that the server can tell a repetition. Redirects are not
     followed and proxies are not used.
@@ -84,8 +84,8 @@ def http(
     request = _Request(method, url, headers or {}, body)
     expected, passing = frozenset(expect), frozenset(transient)
 
-    def send(ctx: Context) -> None:
-        exchange = _Exchange(request, ctx)
+    def send(ctx: Context, now: bytes | None = None) -> None:
+        exchange = _Exchange(request, ctx, now)
         try:
             ctx.call(request.server, lambda: _judge(request, exchange.carry_through(), expected, passing))
         finally:
@@ -145,8 +145,9 @@ class _Answer:
 class _Exchange:
     """One connection, one request, one answer."""
 
-    def __init__(self, request: _Request, ctx: Context) -> None:
+    def __init__(self, request: _Request, ctx: Context, body: bytes | None) -> None:
         self._request = request
+        self._body = request.body if body is None else body
         self._ctx = ctx
         self._connection = request.connect(max(_LEAST_S, ctx.remaining()))
         ctx.on_cancel(self.abort)
@@ -158,9 +159,7 @@ class _Exchange:
         key = request.quote(self._ctx.idempotency_key, safe="/-._~")
         what = f"cannot {request.method} {request.shown}"
         try:
-            connection.request(
-                request.method, request.target, request.body, {"Idempotency-Key": key, **request.headers}
-            )
+            connection.request(request.method, request.target, self._body, {"Idempotency-Key": key, **request.headers})
             return _Answer(connection.getresponse())
         except TimeoutError as error:
             raise TimeoutError(f"{what}: no answer in time") from error

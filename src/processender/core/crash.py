@@ -1,0 +1,61 @@
+"""What is known of one crash."""
+
+from __future__ import annotations
+
+from ..hints import Any
+from .record import Record
+
+RECOVERY = "recovery"
+"""The name of the built-in handler that settles what the dead have left; the others that follow a crash may name it."""
+
+
+class CrashReport(Record):
+    """The account of one crash, for people, notifiers and the file beside the reports. Data of JSON."""
+
+    id: str
+    """Sorts by time."""
+    service: str
+    """The name of the service."""
+    cause: str
+    """
+    In one word: `signal` or `exit` where the end was seen; else `killed` (it vanished without a word: SIGKILL, or no
+    memory was left), `cut` (its clean-up had begun and was cut off) or `host` (the host went down with it).
+    """
+    at: float
+    """When it was noticed, seconds since 1970."""
+    pid: int
+    """The process that crashed."""
+    command: tuple[str, ...] = ()
+    """Its program; no arguments, which may hold secrets."""
+    exit: int | None = None
+    """The exit code that is passed on; None where nobody saw the end."""
+    signal: str = ""
+    """The name of the signal of which it died."""
+    core: bool = False
+    """Whether the kernel has written a core dump."""
+    restarts: int = 0
+    """How often it was started again before."""
+    events: tuple[dict[str, Any], ...] = ()
+    """What happened last, each with `key` and `text`, and with `at`, monotonic seconds, where that is known."""
+    stacks: str = ""
+    """Where its threads stood, if a fatal signal or the last resort could still write that down."""
+    obligations: tuple[dict[str, Any], ...] = ()
+    """What it owed: `id`, `kind`, `key`, `ref` and `job` of each."""
+    handlers: tuple[dict[str, Any], ...] = ()
+    """What became of the handlers that follow a crash: `name`, `outcome` and `error` of each."""
+    path: str = ""
+    """The file that holds this account; empty if there is none."""
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        how = {
+            "signal": f"died of {self.signal}" + (" and left a core dump" if self.core else ""),
+            "exit": f"ended with {self.exit}",
+            "killed": "was killed or ran out of memory",
+            "cut": "was cut off in its clean-up",
+            "host": "went down with its host",
+        }
+        owed = len(self.obligations)
+        owing = f", owing {owed} thing{'s' if owed > 1 else ''}" if owed else ""
+        return f"{self.service} (process {self.pid}) {how.get(self.cause, self.cause)}{owing}"

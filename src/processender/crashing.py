@@ -1,0 +1,245 @@
+"""
+What follows a crash: an account of it, the handlers that want to know, and a recovery, in one run of its own.
+
+Theory of operation. Whoever saw the process end, the agent, knows how; the next process of the service knows only that
+a journal is there whose owner is dead and whose last run did not come to its end. Both make a `CrashReport` of it,
+write it, and run the plan of those who follow a crash. A journal carries a mark once its crash was accounted for, so
+neither a second process nor a second start tells of it again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from .core.crash import RECOVERY, CrashReport
+from .core.events import Event, HandlerEnded, Trouble
+from .core.handler import PHASES, Handler, Importance
+from .core.obligation import Entry, Kind, Standing
+from .core.outcome import Outcome, Result
+from .core.record import Record
+from .engine.aside import carry_out
+from .engine.callables import is_async, positional
+from .engine.registry import Registry
+from .errors import JournalError, ObligationError
+from .hints import Any
+from .identity import boot_id
+from .journal.owner import Found, orphans
+from .ports import Clock, Context
+from .recovering import Find, journal_root, look, recover_at_start
+from .telemetry.crash import write_crash
+from .telemetry.stacks import take_stacks
+
+LAST = 20
+"""How many entries of a journal are told as last events."""
+_KNOWN = ("cause", "signal", "pid", "events", "stacks", "obligations")
+_SHARE = 0.5
+_FATAL = {
+    "Segmentation fault": "SIGSEGV",
+    "Aborted": "SIGABRT",
+    "Bus error": "SIGBUS",
+    "Floating": "SIGFPE",
+    "Illegal instruction": "SIGILL",
+}
+"""What `faulthandler` writes first, by signal."""
+
+
+class Dead(Record):
+    """A process that has died, as its journal tells."""
+
+    pid: int
+    """Its number."""
+    boot: str
+    """The boot in which it lived."""
+    events: tuple[dict[str, Any], ...]
+    """The last runs and handlers that began or ended."""
+    obligations: tuple[dict[str, Any], ...]
+    """What it owed."""
+    stacks: str
+    """Where its threads stood, if it could tell."""
+    run: str
+    """How far its last run has come: empty for none, `begun` or `ended`."""
+    tracked: bool
+    """Whether the journal was kept for it by others, so that its end says nothing."""
+
+    @property
+    def signal(self) -> str:
+        """The fatal signal that its last words tell of."""
+        return next(
+            (name for text, name in _FATAL.items() if self.stacks.startswith(f"Fatal Python error: {text}")), ""
+        )
+
+    @property
+    def cause(self) -> str:
+        """Why it is gone, as far as that can be told without having seen it."""
+        if self.boot != boot_id():
+            return "host"
+        if self.signal:
+            return "signal"
+        return "cut" if self.run == "begun" else "killed"
+
+
+def the_dead(place: str) -> list[Dead]:
+    """Return the owners that have died and were not accounted for, and mark them."""
+    found = []
+    for each in orphans(journal_root(place)):
+        if each.lock is None:
+            continue
+        try:
+            if each.lock.mark():
+                found.append(_autopsy(place, each))
+        finally:
+            each.lock.release()
+    return found
+
+
+def _autopsy(place: str, found: Found) -> Dead:
+    last: list[Entry] = []
+    standings: Sequence[Standing] = ()
+    run = ""
+
+    def take(entry: Entry) -> None:
+        nonlocal run
+        if entry.kind in {Kind.RUN, Kind.HANDLER}:
+            last[:] = [*last[1 - LAST :], entry]
+        if entry.kind is Kind.RUN:
+            run = "begun" if entry.data.get("begun") else "ended"
+
+    try:
+        standings = look(found.directory, take).standings
+    except JournalError:
+        # Whoever recovers it says what is wrong with it.
+        standings = ()
+    numbers = {name: value if isinstance(value := found.owner.get(name), int) else 0 for name in ("pid", "started")}
+    return Dead(
+        pid=numbers["pid"],
+        boot=str(found.owner.get("boot", "")),
+        events=tuple(_event(entry) for entry in last),
+        obligations=tuple(_shown(each) for each in standings),
+        stacks=take_stacks(place, **numbers),
+        run=run,
+        tracked=found.owner.get("held_by") == "identity",
+    )
+
+
+def _event(entry: Entry) -> dict[str, Any]:
+    data = dict(entry.data)
+    verb = "started" if data.pop("begun", False) else "ended"
+    more = ", ".join(f"{name}={value}" for name, value in data.items() if value)
+    return {"key": f"{entry.kind}.{verb}", "text": f"{entry.id} {verb}" + (f" ({more})" if more else "")}
+
+
+def _shown(standing: Standing) -> dict[str, Any]:
+    return {name: getattr(standing.obligation, name) for name in ("id", "kind", "key", "ref", "job")}
+
+
+def new_id(at: float) -> str:
+    """Return the id of a crash that was noticed *at* seconds since 1970."""
+    return f"{int(at * 1000):011x}-{os.urandom(3).hex()}"
+
+
+class Aftermath:
+    """What a service does about its crashes."""
+
+    def __init__(
+        self, place: str, service: str, find: Find, clock: Clock, window: float, tell: Callable[[Event], object]
+    ) -> None:  # fmt: skip
+        """
+        Take what is needed; nothing is done yet.
+
+        Args:
+
+            place: The directory of the service; empty if there is none.
+
+            service: Its name.
+
+            find: Gives the releaser of a registered name, None for an unknown one.
+
+            clock: The time.
+
+            window: How long all that follows one crash may take, seconds.
+
+            tell: Is told of what happens.
+        """
+        self._place = place
+        self._service = service
+        self._find = find
+        self._clock = clock
+        self._window = window
+        self._tell = tell
+        self.recovers = True
+        """Whether what the dead have left is released."""
+        self.handlers: tuple[Handler, ...] = ()
+        """What follows a crash; their calls take the `CrashReport` and the `Context`."""
+        self.lanes: Mapping[str, int] = {}
+        """The capacity of each named resource that they occupy."""
+
+    def observe(self, event: Event) -> None:
+        """Tell of what went wrong; the rest stands in the account."""
+        if isinstance(event, HandlerEnded) and event.result.outcome is not Outcome.DONE:
+            result = event.result
+            why = f"{result.outcome} ({result.error or result.reason})"
+            self._tell(Trouble(event.at, "on-crash", f"after the crash, {result.handler}: {why}"))
+        elif isinstance(event, Trouble):
+            self._tell(event)
+
+    def at_start(self) -> None:
+        """Account for the processes before this one that did not end, and settle what they have left."""
+        for dead in the_dead(self._place):
+            if not dead.tracked and dead.run != "ended":
+                at = round(self._clock.wall(), 3)
+                given = {name: getattr(dead, name) for name in _KNOWN}
+                self.follow(CrashReport(id=new_id(at), service=self._service, at=at, **given))
+        if self.recovers:
+            recover_at_start(self._place, self._find, self._clock, self._window, self._tell)
+
+    def follow(self, report: CrashReport) -> CrashReport:
+        """Write *report*, run what follows a crash, and return the report with what became of that."""
+        report = self._write(report)
+        self._tell(Trouble(self._clock.now(), "crashed", report.summary))
+        handlers = [each.replace(call=_about(report, each)) for each in self.handlers]
+        if self.recovers:
+            share = self._window * _SHARE
+            handlers.append(
+                Handler(RECOVERY, self._recover, phase="release", importance=Importance.MUST, expected=share)
+            )
+        if not handlers:
+            return report
+        registry = Registry(PHASES, self.lanes, ())
+        registry.add(*handlers)
+        results = carry_out(registry, self._clock, self._window, "crash", (self,))
+        return self._write(report.replace(handlers=tuple(_ended(results[name]) for name in results)))
+
+    def _recover(self, ctx: Context) -> None:
+        if not self._place:
+            return
+        recovered = recover_at_start(self._place, self._find, self._clock, ctx.remaining() * 0.9, self._tell)
+        if recovered.open:
+            count, first = len(recovered.open), recovered.open[0]
+            raise ObligationError(f"{count} of what is owed could not be released: {first.obligation.label}")
+
+    def _write(self, report: CrashReport) -> CrashReport:
+        if not self._place:
+            return report
+        try:
+            return write_crash(self._place, report)
+        except OSError as error:
+            self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))
+            return report
+
+
+def _about(report: CrashReport, handler: Handler) -> Callable[[Context], Any]:
+    call: Any = handler.call
+    with_context = positional(call) > 1
+
+    async def tell_async(ctx: Context) -> None:
+        await (call(report, ctx) if with_context else call(report))
+
+    def tell(ctx: Context) -> None:
+        call(report, ctx) if with_context else call(report)
+
+    return tell_async if is_async(call) else tell
+
+
+def _ended(result: Result) -> dict[str, Any]:
+    return {"name": result.handler, "outcome": str(result.outcome), "error": result.error or result.reason}
