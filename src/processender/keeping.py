@@ -21,7 +21,7 @@ from .hints import Any, TypeVar
 from .ports import Journal, Releaser, StateStore, Stopping
 from .registration import Registration
 from .settings import Settings
-from .telemetry.journaling import JournalObserver
+from .telemetry.journaling import JournalObserver, still_owed
 from .telemetry.state import StatePlace, state_place
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -136,6 +136,7 @@ class Keeping(Registration):
     def _journal_opened(self, journal: Journal) -> None:
         if self._session is not None:
             self._session.watch(JournalObserver(journal))
+            self._session.report.facts.journal = lambda: still_owed(journal)
             self._session.tidy = self._home_of_obligations.tidy
         try:
             self.add(Handler(OBLIGATIONS, self._home().release_all, phase=self._registry.phases[-1]))

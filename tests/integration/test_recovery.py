@@ -501,3 +501,25 @@ def test_an_end_by_force_leaves_no_empty_journal(scene: Scene) -> None:
 
     assert 143 == code
     assert [] == scene.journals()
+
+
+def test_the_report_tells_what_is_still_owed(tmp_path: Path) -> None:
+    """How much, and the first of it with the reason."""
+    program = """
+from processender import Ender
+with Ender("demo", grace=5) as ender:
+    @ender.releaser("bad")
+    def bad(obligation):
+        raise ValueError("no")
+    ender.obligation("thing", key="a", releaser="bad").acquire()
+"""
+    with Program(program, env={"PROCESSENDER_STATE": str(tmp_path)}) as running:
+        running.wait(60)
+    report = json.loads((tmp_path / "demo" / "reports" / "last.json").read_text())
+
+    assert 1 == report["journal"]["owed"]
+    assert ("thing a", "failed", True) == (
+        report["journal"]["first"][0]["what"],
+        report["journal"]["first"][0]["state"],
+        "no" in report["journal"]["first"][0]["error"],
+    )

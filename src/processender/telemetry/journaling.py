@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from ..core.events import AttemptStarted, Event, HandlerEnded, RunEnded, RunStarted
 from ..core.obligation import Entry, Kind
+from ..hints import Any
 from ..ports import Journal
+
+MOST = 20
+"""How many obligations a report names."""
 
 
 class JournalObserver:
@@ -31,3 +35,13 @@ class JournalObserver:
 
     def _write(self, kind: Kind, id_: str, **data: object) -> None:
         self._journal.append(Entry(kind, id_, data))
+
+
+def still_owed(journal: Journal) -> dict[str, Any]:
+    """Return, for the report, how much *journal* still owes, and the first of it with the reason."""
+    live = journal.live()
+    shown = [
+        {"id": each.obligation.id, "what": each.obligation.label, "state": str(each.state), "error": each.error}
+        for each in live[:MOST]
+    ]
+    return {"owed": len(live), "first": shown}

@@ -47,6 +47,8 @@ class Facts:
         """Tells what work was not finished."""
         self.exit: Callable[[], int | None] = lambda: None
         """Tells the exit code of the process, as far as it is known."""
+        self.journal: Callable[[], dict[str, Any] | None] = lambda: None
+        """Tells what is still owed; None for a process that has opened no journal."""
 
 
 class ReportWriter:
@@ -153,7 +155,7 @@ class ReportWriter:
             "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
             "stuck": self._stuck,
             "retries": self._retries,
-            "journal": None,
+            "journal": None if ended is None else self.facts.journal(),
             "troubles": self._troubles,
             "environment": {
                 "pid": os.getpid(),
