@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CircuitOpenError",
     "Context",
+    "CrashReport",
     "Ender",
     "Handler",
     "HandlerError",
@@ -31,6 +32,7 @@ __all__ = [
 
 _HOME = {
     "Context": "engine.context",
+    "CrashReport": "core.crash",
     "Ender": "ender",
     "Handler": "core.handler",
     "Held": "held",

@@ -100,7 +100,6 @@ class Ender(Keeping):
         self.name = name
         self._inflight = InFlight(self._clock, self.tell)
         self._early: list[Notice] = []
-        self._stopping = threading.Event()
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
         self._left = False
@@ -199,6 +198,7 @@ class Ender(Keeping):
                 raise self._too_late(session)
             try:
                 for resource in self._resources:
+                    self._await_recovery(resource)
                     self._keep(resource, resource.set_up())
             except BaseException as error:
                 self.__exit__(type(error), error, None)
@@ -240,6 +240,7 @@ class Ender(Keeping):
                 raise self._too_late(session)
             try:
                 for resource in self._resources:
+                    await self._await_recovery_async(resource)
                     self._keep(resource, await resource.set_up_async() if resource.is_async else resource.set_up())
             except BaseException as error:
                 if await self.__aexit__(type(error), error, None):

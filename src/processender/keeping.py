@@ -15,6 +15,7 @@ from .demand import load
 from .engine.callables import make_handler
 from .engine.clock import SystemClock
 from .engine.registry import Registry
+from .engine.resources import Resource
 from .errors import HandlerError, JournalError, StateError
 from .held import Held, Scope
 from .hints import Any, TypeVar
@@ -28,6 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 OBLIGATIONS = "obligations"
 RECOVERY_S = 60.0
 """How long the recovery at start may take."""
+_LOOK_S = 0.02
 
 
 class Keeping(Registration):
@@ -41,6 +43,7 @@ class Keeping(Registration):
         self._home_of_obligations: Any = None
         self._store: StateStore | None = None
         self._recovery_over = threading.Event()
+        self._stopping = threading.Event()
         self._following: list[Handler] = []
 
     def tell(self, event: Event) -> None:
@@ -200,6 +203,15 @@ class Keeping(Registration):
     def recovered(self) -> Stopping:
         """Whether the recovery at start is over, for what must wait for it."""
         return self._recovery_over
+
+    def _await_recovery(self, resource: Resource[Any]) -> None:
+        while resource.after_recovery and not self._stopping.is_set() and not self._recovery_over.wait(_LOOK_S):
+            continue
+
+    async def _await_recovery_async(self, resource: Resource[Any]) -> None:
+        if resource.after_recovery:
+            wait = self._home().dependencies.call_async
+            await wait("recovery", lambda: self._await_recovery(resource), 2 * RECOVERY_S)
 
     def _recover_on_start(self) -> None:
         """Settle, in the background, what an earlier process of this service has left."""

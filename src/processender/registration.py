@@ -66,7 +66,8 @@ class Registration:
         Make a `Resource` of the decorated generator function, sync or async, which yields once.
 
         It is set up when the Ender is entered and torn down as a handler, in reverse order unless *options* order it;
-        the `yield` gives the cause of the end. Its `value` is what was yielded.
+        the `yield` gives the cause of the end. Its `value` is what was yielded. With `after_recovery=True` the set-up
+        waits until what a crash has left behind is settled.
         """
         if function is None:
             return lambda decorated: self.resource(decorated, **options)

@@ -289,3 +289,35 @@ def test_an_option_of_on_crash_that_does_not_exist_is_named() -> None:
     """With the nearest one."""
     with pytest.raises(Exception, match="did you mean 'timeout'"):
         Ender("shop", recover="on-start").on_crash(timeut=3)(print)
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+def test_a_resource_may_wait_for_the_recovery(tmp_path: Path, form: str) -> None:
+    """It is set up when what the dead have left is gone."""
+    a, within = ("async ", "asyncio.run(main())") if form == "async" else ("", "with ender: pass")
+    program = f"""
+import asyncio, os, signal, sys, time
+from processender import Ender
+ender = Ender("shop", recover="on-start")
+@ender.releaser("thing")
+def thing(obligation):
+    time.sleep(0.3)
+    print("released", flush=True)
+@ender.resource(after_recovery=True)
+{a}def pool():
+    print("set up", flush=True)
+    yield
+async def main():
+    async with ender:
+        pass
+if sys.argv[1] == "crash":
+    ender.obligation("thing", key="a").acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+{within}
+"""
+    for way in ("crash", "clean"):
+        with Program(program, way, env={"PROCESSENDER_STATE": str(tmp_path)}) as running:
+            running.wait(LIMIT_S)
+            output = running.output
+
+    assert ["released", "set up"] == [line for line in output.splitlines() if line in {"released", "set up"}]

@@ -28,6 +28,8 @@ class Resource(Generic[T]):
     def __init__(self, name: str, make: Callable[[], Any], options: dict[str, Any]) -> None:
         """Take the generator function and the options of the handler that tears it down."""
         self.name = name
+        self.after_recovery = bool(options.pop("after_recovery", False))
+        """Whether its set-up waits until a recovery at start is over."""
         self.options = options
         self.is_async = has_flag(make, ASYNC_GENERATOR)
         if not self.is_async and not has_flag(make, GENERATOR):
