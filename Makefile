@@ -12,7 +12,7 @@ help:
 	@echo "make test      all tests, on real processes, signals and servers"
 	@echo "make check     lint, types, import rules, dependencies, docs"
 	@echo "make bench     every figure, each beside its peer or its limit"
-	@echo "make torture   the long runs: every case of the matrix, many times; a million power cuts"
+	@echo "make torture   the long runs: every case of the matrix, many times; a million power cuts, ten thousand kills"
 	@echo "make docs      write the generated reference pages"
 
 # The stamp of a group of packages; it is older than pyproject.toml when they must be installed again.
@@ -36,11 +36,14 @@ check: $(VENV)/.has-check $(VENV)/.has-test
 	$(RUN) -m pytest -q tests/test_architecture.py tests/test_docs.py
 
 bench: $(VENV)/.has-bench
+	@tools/servers postgres redis-server
 	@$(RUN) -m bench $(ARGS)
 
 torture: $(VENV)/.has-bench $(VENV)/.has-test
+	@tools/servers strace postgres redis-server mkfs.xfs
 	@$(RUN) -m bench.torture --rounds 5 $(ARGS)
 	@PROCESSENDER_SEEDS=1000000 $(RUN) -m pytest -q --timeout 7200 tests/integration/test_journal_power.py
+	@PROCESSENDER_KILLS=10000 $(RUN) -m pytest -q tests/integration/test_random_kills.py
 
 docs: $(VENV)/.has-check
 	$(RUN) tools/reference.py

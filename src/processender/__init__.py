@@ -14,6 +14,7 @@ __all__ = [
     "Held",
     "Importance",
     "JournalError",
+    "LockHeld",
     "Notice",
     "Obligation",
     "ObligationError",

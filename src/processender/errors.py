@@ -84,3 +84,9 @@ class ReleaserError(Permanent):
     """The releaser will not release this, and another attempt would not either."""
 
     code = "releaser"
+
+
+class LockHeld(ProcessEnderError):
+    """Somebody else holds the lock."""
+
+    code = "lock-held"

@@ -30,3 +30,21 @@ def reveal(value: Any) -> str:
             except OSError as error:
                 raise ReleaserError(f"cannot read the secret in {place}: {error.strerror}") from error
     raise ReleaserError('cannot find a secret: write text, {"env": NAME} or {"file": PATH}')
+
+
+def without_password(value: Any) -> Any:
+    """
+    Return *value*, a URL or a reference to one; raise `ReleaserError` for a URL with a password in it.
+
+    Whatever an obligation holds is written into the journal.
+    """
+    # scheme://user:password@host, as in RFC 3986 section 3.2.1; and ?password= as several drivers take it.
+    text = value if isinstance(value, str) else ""
+    user = text.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if ":" in user or "password=" in text:
+        text = "cannot owe it: the URL holds a password, and the journal must not"
+        raise ReleaserError(
+            f'{text}; put the URL into a variable or a file and give {{"env": NAME}} or {{"file": PATH}}'
+        )
+    reveal(value)
+    return value
