@@ -26,6 +26,7 @@ from .telemetry.journaling import JournalObserver, still_owed
 from .telemetry.state import StatePlace, state_place
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R", bound=Callable[..., Any] | Releaser)
 OBLIGATIONS = "obligations"
 RECOVERY_S = 60.0
 """How long the recovery at start may take."""
@@ -92,15 +93,18 @@ class Keeping(Registration):
         """Return the block of one job: leaving it releases what the job owes, newest first, and nothing else."""
         return Scope(job, self.obligation)
 
-    def releaser(self, name: str, *, check: Callable[[Obligation], bool] | None = None) -> Callable[[F], F]:
+    def releaser(self, name: str, *, check: Callable[[Obligation], bool] | None = None) -> Callable[[R], R]:
         """
         Register the decorated function under *name*: it releases a thing from its obligation, safely more than once.
 
         It takes the `Obligation` and, if it wants, the `Context`. *check* tells whether there is something to release.
+        What is no function but has `check` and `release` itself is registered as it is.
         """
 
-        def decorate(function: F) -> F:
-            self._home().register(name, load("obligations").FunctionReleaser(function, check))
+        def decorate(function: R) -> R:
+            is_one = hasattr(function, "check") and hasattr(function, "release")
+            made = function if is_one else load("obligations").FunctionReleaser(function, check)
+            self._home().register(name, made)
             return function
 
         return decorate

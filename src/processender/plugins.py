@@ -25,6 +25,7 @@ _BUILT_IN = {
     "postgres-session": ("postgres", "SessionReleaser"),
     "postgres-lock": ("postgres", "AdvisoryLockReleaser"),
     "sql": ("sql", "SqlReleaser"),
+    "connection": ("sql", "ConnectionReleaser"),
     "redis-lock": ("redis", "LockReleaser"),
     "s3-upload": ("s3", "UploadReleaser"),
     "s3-object": ("s3", "ObjectReleaser"),

@@ -51,7 +51,7 @@ class SessionReleaser:
     def check(self, obligation: Obligation) -> bool:
         """Tell whether the very session is there."""
         with _Connection(obligation.args.get("url"), _CONNECT_S) as base:
-            return bool(base.execute(f"SELECT FROM {self._meant}", self.facts(obligation)).fetchone())
+            return base.execute(f"SELECT FROM {self._meant}", self.facts(obligation)).fetchone() is not None
 
     @property
     def _meant(self) -> str:
