@@ -1,9 +1,17 @@
-"""A process is killed while it owes things, and `processender recover` finishes what it could not."""
+"""
+A process is killed while it owes things, and `processender recover` finishes what it could not.
 
+Needs `pip install 'processender[s3]' 'moto[server]'`: moto stands in for an object storage.
+"""
+
+import logging
 import os
 import subprocess
 import sys
 import tempfile
+
+import boto3
+from moto.server import ThreadedMotoServer
 
 CRASH = """
 import fcntl, os, signal, subprocess, sys
@@ -11,8 +19,9 @@ from processender import Ender
 from processender.integrations.files import file_args
 from processender.integrations.locks import lock_args
 from processender.integrations.processes import process_args
+from processender.integrations.s3 import upload
 
-root = sys.argv[1]
+root, endpoint = sys.argv[1:]
 with Ender("importer") as ender:
     tree = ender.obligation("tree", key=f"{root}/work", root=root).acquire()
     os.makedirs(f"{root}/work/a/b")
@@ -26,11 +35,28 @@ with Ender("importer") as ender:
     fcntl.flock(os.open(f"{root}/lock", os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)
     lock.acquired(**lock_args(f"{root}/lock", root))
 
-    os.kill(os.getpid(), signal.SIGKILL)
+    with upload(ender, "imports", "orders.csv", endpoint=endpoint) as running:
+        running.put(b"half of the orders")
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 
+os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+storage = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+storage.start()
+host, port = storage.get_host_and_port()
+s3 = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
+s3.create_bucket(Bucket="imports")
+
+
+def left_behind(root):
+    uploads = s3.list_multipart_uploads(Bucket="imports").get("Uploads", [])
+    return sorted(os.listdir(root)) + [f"upload of {upload['Key']}" for upload in uploads]
+
+
 with tempfile.TemporaryDirectory() as root:
-    subprocess.run([sys.executable, "-c", CRASH, root], check=False)
-    print("left behind:", sorted(os.listdir(root)))
+    subprocess.run([sys.executable, "-c", CRASH, root, f"http://{host}:{port}"], check=False)
+    print("left behind:", left_behind(root))
     subprocess.run([sys.executable, "-m", "processender", "recover"], check=True)
-    print("left behind:", sorted(os.listdir(root)))
+    print("left behind:", left_behind(root))
+storage.stop()

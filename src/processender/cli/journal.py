@@ -116,7 +116,7 @@ def standings_as_text(standings: Sequence[Standing]) -> str:
     rows = [["id", "kind", "what", "job", "state", "attempts", "error"]]
     for each in standings:
         obligation = each.obligation
-        what = shown(obligation.ref or obligation.key)
+        what = shown(obligation.what)
         rows.append(
             [
                 obligation.id,

@@ -167,7 +167,7 @@ def as_text(found: dict[str, Recovered], *, dry_run: bool) -> str:
     """Return what was *found* for a human."""
     rows = [["service", "kind", "what", "job", "outcome"]]
     rows += [
-        [name, each.obligation.kind, shown(each.obligation.ref or each.obligation.key), each.obligation.job or "-",
+        [name, each.obligation.kind, shown(each.obligation.what), each.obligation.job or "-",
          _word(each, dry_run=dry_run)]
         for name, recovered in found.items() for each in recovered.settled
     ]  # fmt: skip

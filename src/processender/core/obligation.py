@@ -9,6 +9,8 @@ from ..errors import ObligationError
 from ..hints import Any
 from .record import Record
 
+_READABLE = 24
+
 
 class State(StrEnum):
     """How far an obligation has come."""
@@ -50,9 +52,15 @@ class Obligation(Record):
     """The real id, known since it was acquired."""
 
     @property
+    def what(self) -> str:
+        """What a human knows it by: the key, and the real id if it says more and is short enough to be read."""
+        more = self.ref and self.ref != self.key and len(self.ref) <= _READABLE
+        return f"{self.key} ({self.ref})" if more else self.key
+
+    @property
     def label(self) -> str:
         """The kind and what a human knows it by."""
-        return f"{self.kind} {self.ref or self.key}"
+        return f"{self.kind} {self.what}"
 
 
 class Kind(StrEnum):
