@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -104,25 +105,27 @@ class Sweep:
         return found
 
 
-def calls_of(base: Path) -> dict[str, int]:
-    """Return how often the script makes each of the calls, counted by strace."""
+def calls_of(base: Path) -> list[str]:
+    """Return the calls that the script makes, in order, as strace sees them."""
     sweep = Sweep(base)
     trace = base / "trace"
     command = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}"]
     subprocess.run([*command, sys.executable, "-c", SCRIPT, str(sweep.place), str(sweep.root)], check=True, timeout=60)
-    counts: dict[str, int] = {}
-    for line in trace.read_text(encoding="utf-8").splitlines():
-        found = re.match(r"\d+ +(\w+)\(", line)
-        if found:
-            counts[found[1]] = counts.get(found[1], 0) + 1
-    return counts
+    found = (re.match(r"\d+ +(\w+)\(", line) for line in trace.read_text(encoding="utf-8").splitlines())
+    return [each[1] for each in found if each]
 
 
 @pytest.fixture(scope="module")
-def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """Return how often each call is made."""
+def calls(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return the calls of a run in which nothing fails."""
     assert shutil.which("strace"), "strace is needed: `make test` installs it"
-    return calls_of(tmp_path_factory.mktemp("counts"))
+    return calls_of(tmp_path_factory.mktemp("calls"))
+
+
+@pytest.fixture(scope="module")
+def counts(calls: list[str]) -> dict[str, int]:
+    """Return how often each call is made."""
+    return dict(Counter(calls))
 
 
 WRITES = tuple(CALLS.split(","))
@@ -172,6 +175,33 @@ def test_a_short_write_at_any_call_loses_nothing(counts: dict[str, int], tmp_pat
             wrong[at] = found
 
     assert {} == wrong
+
+
+def writes_after(calls: list[str], begins: int) -> list[int]:
+    """Return the numbers of the writes after the call *begins*; of those that fill a segment with zeros two are enough."""
+    places = [at for at, call in enumerate(calls) if call == "pwrite64"]
+    inside = {at for at in places if calls[at - 1 : at + 2] == ["pwrite64"] * 3}
+    return [number for number, at in enumerate(places, 1) if at > begins and at not in inside]
+
+
+def test_flushes_that_lie_lose_nothing_when_the_process_is_killed(calls: list[str], tmp_path: Path) -> None:
+    """From any flush on all claim success and do nothing; SIGKILL before any later write: the kernel has it all."""
+    wrong, runs = {}, 0
+    for begins in [at for at, call in enumerate(calls) if call in {"fdatasync", "fsync"}]:
+        lies = []
+        for flush in ("fdatasync", "fsync"):
+            lies += ["-e", f"inject={flush}:retval=0:when={calls[:begins].count(flush) + 1}+"]
+        for killed in writes_after(calls, begins):
+            sweep = Sweep(tmp_path / f"{begins}-{killed}")
+            code = sweep.run(*lies, "-e", f"inject=pwrite64:signal=SIGKILL:when={killed}")
+            assert code in {-9, 137}, (begins, killed, code)
+            runs += 1
+            found = sweep.violations()
+            if found:
+                wrong[begins, killed] = found
+
+    assert {} == wrong
+    assert runs >= 100
 
 
 def test_every_instant_is_covered(counts: dict[str, int]) -> None:
