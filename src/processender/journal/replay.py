@@ -1,9 +1,10 @@
 """
 Reading a journal back: what was acknowledged, and nothing that was not written.
 
-The segment with the highest valid header counts: it began with all that was live. In it the first record that is not
-valid is the end, unless a valid one with a higher number follows. Then something was damaged in between: the rest is
-still used, and a copy of the file is kept aside.
+The segment with the highest valid header counts: it began with all that was live. One behind it that has records and
+no header yet is that of a rotation which did not come to its end, and no damage. In the one that counts the first
+record that is not valid is the end, unless a valid one with a higher number follows. Then something was damaged in
+between: the rest is still used, and a copy of the file is kept aside.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def _replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Rep
     found = Replayed()
     found.names = sorted(name for name in disk.names(directory) if number_of(name) is not None)
     data = b""
-    unbegun = []
+    unfinished = []
     for name in reversed(found.names):
         content = disk.read(os.path.join(directory, name))
         header = read_header(content)
@@ -66,13 +67,14 @@ def _replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Rep
             found.header, data = header, content
             break
         if header is not None:
-            found.damaged.append(name)
-            found.troubles.append(f"{name} is a copy of {name_of(header.number)}; it is left out")
+            _damage(found, name, f"{name} is a copy of {name_of(header.number)}; it is left out")
+        elif content.count(0, 0, HEADER) != len(content[:HEADER]):
+            _damage(found, name, f"{name} has no valid header; it is left out")
         elif content.count(0) != len(content):
-            found.damaged.append(name)
-            found.troubles.append(f"{name} has no valid header; it is left out")
-        unbegun.append(name)
+            unfinished.append(name)
     if found.header is None:
+        for name in unfinished:
+            _damage(found, name, f"{name} has no valid header; it is left out")
         if found.names and not found.damaged and number_of(found.names[0]) != 1:
             found.troubles.append(f"the segment before {found.names[0]} is missing; what it held is not known")
         return found

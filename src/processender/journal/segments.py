@@ -39,8 +39,9 @@ class Segments:
         self._seed = self._header.seed
         self._next = found.last + 1
         self._old = [name for name in found.names if name not in found.damaged]
-        self._number = self._header.number
+        self._highest = max([self._header.number, *(number_of(name) or 0 for name in found.names)])
         self._file = self._spare = -1
+        self._spare_number = 0
         self.suspect = False
         """Whether a later segment may count although it was given up; then this one must not be written any more."""
         self.spare_size = 0
@@ -65,8 +66,9 @@ class Segments:
 
     def _find_spare(self) -> None:
         """Take over the spare segment of an earlier owner: on a full disk it may be the only room there is."""
-        name = name_of(self._number + 1)
-        if name not in self._old:
+        name = max(self._old, key=lambda each: number_of(each) or 0, default="")
+        number = number_of(name) or 0
+        if number <= self._header.number:
             return
         try:
             size = len(self._disk.read(self._path(name)))
@@ -78,10 +80,9 @@ class Segments:
         except OSError as error:
             self._complain(f"the spare segment {name} cannot be used: {error}")
             self._drop_spare()
-            self._number += 1
             return
         self._old.remove(name)
-        self.spare_size, self._number = size, self._number + 1
+        self.spare_size, self._spare_number = size, number
 
     def _keep_aside(self, name: str) -> None:
         """Keep a copy of a damaged segment beside it, for who wants to look."""
@@ -157,26 +158,28 @@ class Segments:
     def _next_segment(self, need: int) -> tuple[int, int, int]:
         """Return the number, the descriptor and the size of a segment of zeros that holds *need* bytes."""
         wanted = max(self._least, need * 2)
-        file, size, number = self._spare, self.spare_size, self._number
-        if file >= 0 and size >= wanted:
+        file, size, number = self._spare, self.spare_size, self._spare_number
+        # One that is far too large is used only where there is no room for another.
+        if file >= 0 and wanted <= size <= 2 * wanted:
             self._spare = -1
             return number, file, size
         try:
-            made = self._create(number + 1, wanted)
+            made = self._create(wanted)
         except OSError:
             if file < 0 or size < need:
                 raise
             self._spare = -1
             return number, file, size
-        self._number += 1
         if file >= 0:
             self._drop_spare()
             self._old.append(name_of(number))
-        return number + 1, made, wanted
+        return self._highest, made, wanted
 
-    def _create(self, number: int, size: int) -> int:
-        path = self._path(name_of(number))
-        file = self._disk.create(path, size)
+    def _create(self, size: int) -> int:
+        """Make the segment with the next number; one that could not be made is not used again either."""
+        self._highest += 1
+        number = self._highest
+        file = self._disk.create(self._path(name_of(number)), size)
         try:
             self._disk.sync(file)
             self._disk.sync_directory(self._directory)
@@ -190,27 +193,26 @@ class Segments:
         if self._spare >= 0:
             return
         try:
-            self._spare = self._create(self._number + 1, self._least)
+            self._spare = self._create(self._least)
         except OSError as error:
             self._complain(f"no segment can be prepared for the journal {self._directory}: {error}")
             return
-        self._number, self.spare_size = self._number + 1, self._least
+        self._spare_number, self.spare_size = self._highest, self._least
 
     def enlarge_spare(self, size: int) -> bool:
         """Have a next segment of *size* bytes; return False, and keep the one that is there, if there is no room."""
         try:
-            made = self._create(self._number + 1, size)
+            made = self._create(size)
         except OSError:
             return False
-        self._old.append(name_of(self._number))
+        self._old.append(name_of(self._spare_number))
         self._drop_spare()
-        self._number, self._spare, self.spare_size = self._number + 1, made, size
+        self._spare_number, self._spare, self.spare_size = self._highest, made, size
         self._remove_old()
         return True
 
     def _discard(self, file: int, name: str) -> None:
         """Leave a segment that never came to count; its number is not used again."""
-        self._number = max(self._number, number_of(name) or 0)
         try:
             self._disk.close(file)
             self._disk.unlink(self._path(name))

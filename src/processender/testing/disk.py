@@ -44,6 +44,8 @@ class SimulatedDisk:
         """The call in the middle of which the power is cut; -1 for never."""
         self.fail: Callable[[str, int], int] = lambda _call, _number: 0
         """Tells, for a call and its number, the errno with which it fails; 0 for none, -1 for a short write."""
+        self.lies_from = -1
+        """The call from which on each flush claims success and does nothing; -1 for never."""
         self._random = random
         self._names = dict(files or {})
         self._durable_names = dict(files or {})
@@ -58,6 +60,10 @@ class SimulatedDisk:
         if code > 0:
             raise OSError(code, os.strerror(code))
         return code
+
+    @property
+    def _lies(self) -> bool:
+        return 0 <= self.lies_from <= self.calls
 
     def create(self, path: str, size: int) -> int:
         """Make a file of zeros."""
@@ -97,6 +103,8 @@ class SimulatedDisk:
                     self._keep(file, sector)
             file.dirty.clear()
             raise
+        if self._lies:
+            return
         for sector in file.dirty:
             self._keep(file, sector)
         file.dirty.clear()
@@ -109,6 +117,8 @@ class SimulatedDisk:
     def sync_directory(self, path: str) -> None:  # noqa: ARG002 - there is one
         """Let the names reach the disk."""
         self._call("sync_directory")
+        if self._lies:
+            return
         self._durable_names = dict(self._names)
 
     def close(self, descriptor: int) -> None:

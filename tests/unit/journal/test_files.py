@@ -147,6 +147,32 @@ def test_a_segment_without_any_header_is_kept_aside(kept: Kept) -> None:
     assert [data] == [each.read_bytes() for each in kept.directory.glob("*.damaged")]
 
 
+def test_a_damaged_segment_does_not_keep_the_journal_from_going_on(kept: Kept) -> None:
+    """What is left out keeps its number, and new segments get higher ones."""
+    write(kept)
+    path = kept.segment()
+    path.write_bytes(b"x" * HEADER + path.read_bytes()[HEADER:])
+    log = kept.open()
+    log.append([intent(THING)], durable=True)
+    log.close()
+
+    assert ["1"] == kept.ids()
+    assert 1 == len(list(kept.directory.glob("*.damaged")))
+
+
+def test_a_rotation_that_was_cut_short_is_no_damage(kept: Kept) -> None:
+    """The next segment has its checkpoint and no header yet: the one before counts, and nothing is reported."""
+    write(kept)
+    path = kept.segment()
+    data = path.read_bytes()
+    following = path.with_name(name_of(read_header(data).number + 1))
+    following.write_bytes(bytes(HEADER) + data[HEADER:])
+
+    assert [entry.id for entry in entries(10)] == kept.ids()
+    assert [] == kept.said
+    assert [] == list(kept.directory.glob("*.damaged"))
+
+
 def test_a_copy_of_a_segment_does_not_count(kept: Kept) -> None:
     """A file whose name is not its number is left out and reported."""
     write(kept)
@@ -361,6 +387,22 @@ def test_on_a_full_disk_all_that_is_owed_can_still_be_released(kept: Kept) -> No
     log.close()
 
     assert 1000 < len(taken) < 20_000
+    assert [] == kept.ids()
+
+
+def test_a_spare_segment_that_was_enlarged_is_taken_over_on_a_full_disk(kept: Kept) -> None:
+    """It is not the next in number, and it may be the only room there is."""
+    log = kept.open()
+    for entry in entries(4_000):
+        log.append([entry], durable=False)
+    log.close()
+    numbers = sorted(number_of(path.name) for path in kept.directory.glob("seg-*.pej"))
+    again = kept.open(Failing("create", 1, 28, lasting=True))
+    for standing in kept.ledger.live():
+        again.append([Entry(Kind.RELEASED, standing.obligation.id)], durable=False, grows=False)
+    again.close()
+
+    assert numbers[1] > numbers[0] + 1
     assert [] == kept.ids()
 
 
