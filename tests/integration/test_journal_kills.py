@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,22 @@ journal.close()
 """
 
 
+RECOVERY = """
+import os, sys
+from processender.engine.clock import SystemClock
+from processender.recovering import recover
+
+class Removing:
+    def check(self, obligation):
+        return os.path.exists(obligation.key)
+    def release(self, obligation, token, ctx):
+        os.unlink(obligation.key)
+
+recovered = recover(sys.argv[1], lambda _name: Removing(), SystemClock(), 20.0)
+assert not recovered.troubles, recovered.troubles
+"""
+
+
 class Counted:
     """The double that is released: it counts the effects, not what `check` says."""
 
@@ -73,8 +90,15 @@ class Sweep:
 
     def run(self, *inject: str) -> int:
         """Run the script with what is injected into its calls below the base; return its exit code."""
-        command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={CALLS}", *inject]
-        command += [sys.executable, "-c", SCRIPT, str(self.place), str(self.root)]
+        return self._trace(os.devnull, inject, SCRIPT)
+
+    def be_recovered(self, *inject: str, trace: str = os.devnull) -> int:
+        """Recover in a process of its own, as `run` runs; return its exit code."""
+        return self._trace(trace, inject, RECOVERY)
+
+    def _trace(self, trace: str, inject: Sequence[str], source: str) -> int:
+        command = ["strace", "-f", "-qq", "-o", trace, "-e", f"trace={CALLS}", *inject]
+        command += [sys.executable, "-c", source, str(self.place), str(self.root)]
         env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         return subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode
 
@@ -111,6 +135,11 @@ def calls_of(base: Path) -> list[str]:
     trace = base / "trace"
     command = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}"]
     subprocess.run([*command, sys.executable, "-c", SCRIPT, str(sweep.place), str(sweep.root)], check=True, timeout=60)
+    return calls_in(trace)
+
+
+def calls_in(trace: Path) -> list[str]:
+    """Return the calls that strace has written down."""
     found = (re.match(r"\d+ +(\w+)\(", line) for line in trace.read_text(encoding="utf-8").splitlines())
     return [each[1] for each in found if each]
 
@@ -175,6 +204,35 @@ def test_a_short_write_at_any_call_loses_nothing(counts: dict[str, int], tmp_pat
             wrong[at] = found
 
     assert {} == wrong
+
+
+def left_by_a_run(base: Path) -> Sweep:
+    """Return what a run leaves that dies before its first removal: two things that are there."""
+    sweep = Sweep(base)
+    assert sweep.run("-e", "inject=unlink:signal=SIGKILL:when=1") in {-9, 137}
+    return sweep
+
+
+def test_a_recovery_that_is_killed_before_any_call_is_taken_up_by_the_next(tmp_path: Path) -> None:
+    """SIGKILL before the first, the second, ... call of each recovery, over and over; nothing is reported damaged."""
+    sweep = left_by_a_run(tmp_path / "all")
+    assert sweep.be_recovered(trace=str(tmp_path / "trace")) == 0
+    calls = calls_in(tmp_path / "trace")
+    instants = [(call, at) for call, times in Counter(calls).items() for at in range(1, times + 1)]
+    instants = [each for each in instants if each[0] != "pwrite64" or each[1] in writes_after(calls, 0)]
+    wrong, killed = {}, 0
+    for call, at in instants:
+        sweep = left_by_a_run(tmp_path / f"{call}-{at}")
+        codes = [sweep.be_recovered("-e", f"inject={call}:signal=SIGKILL:when={at}") for _ in range(2)]
+        # Two threads release, each with its own count of calls, so the last of them may not be reached.
+        killed += codes[0] in {-9, 137}
+        found = [] if sweep.be_recovered() == 0 else ["the last recovery had troubles"]
+        found += sweep.violations()
+        if found:
+            wrong[call, at] = found
+
+    assert {} == wrong
+    assert killed >= 15
 
 
 def writes_after(calls: list[str], begins: int) -> list[int]:

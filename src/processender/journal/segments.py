@@ -240,7 +240,9 @@ class Segments:
             if file >= 0:
                 self._disk.close(file)
         if remove:
-            self._old = [name for name in self._disk.names(self._directory) if number_of(name) is not None]
+            # The one that counts goes after those behind it, or a crash in between would look like a loss.
+            names = sorted(self._disk.names(self._directory), reverse=True)
+            self._old = [name for name in names if number_of(name) is not None]
             self._remove_old()
         self._file = self._spare = -1
 

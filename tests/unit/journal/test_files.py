@@ -192,6 +192,32 @@ def test_a_missing_segment_is_reported(kept: Kept) -> None:
     assert "is missing" in kept.said[0]
 
 
+def test_a_removal_that_was_cut_short_is_no_damage(kept: Kept) -> None:
+    """The segment that counts goes last, so nothing looks missing."""
+
+    class Stubborn(SystemDisk):
+        removed = 0
+
+        def names(self, path: str) -> list[str]:
+            return sorted(super().names(path))
+
+        def unlink(self, path: str) -> None:
+            self.removed += 1
+            if self.removed > 1:
+                raise OSError(5, "the power is gone")
+            super().unlink(path)
+
+    write(kept)
+    disk = Stubborn()
+    log = kept.open(disk)
+    disk.removed = 0
+    log.close(remove=True)
+    kept.said.clear()
+
+    assert 10 == len(kept.ids())
+    assert [] == kept.said
+
+
 def test_a_link_in_the_place_of_a_segment_is_not_followed(kept: Kept, tmp_path: Path) -> None:
     """Whoever can make a link must not make us read or write elsewhere."""
     write(kept)
