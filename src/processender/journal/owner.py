@@ -150,14 +150,16 @@ def adopt(directory: str) -> Found:
         return Found(directory, why=_unmade(directory), alive=True)
     except OSError as error:
         return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
-    pid = owner.get("pid", 0)
+    pid = owner.get("pid", os.path.basename(directory).partition("-")[0])
     state = status_of(pid) if isinstance(pid, int) else None
     verb = "is stopped" if state is not None and state[0] in {"T", "t"} else "lives"
     alive = f"its owner, process {pid}, {verb}"
     if lock is None:
         return Found(directory, why=alive, owner=owner)
-    lock.held_by_identity = owner.get("held_by") == "identity"
-    if lock.held_by_identity and is_alive(_identity(owner)):
+    held_by = owner.get("held_by")
+    lock.held_by_identity = held_by == "identity"
+    # Without a word of who holds it the lock alone does not tell: the owner may be one that holds none.
+    if is_alive(_identity(owner)) if held_by == "identity" else held_by != "lock" and _maker_lives(directory):
         lock.release()
         return Found(directory, why=alive, owner=owner)
     return Found(directory, lock, alive=False, owner=owner)
@@ -165,9 +167,7 @@ def adopt(directory: str) -> Found:
 
 def _unmade(directory: str) -> str:
     """Remove what a process has left that died while it made the directory, or removed it; tell what it was."""
-    pid, _, rest = os.path.basename(directory).partition("-")
-    state = status_of(int(pid)) if pid.isdigit() else None
-    if state is not None and str(state[1]) == rest.partition("-")[0]:
+    if _maker_lives(directory):
         return "it is being made, or being removed"
     try:
         if set(os.listdir(directory)) <= {OWNER}:
@@ -177,6 +177,13 @@ def _unmade(directory: str) -> str:
     except OSError as error:
         return f"it cannot be removed: {error.strerror}"
     return "it has no lock file; remove it if you know what it is"
+
+
+def _maker_lives(directory: str) -> bool:
+    """Tell whether the process lives whose number and start are the name of *directory*."""
+    pid, _, rest = os.path.basename(directory).partition("-")
+    state = status_of(int(pid)) if pid.isdecimal() else None
+    return state is not None and state[0] not in {"Z", "X"} and str(state[1]) == rest.partition("-")[0]
 
 
 def orphans(root: str) -> Iterator[Found]:
@@ -272,7 +279,7 @@ def _read_owner(directory: str) -> dict[str, Any]:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with open(os.open(os.path.join(directory, OWNER), flags), "rb") as file:
             said = json.loads(file.read(4096))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 

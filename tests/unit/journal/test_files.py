@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -332,15 +333,15 @@ def test_what_is_not_named_as_a_segment_is_none(name: str) -> None:
 class Failing(SystemDisk):
     """A disk whose calls fail from the *n*th on, or only then."""
 
-    def __init__(self, call: str, at: int, errno: int, *, lasting: bool = False) -> None:
-        self.call, self.at, self.errno, self.lasting = call, at, errno, lasting
+    def __init__(self, call: str, at: int, code: int, *, lasting: bool = False) -> None:
+        self.call, self.at, self.code, self.lasting = call, at, code, lasting
         self.count = 0
 
     def _maybe(self, call: str) -> None:
         if call == self.call:
             self.count += 1
             if self.count == self.at or (self.lasting and self.count > self.at):
-                raise OSError(self.errno, os.strerror(self.errno))
+                raise OSError(self.code, os.strerror(self.code))
 
     def create(self, path: str, size: int) -> int:
         """Make a file, or fail."""
@@ -360,12 +361,15 @@ class Failing(SystemDisk):
 
 @pytest.mark.parametrize("call", ["create", "write", "sync"])
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
-def test_what_was_acknowledged_survives_any_failure_of_the_disk(tmp_path: Path, call: str, lasting: bool) -> None:
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_what_was_acknowledged_survives_any_failure_of_the_disk(
+    tmp_path: Path, call: str, lasting: bool, code: int
+) -> None:
     """At every call that can fail: either the caller was told, or the record is there."""
     for at in range(1, 14):
         kept = Kept(tmp_path / f"{at}")
         kept.directory.mkdir()
-        log = kept.open(Failing(call, at, 5, lasting=lasting))
+        log = kept.open(Failing(call, at, code, lasting=lasting))
         acknowledged = []
         for entry in entries(6):
             try:
