@@ -227,12 +227,17 @@ class Segments:
     def _remove_old(self) -> None:
         old, self._old = self._old, []
         for name in old:
-            try:
-                self._disk.unlink(self._path(name))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                self._complain(f"{self._path(name)} is left behind, and not needed: {error}")
+            self._remove(name)
+
+    def _remove(self, name: str) -> bool:
+        try:
+            self._disk.unlink(self._path(name))
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            self._complain(f"{self._path(name)} is left behind, and not needed: {error}")
+            return False
+        return True
 
     def close(self, *, remove: bool) -> None:
         """Close the files and, if asked, *remove* them."""
@@ -242,8 +247,9 @@ class Segments:
         if remove:
             # The one that counts goes after those behind it, or a crash in between would look like a loss.
             names = sorted(self._disk.names(self._directory), reverse=True)
-            self._old = [name for name in names if number_of(name) is not None]
-            self._remove_old()
+            for name in names:
+                if number_of(name) is not None and not self._remove(name):
+                    break
         self._file = self._spare = -1
 
 
