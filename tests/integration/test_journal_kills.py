@@ -206,6 +206,35 @@ def test_a_short_write_at_any_call_loses_nothing(counts: dict[str, int], tmp_pat
     assert {} == wrong
 
 
+@pytest.mark.parametrize("begins", [1, 17, 18, 34, 36])
+def test_a_disk_that_takes_nothing_is_refused(begins: int, tmp_path: Path) -> None:
+    """From one write on the kernel claims success and takes no byte: nobody waits for ever, and nothing is lost."""
+    sweep = Sweep(tmp_path / "demo")
+    code = sweep.run("-e", f"inject=pwrite64:retval=0:when={begins}+")
+
+    assert code == 1
+    assert [] == sweep.violations()
+
+
+def test_an_error_of_any_call_of_a_recovery_is_helped_by_the_next(tmp_path: Path) -> None:
+    """EIO from the first, the second, ... call on all fail: the next recovery finds nothing damaged and leaves nothing."""
+    trace = tmp_path / "trace"
+    assert left_by_a_run(tmp_path / "all").be_recovered(trace=str(trace)) == 0
+    calls = calls_in(trace)
+    wrong = {}
+    for call, at in {(call, calls[: at + 1].count(call)) for at, call in enumerate(calls)}:
+        if call == "pwrite64" and at not in writes_after(calls, 0):
+            continue
+        sweep = left_by_a_run(tmp_path / f"{call}-{at}")
+        sweep.be_recovered("-e", f"inject={call}:error=EIO:when={at}+")
+        found = [] if sweep.be_recovered() == 0 else ["the next recovery had troubles"]
+        found += sweep.violations()
+        if found:
+            wrong[call, at] = found
+
+    assert {} == wrong
+
+
 def left_by_a_run(base: Path) -> Sweep:
     """Return what a run leaves that dies before its first removal: two things that are there."""
     sweep = Sweep(base)

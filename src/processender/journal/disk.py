@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ..hints import Protocol
@@ -48,9 +49,7 @@ class SystemDisk:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(path, flags, 0o600)
         try:
-            offset = 0
-            while offset < size:
-                offset += os.pwrite(descriptor, _ZEROS[: size - offset], offset)
+            _fill(descriptor, size)
         except OSError:
             os.close(descriptor)
             os.unlink(path)
@@ -94,3 +93,12 @@ class SystemDisk:
     def names(self, path: str) -> list[str]:
         """Return the names in a directory."""
         return os.listdir(path)
+
+
+def _fill(descriptor: int, size: int) -> None:
+    offset = 0
+    while offset < size:
+        written = os.pwrite(descriptor, _ZEROS[: size - offset], offset)
+        if not written:
+            raise OSError(errno.EIO, "nothing was written")
+        offset += written
