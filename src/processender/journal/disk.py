@@ -20,7 +20,10 @@ class Disk(Protocol):
         """Open a file for writing, never through a link."""
 
     def read(self, path: str) -> bytes:
-        """Return all of a file, never through a link."""
+        """Return a file up to its last byte that is not zero, never through a link."""
+
+    def size(self, path: str) -> int:
+        """Return how many bytes a file has."""
 
     def write(self, descriptor: int, data: bytes, offset: int) -> int:
         """Write *data* at *offset*; return how many bytes were taken, which may be fewer."""
@@ -61,10 +64,14 @@ class SystemDisk:
         return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def read(self, path: str) -> bytes:
-        """Return all of a file."""
+        """Return a file up to its last byte that is not zero; most of a large segment may be zeros."""
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
-            return file.read()
+            return file.read(_end(descriptor))
+
+    def size(self, path: str) -> int:
+        """Return how many bytes a file has."""
+        return os.lstat(path).st_size
 
     def write(self, descriptor: int, data: bytes, offset: int) -> int:
         """Write at an offset."""
@@ -102,3 +109,15 @@ def _fill(descriptor: int, size: int) -> None:
         if not written:
             raise OSError(errno.EIO, "nothing was written")
         offset += written
+
+
+def _end(descriptor: int) -> int:
+    """Return how many bytes there are up to the last that is not zero, looking from the end."""
+    end = os.fstat(descriptor).st_size
+    while end:
+        begin = max(0, end - len(_ZEROS))
+        piece = os.pread(descriptor, end - begin, begin)
+        if piece != _ZEROS[: len(piece)]:
+            return begin + len(piece.rstrip(b"\0"))
+        end = begin
+    return 0

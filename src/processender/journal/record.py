@@ -33,6 +33,8 @@ _CODES = {
 }  # fmt: skip
 """Frozen: they are on disks."""
 _KINDS = {code: kind for kind, code in _CODES.items()}
+_KEPT = {Kind.INTENT, Kind.CHECKPOINT}
+"""What begins an obligation, and stays in memory as long as that is owed."""
 _scan = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
@@ -43,8 +45,32 @@ class NewerVersion(JournalError):
     code = "journal-newer"
 
 
+class Stored(Entry):
+    """An entry that was read back: its payload, made into data when somebody looks, since most are never looked at."""
+
+    @property  # type: ignore[misc] # a slot of the parent, of which this is another face
+    def data(self) -> Any:
+        """The rest, data of JSON."""
+        return _scan(_payload.__get__(self).decode())[0][1]
+
+
+_payload: Any = Entry.__dict__["data"]
+"""Where an entry keeps its data, and a stored one its payload."""
+
+
+def _store(kind: Kind, id_: str, payload: bytes) -> Stored:
+    entry = Stored.__new__(Stored)
+    object.__setattr__(entry, "kind", kind)
+    object.__setattr__(entry, "id", id_)
+    _payload.__set__(entry, payload)
+    return entry
+
+
 def encode(entry: Entry) -> bytes:
     """Return the payload of *entry*; raise `JournalError` for one that is too large."""
+    if isinstance(entry, Stored):
+        stored: bytes = _payload.__get__(entry)
+        return stored
     payload = _encode((entry.id, entry.data)).encode()
     if len(payload) > LARGEST and entry.kind is not Kind.CHECKPOINT:
         text = f"cannot keep {entry.kind} of {entry.id}: {len(payload)} bytes of data, at most {LARGEST} are kept"
@@ -93,4 +119,4 @@ def decode(kind: Kind, payload: bytes) -> Entry:
     found, _ = _scan(payload.decode())
     if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], str) and isinstance(found[1], dict)):
         raise ValueError("the payload is not an id and its data")
-    return Entry(kind, found[0], found[1])
+    return _store(kind, found[0], payload) if kind in _KEPT else Entry(kind, found[0], found[1])

@@ -68,9 +68,9 @@ def _replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Rep
             break
         if header is not None:
             _damage(found, name, f"{name} is a copy of {name_of(header.number)}; it is left out")
-        elif content.count(0, 0, HEADER) != len(content[:HEADER]):
+        elif content[:HEADER].strip(b"\0"):
             _damage(found, name, f"{name} has no valid header; it is left out")
-        elif content.count(0) != len(content):
+        elif content:
             unfinished.append(name)
     if found.header is None:
         for name in unfinished:

@@ -49,9 +49,9 @@ class Header(Record):
 
 def read_header(data: bytes) -> Header | None:
     """Return the header of a segment, from either copy; None if none is valid; raise `NewerVersion`."""
+    # A file is read without the zeros at its end.
+    data = data[:HEADER].ljust(HEADER, b"\0")
     for offset in range(0, HEADER, _COPY):
-        if len(data) < offset + _FIELDS.size:
-            break
         magic, format_, journal, number, first, check = _FIELDS.unpack_from(data, offset)
         if magic == _MAGIC and check == zlib.crc32(_FIELDS.pack(magic, format_, journal, number, first, 0)):
             if format_ > FORMAT:

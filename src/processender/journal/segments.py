@@ -71,7 +71,7 @@ class Segments:
         if number <= self._header.number:
             return
         try:
-            size = len(self._disk.read(self._path(name)))
+            size = self._disk.size(self._path(name))
             self._spare = self._disk.open(self._path(name))
             # A rotation may have died in the middle of it; what it wrote must not be taken for ours.
             for offset in range(0, size, len(_ZEROS)):
@@ -87,7 +87,7 @@ class Segments:
     def _keep_aside(self, name: str) -> None:
         """Keep a copy of a damaged segment beside it, for who wants to look."""
         try:
-            data = self._disk.read(self._path(name))
+            data = self._disk.read(self._path(name)).ljust(self._disk.size(self._path(name)), b"\0")
             copy = self._disk.create(self._path(f"{name}.{self._next}.damaged"), len(data))
             write_all(self._disk, copy, data, 0)
             self._disk.close(copy)
@@ -152,7 +152,8 @@ class Segments:
         self._disk.sync(file)
 
     def _look(self, header: Header, data: bytes) -> None:
-        if not self._disk.read(self._path(name_of(header.number))).startswith(header.pack() + data):
+        wanted = header.pack() + data
+        if self._disk.read(self._path(name_of(header.number))).ljust(len(wanted), b"\0")[: len(wanted)] != wanted:
             raise OSError(errno.EIO, "what was written cannot be read back")
 
     def _next_segment(self, need: int) -> tuple[int, int, int]:

@@ -80,8 +80,12 @@ class SimulatedDisk:
         return self._next
 
     def read(self, path: str) -> bytes:
-        """Return what the cache has, which may be more than the disk."""
-        return bytes(self._names[path].now)
+        """Return what the cache has, which may be more than the disk, up to the last byte that is not zero."""
+        return bytes(self._names[path].now).rstrip(b"\0")
+
+    def size(self, path: str) -> int:
+        """Return how many bytes a file has."""
+        return len(self._names[path].now)
 
     def write(self, descriptor: int, data: bytes, offset: int) -> int:
         """Write into the cache."""
