@@ -160,8 +160,8 @@ class Segments:
         """Return the number, the descriptor and the size of a segment of zeros that holds *need* bytes."""
         wanted = max(self._least, need * 2)
         file, size, number = self._spare, self.spare_size, self._spare_number
-        # One that is far too large is used only where there is no room for another.
-        if file >= 0 and wanted <= size <= 2 * wanted:
+        # One that an earlier owner has left may be far too large: it is used where there is no room for another.
+        if file >= 0 and size >= wanted and (self._file >= 0 or size <= 2 * wanted):
             self._spare = -1
             return number, file, size
         try:
