@@ -87,14 +87,20 @@ class Place:
             os.unlink(self.name, dir_fd=self._directory)
         except FileNotFoundError:
             return
+        self._flush()
 
     def remove_tree(self) -> None:
         """Remove a directory and all that is in it; never through a link, never on another file system."""
         found = self.look()
         if found is not None and stat.S_ISDIR(found.st_mode):
             _remove(self._directory, self.name, found.st_dev, 0)
+            self._flush()
             return
         self.unlink()
+
+    def _flush(self) -> None:
+        """Let the removal reach the disk before RELEASED, which goes there with any flush of the journal."""
+        os.fsync(self._directory)
 
 
 def stands(path: str, args: Mapping[str, Any]) -> bool:

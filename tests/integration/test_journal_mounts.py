@@ -31,12 +31,12 @@ NOLOGFLUSH = struct.pack("I", 2)
 SOURCE = """
 import os, sys
 from processender.core.obligation import Entry, Kind, Obligation, intent
+from processender.integrations.files import FileReleaser
 from processender.journal.disk import SystemDisk
 from processender.journal.file import FileJournal
 from processender.journal.owner import claim
 
 place, root, flushes = sys.argv[1:]
-names = os.open(root, os.O_RDONLY)
 def say(*words):
     os.write(1, (' '.join(map(str, words)) + '\\n').encode())
 def begin(number):
@@ -49,9 +49,7 @@ def begin(number):
 def release(number):
     say('releasing', number)
     journal.append(Entry(Kind.RELEASING, str(number)))
-    os.unlink(os.path.join(root, str(number)))
-    # RELEASED may reach the device with the next flush of the journal; without this one the removal would not.
-    os.fsync(names)
+    FileReleaser().release(journal.standing(str(number)).obligation, 1, None)
     journal.append(Entry(Kind.RELEASED, str(number)))
 class Forgetful(SystemDisk):
     def sync(self, descriptor):

@@ -50,7 +50,9 @@ class Settler:
         """Tell whether an attempt may be made now: it is not dead, and if we are *patient* its pause is over."""
         if standing.state is State.DEAD or not patient:
             return standing.state is not State.DEAD
-        return standing.boot != self._boot or standing.again_at <= self._clock.now()
+        pause = standing.again_at - self._clock.now()
+        # A longer pause than the longest was never meant: the clock of another time namespace wrote it.
+        return standing.boot != self._boot or not 0 < pause <= BACKOFF.maximum
 
     def settle(self, obligation: Obligation, ctx: Context) -> None:
         """

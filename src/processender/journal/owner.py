@@ -9,7 +9,6 @@ gives it up, so the files that this process holds are remembered and never opene
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import stat
 import threading
@@ -19,9 +18,9 @@ from ..core.record import Record
 from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity, identify, is_alive, status_of
+from .directory import OWNER, identity_of, private, read_owner, sync, unlink, write_owner
 
 LOCK = "LOCK"
-OWNER = "owner.json"
 MARK = "accounted"
 """An empty file: the crash of the owner was accounted for."""
 _held: dict[tuple[int, int], int] = {}
@@ -59,7 +58,7 @@ class OwnerLock:
         """Remove the directory, if nothing but the lock and the owner's name is in it, and give the lock up."""
         for name in (MARK, OWNER, LOCK):
             if set(os.listdir(self.directory)) <= {MARK, OWNER, LOCK}:
-                _unlink(os.path.join(self.directory, name))
+                unlink(os.path.join(self.directory, name))
         if not os.listdir(self.directory):
             os.rmdir(self.directory)
         self.release()
@@ -106,7 +105,7 @@ def claim(root: str, owner: Identity | None = None) -> OwnerLock:
     if identity is None:
         raise JournalError("cannot make a journal: /proc does not tell who this process is; mount it")
     try:
-        _private(root)
+        private(root)
         directory = os.path.join(root, f"{identity.pid}-{identity.started}-{os.urandom(3).hex()}")
         os.mkdir(directory, 0o700)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -115,8 +114,8 @@ def claim(root: str, owner: Identity | None = None) -> OwnerLock:
             # A recovery looks at everything that has a lock file, and leaves at once.
             return claim(root, owner)
         lock.held_by_identity = owner is not None
-        _write_owner(directory, {**identity.as_dict(), "held_by": "lock" if owner is None else "identity"})
-        _sync(root)
+        write_owner(directory, {**identity.as_dict(), "held_by": "lock" if owner is None else "identity"})
+        sync(root)
     except JournalError:
         raise
     except OSError as error:
@@ -127,7 +126,7 @@ def claim(root: str, owner: Identity | None = None) -> OwnerLock:
 def hold(directory: str) -> OwnerLock:
     """Take the lock of one *directory* that a service shares; raise `JournalError` while another process holds it."""
     try:
-        _private(directory)
+        private(directory)
         path = os.path.join(directory, LOCK)
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         lock = _lock(directory, flags if os.path.lexists(path) else flags | os.O_CREAT)
@@ -144,7 +143,7 @@ def hold(directory: str) -> OwnerLock:
 def adopt(directory: str) -> Found:
     """Take the lock of *directory* if its owner is dead, or tell why not."""
     try:
-        owner = _read_owner(directory)
+        owner = read_owner(directory)
         lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return Found(directory, why=_unmade(directory), alive=True)
@@ -159,7 +158,7 @@ def adopt(directory: str) -> Found:
     held_by = owner.get("held_by")
     lock.held_by_identity = held_by == "identity"
     # Without a word of who holds it the lock alone does not tell: the owner may be one that holds none.
-    if is_alive(_identity(owner)) if held_by == "identity" else held_by != "lock" and _maker_lives(directory):
+    if is_alive(identity_of(owner)) if held_by == "identity" else held_by != "lock" and _maker_lives(directory):
         lock.release()
         return Found(directory, why=alive, owner=owner)
     return Found(directory, lock, alive=False, owner=owner)
@@ -171,7 +170,7 @@ def _unmade(directory: str) -> str:
         return "it is being made, or being removed"
     try:
         if set(os.listdir(directory)) <= {OWNER}:
-            _unlink(os.path.join(directory, OWNER))
+            unlink(os.path.join(directory, OWNER))
             os.rmdir(directory)
             return ""
     except OSError as error:
@@ -214,7 +213,7 @@ def tracked(root: str, owner: Identity) -> Found | None:
     for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
         if name.startswith(f"{owner.pid}-{owner.started}-"):
             directory = os.path.join(root, name)
-            said = _read_owner(directory)
+            said = read_owner(directory)
             if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
                 lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
                 return Found(directory, lock, "" if lock else "another process writes into it", owner=said)
@@ -247,59 +246,3 @@ def _lock(directory: str, flags: int) -> OwnerLock | None:
             raise FileNotFoundError(path)
         _held[key] = descriptor
     return OwnerLock(directory, descriptor, key)
-
-
-def _private(root: str) -> None:
-    os.makedirs(os.path.dirname(root), mode=0o700, exist_ok=True)
-    if not os.path.lexists(root):
-        try:
-            os.mkdir(root, 0o700)
-        except FileExistsError:
-            return
-    found = os.lstat(root)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        text = f"cannot use {root}: it must be a directory of this user that nobody else can write to"
-        raise JournalError(text + "; set PROCESSENDER_STATE to another place")
-
-
-def _write_owner(directory: str, owner: dict[str, Any]) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(os.path.join(directory, OWNER), flags, 0o600)
-    try:
-        os.write(descriptor, json.dumps(owner).encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    _sync(directory)
-
-
-def _read_owner(directory: str) -> dict[str, Any]:
-    """Return what the directory says of its owner; nothing if it says nothing that can be read."""
-    try:
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        with open(os.open(os.path.join(directory, OWNER), flags), "rb") as file:
-            said = json.loads(file.read(4096))
-    except (FileNotFoundError, ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _identity(owner: dict[str, Any]) -> Identity:
-    numbers = {name: owner.get(name) for name in ("space", "pid", "started")}
-    known = {name: number if isinstance(number, int) else 0 for name, number in numbers.items()}
-    return Identity(boot=str(owner.get("boot", "")), **known)
-
-
-def _sync(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return

@@ -7,6 +7,8 @@ import stat
 from collections.abc import Mapping
 
 _VOLATILE = {"tmpfs", "ramfs", "overlay"}
+_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"}
+"""Where locks and flushes may not hold what the journal builds on."""
 
 
 class StatePlace:
@@ -53,8 +55,16 @@ def state_place(service: str, environ: Mapping[str, str]) -> StatePlace:
         text = f"cannot make {path}: {error.strerror}; set PROCESSENDER_STATE to a place that can be written to"
         return StatePlace("", text)
     kind = _file_system(path)
-    lost = f"{path} is on {kind}: the reports are lost when the container or the host goes" if kind in _VOLATILE else ""
-    return StatePlace(path, warning=lost)
+    return StatePlace(path, warning=_warning(path, kind))
+
+
+def _warning(path: str, kind: str) -> str:
+    if kind in _VOLATILE:
+        return f"{path} is on {kind}: the reports are lost when the container or the host goes"
+    if kind in _REMOTE:
+        text = f"{path} is on {kind}, where locks and flushes may not hold what a recovery builds on"
+        return f"{text}; set PROCESSENDER_STATE to a local disk"
+    return ""
 
 
 def _file_name(service: str) -> str:

@@ -153,7 +153,7 @@ def test_a_patient_recovery_leaves_alone_what_has_just_failed() -> None:
     """A pause is kept over the ends of processes."""
     things = Things()
     journal = owing(things, "a")
-    later = {"error": "busy", "boot": "boot", "again_at": SystemClock().now() + 1000}
+    later = {"error": "busy", "boot": "boot", "again_at": SystemClock().now() + 200}
     journal.append(Entry(Kind.FAILED, "id-a", later))
     (settled,) = settle(journal, things, patient=True)
 
@@ -266,3 +266,13 @@ def test_a_releaser_that_hangs_is_left_behind_and_the_others_go_on() -> None:
     never.set()
 
     assert [Outcome.ABANDONED, Outcome.DONE] == [each.outcome for each in settled]
+
+
+def test_a_pause_that_is_longer_than_the_longest_is_over() -> None:
+    """A clock that jumped, or another time namespace, wrote it; the thing must not stay owed for ever."""
+    journal = MemoryJournal()
+    journal.append(intent(Obligation("1", "thing", "k", "r")))
+    journal.append(Entry(Kind.FAILED, "1", {"error": "busy", "boot": "boot", "again_at": SystemClock().now() + 1e6}))
+    settler = Settler(journal, lambda _name: None, SystemClock(), "boot", lambda _text: None)
+
+    assert settler.due(journal.live()[0], patient=True)

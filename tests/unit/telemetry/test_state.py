@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from processender.telemetry import state
 from processender.telemetry.state import StatePlace, state_place, state_root
 from processender.testing.processes import Program
 
@@ -147,3 +148,12 @@ def test_a_place_in_memory_says_what_would_be_lost() -> None:
         program.wait()
 
         assert "is on tmpfs: the reports are lost when the container or the host goes" in program.output
+
+
+@pytest.mark.parametrize(("kind", "says"), [("overlay", "are lost"), ("nfs4", "locks and flushes"), ("ext4", "")])
+def test_the_kind_of_the_file_system_is_warned_of(kind: str, says: str) -> None:
+    """What would be lost there, or what may not hold."""
+    warning = state._warning("/srv", kind)
+
+    assert says in warning
+    assert bool(says) == bool(warning)

@@ -1,0 +1,74 @@
+"""The directory of one owner: private, with a file that says whose it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from ..errors import JournalError
+from ..hints import Any
+from ..identity import Identity
+
+OWNER = "owner.json"
+
+
+def private(root: str) -> None:
+    """Make the directory *root* for this user alone, or raise `JournalError` for one that is not."""
+    os.makedirs(os.path.dirname(root), mode=0o700, exist_ok=True)
+    if not os.path.lexists(root):
+        try:
+            os.mkdir(root, 0o700)
+        except FileExistsError:
+            return
+    found = os.lstat(root)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        text = f"cannot use {root}: it must be a directory of this user that nobody else can write to"
+        raise JournalError(text + "; set PROCESSENDER_STATE to another place")
+
+
+def write_owner(directory: str, owner: dict[str, Any]) -> None:
+    """Write down, durably, whose *directory* it is."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(os.path.join(directory, OWNER), flags, 0o600)
+    try:
+        os.write(descriptor, json.dumps(owner).encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync(directory)
+
+
+def read_owner(directory: str) -> dict[str, Any]:
+    """Return what the directory says of its owner; nothing if it says nothing that can be read."""
+    try:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with open(os.open(os.path.join(directory, OWNER), flags), "rb") as file:
+            said = json.loads(file.read(4096))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def identity_of(owner: dict[str, Any]) -> Identity:
+    """Return who an owner is, as far as its file says so."""
+    numbers = {name: owner.get(name) for name in ("space", "pid", "started")}
+    known = {name: number if isinstance(number, int) else 0 for name, number in numbers.items()}
+    return Identity(boot=str(owner.get("boot", "")), **known)
+
+
+def sync(directory: str) -> None:
+    """Flush the names in *directory*."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unlink(path: str) -> None:
+    """Remove a name that may be gone."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
