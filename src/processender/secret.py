@@ -40,7 +40,7 @@ def without_password(value: Any) -> Any:
     """
     # scheme://user:password@host, as in RFC 3986 section 3.2.1; and ?password= as several drivers take it.
     text = value if isinstance(value, str) else ""
-    user = text.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    user = text.partition("://")[2].partition("?")[0].rpartition("@")[0]
     if ":" in user or "password=" in text:
         text = "cannot owe it: the URL holds a password, and the journal must not"
         raise ReleaserError(

@@ -24,6 +24,7 @@ from processender.integrations.locks import FlockReleaser, LockDirReleaser, PidF
 from processender.integrations.processes import ProcessGroupReleaser, ProcessReleaser, process_args
 from processender.integrations.shm import SharedMemoryReleaser, shm_args
 from processender.integrations.sockets import SocketReleaser, socket_args
+from processender.paths import birth
 from processender.plugins import find_releaser, releaser_names
 from processender.secret import reveal
 from processender.testing.releasers import check_releaser, context
@@ -76,6 +77,26 @@ def test_a_file_that_took_the_name_later_is_left_alone(tmp_path: Path) -> None:
 
     assert not FileReleaser().check(obligation)
     assert "theirs" == path.read_text(encoding="utf-8")
+
+
+def test_a_file_that_got_the_number_of_a_dead_one_is_left_alone(tmp_path: Path) -> None:
+    """A file system gives the number of an inode again, ext4 at once; the time at which it was made is another."""
+    path = tmp_path / "file"
+    path.write_text("ours", encoding="utf-8")
+    args = file_args(str(path), str(tmp_path))
+    inherited = {**args, "born": args["born"] - 1}
+
+    assert (True, False) == (FileReleaser().check(owed(path, **args)), FileReleaser().check(owed(path, **inherited)))
+
+
+def test_the_time_at_which_a_file_was_made_is_that_of_the_system(tmp_path: Path) -> None:
+    """As stat(1) tells it."""
+    path = tmp_path / "file"
+    path.touch()
+    told = subprocess.run(["stat", "-c", "%W", str(path)], check=True, capture_output=True, text=True).stdout
+
+    assert int(told) == birth(str(path)) // 1_000_000_000
+    assert 0 == birth(str(tmp_path / "nothing"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from ..core.obligation import Entry, Kind, Obligation, Standing, State
 from ..core.outcome import describe
 from ..core.retry import Retry
 from ..errors import JournalError, Permanent
-from ..hints import Any
+from ..hints import Any, NoReturn
 from ..ports import Clock, Journal, Releaser
 from .context import Context
 
@@ -71,7 +71,10 @@ class Settler:
         if standing.attempts >= ATTEMPTS:
             error = standing.error or "its releaser has never come back"
             self._fail(standing, Permanent(f"cannot release it after {standing.attempts} attempts: {error}"))
-        dependency = getattr(releaser, "dependency", _no_dependency)(obligation)
+        try:
+            dependency = getattr(releaser, "dependency", _no_dependency)(obligation)
+        except Exception as error:  # foreign code, which reads hostile records
+            self._fail(standing, error)
         if not dependency:
             self._attempt(standing, releaser, ctx)
             return
@@ -88,7 +91,7 @@ class Settler:
             self._fail(standing.replace(attempts=standing.attempts + 1), error)
         self._write(Entry(Kind.RELEASED, obligation.id))
 
-    def _fail(self, standing: Standing, error: BaseException) -> None:
+    def _fail(self, standing: Standing, error: BaseException) -> NoReturn:
         dead = isinstance(error, Permanent) or standing.attempts >= ATTEMPTS
         pause = BACKOFF.pause(max(1, standing.attempts), self._clock.chance)
         data: dict[str, Any] = {"error": describe(error), "boot": self._boot, "again_at": self._clock.now() + pause}

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from ..core.obligation import Obligation
 from ..hints import AbstractContextManager, Any, Protocol
-from ..paths import Place, is_marked, mark, stands
+from ..paths import Place, mark, stands
 from ..ports import Context
 
 
@@ -37,8 +37,7 @@ class FileReleaser:
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Remove the file."""
         with Place(obligation.key, str(obligation.args.get("root", ""))) as place:
-            found = place.look()
-            if found is not None and is_marked(found, obligation.args):
+            if place.marked(obligation.args) is not None:
                 place.unlink()
 
 
@@ -48,8 +47,7 @@ class TreeReleaser(FileReleaser):
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Remove the tree."""
         with Place(obligation.key, str(obligation.args.get("root", ""))) as place:
-            found = place.look()
-            if found is not None and is_marked(found, obligation.args):
+            if place.marked(obligation.args) is not None:
                 place.remove_tree()
 
 

@@ -30,8 +30,8 @@ class FlockReleaser:
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Remove the file; raise `Transient` while somebody, a child that inherited it perhaps, holds the lock."""
         with Place(obligation.key, str(obligation.args.get("root", ""))) as place:
-            found = place.look()
-            if found is None or not is_marked(found, obligation.args) or not stat.S_ISREG(found.st_mode):
+            found = place.marked(obligation.args)
+            if found is None or not stat.S_ISREG(found.st_mode):
                 return
             flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
             descriptor = os.open(place.name, flags, dir_fd=place.directory)
@@ -58,8 +58,7 @@ class PidFileReleaser:
         if holder is not None and holder.pid != os.getpid() and is_alive(holder):
             raise Transient(f"cannot remove the pid file {obligation.key}: process {holder.pid} lives")
         with Place(obligation.key, str(obligation.args.get("root", ""))) as place:
-            found = place.look()
-            ours = found is not None and is_marked(found, obligation.args)
+            ours = place.marked(obligation.args) is not None
             if ours and (holder is None or _pid_in(place) in {holder.pid, None}):
                 place.unlink()
 
@@ -74,8 +73,7 @@ class LockDirReleaser:
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Remove the directory."""
         with Place(obligation.key, str(obligation.args.get("root", ""))) as place:
-            found = place.look()
-            if found is not None and is_marked(found, obligation.args):
+            if place.marked(obligation.args) is not None:
                 place.remove_tree()
 
 

@@ -130,8 +130,10 @@ class _Connection:
             self._client: Any = redis.Redis.from_url(
                 found, socket_timeout=limit, socket_connect_timeout=limit, retry=Retry(NoBackoff(), 0)
             )
-        except ValueError as error:
-            raise ReleaserError(f"cannot reach Redis: {error}") from error
+        except ValueError:
+            # What it says may hold a part of the password.
+            text = f"cannot reach Redis at {self._where}: its URL cannot be read"
+            raise ReleaserError(f"{text}; write redis://host:port/0, with %-codes for odd signs in it") from None
 
     def __enter__(self) -> Any:
         return self._client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..core.obligation import Obligation
 from ..hints import Any
-from ..paths import Place, is_marked, mark, stands
+from ..paths import Place, mark, stands
 from ..ports import Context
 
 ROOT = "/dev/shm"  # noqa: S108 - the place that glibc uses; what is removed there must be marked
@@ -25,8 +25,7 @@ class SharedMemoryReleaser:
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Remove it; processes that have it mapped keep what they have."""
         with Place(_path(obligation.key), ROOT) as place:
-            found = place.look()
-            if found is not None and is_marked(found, obligation.args):
+            if place.marked(obligation.args) is not None:
                 place.unlink()
 
 

@@ -9,7 +9,7 @@ import stat
 from ..core.obligation import Obligation
 from ..errors import Transient
 from ..hints import Any
-from ..paths import Place, is_marked, mark, stands
+from ..paths import Place, mark, stands
 from ..ports import Context
 
 _PATIENCE_S = 1.0
@@ -30,8 +30,8 @@ class SocketReleaser:
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Remove the file; raise `Transient` while somebody answers there."""
         with Place(obligation.key, str(obligation.args.get("root", ""))) as place:
-            found = place.look()
-            if found is None or not is_marked(found, obligation.args) or not stat.S_ISSOCK(found.st_mode):
+            found = place.marked(obligation.args)
+            if found is None or not stat.S_ISSOCK(found.st_mode):
                 return
             if _answers(f"/proc/self/fd/{place.directory}/{place.name}"):
                 raise Transient(f"cannot remove the socket {obligation.key}: a process listens on it")
