@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import inspect
 import os
 import subprocess
@@ -18,6 +19,20 @@ from processender.core.record import Record
 from processender.plugins import find_releaser, releaser_names
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
+BLOCKS = {
+    "files": ["atomic_write", "file_args"],
+    "locks": ["lock_args"],
+    "processes": ["process_args"],
+    "postgres": ["session", "advisory_lock"],
+    "sql": ["transaction"],
+    "redis": ["lock"],
+    "s3": ["upload"],
+}
+"""What an application uses of the rooms, beside the releasers."""
+NOTIFIERS = [
+    ("http.cloudevents", "cloudevent"), ("systemd", "crash_status"), ("kubernetes", "termination_message"),
+    ("command.notifier", "crash_command"),
+]  # fmt: skip
 NOTE = "<!-- Written by tools/reference.py; do not edit. -->\n"
 
 
@@ -84,6 +99,14 @@ def journal_page() -> str:
     for name in releaser_names():
         releaser = find_releaser(name)
         parts.append(f"### `{name}`\n\n{inspect.getdoc(type(releaser)) or ''}\n")
+    parts.append("## Blocks that owe what they hold\n")
+    for room, names in BLOCKS.items():
+        found = importlib.import_module(f"processender.integrations.{room}")
+        parts += [describe_function(f"{room}.{name}", getattr(found, name)) for name in names]
+    parts.append("## Who is told of a crash\n")
+    for room, name in NOTIFIERS:
+        found = importlib.import_module(f"processender.integrations.{room}")
+        parts.append(describe_function(f"{room}.{name}", getattr(found, name)))
     return "\n".join(parts)
 
 

@@ -59,6 +59,13 @@ class Stopper(Protocol):
         """Count the block as work in progress, which the end waits for."""
 
 
+class Owing(Protocol):
+    """The Ender, or a scope of it, as a room sees it that makes what must be released."""
+
+    def obligation(self, kind: str, *, key: str, releaser: str = "", **args: Any) -> Any:
+        """Return a thing that must be released; see `Ender.obligation`."""
+
+
 class Signals(Protocol):
     """The source of signals, as the control thread uses it."""
 

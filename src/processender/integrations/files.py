@@ -6,16 +6,9 @@ import os
 from types import TracebackType
 
 from ..core.obligation import Obligation
-from ..hints import AbstractContextManager, Any, Protocol
+from ..hints import Any
 from ..paths import Place, mark, stands
-from ..ports import Context
-
-
-class Owing(Protocol):
-    """An Ender, as far as a file needs it."""
-
-    def obligation(self, kind: str, *, key: str, releaser: str = "", **args: Any) -> AbstractContextManager[Any]:
-        """Return a thing that must be released."""
+from ..ports import Context, Owing
 
 
 def file_args(path: str, root: str) -> dict[str, Any]:

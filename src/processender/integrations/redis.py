@@ -11,8 +11,8 @@ from collections.abc import Generator
 
 from ..core.obligation import Obligation
 from ..errors import LockHeld, ReleaserError, Transient
-from ..hints import AbstractContextManager, Any, Protocol
-from ..ports import Context
+from ..hints import AbstractContextManager, Any
+from ..ports import Context, Owing
 from ..secret import reveal, without_password
 
 _CONNECT_S = 5.0
@@ -22,13 +22,6 @@ return 0
 """
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-
-
-class Owing(Protocol):
-    """An Ender, as far as a lock needs it."""
-
-    def obligation(self, kind: str, *, key: str, releaser: str = "", **args: Any) -> Any:
-        """Return a thing that must be released."""
 
 
 class LockReleaser:
@@ -132,7 +125,7 @@ class _Connection:
             )
         except ValueError:
             # What it says may hold a part of the password.
-            text = f"cannot reach Redis at {self._where}: its URL cannot be read"
+            text = "cannot reach Redis: its URL cannot be read"
             raise ReleaserError(f"{text}; write redis://host:port/0, with %-codes for odd signs in it") from None
 
     def __enter__(self) -> Any:

@@ -13,20 +13,13 @@ from collections.abc import Generator, Iterator
 
 from ..core.obligation import Obligation
 from ..errors import ReleaserError, StateError, Transient
-from ..hints import AbstractContextManager, Any, Protocol
-from ..ports import Context
+from ..hints import AbstractContextManager, Any
+from ..ports import Context, Owing
 
 _CONNECT_S = 10.0
 _GONE = {"404", "NoSuchKey", "NoSuchUpload", "NoSuchBucket", "NoSuchVersion", "NotFound"}
 _PASSING = {"408", "429", "500", "502", "503", "504", "InternalError", "OperationAborted", "RequestTimeout"}
 _PASSING |= {"ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException", "ConditionalRequestConflict"}
-
-
-class Owing(Protocol):
-    """An Ender, as far as an upload needs it."""
-
-    def obligation(self, kind: str, *, key: str, releaser: str = "", **args: Any) -> Any:
-        """Return a thing that must be released."""
 
 
 class _Stored:

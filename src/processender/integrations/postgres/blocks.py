@@ -6,20 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ...errors import LockHeld, ObligationError
-from ...hints import Any, Protocol
+from ...hints import Any
+from ...ports import Owing
 from ...secret import reveal
 from .releaser import lock_numbers
 from .server import address, driver, parsed
 
 _ID = """SELECT a.pid, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"+00"')
  FROM pg_stat_activity AS a WHERE a.pid = pg_backend_pid()"""
-
-
-class Owing(Protocol):
-    """An Ender, as far as a session needs it."""
-
-    def obligation(self, kind: str, *, key: str, releaser: str = "", **args: Any) -> Any:
-        """Return a thing that must be released."""
 
 
 @contextmanager

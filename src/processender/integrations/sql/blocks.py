@@ -15,17 +15,10 @@ from contextlib import contextmanager
 
 from ...core.obligation import Obligation
 from ...errors import ObligationError, ReleaserError, StateError, Transient
-from ...hints import Any, Literal, Protocol
-from ...ports import Context
+from ...hints import Any, Literal
+from ...ports import Context, Owing
 
 _ENDS = ("rollback", "commit")
-
-
-class Owing(Protocol):
-    """An Ender, as far as a connection needs it."""
-
-    def obligation(self, kind: str, *, key: str, releaser: str = "", **args: Any) -> Any:
-        """Return a thing that must be released."""
 
 
 class _Open:
