@@ -20,7 +20,7 @@ from ..core.obligation import Entry
 from ..errors import JournalError, ObligationError
 from ..hints import Protocol
 from .disk import Disk
-from .record import encode, size_of
+from .record import encode, size_of, stored
 from .replay import replay
 from .segment import HEADER, SIZE
 from .segments import Segments, cannot
@@ -183,8 +183,8 @@ class Log:
                 batch.error = self.broken
             elif batch.error is None:
                 batch.kept = True
-                for entry in batch.entries:
-                    self._take(entry)
+                for entry, payload in zip(batch.entries, batch.payloads, strict=True):
+                    self._take(stored(entry, payload))
 
     def _take(self, entry: Entry) -> None:
         try:

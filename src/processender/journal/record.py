@@ -46,7 +46,7 @@ class NewerVersion(JournalError):
 
 
 class Stored(Entry):
-    """An entry that was read back: its payload, made into data when somebody looks, since most are never looked at."""
+    """An entry as it lies on the disk: its payload, made into data when somebody looks; most are never looked at."""
 
     @property  # type: ignore[misc] # a slot of the parent, of which this is another face
     def data(self) -> Any:
@@ -56,6 +56,11 @@ class Stored(Entry):
 
 _payload: Any = Entry.__dict__["data"]
 """Where an entry keeps its data, and a stored one its payload."""
+
+
+def stored(entry: Entry, payload: bytes) -> Entry:
+    """Return *entry* as it is best kept in memory, given its *payload*."""
+    return _store(entry.kind, entry.id, payload) if entry.kind in _KEPT else entry
 
 
 def _store(kind: Kind, id_: str, payload: bytes) -> Stored:
@@ -69,8 +74,8 @@ def _store(kind: Kind, id_: str, payload: bytes) -> Stored:
 def encode(entry: Entry) -> bytes:
     """Return the payload of *entry*; raise `JournalError` for one that is too large."""
     if isinstance(entry, Stored):
-        stored: bytes = _payload.__get__(entry)
-        return stored
+        kept: bytes = _payload.__get__(entry)
+        return kept
     payload = _encode((entry.id, entry.data)).encode()
     if len(payload) > LARGEST and entry.kind is not Kind.CHECKPOINT:
         text = f"cannot keep {entry.kind} of {entry.id}: {len(payload)} bytes of data, at most {LARGEST} are kept"
