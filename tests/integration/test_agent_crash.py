@@ -112,6 +112,18 @@ def test_the_account_tells_what_the_command_owed(tmp_path: Path) -> None:
     assert [str(tmp_path / "a")] == [each["key"] for each in account["obligations"]]
 
 
+def test_what_a_command_owes_under_another_name_is_released_and_accounted_for(tmp_path: Path) -> None:
+    """Its Ender need not have the name of the agent's service; what others have left there stays."""
+    command = [sys.executable, "-c", OWES, str(tmp_path), "orders"]
+    with agent(["--service", "shop"], command, PROCESSENDER_STATE=str(tmp_path / "state")) as program:
+        program.wait(LIMIT_S)
+    (path,) = crashes(tmp_path / "state")
+    account = json.loads(path.read_text())
+
+    assert ("shop", [str(tmp_path / "a")]) == (account["service"], [each["key"] for each in account["obligations"]])
+    assert not (tmp_path / "a").exists()
+
+
 def test_recovery_can_be_turned_off(tmp_path: Path) -> None:
     """Then a human decides."""
     config = tmp_path / "processender.toml"

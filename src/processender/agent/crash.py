@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..core.crash import CrashReport
 from ..core.events import Event, Trouble
 from ..crashing import Aftermath, new_id, the_dead
+from ..demand import load
 from ..engine.clock import SystemClock
 from ..hints import Any
 from ..plugins import find_releaser
@@ -29,8 +30,9 @@ class Crash:
         self._place = state_place(service, environ).path
         self._tell = tell
         self._clock = SystemClock()
-        window = settings.crash_grace
-        self._aftermath = Aftermath(self._place, service, find_releaser, self._clock, window, tell)
+        self._window = settings.crash_grace
+        self._recovers = settings.crash_recover
+        self._aftermath = Aftermath(self._place, service, find_releaser, self._clock, self._window, tell)
         # Most services owe nothing, and a failed command should not wait for the rooms of a recovery.
         self._owes = bool(self._place and _names(os.path.join(self._place, "journal")))
         self._aftermath.recovers = settings.crash_recover and (self._owes or bool(settings.crash_handlers))
@@ -39,15 +41,28 @@ class Crash:
     def handle(self, facts: Mapping[str, Any], events: Sequence[Event]) -> None:
         """Write the account of the crash that *facts* tell of, and do what follows; nothing is raised."""
         try:
-            self._aftermath.follow(self._report(facts, events))
+            others = self._others(facts["pid"])
+            self._aftermath.follow(self._report(facts, events, others))
+            for place in others if self._recovers else ():
+                load("recovering").recover_at_start(place, find_releaser, self._clock, self._window, self._tell)
         except Exception as error:  # the exit code of the command matters more
             text = f"cannot do all that follows a crash: {error}; run `processender recover`"
             self._tell(Trouble(self._clock.now(), "crash", text))
 
-    def _report(self, facts: Mapping[str, Any], events: Sequence[Event]) -> CrashReport:
+    def _others(self, pid: int) -> list[str]:
+        """Return the places of other services in which the command has a journal: its Ender may have another name."""
+        root = os.path.dirname(self._place)
+        found = [os.path.join(root, name) for name in _names(root)] if self._place else []
+        ours = [
+            place for place in found if any(n.startswith(f"{pid}-") for n in _names(os.path.join(place, "journal")))
+        ]
+        return [place for place in ours if place != self._place]
+
+    def _report(self, facts: Mapping[str, Any], events: Sequence[Event], others: Sequence[str]) -> CrashReport:
         at = round(self._clock.wall(), 3)
         status, pid = facts["status"], facts["pid"]
-        dead = the_dead(self._place) if self._owes else []
+        places = [*([self._place] if self._owes else ()), *others]
+        dead = [each for place in places for each in the_dead(place)]
         # What the command has written down itself comes before what the agent has seen of its end.
         told = tuple(event for each in dead if each.pid == pid for event in each.events)
         stacks = "".join(each.stacks for each in dead) or (take_stacks(self._place, pid) if self._place else "")
@@ -77,6 +92,10 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIG{number}"
+
+
+def _has_journal_of(pid: int, place: str) -> bool:
+    return any(name.startswith(f"{pid}-") for name in _names(os.path.join(place, "journal")))
 
 
 def _names(directory: str) -> list[str]:
