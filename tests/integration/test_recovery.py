@@ -523,3 +523,19 @@ with Ender("demo", grace=5) as ender:
         report["journal"]["first"][0]["state"],
         "no" in report["journal"]["first"][0]["error"],
     )
+
+
+def test_the_unit_that_is_printed_is_one(tmp_path: Path) -> None:
+    """systemd finds nothing wrong with it, and what it starts is this very command."""
+    argv = [sys.executable, "-m", "processender", "recover", "--print-unit"]
+    unit = tmp_path / "processender-recover.service"
+    unit.write_text(subprocess.run(argv, check=True, capture_output=True, text=True).stdout, encoding="utf-8")
+    told = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    (start,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
+    program = start.removeprefix("ExecStart=").split()
+    done = subprocess.run(
+        [*program[:-2], "--dry-run"], env={**os.environ, "PROCESSENDER_STATE": str(tmp_path)}, check=False
+    )
+
+    assert (0, "") == (told.returncode, told.stderr)
+    assert 0 == done.returncode

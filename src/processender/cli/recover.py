@@ -48,7 +48,6 @@ UNIT = """\
 # Settles at boot what processes that died with the machine have left behind.
 [Unit]
 Description=Release what crashed processes have left behind
-Documentation=man:processender(1)
 After=local-fs.target network-online.target
 Wants=network-online.target
 ConditionPathExists=/var/lib/processender
@@ -57,7 +56,6 @@ ConditionPathExists=/var/lib/processender
 Type=oneshot
 ExecStart={program} recover --window 5m
 TimeoutStartSec=6min
-SuccessExitStatus=1
 
 [Install]
 WantedBy=multi-user.target
@@ -69,7 +67,7 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every c
     parser = _parser()
     options = parser.parse_args(argv)
     if options.print_unit:
-        output.say(UNIT.format(program=os.path.abspath(sys.argv[0])).rstrip())
+        output.say(UNIT.format(program=_program()).rstrip())
         return 0
     try:
         window = parse_duration(options.window)
@@ -88,6 +86,12 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every c
     else:
         output.say(as_text(found, dry_run=options.dry_run))
     return _exit_code(found, options)
+
+
+def _program() -> str:
+    """Return what starts this command, as a unit must say it."""
+    started = os.path.abspath(sys.argv[0])
+    return f"{sys.executable} -m processender" if started.endswith("__main__.py") else started
 
 
 def _places(options: Any) -> dict[str, str]:
