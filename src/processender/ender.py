@@ -17,7 +17,7 @@ from .engine.registry import Registry
 from .errors import HandlerError, StateError
 from .hints import Any, Literal, Self, TypeVar
 from .keeping import Keeping
-from .ports import Observer, Stopping
+from .ports import Observer, StateStore, Stopping
 from .session import Ending, Session
 from .settings import Settings
 
@@ -51,6 +51,7 @@ class Ender(Keeping):
         version: str = "",
         journal: Literal["refuse", "allow-unjournaled"] = "refuse",
         recover: Literal["never", "on-start"] = "never",
+        store: StateStore | None = None,
     ) -> None:
         """
         Describe the Ender; nothing is taken or started before it is entered or installed.
@@ -89,6 +90,8 @@ class Ender(Keeping):
             journal: Whether a thing that cannot be written down is refused, or owed by this process alone.
 
             recover: Whether entering settles, in the background, what a crashed process of this name has left.
+
+            store: Where `save` keeps its snapshots, instead of a file in the state directory.
         """
         signals, escalate = ((each,) if isinstance(each, str) else tuple(each) for each in (signals, escalate))
         settings = Settings(
@@ -96,7 +99,7 @@ class Ender(Keeping):
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
             journal=journal, recover=recover,
         )  # fmt: skip
-        super().__init__(Registry(phases, lanes or {}, require), settings)
+        super().__init__(Registry(phases, lanes or {}, require), settings, store)
         self.name = name
         self._inflight = InFlight(self._clock, self.tell)
         self._early: list[Notice] = []
@@ -288,9 +291,8 @@ class Ender(Keeping):
             with self:
                 result = main()
         code = None if self._session is None else self._session.exit_code()
-        if code is not None:
-            return code
-        return result if isinstance(result, int) else 0
+        otherwise = result if isinstance(result, int) else 0
+        return otherwise if code is None else code
 
     async def _run_async(self, main: Callable[[], Awaitable[T]]) -> T | None:
         async with self:

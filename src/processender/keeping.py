@@ -36,13 +36,13 @@ _LOOK_S = 0.02
 class Keeping(Registration):
     """Registers what is owed, and keeps small states; files are made when the first thing is to be kept."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
-        """Keep nothing yet."""
+    def __init__(self, registry: Registry, settings: Settings, store: StateStore | None) -> None:
+        """Keep nothing yet; states go into *store*, if there is one."""
         super().__init__(registry, settings)
         self._clock = SystemClock()
         self._keeping = threading.Lock()
         self._home_of_obligations: Any = None
-        self._store: StateStore | None = None
+        self._store = store
         self._recovery_over = threading.Event()
         self._stopping = threading.Event()
         self._following: list[Handler] = []

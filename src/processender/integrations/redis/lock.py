@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from ..core.obligation import Obligation
-from ..errors import LockHeld, ReleaserError, Transient
-from ..hints import AbstractContextManager, Any
-from ..ports import Context, Owing
-from ..secret import reveal, without_password
+from ...core.obligation import Obligation
+from ...errors import LockHeld
+from ...hints import AbstractContextManager, Any
+from ...ports import Context, Owing
+from ...secret import reveal, without_password
+from .server import CONNECT_S, Connection, server
 
-_CONNECT_S = 5.0
 _ACQUIRE = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return redis.call('INCR', KEYS[2]) end
 return 0
@@ -34,17 +34,17 @@ class LockReleaser:
 
     def dependency(self, obligation: Obligation) -> str:
         """Return the server, without credentials."""
-        return f"redis {_server(reveal(obligation.args.get('url')))}"
+        return f"redis {server(reveal(obligation.args.get('url')))}"
 
     def check(self, obligation: Obligation) -> bool:
         """Tell whether the lock holds the owner's value."""
-        with _Connection(obligation.args.get("url"), _CONNECT_S) as redis:
+        with Connection(obligation.args.get("url"), CONNECT_S) as redis:
             found = redis.get(obligation.key)
         return bool(found == _value(obligation).encode())
 
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Remove it, in one step with the comparison."""
-        with _Connection(obligation.args.get("url"), ctx.remaining()) as redis:
+        with Connection(obligation.args.get("url"), ctx.remaining()) as redis:
             redis.eval(_RELEASE, 1, obligation.key, _value(obligation))
 
 
@@ -59,7 +59,7 @@ class Lock:
 
     def renew(self) -> None:
         """Hold it for its time to live from now on; raise `LockHeld` when it had expired."""
-        with _Connection(self._url, _CONNECT_S) as redis:
+        with Connection(self._url, CONNECT_S) as redis:
             if not redis.eval(_RENEW, 1, self._name, self._value, _milliseconds(self._ttl)):
                 raise LockHeld(f"cannot renew the lock {self._name!r}: it has expired; stop what it guards")
 
@@ -82,7 +82,7 @@ def lock(owing: Owing, url: Any, name: str, *, ttl: float) -> AbstractContextMan
 
     held = owing.obligation("redis-lock", key=name, url=without_password(url))
 
-    connection = _Connection(url, _CONNECT_S)
+    connection = Connection(url, CONNECT_S)
 
     @contextmanager
     def block() -> Generator[Lock]:
@@ -100,52 +100,6 @@ def lock(owing: Owing, url: Any, name: str, *, ttl: float) -> AbstractContextMan
             held.release()
 
     return block()
-
-
-class _Connection:
-    """One connection whose every step is bounded; what Redis raises becomes an error of ours."""
-
-    def __init__(self, url: Any, seconds: float) -> None:
-        try:
-            import redis  # noqa: PLC0415 - for those who need it
-            from redis.backoff import NoBackoff  # noqa: PLC0415 - see above
-            from redis.retry import Retry  # noqa: PLC0415 - see above
-        except ImportError as error:
-            raise ReleaserError(
-                "cannot reach Redis: its client is missing; pip install 'processender[redis]'"
-            ) from error
-        self._errors = redis.exceptions
-        found = reveal(url)
-        self._where = _server(found)
-        limit = max(0.001, min(seconds, _CONNECT_S))
-        try:
-            # Whoever calls has a retry policy of its own.
-            self._client: Any = redis.Redis.from_url(
-                found, socket_timeout=limit, socket_connect_timeout=limit, retry=Retry(NoBackoff(), 0)
-            )
-        except ValueError:
-            # What it says may hold a part of the password.
-            text = "cannot reach Redis: its URL cannot be read"
-            raise ReleaserError(f"{text}; write redis://host:port/0, with %-codes for odd signs in it") from None
-
-    def __enter__(self) -> Any:
-        return self._client
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self._client.close()
-        errors = self._errors
-        if error is None or not isinstance(error, errors.RedisError):
-            return
-        text = f"redis at {self._where}: {error}"
-        passing = (errors.ConnectionError, errors.TimeoutError, errors.ReadOnlyError, errors.ClusterDownError)
-        refused = (errors.AuthenticationError, errors.AuthorizationError, errors.NoPermissionError)
-        if isinstance(error, passing) and not isinstance(error, refused):
-            raise Transient(text) from error
-        raise ReleaserError(text) from error
-
-
-def _server(url: str) -> str:
-    return url.partition("://")[2].partition("?")[0].rpartition("@")[2] or url.partition("://")[0]
 
 
 def _value(obligation: Obligation) -> str:

@@ -1,0 +1,8 @@
+"""Redis: locks that are released while they hold their owner's value, and small states beyond the disk."""
+
+from __future__ import annotations
+
+from .lock import Lock, LockReleaser, lock
+from .store import RedisStore
+
+__all__ = ["Lock", "LockReleaser", "RedisStore", "lock"]
