@@ -10,7 +10,7 @@ neither a second process nor a second start tells of it again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .core.crash import RECOVERY, CrashReport
 from .core.events import Event, HandlerEnded, Trouble
@@ -21,13 +21,13 @@ from .core.record import Record
 from .engine.aside import carry_out
 from .engine.callables import is_async, positional
 from .engine.registry import Registry
-from .errors import JournalError, ObligationError
+from .errors import JournalError, ObligationError, PlanError
 from .hints import Any
 from .identity import boot_id
 from .journal.owner import Found, orphans
 from .ports import Clock, Context
 from .recovering import Find, journal_root, look, recover_at_start
-from .telemetry.crash import write_crash
+from .telemetry.crash import untold_crashes, write_crash
 from .telemetry.stacks import take_stacks
 
 LAST = 20
@@ -79,18 +79,17 @@ class Dead(Record):
         return "cut" if self.run == "begun" else "killed"
 
 
-def the_dead(place: str) -> list[Dead]:
-    """Return the owners that have died and were not accounted for, and mark them."""
-    found = []
+def the_dead(place: str) -> Iterator[Dead]:
+    """Yield the owners that have died and were not accounted for, each before it is marked."""
     for each in orphans(journal_root(place)):
         if each.lock is None:
             continue
         try:
-            if each.lock.mark():
-                found.append(_autopsy(place, each))
+            if not each.lock.marked:
+                yield _autopsy(place, each)
+                each.lock.mark()
         finally:
             each.lock.release()
-    return found
 
 
 def _autopsy(place: str, found: Found) -> Dead:
@@ -183,13 +182,19 @@ class Aftermath:
         elif isinstance(event, Trouble):
             self._tell(event)
 
-    def at_start(self) -> None:
-        """Account for the processes before this one that did not end, and settle what they have left."""
+    def account(self, *, told: bool) -> None:
+        """Write an account of each process of this service that has died without one."""
         for dead in the_dead(self._place):
             if not dead.tracked and dead.run != "ended":
                 at = round(self._clock.wall(), 3)
                 given = {name: getattr(dead, name) for name in _KNOWN}
-                self.follow(CrashReport(id=new_id(at), service=self._service, at=at, **given))
+                self._write(CrashReport(id=new_id(at), service=self._service, at=at, told=told, **given))
+
+    def at_start(self) -> None:
+        """Account for the processes before this one that did not end, tell of them, and settle what they have left."""
+        self.account(told=False)
+        for report in untold_crashes(self._place):
+            self.follow(report.replace(told=True))
         if self.recovers:
             recover_at_start(self._place, self._find, self._clock, self._window, self._tell)
 
@@ -205,10 +210,20 @@ class Aftermath:
             )
         if not handlers:
             return report
+        results = carry_out(self._registry(handlers), self._clock, self._window, "crash", (self,))
+        return self._write(report.replace(handlers=tuple(_ended(results[name]) for name in results)))
+
+    def _registry(self, handlers: Sequence[Handler]) -> Registry:
         registry = Registry(PHASES, self.lanes, ())
         registry.add(*handlers)
-        results = carry_out(registry, self._clock, self._window, "crash", (self,))
-        return self._write(report.replace(handlers=tuple(_ended(results[name]) for name in results)))
+        try:
+            registry.arm()
+        except PlanError as error:
+            # Who follows a crash is told of it all the same, in whatever order.
+            self._tell(Trouble(self._clock.now(), "on-crash", str(error)))
+            registry = Registry(PHASES, {}, ())
+            registry.add(*(each.replace(after=(), needs=(), before=(), phase=PHASES[-1]) for each in handlers))
+        return registry
 
     def _recover(self, ctx: Context) -> None:
         if not self._place:

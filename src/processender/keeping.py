@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from .core.crash import RECOVERY
 from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.obligation import Obligation
@@ -198,6 +199,10 @@ class Keeping(Registration):
         def decorate(function: F) -> F:
             # Of its arguments the first is the crash, which no other handler has.
             made = make_handler(partial(function, None), options)
+            if made.name in {RECOVERY, *(each.name for each in self._following)}:
+                raise HandlerError(
+                    f"cannot follow a crash by {made.name!r}: there is one of this name; give it another"
+                )
             self._following.append(made.replace(call=function))
             return function
 

@@ -7,6 +7,8 @@ import http.server
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from processender import Ender, StateError
+from processender import Ender, HandlerError, StateError
 from processender.testing.processes import Program
 from tests.integration.agents import agent
 
@@ -321,3 +323,93 @@ if sys.argv[1] == "crash":
             output = running.output
 
     assert ["released", "set up"] == [line for line in output.splitlines() if line in {"released", "set up"}]
+
+
+def test_a_recovery_before_the_next_start_takes_no_crash_away(tmp_path: Path) -> None:
+    """It accounts for it, and the next start tells of it, once."""
+    with Program(PROGRAM, "KILL", env={"PROCESSENDER_STATE": str(tmp_path)}) as program:
+        program.wait(LIMIT_S)
+    argv = [sys.executable, "-m", "processender", "recover"]
+    subprocess.run(argv, env={**os.environ, "PROCESSENDER_STATE": str(tmp_path)}, check=False, capture_output=True)
+
+    assert "crash killed - ['a'] False None" == lives(tmp_path, "clean")[0]
+    assert [] == lives(tmp_path, "clean")
+
+
+def test_an_order_that_makes_no_sense_stops_nobody_from_being_told(tmp_path: Path) -> None:
+    """The mistake is reported, and everybody is called."""
+    program = PROGRAM.replace('after=["recovery"]', 'after=["nobody"]')
+    for way in ("KILL", "clean"):
+        with Program(program, way, env={"PROCESSENDER_STATE": str(tmp_path)}) as running:
+            running.wait(LIMIT_S)
+            output = running.output
+
+    assert (True, True, True) == ("crash killed" in output, "later crash" in output, "'nobody'" in output)
+
+
+@pytest.mark.parametrize("name", ["recovery", "tell"])
+def test_a_name_that_is_taken_is_refused(name: str) -> None:
+    """The built-in one, and one of the application's own."""
+    ender = Ender("shop", recover="on-start")
+    ender.on_crash(name="tell")(print)
+    with pytest.raises(HandlerError, match="there is one of this name"):
+        ender.on_crash(name=name)(print)
+
+
+def test_a_handler_that_raises_or_hangs_stops_nobody(tmp_path: Path) -> None:
+    """The recovery goes on, and the account tells what became of each."""
+    program = PROGRAM.replace(
+        "@ender.releaser",
+        "@ender.on_crash()\ndef bad(crash):\n    raise ValueError('no')\n"
+        "@ender.on_crash(timeout=0.2)\ndef hangs(crash):\n    import threading; threading.Event().wait()\n@ender.releaser",
+    )
+    for way in ("KILL", "clean"):
+        with Program(program, way, env={"PROCESSENDER_STATE": str(tmp_path)}) as running:
+            running.wait(LIMIT_S)
+    (path,) = (tmp_path / "shop" / "crashes").glob("*.json")
+    told = {each["name"]: each["outcome"] for each in json.loads(path.read_text())["handlers"]}
+
+    assert {"bad": "failed", "hangs": "abandoned", "recovery": "done", "tell": "done", "later": "done"} == told
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo", "link", "odd name"])
+def test_what_is_no_file_of_stacks_holds_nobody_up(tmp_path: Path, kind: str) -> None:
+    """The directory may hold anything."""
+    lives(tmp_path, "KILL")
+    place = tmp_path / "shop"
+    (stacks,) = place.glob("stacks-*.txt")
+    stacks.unlink()
+    if kind == "directory":
+        stacks.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(stacks)
+    elif kind == "link":
+        stacks.symlink_to("/etc/passwd")
+    else:
+        (place / "stacks-²-x.txt").touch()
+
+    assert ["crash killed - ['a'] False None", "released a", "later crash crashes"] == lives(tmp_path, "clean")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"told": false}', b'{"told": false, "id": 3}', b"[" * 100_000])
+def test_what_is_no_account_holds_nobody_up(tmp_path: Path, content: bytes) -> None:
+    """The directory may hold anything."""
+    lives(tmp_path, "clean")
+    (tmp_path / "shop" / "crashes").mkdir(mode=0o700)
+    (tmp_path / "shop" / "crashes" / "0.json").write_bytes(content)
+
+    assert 3 == len(lives(tmp_path, "KILL", "clean"))
+
+
+def test_what_goes_wrong_after_a_crash_does_not_change_the_exit_code(tmp_path: Path) -> None:
+    """The journal of the dead cannot be read."""
+    journal = tmp_path / "state" / "shop" / "journal"
+    journal.mkdir(parents=True, mode=0o700)
+    journal.parent.chmod(0o700)
+    (journal / "1-1-aaaaaa").mkdir(mode=0o700)
+    (journal / "1-1-aaaaaa" / "LOCK").mkdir()
+    path = configured(tmp_path, f'[on_crash.handlers.page]\nrun = ["touch", "{tmp_path}/told"]\n')
+    with agent(["-c", str(path)], ["sh", "-c", "exit 3"], PROCESSENDER_STATE=str(tmp_path / "state")) as program:
+        code = program.wait(LIMIT_S)
+
+    assert (3, True) == (code, (tmp_path / "told").exists())

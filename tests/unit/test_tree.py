@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 
@@ -62,4 +63,8 @@ def test_this_process_is_among_all() -> None:
 
 def test_a_tree_of_nobody_is_empty() -> None:
     """No leader is not session 0, which is that of the kernel's threads."""
-    assert [] == tree(os.getpid(), 0, frozenset(), frozenset())
+    with subprocess.Popen(["sleep", "1000"]) as childless:
+        found = tree(childless.pid, 0, frozenset(), frozenset())
+        childless.kill()
+
+    assert [] == found

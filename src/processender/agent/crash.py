@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..core.crash import CrashReport
 from ..core.events import Event, Trouble
-from ..crashing import Aftermath, new_id, the_dead
+from ..crashing import Aftermath, Dead, new_id, the_dead
 from ..demand import load
 from ..engine.clock import SystemClock
+from ..errors import ProcessEnderError
 from ..hints import Any
 from ..plugins import find_releaser
 from ..telemetry.logs import render
@@ -39,15 +40,19 @@ class Crash:
         self._aftermath.handlers, self._aftermath.lanes = settings.crash_handlers, settings.lanes
 
     def handle(self, facts: Mapping[str, Any], events: Sequence[Event]) -> None:
-        """Write the account of the crash that *facts* tell of, and do what follows; nothing is raised."""
+        """Write the account of the crash that *facts* tell of, and do what follows."""
+        others = self._others(facts["pid"])
+        self._aftermath.follow(self._report(facts, events, others))
+        for place in others if self._recovers else ():
+            load("recovering").recover_at_start(place, find_releaser, self._clock, self._window, self._tell)
+
+    def _dead(self, place: str) -> list[Dead]:
         try:
-            others = self._others(facts["pid"])
-            self._aftermath.follow(self._report(facts, events, others))
-            for place in others if self._recovers else ():
-                load("recovering").recover_at_start(place, find_releaser, self._clock, self._window, self._tell)
-        except Exception as error:  # the exit code of the command matters more
-            text = f"cannot do all that follows a crash: {error}; run `processender recover`"
-            self._tell(Trouble(self._clock.now(), "crash", text))
+            return list(the_dead(place))
+        except (OSError, ProcessEnderError) as error:
+            # Who follows a crash is told of it all the same.
+            self._tell(Trouble(self._clock.now(), "crash", f"cannot tell what the command owed: {error}"))
+            return []
 
     def _others(self, pid: int) -> list[str]:
         """Return the places of other services in which the command has a journal: its Ender may have another name."""
@@ -62,7 +67,7 @@ class Crash:
         at = round(self._clock.wall(), 3)
         status, pid = facts["status"], facts["pid"]
         places = [*([self._place] if self._owes else ()), *others]
-        dead = [each for place in places for each in the_dead(place)]
+        dead = [each for place in places for each in self._dead(place)]
         # What the command has written down itself comes before what the agent has seen of its end.
         told = tuple(event for each in dead if each.pid == pid for event in each.events)
         stacks = "".join(each.stacks for each in dead) or (take_stacks(self._place, pid) if self._place else "")

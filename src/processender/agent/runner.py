@@ -118,8 +118,12 @@ class Agent:
             return
         argv = self._supervisor.argv
         facts = {"status": status, "pid": self._supervisor.pid, "program": argv[0], "core": self._supervisor.core}
-        crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self._lines.observe)
-        crash.handle(facts, self._watch.last)
+        try:
+            crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self._lines.observe)
+            crash.handle(facts, self._watch.last)
+        except Exception as error:  # the exit code of the command matters more
+            text = f"cannot do all that follows a crash: {error}; run `processender recover`"
+            self._lines.observe(Trouble(self._clock.now(), "crash", text))
 
     def _make_tracker(self) -> Any:
         def complain(text: str) -> None:

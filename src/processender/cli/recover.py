@@ -11,6 +11,7 @@ from ..agent.early import EarlyEars
 from ..core.events import Event, HandlerEnded
 from ..core.obligation import Standing, State
 from ..core.outcome import Outcome
+from ..crashing import Aftermath
 from ..engine.clock import SystemClock
 from ..engine.recovery import Settled
 from ..errors import ProcessEnderError
@@ -103,11 +104,18 @@ def _places(options: Any) -> dict[str, str]:
 
 
 def _recover(place: str, find: Callable[[str], Releaser | None], window: float, options: Any) -> Recovered:
+    if not options.dry_run:
+        # The next start tells of it who follows a crash.
+        Aftermath(place, os.path.basename(place), find, SystemClock(), window, _ignore).account(told=False)
     progress = [Progress()] if sys.stderr is not None and sys.stderr.isatty() and not options.json else []
     return recover(
         place, find, SystemClock(), window, observers=progress, job=options.job, directory=options.journal,
         dry_run=options.dry_run, found=progress[0].begin if progress else _nothing,
     )  # fmt: skip
+
+
+def _ignore(_event: Event) -> None:
+    """Say nothing: what could not be written is told by the next start."""
 
 
 def _nothing(_standings: Sequence[Standing]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..hints import Any
 from .record import Record
 
@@ -43,8 +45,24 @@ class CrashReport(Record):
     """What it owed: `id`, `kind`, `key`, `ref` and `job` of each."""
     handlers: tuple[dict[str, Any], ...] = ()
     """What became of the handlers that follow a crash: `name`, `outcome` and `error` of each."""
+    told: bool = True
+    """Whether those who follow a crash were told; not yet where a recovery came before the next start."""
     path: str = ""
     """The file that holds this account; empty if there is none."""
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> CrashReport | None:
+        """Return the account that *data* of JSON hold, None for what is none of ours."""
+        known = {name: data[name] for name in cls.fields if name in data}
+        lists = ("command", "events", "obligations", "handlers")
+        texts = ("id", "service", "cause", "signal", "stacks", "path")
+        if not all(isinstance(known.get(name, []), list) for name in lists):
+            return None
+        if not all(isinstance(known.get(name, ""), str) for name in texts):
+            return None
+        if not {"id", "service", "cause", "at", "pid"} <= set(known) or not isinstance(known["at"], int | float):
+            return None
+        return cls(**{**known, **{name: tuple(known.get(name, ())) for name in lists}})
 
     @property
     def summary(self) -> str:

@@ -45,14 +45,18 @@ class OwnerLock:
             if _held.pop(self._key, None) is not None:
                 os.close(self._descriptor)
 
-    def mark(self) -> bool:
-        """Note that the crash of the owner is accounted for; return False if somebody has done so before."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    @property
+    def marked(self) -> bool:
+        """Whether the crash of the owner is accounted for."""
+        return os.path.lexists(os.path.join(self.directory, MARK))
+
+    def mark(self) -> None:
+        """Note that it is; on a disk that takes nothing it is accounted for once more one day."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             os.close(os.open(os.path.join(self.directory, MARK), flags, 0o600))
-        except FileExistsError:
-            return False
-        return True
+        except OSError:
+            return
 
     def remove(self) -> None:
         """Remove the directory, if nothing but the lock and the owner's name is in it, and give the lock up."""

@@ -27,11 +27,32 @@ def take_stacks(place: str, pid: int, started: int = 0) -> str:
     for name in _names(place):
         if name.startswith(wanted):
             path = os.path.join(place, name)
-            with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - READ_BYTES))
-                found += file.read(READ_BYTES).decode("utf-8", "replace")
-            os.unlink(path)
+            found += _read(path)
+            _remove(path)
     return found
+
+
+def _read(path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        size = os.fstat(descriptor).st_size
+        return os.pread(descriptor, READ_BYTES, max(0, size - READ_BYTES)).decode("utf-8", "replace")
+    except OSError:
+        # It is no file; whoever put it there has not died of it.
+        return ""
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        # Another process was faster, or it is no file; nothing depends on it.
+        return
 
 
 def _tidy(place: str) -> None:
@@ -39,16 +60,28 @@ def _tidy(place: str) -> None:
     for name in _names(place):
         path = os.path.join(place, name)
         pid, _, started = name.removeprefix(_BEFORE).removesuffix(_AFTER).partition("-")
-        status = status_of(int(pid)) if pid.isdigit() else None
+        status = status_of(int(pid)) if pid.isascii() and pid.isdigit() else None
         if status is None or str(status[1]) != started:
-            found = os.lstat(path)
-            if found.st_size:
-                told.append((found.st_mtime, path))
+            size, when = _facts(path)
+            if size:
+                told.append((when, path))
             else:
-                os.unlink(path)
+                _remove(path)
     for _, path in sorted(told)[:-KEPT]:
-        os.unlink(path)
+        _remove(path)
+
+
+def _facts(path: str) -> tuple[int, float]:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return 0, 0.0
+    return found.st_size, found.st_mtime
 
 
 def _names(place: str) -> list[str]:
-    return [name for name in sorted(os.listdir(place)) if name.startswith(_BEFORE) and name.endswith(_AFTER)]
+    try:
+        names = sorted(os.listdir(place))
+    except OSError:
+        return []
+    return [name for name in names if name.startswith(_BEFORE) and name.endswith(_AFTER)]
