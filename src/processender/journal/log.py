@@ -15,10 +15,12 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from ..core.obligation import Entry
 from ..errors import JournalError, ObligationError
 from ..hints import Protocol
+from .batch import Batch
 from .disk import Disk
 from .record import encode, size_of, stored
 from .replay import replay
@@ -41,30 +43,6 @@ class Fold(Protocol):
 
     def __len__(self) -> int:
         """Return how many things are live."""
-
-
-class _Batch:
-    """Entries of one caller, on their way to the disk."""
-
-    __slots__ = ("durable", "entries", "error", "grows", "kept", "leads", "over", "payloads", "size")
-
-    def __init__(self, entries: Sequence[Entry], *, durable: bool, grows: bool) -> None:
-        self.entries = entries
-        self.payloads = [encode(entry) for entry in entries]
-        self.size = sum(map(size_of, self.payloads))
-        self.durable = durable
-        self.grows = grows
-        self.kept = False
-        self.leads = False
-        """Whether its thread writes for all that wait."""
-        self.over = threading.Lock()
-        """Held until it is written, or leads."""
-        self.over.acquire()
-        self.error: JournalError | None = None
-
-    def outcome(self) -> None:
-        if not self.kept:
-            raise self.error or JournalError("cannot tell whether it was kept: the thread that wrote was interrupted")
 
 
 class Log:
@@ -92,8 +70,8 @@ class Log:
         self._fold = fold
         self._complain = complain
         self._lock = threading.Lock()
-        self._waiting: list[_Batch] = []
-        self._leader: _Batch | None = None
+        self._waiting: list[Batch] = []
+        self._leader: Batch | None = None
         self._most = HEADER
         self._shrunk = True
         self.broken: JournalError | None = None
@@ -127,31 +105,41 @@ class Log:
 
             grows: Whether it adds to what is live; on a full disk only what does not is taken.
         """
-        batch = _Batch(entries, durable=durable, grows=grows)
+        batch = Batch(entries, durable=durable, grows=grows)
         with self._lock:
             self._waiting.append(batch)
             if self._leader is None:
                 self._lead(batch)
         try:
             batch.over.acquire()
+            if batch.leads:
+                self._write_all()
         except BaseException:
             self._withdraw(batch)
             raise
-        if batch.leads:
-            self._write_all()
+        finally:
+            batch.wake_next()
         return batch.outcome()
 
-    def _lead(self, batch: _Batch) -> None:
+    def _lead(self, batch: Batch) -> None:
         self._leader, batch.leads = batch, True
         batch.over.release()
 
-    def _withdraw(self, batch: _Batch) -> None:
+    def _withdraw(self, batch: Batch) -> None:
         """Let a thread that was interrupted while it waited go; what it gave may have been written."""
         with self._lock:
             if batch in self._waiting:
                 self._waiting.remove(batch)
+                batch.woken = True
             if self._leader is batch:
                 self._hand_over()
+                batch.woken = True
+        while not batch.woken:
+            # Somebody is writing it, and whoever comes behind it is woken by it.
+            try:
+                batch.over.acquire()
+            except BaseException:  # noqa: S112 - a second interrupt; the first is raised
+                continue
 
     def _hand_over(self) -> None:
         self._leader = None
@@ -167,11 +155,12 @@ class Log:
         finally:
             with self._lock:
                 self._hand_over()
-            for each in taken:
-                if not each.leads:
-                    each.over.release()
+            # Each wakes the next: woken all at once they would only queue for the interpreter's lock.
+            for each, following in pairwise(taken):
+                each.following = following
+            taken[0].wake_next()
 
-    def _commit(self, batches: list[_Batch]) -> None:
+    def _commit(self, batches: list[Batch]) -> None:
         """Write and flush *batches*, then take them into the fold; only the leader does."""
         accepted = self._make_room(batches) if self.broken is None else []
         try:
@@ -193,7 +182,7 @@ class Log:
             # Two threads have settled the same thing; the first has settled it.
             return
 
-    def _make_room(self, batches: list[_Batch]) -> list[_Batch]:
+    def _make_room(self, batches: list[Batch]) -> list[Batch]:
         """Have room for *batches*, in the next segment if need be; refuse those for which there is none."""
         segments = self._segments
         need = sum([batch.size for batch in batches])
@@ -228,7 +217,7 @@ class Log:
         need = self._most + self._reserve()
         return need <= segments.spare_size or segments.enlarge_spare(3 * need)
 
-    def _squeeze(self, batches: list[_Batch], error: OSError, *, may_grow: bool = True) -> list[_Batch]:
+    def _squeeze(self, batches: list[Batch], error: OSError, *, may_grow: bool = True) -> list[Batch]:
         """Return those of *batches* that fit where we are, releases first; refuse the others with *error*."""
         room, kept = self._segments.room, []
         reserve = self._reserve()
@@ -244,13 +233,13 @@ class Log:
     def _reserve(self) -> int:
         return RESERVE + RESERVE_EACH * len(self._fold)
 
-    def _put(self, batches: Sequence[_Batch]) -> None:
+    def _put(self, batches: Sequence[Batch]) -> None:
         if batches:
             pieces = [piece for batch in batches for piece in zip(batch.entries, batch.payloads, strict=True)]
             kinds = [(entry.kind, payload) for entry, payload in pieces]
             self._segments.write(kinds, durable=any(batch.durable for batch in batches))
 
-    def _recommit(self, batches: Sequence[_Batch], error: OSError) -> None:
+    def _recommit(self, batches: Sequence[Batch], error: OSError) -> None:
         """Go elsewhere with all that is live and with *batches*, after the segment has failed with *error*."""
         self._complain(f"the journal {self._directory} goes on in a new segment: {error}")
         try:

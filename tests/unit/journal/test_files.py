@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -451,3 +452,54 @@ def test_a_record_that_says_nothing_is_left_out_and_reported(kept: Kept, payload
 
     assert ["00000000", "00000001", "00000004"] == kept.ids()
     assert "a record 3 that says nothing" in kept.said[0]
+
+
+def test_a_thread_that_is_interrupted_while_it_waits_leaves_nobody_behind(tmp_path: Path) -> None:
+    """Each wakes the next, so the one that is interrupted must still wake its own."""
+
+    class Gated(SystemDisk):
+        def __init__(self) -> None:
+            self.shut, self.waits = threading.Event(), threading.Event()
+            self.shut.set()
+
+        def sync(self, descriptor: int) -> None:
+            if not self.shut.is_set():
+                self.waits.set()
+                self.shut.wait()
+            super().sync(descriptor)
+
+    disk, done = Gated(), []
+    log = Log(str(tmp_path), Ledger(), disk, lambda _text: None)
+
+    def add(number: int) -> threading.Thread:
+        thread = threading.Thread(target=lambda: (log.append(entries(number), durable=True), done.append(number)))
+        thread.start()
+        return thread
+
+    def interrupt() -> None:
+        # The main thread waits behind the first, a third behind it.
+        while len(log._waiting) < 1:
+            continue
+        threads.append(add(3))
+        while len(log._waiting) < 2:
+            continue
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        disk.shut.set()
+
+    def stop(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGUSR1, stop)
+    disk.shut.clear()
+    threads = [add(1)]
+    disk.waits.wait()
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+    with pytest.raises(KeyboardInterrupt):
+        log.append(entries(2), durable=True)
+    signal.signal(signal.SIGUSR1, former)
+    for thread in (helper, *threads):
+        thread.join()
+
+    assert [1, 3] == sorted(done)
+    log.close()
