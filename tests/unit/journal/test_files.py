@@ -454,52 +454,62 @@ def test_a_record_that_says_nothing_is_left_out_and_reported(kept: Kept, payload
     assert "a record 3 that says nothing" in kept.said[0]
 
 
-def test_a_thread_that_is_interrupted_while_it_waits_leaves_nobody_behind(tmp_path: Path) -> None:
+class Gated(SystemDisk):
+    """A disk whose flushes wait to be let through, once it is told so."""
+
+    def __init__(self) -> None:
+        self.gated = False
+        self.waits, self.passes = threading.Semaphore(0), threading.Semaphore(0)
+
+    def sync(self, descriptor: int) -> None:
+        """Flush when it is let through."""
+        if self.gated:
+            self.waits.release()
+            self.passes.acquire()
+        super().sync(descriptor)
+
+
+def test_a_thread_that_is_interrupted_while_it_is_written_leaves_nobody_behind(tmp_path: Path) -> None:
     """Each wakes the next, so the one that is interrupted must still wake its own."""
-
-    class Gated(SystemDisk):
-        def __init__(self) -> None:
-            self.shut, self.waits = threading.Event(), threading.Event()
-            self.shut.set()
-
-        def sync(self, descriptor: int) -> None:
-            if not self.shut.is_set():
-                self.waits.set()
-                self.shut.wait()
-            super().sync(descriptor)
-
-    disk, done = Gated(), []
+    disk, done, threads = Gated(), [], []
     log = Log(str(tmp_path), Ledger(), disk, lambda _text: None)
 
-    def add(number: int) -> threading.Thread:
-        thread = threading.Thread(target=lambda: (log.append(entries(number), durable=True), done.append(number)))
-        thread.start()
-        return thread
+    def add(count: int) -> None:
+        threads.append(threading.Thread(target=lambda: (log.append(entries(count), durable=True), done.append(count))))
+        threads[-1].start()
 
-    def interrupt() -> None:
-        # The main thread waits behind the first, a third behind it.
-        while len(log._waiting) < 1:
+    def waiting(count: int) -> None:
+        while len(log._waiting) < count:
             continue
-        threads.append(add(3))
-        while len(log._waiting) < 2:
-            continue
+
+    def steer() -> None:
+        # The first is being flushed; behind it wait the second, the main thread, and a fourth.
+        waiting(2)
+        add(4)
+        waiting(3)
+        disk.passes.release()
+        disk.waits.acquire()
+        # Now the second writes for all three.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-        disk.shut.set()
+        disk.gated = False
+        disk.passes.release()
 
     def stop(*_args: object) -> None:
         raise KeyboardInterrupt
 
     former = signal.signal(signal.SIGUSR1, stop)
-    disk.shut.clear()
-    threads = [add(1)]
-    disk.waits.wait()
-    helper = threading.Thread(target=interrupt)
+    disk.gated = True
+    add(1)
+    disk.waits.acquire()
+    add(2)
+    waiting(1)
+    helper = threading.Thread(target=steer)
     helper.start()
     with pytest.raises(KeyboardInterrupt):
-        log.append(entries(2), durable=True)
+        log.append(entries(3), durable=True)
     signal.signal(signal.SIGUSR1, former)
     for thread in (helper, *threads):
         thread.join()
 
-    assert [1, 3] == sorted(done)
+    assert [1, 2, 4] == sorted(done)
     log.close()
