@@ -25,7 +25,7 @@ class Disk(Protocol):
     def size(self, path: str) -> int:
         """Return how many bytes a file has."""
 
-    def write(self, descriptor: int, data: bytes, offset: int) -> int:
+    def write(self, descriptor: int, data: bytes | bytearray, offset: int) -> int:
         """Write *data* at *offset*; return how many bytes were taken, which may be fewer."""
 
     def sync(self, descriptor: int) -> None:
@@ -73,7 +73,7 @@ class SystemDisk:
         """Return how many bytes a file has."""
         return os.lstat(path).st_size
 
-    def write(self, descriptor: int, data: bytes, offset: int) -> int:
+    def write(self, descriptor: int, data: bytes | bytearray, offset: int) -> int:
         """Write at an offset."""
         return os.pwrite(descriptor, data, offset)
 

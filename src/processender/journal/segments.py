@@ -124,8 +124,9 @@ class Segments:
         need = HEADER + sum(size_of(payload) for _, payload in pieces)
         number, file, size = self._next_segment(need + room)
         header = self._header.replace(number=number, first=self._next)
-        records = [seal(kind, payload, self._next + at, header.seed) for at, (kind, payload) in enumerate(pieces)]
-        data = b"".join(records)
+        data = bytearray()
+        for at, (kind, payload) in enumerate(pieces):
+            data += seal(kind, payload, self._next + at, header.seed)
         try:
             self._fill(file, header, data)
             if poisoned:
@@ -142,7 +143,7 @@ class Segments:
         self._remove_old()
         self._prepare_spare()
 
-    def _fill(self, file: int, header: Header, data: bytes) -> None:
+    def _fill(self, file: int, header: Header, data: bytearray) -> None:
         if data:
             write_all(self._disk, file, data, HEADER)
             self._disk.sync(file)
@@ -151,7 +152,7 @@ class Segments:
         write_all(self._disk, file, header.pack(), 0)
         self._disk.sync(file)
 
-    def _look(self, header: Header, data: bytes) -> None:
+    def _look(self, header: Header, data: bytearray) -> None:
         wanted = header.pack() + data
         if self._disk.read(self._path(name_of(header.number))).ljust(len(wanted), b"\0")[: len(wanted)] != wanted:
             raise OSError(errno.EIO, "what was written cannot be read back")
@@ -254,7 +255,7 @@ class Segments:
         self._file = self._spare = -1
 
 
-def write_all(disk: Disk, file: int, data: bytes, offset: int) -> None:
+def write_all(disk: Disk, file: int, data: bytes | bytearray, offset: int) -> None:
     """Write all of *data*; raise `OSError` when the disk takes less: a second call would hide why."""
     written = disk.write(file, data, offset)
     if written != len(data):

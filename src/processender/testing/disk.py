@@ -87,7 +87,7 @@ class SimulatedDisk:
         """Return how many bytes a file has."""
         return len(self._names[path].now)
 
-    def write(self, descriptor: int, data: bytes, offset: int) -> int:
+    def write(self, descriptor: int, data: bytes | bytearray, offset: int) -> int:
         """Write into the cache."""
         if self._call("write") < 0:
             data = data[: len(data) // 2]
