@@ -133,8 +133,7 @@ class Log:
                 batch.woken = True
             if self._leader is batch:
                 self._hand_over()
-                batch.woken = True
-        while not batch.woken:
+        while not (batch.woken or batch.leads):
             # Somebody is writing it, and whoever comes behind it is woken by it.
             try:
                 batch.over.acquire()

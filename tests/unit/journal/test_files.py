@@ -513,3 +513,24 @@ def test_a_thread_that_is_interrupted_while_it_is_written_leaves_nobody_behind(t
 
     assert [1, 2, 4] == sorted(done)
     log.close()
+
+
+def test_a_writer_that_is_interrupted_comes_back(tmp_path: Path) -> None:
+    """It waits for nobody, and the log goes on."""
+
+    class Interrupted(SystemDisk):
+        armed = False
+
+        def sync(self, descriptor: int) -> None:
+            if self.armed:
+                self.armed = False
+                raise KeyboardInterrupt
+            super().sync(descriptor)
+
+    disk = Interrupted()
+    log = Log(str(tmp_path), Ledger(), disk, lambda _text: None)
+    disk.armed = True
+    with pytest.raises(KeyboardInterrupt):
+        log.append(entries(1), durable=True)
+    log.append(entries(2), durable=True)
+    log.close()
