@@ -165,14 +165,17 @@ class TestBeginning:
         assert not mark.exists()
 
     def test_signals_that_were_blocked_are_heard(self) -> None:
-        """A parent that blocked them is no reason to be deaf."""
+        """A parent that blocked them is no reason to be deaf; the command gets its mask, as from that parent itself."""
         code = (
             "import os, signal, sys\n"
             "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD, signal.SIGALRM})\n"
             "os.execv(sys.executable, [sys.executable, '-m', 'processender', 'run', '--', *sys.argv[1:]])"
         )
-        with Program(code, *SLEEPER, cwd="/") as program:
-            assert 143 == stops_with(program)
+        blocked = "signal.pthread_sigmask(signal.SIG_BLOCK, ())"
+        source = f"import signal; print(sorted(map(int, {blocked})), 'ready', flush=True); signal.sigwait([15])"
+        with Program(code, *python(source), cwd="/") as program:
+            assert 0 == stops_with(program)
+            assert program.output.startswith("[14, 15, 17] ready")
 
     def test_children_that_were_ignored_are_seen(self) -> None:
         """A parent that ignored SIGCHLD is no reason to lose the exit code."""

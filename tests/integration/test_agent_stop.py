@@ -322,19 +322,6 @@ class TestHandlers:
 
 
 class TestLastMoment:
-    def test_the_end_of_the_command_is_seen_without_its_signal(self) -> None:
-        """SIGCHLD may go to another thread, or come right before the call that it should end."""
-        code = (
-            "import sys, processender.agent.runner as m; m.Agent._ring = lambda self: None\n"
-            "from processender.cli.main import main\n"
-            "sys.exit(main(['run', '--', *sys.argv[1:]]))"
-        )
-        with Program(code, "sh", "-c", "sleep 0.3; exit 3", cwd="/") as program:
-            began = time.monotonic()
-
-            assert 3 == program.wait()
-            assert time.monotonic() - began < 3
-
     def test_what_is_left_is_killed_at_the_hard_deadline(self, tmp_path: Path) -> None:
         """Although a handler does not come back: this one has put itself out of reach of its own group."""
         file, out = tmp_path / "pe.toml", tmp_path / "out"

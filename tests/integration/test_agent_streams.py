@@ -38,7 +38,7 @@ class TestLines:
             stops_with(program)
             lines = program.output.splitlines()[1:]
 
-        assert "processender: heard SIGTERM from signals" == lines[0]
+        assert f"processender: heard SIGTERM from process {os.getpid()} of user {os.getuid()}" == lines[0]
         assert "processender: command: done after" in "\n".join(lines)
         assert lines[-1].startswith("processender: ended clean after ")
 

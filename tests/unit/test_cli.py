@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from processender.agent.early import EarlyEars
 from processender.cli import main as door
 from processender.cli import output, plan, run
 
@@ -261,8 +260,3 @@ class TestOutput:
         table = output.table([["n", "name"], ["10", "a"], ["5", "long"]], right=frozenset({0}))
 
         assert "   n  name\n  10  a\n   5  long" == table
-
-
-def test_early_ears_hear_nothing_before_they_are_started() -> None:
-    """Only `run` starts them."""
-    assert [] == EarlyEars().heard

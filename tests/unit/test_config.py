@@ -6,6 +6,7 @@ import os
 import random
 import tomllib
 from collections.abc import Iterator
+import signal
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ class TestMeaning:
 
         assert ("orders", 20.0, 0.5) == (settings.service, settings.grace, settings.drain_delay)
         assert ("127.0.0.1:8080", "keep-serving") == (settings.probe_listen, settings.on_drain)
-        assert (True, "reraise", "INT") == (settings.strict, settings.exit, settings.stop_signal)
+        assert (True, "reraise", signal.SIGINT) == (settings.strict, settings.exit, settings.stop_signal)
         assert ((("flush", "commit"),), {"db": 2}) == (settings.require, settings.lanes)
 
     def test_a_handler_is_what_its_table_says(self) -> None:
@@ -443,7 +444,7 @@ class TestOverrides:
             ("GRACE", "9s", "grace", 9.0),
             ("DRAIN_DELAY", "0s", "drain_delay", 0.0),
             ("STRICT", "false", "strict", False),
-            ("COMMAND__STOP_SIGNAL", "QUIT", "stop_signal", "QUIT"),
+            ("COMMAND__STOP_SIGNAL", "QUIT", "stop_signal", signal.SIGQUIT),
             ("LANES", "{ db = 7 }", "lanes", {"db": 7}),
             ("LANES__DB", "9", "lanes", {"db": 9}),
             ("ORDER__REQUIRE", '[["flush", "tell"]]', "require", (("flush", "tell"),)),

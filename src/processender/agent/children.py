@@ -7,14 +7,14 @@ So the agent only peeks at who has ended, leaves its own to their owners, and wa
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
-from collections.abc import Callable
 
+from ..demand import load
 from ..hints import TYPE_CHECKING
-from .tree import read_all
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from subprocess import Popen
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -27,11 +27,11 @@ class Children:
         """Begin with those that this process had before it became the agent, by an `exec` of its parent."""
         self.sessions: set[int] = set()
         """The sessions of the handlers' commands, past and present."""
-        self.inherited = frozenset(() if self.none_left() else _children())
+        self.inherited: frozenset[int] = frozenset(() if self.none_left() else load("agent.tree").children_of_this())
         """Children from before, which are not the command's and are left alone."""
         self.adopts = os.getpid() == 1
         """Whether every descendant that loses its parent becomes a child of this process."""
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._owned: set[int] = set()
 
     @staticmethod
@@ -48,16 +48,11 @@ class Children:
         if self.adopts:
             return ""
         try:
-            import ctypes  # noqa: PLC0415 - it may be missing, and the rest works without it
-
-            libc = ctypes.CDLL(None, use_errno=True)
-            self.adopts = libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-            if self.adopts:
-                return ""
-            why = os.strerror(ctypes.get_errno())
+            why = load("agent.prctl").prctl(_PR_SET_CHILD_SUBREAPER, 1)
         except (ImportError, OSError, AttributeError) as error:
             why = str(error)
-        return f"cannot adopt orphans ({why}); what leaves the command's session is not waited for"
+        self.adopts = not why
+        return why and f"cannot adopt orphans ({why}); what leaves the command's session is not waited for"
 
     def own(self, spawn: Callable[[], int]) -> int:
         """Call *spawn*, which starts a child of the agent itself, and return its number."""
@@ -98,8 +93,3 @@ class Children:
                 if ended.si_pid in self._owned:
                     return True
                 os.waitpid(ended.si_pid, os.WNOHANG)
-
-
-def _children() -> list[int]:
-    root = os.getpid()
-    return [member.pid for member in read_all() if member.parent == root]

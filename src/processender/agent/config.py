@@ -21,6 +21,7 @@ from .builtin import builtin_handlers
 from .calls import make_call, make_crash_call
 from .checks import INVALID, check
 from .durations import parse_duration
+from .kernel import number_of
 from .locate import Path
 from .mistakes import Mistakes
 from .schema import Config, CrashHandlerConfig, HandlerConfig, RetryConfig
@@ -75,7 +76,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         on_drain=config.on_drain,
         strict=config.strict,
         exit=config.exit,
-        stop_signal=config.command.stop_signal.removeprefix("SIG"),
+        stop_signal=number_of(config.command.stop_signal),
         crash_recover=config.on_crash.recover,
         crash_grace=parse_duration(config.on_crash.grace),
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),

@@ -8,11 +8,14 @@ connection comes. Only this user may connect, few at once, each with one short l
 from __future__ import annotations
 
 import _socket
+import fcntl
 import os
-from collections.abc import Callable
 
 from ..demand import load
-from ..hints import Any
+from ..hints import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VARIABLE = "PROCESSENDER_CONTROL"
 """Where the command finds the path of the socket."""
@@ -48,17 +51,16 @@ class Control:
             _remove(path)
             return
         made.setblocking(False)
+        # The kernel says with SIGIO that somebody calls, so nobody has to wait for it.
+        fcntl.fcntl(made, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) | os.O_ASYNC)
         self.path, self._socket = path, made
 
-    @property
-    def handle(self) -> int:
-        """The descriptor that can be read when somebody calls; -1 when there is none, or when somebody answers."""
-        return -1 if self._socket is None else self._socket.fileno()
-
     def answer(self) -> None:
-        """Let a thread answer from now on."""
+        """Let a thread answer from now on, because somebody has called."""
         made, self._socket = self._socket, None
         if made is not None:
+            fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) & ~os.O_ASYNC)
             load("agent.answers").serve(made, self._make)
 
     def close(self) -> None:

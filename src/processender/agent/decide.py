@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from ..demand import load
-from ..hints import Any
+from ..hints import TYPE_CHECKING, Any
 from .durations import format_duration, parse_duration
 from .errors import ConfigError
+from .kernel import number_of
 from .settings import Settings
 from .sources import find_source, overrides
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 Keeper = Any
 """See `integrations.command.Keeper`, which an agent without a configuration never loads."""
+POLICIES = ("stop", "forward", "reload", "ignore")
+"""What a signal can mean."""
 
 
-def decide(path: str, flags: Mapping[str, str | None], environ: Mapping[str, str], keeper: Keeper = None) -> Settings:
+def decide(path: str, flags: Mapping[str, Any], environ: Mapping[str, str], keeper: Keeper = None) -> Settings:
     """
     Return the settings; what the configured handlers need later is loaded here.
 
@@ -23,7 +27,7 @@ def decide(path: str, flags: Mapping[str, str | None], environ: Mapping[str, str
 
         path: The configuration file; empty looks for one in the working directory.
 
-        flags: The flags `grace`, `drain_delay` and `probe_listen` as they were given, None for those that were not.
+        flags: The flags as they were given, by name; nothing that is false or None was.
 
         environ: The environment.
 
@@ -41,20 +45,55 @@ def decide(path: str, flags: Mapping[str, str | None], environ: Mapping[str, str
     except ConfigError as error:
         problems += error.problems
     changes: dict[str, Any] = {}
-    for name, take in _FLAGS.items():
-        text = flags.get(name)
-        if text is not None:
+    for name, (field, take) in _FLAGS.items():
+        given = flags.get(name)
+        for text in given if isinstance(given, list) else (given,) if given else ():
             try:
-                changes[name] = take(text)
+                made = take(text)
             except ValueError as error:
                 problems.append(f"--{name.replace('_', '-')}: {error}")
+                continue
+            before = changes.get(field, getattr(settings, field))
+            changes[field] = {**before, **made} if isinstance(made, dict) else made
+            if isinstance(made, frozenset):
+                changes[field] = made | before
     settings = settings.replace(**changes)
-    if settings.drain_delay >= settings.grace and not problems:
-        delay, grace = format_duration(settings.drain_delay), format_duration(settings.grace)
-        problems.append(f"drain_delay, {delay}, is not shorter than grace, {grace}: no time would be left to end")
+    problems += _contradictions(settings) if not problems else []
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    problems = []
+    if settings.drain_delay >= settings.grace:
+        delay, grace = format_duration(settings.drain_delay), format_duration(settings.grace)
+        problems.append(f"drain_delay, {delay}, is not shorter than grace, {grace}: no time would be left to end")
+    if settings.kill_group and settings.setsid is False:
+        problems.append("--kill-group goes with --setsid: a command that stays in this session is in the agent's group")
+    return problems
+
+
+def parse_rewrite(text: str) -> dict[int, int]:
+    """Return the signal that *text*, like `TERM:QUIT` or `15:0`, replaces, and by which; raise `ValueError`."""
+    old, colon, new = text.partition(":")
+    if not colon:
+        raise ValueError(f"{text!r} names one signal; write it like TERM:QUIT, or TERM:0 to send nothing")
+    return {number_of(old): 0 if new.strip() == "0" else number_of(new)}
+
+
+def parse_policy(text: str) -> dict[int, str]:
+    """Return the signal that *text*, like `HUP:forward`, names, and what it means; raise `ValueError`."""
+    name, _, policy = text.partition(":")
+    if policy not in POLICIES:
+        raise ValueError(f"{text!r} does not say what it means; write it like HUP:forward, of {', '.join(POLICIES)}")
+    return {number_of(name): policy}
+
+
+def _code(text: str) -> frozenset[int]:
+    if not (text.isascii() and text.isdigit() and int(text) <= 255):
+        raise ValueError(f"{text!r} is no exit code; it must be from 0 to 255")
+    return frozenset((int(text),))
 
 
 def _address(text: str) -> str:
@@ -62,8 +101,29 @@ def _address(text: str) -> str:
     return text
 
 
-_FLAGS: dict[str, Callable[[str], Any]] = {
-    "grace": parse_duration,
-    "drain_delay": lambda text: parse_duration(text, zero=True),
-    "probe_listen": _address,
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _not(_value: Any) -> bool:
+    return False
+
+
+_FLAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "grace": ("grace", parse_duration),
+    "drain_delay": ("drain_delay", lambda text: parse_duration(text, zero=True)),
+    "probe_listen": ("probe_listen", _address),
+    "service": ("service", _as_it_is),
+    "exit": ("exit", _as_it_is),
+    "strict": ("strict", _as_it_is),
+    "json": ("json_lines", _as_it_is),
+    "lean": ("lean", _as_it_is),
+    "setsid": ("setsid", _as_it_is),
+    "no_setsid": ("setsid", _not),
+    "kill_group": ("kill_group", _as_it_is),
+    "no_wait_tree": ("wait_tree", _not),
+    "rewrite": ("rewrite", parse_rewrite),
+    "on_signal": ("policy", parse_policy),
+    "expect_exit": ("expect_exit", _code),
 }
+"""Each flag with the setting that it changes, and what makes a value of it."""

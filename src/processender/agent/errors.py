@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..errors import ProcessEnderError
+from ..hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CANNOT_RUN = 125
 """The exit code when ProcessEnder itself cannot start, as of `env`, `timeout` and `docker run`."""

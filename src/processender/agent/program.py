@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-from collections.abc import Mapping, Sequence
 
+from ..hints import TYPE_CHECKING
 from .errors import NOT_EXECUTABLE, NOT_FOUND, CommandNotStarted
+from .kernel import PIPE, XFSZ
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 _NOT_HANDED_ON = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
@@ -42,18 +45,31 @@ def child_environment(environ: Mapping[str, str], grace: str) -> dict[str, str]:
     return kept | {"PROCESSENDER_GRACE": grace}
 
 
-def spawn(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """
-    Start *argv* in a session of its own, with the standard streams of the agent, and return its number.
+# Python ignores these two for itself, and what is ignored stays so over an exec. What was ignored before Python came
+# (nohup) stays ignored: whoever started us wants it so.
+RESTORED = (PIPE, XFSZ)
+"""The signals that a command gets back at their default."""
 
-    Raise `CommandNotStarted` when that cannot be done.
+
+def spawn(argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], *, session: bool) -> int:
+    """
+    Start *argv* with the standard streams of the agent, and return its number.
+
+    Args:
+
+        argv: The command.
+
+        environ: Its environment.
+
+        mask: The signals that it begins with blocked.
+
+        session: Whether it leads a session of its own.
+
+    Raises `CommandNotStarted` when that cannot be done.
     """
     path = find_program(argv[0], environ)
-    # Python ignores these two for itself, and what is ignored stays so over an exec. What was ignored before Python
-    # came (nohup) stays ignored: whoever started us wants it so.
-    restored = [signal.SIGPIPE, signal.SIGXFSZ]
     try:
-        return os.posix_spawn(path, tuple(argv), environ, setsid=True, setsigmask=[], setsigdef=restored)
+        return os.posix_spawn(path, tuple(argv), environ, setsid=session, setsigmask=mask, setsigdef=RESTORED)
     except OSError as error:
         raise explain(path, error) from error
 

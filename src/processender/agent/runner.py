@@ -1,61 +1,52 @@
 """
 The agent from its first signal to its exit code: it starts the command, and sees everything to its end.
 
-Theory of operation. The main thread starts the command, waits for it, reaps orphans, and is the guard: when the run
-has had its time, it kills what is left, whatever the engine's threads do. Everything else happens on those threads, as
-in a program that uses the library. The process leaves by `os._exit`, so no thread can hold it.
+Theory of operation. The main thread starts the command and then waits for one thing only, the next signal (see
+`kernel`): the end of a child, a signal from outside, a caller on the control socket, or a word of another thread. It
+reaps orphans, hands signals on, and is the guard: when the run has had its time, it kills what is left, whatever the
+engine's threads do. The process leaves by `os._exit`, so no thread can hold it.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import select
-import signal
-from collections.abc import Sequence
 
-from ..core.events import Trouble
-from ..core.notice import Notice
-from ..core.outcome import Verdict
-from ..core.record import Record
 from ..demand import load
-from ..ender import Ender
 from ..engine.clock import SystemClock
-from ..hints import Any, NoReturn
-from .builtin import COMMAND, DRAIN_DELAY, READINESS
+from ..hints import TYPE_CHECKING, Any, NoReturn
+from . import kernel
+from .alarms import Alarms
 from .children import Children
+from .command import Command
 from .control import VARIABLE, Control
-from .drain import drain_delay, fail_readiness
-from .durations import format_duration
-from .early import EarlyEars
 from .health import Health
-from .lines import Lines
 from .settings import Settings
-from .supervisor import Supervisor
-from .watch import RunWatch
-from .wiring import Calls, build_ender, command_budget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 UNCLEAN = 70
 """The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
 _LOOK_S = 0.02
-_TICK_S = 1.0
 _SWEEPS = 10
-_ENDED_S = 5.0
 
 
-class Ending(Record):
+class Ending:
     """How the agent is to go."""
 
-    code: int
-    """The exit code."""
-    signum: int = 0
-    """The signal of which the command died, 0 if it did not."""
+    __slots__ = ("code", "signum")
+
+    def __init__(self, code: int, signum: int = 0) -> None:
+        """Take the exit *code*, and the signal of which the command died, 0 if it did not."""
+        self.code = code
+        self.signum = signum
 
 
 class Agent:
-    """One command, its Ender, and the main thread that watches both."""
+    """One command, its engine, and the main thread that watches both."""
 
-    def __init__(self, argv: Sequence[str], settings: Settings, children: Children, ears: EarlyEars) -> None:
+    def __init__(self, argv: Sequence[str], settings: Settings, children: Children, mask: Iterable[int]) -> None:
         """
         Take everything up except the command; raise `ProbeError` when the probe face cannot listen.
 
@@ -67,165 +58,190 @@ class Agent:
 
             children: Who knows the agent's children.
 
-            ears: What has heard signals so far.
+            mask: The signals that were blocked when the agent was started.
         """
         self._settings = settings
         self._children = children
-        self._ears = ears
         self._clock = SystemClock()
-        self._bell_out, self._bell_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._alarms = Alarms(self._clock)
         self._health = Health()
-        self._supervisor = Supervisor(argv, children, settings.stop_signal)
-        self._watch = RunWatch(self._ring, self._supervisor.hurry, lambda: self._supervisor.kill(everything=True))
+        self._command = Command(
+            argv,
+            children,
+            mask=mask,
+            session=not _at_own_terminal() if settings.setsid is None else settings.setsid,
+            group=settings.kill_group,
+            rewrite=settings.rewrite,
+        )
+        self._name = settings.service or os.path.basename(argv[0]) or "command"
         self._probes: Any = None
         if settings.probe_listen:
             self._probes = load("agent.probes").ProbeServer(settings.probe_listen, self._health, self._clock)
-        calls: Calls = {
-            READINESS: fail_readiness(self._health),
-            DRAIN_DELAY: drain_delay(settings.drain_delay, self._supervisor.when_gone),
-            COMMAND: self._supervisor.stop,
-        }
-        name = settings.service or os.path.basename(argv[0]) or "command"
-        self._lines = lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
-        self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
-        self._name = name
         self._tracker: Any = None
         self._control = Control(self._make_tracker)
+        self._troubles: list[tuple[str, str]] = []
+        self._ignored = kernel.ignored()
+        self._asked = False
+        self._engine: Any = None
+        if not settings.lean:
+            self._load_engine()
 
     def run(self) -> Ending:
         """Start the command, see everything to its end, and return how to go; raise `CommandNotStarted`."""
         try:
             self._begin()
             self._stand_guard()
-            self._sweep(everything=self._watch.verdict is None)
+            if self._engine is not None:
+                self._sweep(everything=self._engine.verdict is None)
         except BaseException:
             # A bug here must not leave a command that nobody watches.
-            self._supervisor.kill(everything=True)
+            self._command.kill(everything=True)
             raise
         finally:
             self._control.close()
         if self._tracker is not None:
             self._tracker.tidy()
-        self._after_crash()
-        return self._ending(self._watch.verdict)
+        if self._command.status and self._settings.crash_recover:
+            self._armed().after_crash()
+        return self._ending()
 
-    def _after_crash(self) -> None:
-        """Account for a crash of the command, and release what its dead have left."""
-        status, notice = self._supervisor.status, self._watch.notice
-        asked = notice is not None and notice.origin != "api"
-        # Who was asked to end may leave with any code, and die of what the agent itself has sent.
-        if not status or (asked and (status > 0 or -status in self._supervisor.sent)):
-            return
-        argv = self._supervisor.argv
-        facts = {"status": status, "pid": self._supervisor.pid, "program": argv[0], "core": self._supervisor.core}
-        try:
-            crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self._lines.observe)
-            crash.handle(facts, self._watch.last)
-        except Exception as error:  # the exit code of the command matters more
-            text = f"cannot do all that follows a crash: {error}; run `processender recover`"
-            self._lines.observe(Trouble(self._clock.now(), "crash", text))
+    # The engine.
+
+    def _load_engine(self) -> None:
+        self._engine = load("agent.engine").Engine(self._settings, self._name, self._command, self._health)
+
+    def _armed(self) -> Any:
+        """Return the engine, which a lean agent loads and arms only now."""
+        if self._engine is None:
+            self._load_engine()
+            self._arm()
+        return self._engine
+
+    def _arm(self) -> None:
+        self._engine.arm(lambda _verdict: self._ending().code)
+        for code, text in self._troubles:
+            self._engine.tell(code, text)
 
     def _make_tracker(self) -> Any:
-        def complain(text: str) -> None:
-            self.ender.tell(Trouble(self._clock.now(), "journal", text))
-
-        tracking = load("agent.tracking")
-        self._tracker = tracking.tracker_of_agent(self._name, os.environ, self.ender.add, complain)
+        self._tracker = self._armed().tracker()
         return self._tracker
 
+    # The life of the command.
+
     def _begin(self) -> None:
-        signal.signal(signal.SIGCHLD, lambda _signum, _frame: self._ring())
         trouble = self._children.adopt_orphans()
-        self.ender.install()
-        self.ender.returns(lambda verdict: self._ending(verdict).code)
         if trouble:
-            self.ender.tell(Trouble(self._clock.now(), "no-subreaper", trouble))
-        for signum in self._ears.heard:
-            name = signal.Signals(signum).name
-            self.ender.notify(Notice(name, "signals", self._clock.now(), signum=signum))
-        for misfit in self.ender.plan().misfits:
-            self.ender.tell(Trouble(self._clock.now(), "does-not-fit", f"{misfit.reason}; see `processender plan`"))
+            self._troubles.append(("no-subreaper", trouble))
+        if self._engine is not None:
+            self._arm()
         if self._probes is not None:
             self._probes.start()
         self._control.open()
-        if not self._ears.heard:
-            self._supervisor.more = {VARIABLE: self._control.path}
-            self._supervisor.start(format_duration(command_budget(self.ender)))
-        self._health.running = self._supervisor.running
+        while (heard := kernel.take(0.0)) is not None:
+            self._take(heard)
+        if not self._asked:
+            self._command.more = {VARIABLE: self._control.path}
+            self._command.start("" if self._engine is None else self._engine.budget)
+        self._health.running = self._command.running
         # Everything is loaded; what is there now is not looked through again.
         gc.freeze()
         gc.enable()
 
     def _stand_guard(self) -> None:
         """Watch the command, the orphans and the clock until the run is over or its time is."""
-        asked = False
-        while self._watch.verdict is None:
-            if self._supervisor.watch():
-                self._health.running = False
-                if not asked and not self.ender.stopping.is_set():
-                    asked = True
-                    self.ender.stop("exit")
-            waits = self._children.reap()
-            until = self._watch.kill_at
+        while not self._over():
+            waits = self._look()
+            if self._over():
+                break
+            heard = kernel.take(self._patience(waits=waits))
+            if heard is not None:
+                self._take(heard)
+            self._alarms.ring()
+            until = None if self._engine is None else self._engine.kill_at
             if until is not None and self._clock.now() >= until:
                 return
-            self._sleep(until, waits)
-        self.ender.ending().wait(_ENDED_S)
+        if self._engine is not None:
+            self._engine.finish()
+
+    def _over(self) -> bool:
+        if self._engine is not None:
+            return self._engine.verdict is not None
+        return self._command.gone and not self._settings.handlers and self._command.all_gone()
+
+    def _look(self) -> bool:
+        """Look who has ended; tell whether a child of ours still waits for its owner, who is another thread."""
+        if self._command.watch():
+            self._health.running = False
+            if self._engine is not None or not self._over():
+                self._armed().command_ended()
+        return self._children.reap()
+
+    def _patience(self, *, waits: bool) -> float | None:
+        """Return how long nothing has to be done by itself, seconds; None for ever."""
+        times = [self._alarms.next, None if self._engine is None else self._engine.kill_at]
+        limits = [max(0.0, at - self._clock.now()) for at in times if at is not None]
+        if waits:
+            # In the shadow of a child that another thread waits for may be orphans.
+            limits.append(_LOOK_S)
+        return min(limits, default=None)
+
+    def _take(self, heard: kernel.Heard) -> None:
+        """Do what a signal means."""
+        number = heard.number
+        if number == kernel.CHLD or (heard.pid == os.getpid() and number in {kernel.PIPE, kernel.XFSZ}):
+            return
+        if number == kernel.IO and heard.by_kernel:
+            self._control.answer()
+        elif number == kernel.ALRM and heard.by_kernel:
+            # The last resort of the engine, which is armed for when nothing else works.
+            self._command.kill(everything=True)
+            os._exit(128 + (self._engine.signum or kernel.KILL))
+        else:
+            self._act(heard, self._settings.policy.get(number, "forward"))
+
+    def _act(self, heard: kernel.Heard, policy: str) -> None:
+        if policy == "ignore" or heard.number in self._ignored:
+            return
+        if policy == "stop":
+            self._asked = True
+            self._armed().hear(heard)
+        elif policy == "forward":
+            self._command.send(heard.number)
 
     def _sweep(self, *, everything: bool) -> None:
         """Kill what is left, for a moment; what the kernel does not let go of even then is left to it."""
         for number in range(_SWEEPS):
             # What came from handlers is not looked for a second time.
             looked = number or not everything
-            if looked and not self._supervisor.running and self._supervisor.all_gone():
+            gone = not self._settings.wait_tree or self._command.all_gone()
+            if looked and not self._command.running and gone:
                 return
-            self._supervisor.kill(everything=everything)
-            self._sleep(None, waits=True)
-            self._supervisor.watch()
+            self._command.kill(everything=everything)
+            kernel.take(_LOOK_S)
+            self._command.watch()
 
-    def _sleep(self, until: float | None, waits: bool) -> None:
-        """
-        Wait for the bell, for the end of the command, for the instant *until*, or until it is time to look around.
-
-        SIGCHLD rings the bell, and that cannot be relied upon: the kernel may hand it to another thread, and it may
-        come right before the call that waits. The command has a descriptor of its own, and orphans can wait a second;
-        when another thread *waits* for a child of ours, in whose shadow orphans may be, a moment.
-        """
-        poll = select.poll()
-        poll.register(self._bell_out, select.POLLIN)
-        handle = self._supervisor.handle
-        if handle >= 0:
-            poll.register(handle, select.POLLIN)
-        calls = self._control.handle
-        if calls >= 0:
-            poll.register(calls, select.POLLIN)
-        limit = _LOOK_S if waits or (handle < 0 and self._supervisor.running) else _TICK_S
-        if until is not None:
-            limit = min(limit, max(0.0, until - self._clock.now()))
-        ready = poll.poll(limit * 1000 + 1)
-        if any(descriptor == calls for descriptor, _ in ready):
-            self._control.answer()
-        try:
-            os.read(self._bell_out, 4096)
-        except BlockingIOError:
-            return
-
-    def _ring(self) -> None:
-        try:
-            os.write(self._bell_in, b"!")
-        except BlockingIOError:
-            return
-
-    def _ending(self, verdict: Verdict | None) -> Ending:
-        status = self._supervisor.status
+    def _ending(self) -> Ending:
+        status = self._command.status
         if status is None:
             # It was never started, or not even KILL has ended it.
-            heard = self._watch.notice.signum if self._watch.notice is not None else 0
-            return Ending(128 + (heard or signal.SIGKILL))
+            heard = 0 if self._engine is None else self._engine.signum
+            return Ending(128 + (heard or kernel.KILL))
         if status < 0:
-            return Ending(128 - status, -status)
-        unclean = self._settings.strict and not status and verdict is not Verdict.CLEAN
-        return Ending(UNCLEAN if unclean else status)
+            code, signum = 128 - status, -status
+        else:
+            code, signum = status, 0
+        if code in self._settings.expect_exit:
+            code, signum = 0, 0
+        clean = self._engine is None or str(self._engine.verdict) == "clean"
+        return Ending(UNCLEAN if self._settings.strict and not code and not clean else code, signum)
+
+
+def _at_own_terminal() -> bool:
+    """Tell whether standard input is the terminal of this session: then the command stays in it, with its job control."""
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def leave(ending: Ending, *, reraise: bool) -> NoReturn:
@@ -241,6 +257,5 @@ def _die_of(signum: int) -> None:
 
     # The core of the command is of use, that of the agent is not.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    if signum not in {signal.SIGKILL, signal.SIGSTOP}:
-        signal.signal(signum, signal.SIG_DFL)
+    kernel.default(signum)
     os.kill(os.getpid(), signum)

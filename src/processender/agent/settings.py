@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..core.handler import Handler
 from ..core.record import Record
+from . import kernel
 
 GRACE_S = 30.0
 
@@ -27,8 +28,22 @@ class Settings(Record):
     """Whether a clean exit after an unclean shutdown becomes 70."""
     exit: str = "code"
     """How the command's death by signal n is passed on: `code` as 128+n, `reraise` by dying of it."""
-    stop_signal: str = "TERM"
-    """The signal that asks the command to end, without its SIG."""
+    stop_signal: int = kernel.TERM
+    """The signal that asks the command to end."""
+    lean: bool = False
+    """Whether what only the end needs is loaded only then."""
+    setsid: bool | None = None
+    """Whether the command leads a session of its own; None means unless it is started at the agent's own terminal."""
+    kill_group: bool = False
+    """Whether what is sent to the command goes to its whole process group."""
+    wait_tree: bool = True
+    """Whether what the command leaves behind is brought to its end too."""
+    rewrite: Mapping[int, int] = {}
+    """What is sent to the command in the place of which signal; 0 for nothing."""
+    policy: Mapping[int, str] = dict.fromkeys((kernel.TERM, kernel.INT, kernel.QUIT, kernel.HUP), "stop")
+    """What a signal means: `stop`, `forward` (also of those not named), `reload` or `ignore`."""
+    expect_exit: frozenset[int] = frozenset()
+    """The exit codes of the command that become 0."""
     require: tuple[tuple[str, ...], ...] = ()
     """Chains of names that every plan must imply."""
     lanes: Mapping[str, int] = {}

@@ -61,6 +61,12 @@ def read_all() -> list[Member]:
     return [member for member in found if member is not None]
 
 
+def children_of_this() -> list[int]:
+    """Return the numbers of the children of this process."""
+    root = os.getpid()
+    return [member.pid for member in read_all() if member.parent == root]
+
+
 def tree(root: int, leader: int, strangers: Collection[int], sessions: Collection[int]) -> list[Member]:
     """
     Return the processes that descend from *root*, the agent, or share the session of *leader*, the command.
@@ -117,14 +123,6 @@ def untold(members: Sequence[Member], told: Mapping[int, int]) -> list[Member]:
         else:
             found.append(member)
     return found
-
-
-def open_handle(pid: int) -> int:
-    """Return a descriptor of the process *pid*, which can be read once it has ended; -1 where there are none."""
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        return -1
 
 
 def send(member: Member, signum: int) -> bool:

@@ -33,6 +33,7 @@ def build_ender(settings: Settings, name: str, calls: Calls, observers: Sequence
         grace=settings.grace,
         lanes=settings.lanes,
         require=settings.require,
+        signals=(),
         displaced="never",
         exit="return",
         observers=observers,

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 
-from ..agent.early import EarlyEars
 from ..core.graph import nearest
 from ..core.obligation import Entry, Standing, State
 from ..errors import ProcessEnderError
@@ -42,7 +41,7 @@ examples:
 """
 
 
-def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every command is called alike
+def main(argv: Sequence[str]) -> int:
     """Do what *argv* asks for and return the exit code."""
     parser = _parser()
     options = parser.parse_args(argv)

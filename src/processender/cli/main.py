@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
-
 from .. import __version__
-from ..agent.early import EarlyEars
+from ..agent import kernel
 from ..demand import load
+from ..hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS = {
     "run": "start a command, and end it well when the end comes",
@@ -42,14 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     first = words[0] if words else "--help"
     if first in COMMANDS:
-        ears = EarlyEars()
         if first == "run":
             # Before everything that takes time: as PID 1 a process loses the signals that it does not handle yet.
-            ears.start()
+            mask = kernel.block()
             # What is loaded stays, so looking through it for garbage, a dozen times on the way, finds none.
             gc.disable()
-        module = load(f"cli.{first}")
-        code: int = module.main(words[1:], ears)
+            load("cli.run").main(words[1:], mask)
+        code: int = load(f"cli.{first}").main(words[1:])
         return code
     output = load("cli.output")
     if first in {"-h", "--help", "help"}:

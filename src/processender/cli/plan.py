@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from ..agent.decide import decide
 from ..agent.durations import format_duration, parse_duration
-from ..agent.early import EarlyEars
 from ..agent.wiring import build_ender, calls_of_nothing
 from ..core.plan import Plan, Step
 from ..ender import Ender
@@ -36,7 +35,7 @@ examples:
 """
 
 
-def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every command is called alike
+def main(argv: Sequence[str]) -> int:
     """Print the plan that *argv* asks for and return the exit code."""
     parser = _parser()
     options = parser.parse_args(argv)

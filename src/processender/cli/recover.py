@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..agent.durations import parse_duration
-from ..agent.early import EarlyEars
 from ..core.events import Event, HandlerEnded
 from ..core.obligation import Standing, State
 from ..core.outcome import Outcome
@@ -63,7 +62,7 @@ WantedBy=multi-user.target
 """
 
 
-def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every command is called alike
+def main(argv: Sequence[str]) -> int:
     """Recover what *argv* asks for and return the exit code."""
     parser = _parser()
     options = parser.parse_args(argv)

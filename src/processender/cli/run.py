@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Sequence
 
+from ..agent import kernel
 from ..agent.children import Children
 from ..agent.decide import decide
-from ..agent.early import EarlyEars
 from ..agent.errors import CANNOT_RUN, AgentError
-from ..agent.program import explain, find_program
-from ..agent.runner import Agent, Ending, leave
+from ..agent.program import RESTORED, explain, find_program
+from ..agent.runner import Agent, leave
 from ..agent.streams import keep_standard_streams
 from ..demand import load
 from ..errors import ProcessEnderError
-from ..hints import Any, NoReturn
+from ..hints import TYPE_CHECKING, Any, NoReturn
+from .flags import end_of_options, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _USAGE = "processender run [OPTIONS] -- COMMAND [ARGUMENT ...]"
 _DESCRIPTION = """\
@@ -44,20 +46,17 @@ PROCESSENDER_DISABLE=1 runs COMMAND and does nothing else.\
 """
 
 
-def main(argv: Sequence[str], ears: EarlyEars) -> int:
-    """Run with the options and the command of *argv*; *ears* has heard signals since the start."""
+def main(argv: Sequence[str], mask: frozenset[int]) -> NoReturn:
+    """Run with the options and the command of *argv*; *mask* was blocked before every signal was."""
     keep_standard_streams()
     options = _options(argv)
     command = options.command
     try:
         if os.environ.get("PROCESSENDER_DISABLE") == "1":
-            _become(command, ears)
+            _become(command, mask)
         children = Children()
-        flags = {name: getattr(options, name) for name in ("grace", "drain_delay", "probe_listen")}
-        settings = decide(options.config, flags, os.environ, children)
-        more = {name: getattr(options, name) for name in ("service", "exit") if getattr(options, name)}
-        settings = settings.replace(strict=options.strict or settings.strict, json_lines=options.json, **more)
-        ending = Agent(command, settings, children, ears).run()
+        settings = decide(options.config, vars(options), os.environ, children)
+        ending = Agent(command, settings, children, mask).run()
     except ProcessEnderError as error:
         load("cli.output").complain(str(error))
         # Not by the ordinary way: threads have been started, and nothing has begun that they should end.
@@ -69,55 +68,34 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:
     leave(ending, reraise=settings.exit == "reraise")
 
 
-def _become(command: Sequence[str], ears: EarlyEars) -> NoReturn:
+def _become(command: Sequence[str], mask: frozenset[int]) -> NoReturn:
     """Let the command take the place of this process, as if we had never been there."""
-    if ears.heard:
-        leave(Ending(128 + ears.heard[0], ears.heard[0]), reraise=True)
     path = find_program(command[0], os.environ)
-    for signum in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(signum, signal.SIG_DFL)
+    for signum in (*RESTORED, kernel.INT):
+        kernel.unhandle(signum)
+    # What has come meanwhile has its effect now.
+    kernel.restore(mask)
     try:
         os.execve(path, tuple(command), os.environ)  # noqa: S606 - that is what is asked for
     except OSError as error:
         raise explain(path, error) from error
 
 
-class _NoOptions:
-    """What the parser would return for no option at all; loading it takes longer than the rest of a short run."""
-
-    config = ""
-    grace = drain_delay = probe_listen = service = exit = None
-    strict = json = False
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self.command = command
-
-
 def _options(argv: Sequence[str]) -> Any:
     """Return the options of *argv* and, as `command`, what stands behind them."""
-    if argv[:1] == ["--"] and len(argv) > 1:
-        return _NoOptions(argv[1:])
+    found = parse(argv, FLAGS)
+    if found is not None:
+        return found
+    # Whoever explains mistakes, and helps, takes longer to load than the rest of a short run.
     parser = load("cli.options").Options("run", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
-    for names, how in _FLAGS:
+    for names, how in FLAGS:
         parser.add_argument(*names, **how)
-    end = _end_of_options(argv)
-    options = parser.parse_args(argv[:end])
-    options.command = argv[end + 1 :] if argv[end : end + 1] == ["--"] else argv[end:]
-    if not options.command:
-        parser.error("there is no command; put one behind the --, like `processender run -- ./server`")
-    return options
+    end = end_of_options(argv, FLAGS)
+    parser.parse_args(argv[:end])
+    parser.error("there is no command; put one behind the --, like `processender run -- ./server`")
 
 
-def _end_of_options(argv: Sequence[str]) -> int:
-    """Return where the options end: at the first `--`, or at the first word that is neither option nor value."""
-    with_value = {name for names, how in _FLAGS if "action" not in how for name in names}
-    at = 0
-    while at < len(argv) and argv[at].startswith("-") and argv[at] != "--":
-        at += 2 if argv[at] in with_value else 1
-    return min(at, len(argv))
-
-
-_FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-c", "--config"), {"metavar": "FILE", "default": "", "help": "the configuration file"}),
     (("--grace",), {"metavar": "TIME", "help": "the whole time from the notice to the end (default 30s)"}),
     (
@@ -134,5 +112,30 @@ _FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ("--exit",),
         {"choices": ("code", "reraise"), "help": "reraise: die of the signal that COMMAND died of"},
     ),
+    (
+        ("--expect-exit",),
+        {"metavar": "CODE", "action": "append", "help": "leave with 0 when COMMAND ends with CODE, such as 143"},
+    ),
     (("--json",), {"action": "store_true", "help": "write the lines on standard error as JSON"}),
-)
+    (
+        ("--lean",),
+        {"action": "store_true", "help": "load what only the end needs when it comes: less memory, a faster start"},
+    ),
+    (("--setsid",), {"action": "store_true", "help": "let COMMAND lead a session of its own (default: unless started "
+                     "at the terminal of this one)"}),
+    (("--no-setsid",), {"action": "store_true", "help": "let COMMAND stay in this session, with its job control"}),
+    (("--kill-group",), {"action": "store_true", "help": "send signals to the whole process group of COMMAND"}),
+    (
+        ("--no-wait-tree",),
+        {"action": "store_true", "help": "leave as soon as COMMAND has ended, whatever it leaves behind"},
+    ),
+    (
+        ("--rewrite",),
+        {"metavar": "A:B", "action": "append", "help": "send COMMAND signal B in the place of A; 0 for nothing"},
+    ),
+    (
+        ("--on-signal",),
+        {"metavar": "SIGNAL:WHAT", "action": "append",
+         "help": "what a signal means: stop, forward, reload or ignore (default: TERM, INT, QUIT and HUP stop)"},
+    ),
+)  # fmt: skip

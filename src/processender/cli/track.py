@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Sequence
 
 from ..agent.control import VARIABLE
-from ..agent.early import EarlyEars
 from ..agent.tracking import Tracker
 from ..core.graph import nearest
 from ..core.obligation import State, standing_from
@@ -60,7 +59,7 @@ examples:
 """
 
 
-def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every command is called alike
+def main(argv: Sequence[str]) -> int:
     """Do what *argv* asks for and return the exit code."""
     parser = _parser()
     options = parser.parse_intermixed_args(argv)

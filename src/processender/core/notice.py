@@ -52,6 +52,8 @@ class Notice(Record):
     """Whether the source truly grants more time, so that the deadline may move later."""
     signum: int = 0
     """The number of the signal that brought it, 0 if none did."""
+    sender: str = ""
+    """Who asked for it, where that is known: a process and its user, or the name of a token; never a secret."""
 
 
 class Deadline(Record):

@@ -175,7 +175,7 @@ class Coordinator:
         reports: list[Report] = []
         for message in messages:
             if isinstance(message, Notice):
-                self._hear(message)
+                self._signal(message)
             elif message is not None:
                 reports.append(message)
         if None in messages and self.window is not None:

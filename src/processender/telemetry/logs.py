@@ -33,7 +33,7 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
     """Return the level, the stable key and the text of *event*."""
     match event:
         case NoticeHeard(notice=notice):
-            return INFO, "notice.heard", f"heard {notice.cause} from {notice.origin}"
+            return INFO, "notice.heard", f"heard {notice.cause} from {notice.sender or notice.origin}"
         case RunStarted(plan=plan, notice=notice):
             count, work = len(plan.steps), plan.window.work
             return INFO, "run.started", f"ending because of {notice.cause}: {count} handlers, {work:.2f} s for them"

@@ -172,6 +172,7 @@ class ReportWriter:
             "at": self._date(notice.at),
             "deadline": None if notice.deadline is None else self._date(notice.deadline),
             "kind": None if notice.deadline is None else str(notice.kind),
+            "sender": notice.sender,
         }
 
     def _begun(self, step: Step) -> float:

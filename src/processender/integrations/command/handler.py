@@ -166,7 +166,7 @@ class _Process:
         options: dict[str, Any] = {"stdin": DEVNULL, "stdout": pipe_in, "stderr": STDOUT}
 
         def spawn() -> Popen[bytes]:
-            return Popen(argv, env=env, cwd=cwd, start_new_session=True, **options)
+            return Popen(argv, env=env, cwd=cwd, start_new_session=True, preexec_fn=_unblock(), **options)
 
         try:
             self._process = spawn() if keeper is None else keeper.start(spawn)
@@ -247,6 +247,17 @@ class _Process:
         self._close_pipe()
         if self._pidfd >= 0:
             os.close(self._pidfd)
+
+
+def _unblock() -> Callable[[], object] | None:
+    """
+    Return what gives a child of this thread the mask that programs expect; None where that is there already.
+
+    An agent keeps every signal blocked, and a child inherits that. Its way through a fork needs no lock: one call.
+    """
+    if not signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        return None
+    return lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _open_pidfd(pid: int) -> int:

@@ -1,0 +1,178 @@
+"""
+The command: how it is started, watched, signalled and killed, with everything that it has started itself.
+
+The main thread alone starts it and waits for it (`start`, `watch`); a worker of the engine brings it to its end (see
+`ladder`), and the guard may kill all of it at any time (`kill`), whatever the others do.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+
+from ..demand import load
+from ..hints import TYPE_CHECKING, Any
+from . import kernel
+from .children import Children
+from .program import child_environment, spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+_LOOKS = 3
+
+
+class Command:
+    """One command and its tree. Safe for threads."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        children: Children,
+        *,
+        mask: Iterable[int] = (),
+        session: bool = True,
+        group: bool = False,
+        rewrite: Mapping[int, int] | None = None,
+    ) -> None:
+        """
+        Take what to start; nothing is started yet.
+
+        Args:
+
+            argv: The command.
+
+            children: Who knows the agent's children.
+
+            mask: The signals that it begins with blocked.
+
+            session: Whether it leads a session of its own; otherwise it stays in that, and in the group, of the agent.
+
+            group: Whether what is sent to it goes to its whole process group, which it leads in its session.
+
+            rewrite: What is sent to it in the place of which signal; 0 for nothing.
+        """
+        self.argv = tuple(argv)
+        self.pid = 0
+        """Its number, 0 before it was started."""
+        self.status: int | None = None
+        """How it ended: its exit code, or minus the signal that killed it; None before that."""
+        self.core = False
+        """Whether its end has left a core dump."""
+        self.gone = False
+        """Whether there is nothing to wait for: it has ended, or it will not be started any more."""
+        self.more: dict[str, str] = {}
+        """More variables for its environment; one with an empty value is taken out of it."""
+        self.sent: set[int] = set()
+        """The signals that have come from here."""
+        self._children = children
+        self._mask = tuple(mask)
+        self._session = session
+        self._group = group and session
+        self._rewrite = dict(rewrite or {})
+        self._lock = _thread.allocate_lock()
+        self._barred = False
+        self._when_gone: list[Callable[[], object]] = []
+
+    def start(self, grace: str) -> bool:
+        """Start it and tell it its budget, *grace*; return False when its end was asked for before."""
+        with self._lock:
+            if self._barred:
+                return False
+            environment = child_environment({**os.environ, **self.more}, grace)
+            environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
+            self.pid = self._children.own(
+                lambda: spawn(self.argv, environment, self._mask, session=self._session),
+            )
+            self.status, self.gone = None, False
+            return True
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return bool(self.pid) and self.status is None
+
+    def watch(self) -> bool:
+        """Look whether it has ended; return True from then on."""
+        with self._lock:
+            if not self.running:
+                return self.gone
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if not pid:
+                return False
+            self.status, self.core = os.waitstatus_to_exitcode(status), os.WCOREDUMP(status)
+            self._children.forget(pid)
+            self.gone = True
+            told, self._when_gone = self._when_gone, []
+        for function in told:
+            function()
+        return True
+
+    def when_gone(self, function: Callable[[], object]) -> None:
+        """Let *function* be called when it has ended, on the thread that watches, or at once if it has."""
+        with self._lock:
+            if not self.gone:
+                self._when_gone.append(function)
+                return
+        function()
+
+    def bar(self) -> bool:
+        """Let it not be started any more; return whether it ever was."""
+        with self._lock:
+            self._barred = True
+            return bool(self.pid)
+
+    def send(self, signum: int) -> bool:
+        """Send it a signal, or what is to be sent in its place; tell whether it was still there."""
+        number = self._rewrite.get(signum, signum)
+        with self._lock:
+            # It was not waited for, so its number is its own.
+            if not self.running:
+                return False
+            if number:
+                self.sent.add(number)
+                (os.killpg if self._group else os.kill)(self.pid, number)
+            return True
+
+    def all_gone(self) -> bool:
+        """Tell whether nothing is left of it."""
+        if not self.pid:
+            return True
+        if self._children.adopts:
+            self._children.reap()
+            if self._children.none_left():
+                return True
+            if not self._children.strangers(self.pid):
+                # Some child of ours lives and is not a handler's. If it cannot be seen it is one that forks and ends
+                # faster than /proc can be read, and its offspring comes to us.
+                return False
+        # Among the children are some that are not the command's, so only looking helps; not once, see above.
+        return not any(self.tree() for _ in range(_LOOKS))
+
+    def tree(self) -> list[Any]:
+        """Return what can be seen of what is left of it."""
+        leader = self.pid if self._session else 0
+        found: list[Any] = _tree().tree(
+            os.getpid(), leader, self._children.strangers(self.pid), self._children.sessions
+        )
+        return found
+
+    def kill(self, *, everything: bool = False) -> list[Any]:
+        """Kill what is left of it, or really *everything* that came from the agent; return what was found."""
+        if not self.bar() and not everything:
+            return []
+        found: list[Any] = self.tree()
+        if everything:
+            found = _tree().tree(os.getpid(), self.pid if self._session else 0, self._children.inherited, ())
+        with self._lock:
+            if self.running:
+                self.sent.add(kernel.KILL)
+                os.kill(self.pid, kernel.KILL)
+        for member in found:
+            _tree().send(member, kernel.KILL)
+        return found
+
+
+def _tree() -> Any:
+    """Return the room that reads /proc, which a command that leaves nothing behind never needs."""
+    return load("agent.tree")

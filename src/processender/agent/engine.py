@@ -1,0 +1,138 @@
+"""
+The engine of the agent: the Ender with all that its plan needs, and what the main thread must know of its run.
+
+It is loaded before the command starts, so that nothing is imported at the worst moment; `--lean` puts that off until
+the end begins, and spares a command that ends by itself the time and the memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from ..core.events import Event, Trouble
+from ..core.notice import Notice
+from ..core.outcome import Verdict
+from ..demand import load
+from ..ender import Ender
+from ..engine.clock import SystemClock
+from ..hints import Any
+from . import kernel
+from .builtin import COMMAND, DRAIN_DELAY, READINESS
+from .command import Command
+from .drain import drain_delay, fail_readiness
+from .durations import format_duration
+from .health import Health
+from .ladder import Ladder
+from .lines import Lines
+from .settings import Settings
+from .watch import RunWatch
+from .wiring import Calls, build_ender, command_budget
+
+_ENDED_S = 5.0
+
+
+class Engine:
+    """The Ender of one agent; its run happens on threads of its own."""
+
+    def __init__(self, settings: Settings, name: str, command: Command, health: Health) -> None:
+        """
+        Take everything up except signals and files.
+
+        Args:
+
+            settings: What was decided.
+
+            name: The name of the service.
+
+            command: What is to be brought to its end.
+
+            health: What the probes say.
+        """
+        self._settings = settings
+        self._name = name
+        self._command = command
+        self._clock = SystemClock()
+        self._ladder = ladder = Ladder(command, settings.stop_signal, wait_tree=settings.wait_tree)
+        self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
+        self._lines = lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
+        calls: Calls = {
+            READINESS: fail_readiness(health),
+            DRAIN_DELAY: drain_delay(settings.drain_delay, command.when_gone),
+            COMMAND: ladder.stop,
+        }
+        self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
+
+    def arm(self, code: Callable[[Verdict | None], int]) -> None:
+        """Begin to take notices; *code* tells the exit code for the report."""
+        self.ender.install()
+        self.ender.returns(code)
+        for misfit in self.ender.plan().misfits:
+            self.tell("does-not-fit", f"{misfit.reason}; see `processender plan`")
+
+    @property
+    def budget(self) -> str:
+        """The time that the command will have from its stop signal to KILL."""
+        return format_duration(command_budget(self.ender))
+
+    def tell(self, code: str, text: str) -> None:
+        """Tell the observers that something could not be done."""
+        self.ender.tell(Trouble(self._clock.now(), code, text))
+
+    def hear(self, heard: kernel.Heard) -> None:
+        """Take a signal that means the end."""
+        name = kernel.name_of(heard.number)
+        self.ender.notify(
+            Notice(name, "signals", self._clock.now(), signum=heard.number, sender=heard.sender),
+        )
+
+    def command_ended(self) -> None:
+        """Take note that the command has ended by itself: so does the agent."""
+        if not self.ender.stopping.is_set():
+            self.ender.stop("exit")
+
+    @property
+    def kill_at(self) -> float | None:
+        """When everything that is left must be killed, seconds on the monotonic clock; None while no run is on."""
+        return self._watch.kill_at
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """How the run has ended; None before that."""
+        return self._watch.verdict
+
+    @property
+    def signum(self) -> int:
+        """The number of the signal that began the end, 0 if none did."""
+        return self._watch.notice.signum if self._watch.notice is not None else 0
+
+    def finish(self) -> None:
+        """Wait until the report is written."""
+        self.ender.ending().wait(_ENDED_S)
+
+    def observe(self, event: Event) -> None:
+        """Tell of an event that comes after the run."""
+        self._lines.observe(event)
+
+    def after_crash(self) -> None:
+        """Account for a crash of the command, and release what its dead have left."""
+        command, notice = self._command, self._watch.notice
+        status = command.status
+        asked = notice is not None and notice.origin != "api"
+        # Who was asked to end may leave with any code, and die of what the agent itself has sent.
+        if not status or (asked and (status > 0 or -status in self._ladder.signals)):
+            return
+        facts = {"status": status, "pid": command.pid, "program": command.argv[0], "core": command.core}
+        try:
+            crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self.observe)
+            crash.handle(facts, self._watch.last)
+        except Exception as error:  # the exit code of the command matters more
+            text = f"cannot do all that follows a crash: {error}; run `processender recover`"
+            self.observe(Trouble(self._clock.now(), "crash", text))
+
+    def tracker(self) -> Any:
+        """Return who keeps, in a journal of this process, what the command's shells track."""
+        tracking = load("agent.tracking")
+        return tracking.tracker_of_agent(
+            self._name, os.environ, self.ender.add, lambda text: self.tell("journal", text)
+        )
