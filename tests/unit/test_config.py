@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import tomllib
 from collections.abc import Iterator
-import signal
 from pathlib import Path
 
 import pytest

@@ -26,7 +26,7 @@ PIPE, XFSZ = _signal.SIGPIPE, _signal.SIGXFSZ
 ALL = tuple(sorted(_signal.valid_signals()))
 """The numbers of all signals; two of them the C library keeps for itself."""
 _SECOND_NAMES = {"SIGCLD", "SIGPOLL", "SIGIOT"}
-_NAMES = {
+_NAMES: dict[int, str] = {
     number: name
     for name, number in vars(_signal).items()
     if name.startswith("SIG") and name[3:4] != "_" and name not in _SECOND_NAMES
@@ -107,7 +107,7 @@ def name_of(number: int) -> str:
 
 
 def number_of(text: str) -> int:
-    """Return the number of the signal that *text* names, like `TERM`, `SIGTERM`, `15` or `RTMIN+3`; else `ValueError`."""
+    """Return the number that *text*, like `TERM`, `SIGTERM`, `15` or `RTMIN+3`, names; raise `ValueError` for none."""
     word = text.strip().upper()
     if word.isascii() and word.isdigit() and int(word) in ALL:
         return int(word)

@@ -24,7 +24,7 @@ from .health import Health
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 UNCLEAN = 70
 """The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
@@ -237,7 +237,7 @@ class Agent:
 
 
 def _at_own_terminal() -> bool:
-    """Tell whether standard input is the terminal of this session: then the command stays in it, with its job control."""
+    """Tell whether standard input is the terminal of this session: then the command stays in it, under its control."""
     try:
         return os.tcgetpgrp(0) == os.getpgrp()
     except OSError:

@@ -12,7 +12,7 @@ from ..hints import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Table = "Sequence[tuple[tuple[str, ...], Mapping[str, Any]]]"
+    Table = Sequence[tuple[tuple[str, ...], Mapping[str, Any]]]
 
 
 class Said:

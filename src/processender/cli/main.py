@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+
 from .. import __version__
 from ..agent import kernel
 from ..demand import load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from ..agent import kernel
 from ..agent.children import Children
@@ -83,16 +84,18 @@ def _become(command: Sequence[str], mask: frozenset[int]) -> NoReturn:
 
 def _options(argv: Sequence[str]) -> Any:
     """Return the options of *argv* and, as `command`, what stands behind them."""
-    found = parse(argv, FLAGS)
-    if found is not None:
-        return found
-    # Whoever explains mistakes, and helps, takes longer to load than the rest of a short run.
+    return parse(argv, FLAGS) or _explain(argv)
+
+
+def _explain(argv: Sequence[str]) -> NoReturn:
+    """Help, or say what is wrong with *argv*; what does so takes longer to load than the rest of a short run."""
     parser = load("cli.options").Options("run", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
     for names, how in FLAGS:
         parser.add_argument(*names, **how)
     end = end_of_options(argv, FLAGS)
     parser.parse_args(argv[:end])
     parser.error("there is no command; put one behind the --, like `processender run -- ./server`")
+    sys.exit(CANNOT_RUN)
 
 
 FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (

@@ -166,7 +166,8 @@ class _Process:
         options: dict[str, Any] = {"stdin": DEVNULL, "stdout": pipe_in, "stderr": STDOUT}
 
         def spawn() -> Popen[bytes]:
-            return Popen(argv, env=env, cwd=cwd, start_new_session=True, preexec_fn=_unblock(), **options)
+            # No thread is in the way of one system call.
+            return Popen(argv, env=env, cwd=cwd, start_new_session=True, preexec_fn=_unblock(), **options)  # noqa: PLW1509
 
         try:
             self._process = spawn() if keeper is None else keeper.start(spawn)
