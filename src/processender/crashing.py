@@ -28,6 +28,7 @@ from .journal.owner import Found, orphans
 from .ports import Clock, Context
 from .recovering import Find, journal_root, look, recover_at_start
 from .telemetry.crash import untold_crashes, write_crash
+from .telemetry.journaling import NOTICE
 from .telemetry.stacks import take_stacks
 
 LAST = 20
@@ -101,7 +102,7 @@ def _autopsy(place: str, found: Found) -> Dead:
         nonlocal run
         if entry.kind in {Kind.RUN, Kind.HANDLER}:
             last[:] = [*last[1 - LAST :], entry]
-        if entry.kind is Kind.RUN:
+        if entry.kind is Kind.RUN and entry.id != NOTICE:
             run = "begun" if entry.data.get("begun") else "ended"
 
     try:
@@ -123,6 +124,9 @@ def _autopsy(place: str, found: Found) -> Dead:
 
 def _event(entry: Entry) -> dict[str, Any]:
     data = dict(entry.data)
+    if entry.id == NOTICE and entry.kind is Kind.RUN:
+        asked = data.get("asked", {})
+        return {"key": "notice.heard", "text": f"{asked.get('cause')} ({asked.get('action')}) by {asked.get('sender')}"}
     verb = "started" if data.pop("begun", False) else "ended"
     more = ", ".join(f"{name}={value}" for name, value in data.items() if value)
     return {"key": f"{entry.kind}.{verb}", "text": f"{entry.id} {verb}" + (f" ({more})" if more else "")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .core.events import RunEnded, RunStarted
 from .core.handler import Handler
@@ -92,6 +92,30 @@ class Registration:
     def remove(self, name: str) -> Handler:
         """Remove a handler that has not begun and return it."""
         return self._registry.remove(name) if self._session is None else self._session.remove(name)
+
+    def exchange(self, gone: Sequence[str], handlers: Sequence[Handler], grace: float) -> None:
+        """
+        Replace the handlers *gone* by others, and the grace; all of it or, with an error, nothing.
+
+        Raises `StateError` while an end, or a drain, is under way, and what `add` raises.
+        """
+        settings = self._settings.replace(grace=grace)
+        if self._session is None:
+            self._registry.exchange(gone, handlers)
+        else:
+            self._session.exchange(gone, handlers, settings)
+        self._settings = settings
+
+    def embeds(self, account: Callable[[], dict[str, Any] | None]) -> None:
+        """Let *account* tell, for the report, what a process has reported that ended with this one."""
+        if self._session is not None:
+            self._session.report.facts.command = account
+
+    @property
+    def withdrawable(self) -> bool:
+        """Whether there is a run, or a drain, that can still be taken back."""
+        run = None if self._session is None else self._session.coordinator.run
+        return run is not None and run.withdrawable
 
     def enter_context(self, manager: AbstractContextManager[T], **options: Any) -> T:
         """Enter *manager* on a thread of its own, register its exit as a handler, and return its value."""

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 from .core.escalation import Escalation
 from .core.events import Event
@@ -17,6 +17,7 @@ from .core.notice import Notice
 from .core.outcome import Verdict
 from .core.window import Window
 from .engine.bodies import TaskBody, ThreadBody
+from .engine.clock import new_id
 from .engine.coordinator import Coordinator
 from .engine.inflight import InFlight
 from .engine.leaving import FLUSH_S, leave_now
@@ -47,7 +48,7 @@ class Session:
         self._registry = registry
         self._clock = clock
         self._stopping = stopping
-        run_id = f"{int(clock.wall()):x}-{os.urandom(6).hex()}"
+        run_id = new_id(clock)
         self._outlets = Outlets(clock)
         escalation = Escalation(numbers(settings.escalate))
         self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)
@@ -138,7 +139,8 @@ class Session:
         with coordinator.changing:
             if coordinator.over:
                 raise StateError(f"cannot add {handler.name!r}: the run is over")
-            if coordinator.run is not None and coordinator.run.begun(handler.phase):
+            begun = coordinator.run is not None and not coordinator.withdrawing and coordinator.run.begun(handler.phase)
+            if begun:
                 text = f"the phase {handler.phase!r} has begun; choose a later one"
                 raise StateError(f"cannot add {handler.name!r}: {text}")
             self._registry.add(handler)
@@ -152,6 +154,17 @@ class Session:
             self.coordinator.replan()
         self._prepare()
         return removed
+
+    def exchange(self, gone: Sequence[str], handlers: Sequence[Handler], settings: Settings) -> None:
+        """Replace the handlers *gone* by *handlers*, and the grace by that of *settings*."""
+        with self.coordinator.changing:
+            if self.coordinator.run is not None:
+                raise StateError(
+                    "cannot change the handlers: the end, or a drain, is under way; wait for it, or resume"
+                )
+            self._registry.exchange(gone, handlers)
+            self._settings, self.coordinator.grace = settings, settings.grace
+        self._prepare(*handlers)
 
     def _prepare(self, *added: Handler) -> None:
         self._signals.rearm()
@@ -183,8 +196,7 @@ class Session:
 
     @property
     def _signum(self) -> int:
-        notices = self.coordinator.notices
-        return notices[0].signum if notices else 0
+        return next((each.signum for each in self.coordinator.notices if each.ends), 0)
 
     @property
     def _barred(self) -> bool:

@@ -157,9 +157,13 @@ class Command:
         )
         return found
 
-    def kill(self, *, everything: bool = False) -> list[Any]:
-        """Kill what is left of it, or really *everything* that came from the agent; return what was found."""
-        if not self.bar() and not everything:
+    def kill(self, *, everything: bool = False, for_good: bool = True) -> list[Any]:
+        """
+        Kill what is left of it, or really *everything* that came from the agent; return what was found.
+
+        Unless *for_good* it may be started again.
+        """
+        if for_good and not self.bar() and not everything:
             return []
         found: list[Any] = self.tree()
         if everything:

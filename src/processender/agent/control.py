@@ -1,8 +1,9 @@
 """
-The agent's private socket, on which what the command has started may ask it to keep track of things.
+The agent's private socket, on which this user asks it for something: to keep track of a thing, to drain, to stop.
 
 It is bound before the command starts, because the command is told its path; what answers is loaded when the first
-connection comes. Only this user may connect, few at once, each with one short line and little time.
+connection comes. Its directory is named after the agent's number, so that the command line finds it, and so that what
+an agent that was killed has left is removed by the next one.
 """
 
 from __future__ import annotations
@@ -15,53 +16,123 @@ from ..demand import load
 from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 VARIABLE = "PROCESSENDER_CONTROL"
 """Where the command finds the path of the socket."""
-_WAITING = 16
+LONGEST_PATH = 107
+"""How long the path of a socket may be, bytes; see unix(7)."""
+_WAITING = 64
+_PREFIX = "processender-"
+_NAME = "control"
+
+
+def roots(environ: Mapping[str, str]) -> list[str]:
+    """Return the directories in which an agent makes the one of its socket, the best first."""
+    wanted = (environ.get("XDG_RUNTIME_DIR"), environ.get("TMPDIR"), "/tmp")  # noqa: S108 - a private directory in it
+    return list(dict.fromkeys(root for root in wanted if root and os.path.isabs(root)))
+
+
+def sockets(root: str) -> list[tuple[int, str]]:
+    """Return the agents that this user has, or had, below *root*: each its number and the path of its socket."""
+    found = []
+    try:
+        names = os.listdir(root)
+    except OSError:
+        return []
+    for name in names:
+        number = name.removeprefix(_PREFIX).partition("-")[0]
+        if not name.startswith(_PREFIX) or not (number.isascii() and number.isdigit()):
+            continue
+        directory = os.path.join(root, name)
+        try:
+            is_ours = os.lstat(directory).st_uid == os.geteuid()
+        except OSError:
+            continue
+        if is_ours and not os.path.islink(directory):
+            found.append((int(number), os.path.join(directory, _NAME)))
+    return found
+
+
+def lives(pid: int, path: str) -> bool:
+    """Tell whether the agent *pid* is still there, or, where its number says nothing, somebody listens at *path*."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        # It may be one of another pid namespace that shares the directory: then only its socket can tell.
+        return _is_answered(path)
+    except OSError:
+        return True
+    return True
+
+
+def _is_answered(path: str) -> bool:
+    call = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        call.setblocking(False)
+        call.connect(path)
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        # Full, or not made yet: it is not for us to say that it is dead.
+        return True
+    finally:
+        call.close()
+    return True
 
 
 class Control:
     """A socket that listens, and nobody behind it before somebody calls."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
-        """Take what *make*s the answers; it is called for the first connection."""
+        """Take what *make*s the desk that answers; it is called for the first connection."""
         self.path = ""
         """Where it listens; empty when it does not."""
         self._make = make
         self._socket: _socket.socket | None = None
 
-    def open(self) -> None:
-        """Listen, if there is a place for it; without one `processender track` says that there is no agent."""
-        root = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - a private directory in it
-        directory = os.path.join(root, f"processender-{os.getpid()}-{os.urandom(6).hex()}")
-        try:
-            os.mkdir(directory, 0o700)
-        except OSError:
-            return
+    def open(self) -> str:
+        """Listen where there is a place for it; return why there is none, else an empty text."""
+        why = []
+        for root in roots(os.environ):
+            for pid, path in sockets(root):
+                if not lives(pid, path):
+                    _remove(path)
+            directory = os.path.join(root, f"{_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
+            trouble = self.path or self._open(os.path.join(directory, _NAME))
+            if not self.path:
+                why.append(f"{root}: {trouble}")
+        if self.path:
+            return ""
+        return f"cannot listen for `processender stop` and its like ({'; '.join(why)}); set TMPDIR to a short path"
+
+    def _open(self, path: str) -> str:
+        """Listen at *path*, in a directory that is made for it; return why that cannot be, else an empty text."""
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            return f"a socket's path has at most {LONGEST_PATH} bytes"
         made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-        path = os.path.join(directory, "control")
         try:
+            os.mkdir(os.path.dirname(path), 0o700)
             made.bind(path)
             os.chmod(path, 0o600)
             made.listen(_WAITING)
-        except OSError:
+        except OSError as error:
             made.close()
             _remove(path)
-            return
+            return error.strerror or str(error)
         made.setblocking(False)
         # The kernel says with SIGIO that somebody calls, so nobody has to wait for it.
         fcntl.fcntl(made, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) | os.O_ASYNC)
         self.path, self._socket = path, made
+        return ""
 
     def answer(self) -> None:
         """Let a thread answer from now on, because somebody has called."""
         made, self._socket = self._socket, None
         if made is not None:
             fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) & ~os.O_ASYNC)
-            load("agent.answers").serve(made, self._make)
+            load("agent.answers").serve(made, self._make())
 
     def close(self) -> None:
         """Remove the socket, so that nobody new finds it."""

@@ -6,7 +6,7 @@ from ..demand import load
 from ..hints import TYPE_CHECKING, Any
 from .durations import format_duration, parse_duration
 from .errors import ConfigError
-from .kernel import number_of
+from .kernel import HUP, number_of
 from .settings import Settings
 from .sources import find_source, overrides
 
@@ -44,6 +44,8 @@ def decide(path: str, flags: Mapping[str, Any], environ: Mapping[str, str], keep
             settings = load("agent.config").load(source, environ, keeper)
     except ConfigError as error:
         problems += error.problems
+    if settings.source:
+        settings = settings.replace(policy={**settings.policy, HUP: "reload"})
     changes: dict[str, Any] = {}
     for name, (field, take) in _FLAGS.items():
         given = flags.get(name)

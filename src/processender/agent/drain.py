@@ -19,6 +19,15 @@ def fail_readiness(health: Health) -> Callable[[], None]:
     return fail
 
 
+def pass_readiness(health: Health) -> Callable[[], None]:
+    """Return the callable that undoes it: /readyz tells again whether the command is ready."""
+
+    def pass_again() -> None:
+        health.draining = False
+
+    return pass_again
+
+
 def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], object]) -> Callable[[Context], None]:
     """
     Return the callable that waits *seconds*, unless there is nobody left who could serve.

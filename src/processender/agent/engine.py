@@ -17,25 +17,30 @@ from ..demand import load
 from ..ender import Ender
 from ..engine.clock import SystemClock
 from ..hints import Any
+from ..ports import Context
 from . import kernel
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
 from .command import Command
-from .drain import drain_delay, fail_readiness
+from .drain import drain_delay, fail_readiness, pass_readiness
 from .durations import format_duration
 from .health import Health
 from .ladder import Ladder
 from .lines import Lines
 from .settings import Settings
 from .watch import RunWatch
-from .wiring import Calls, build_ender, command_budget
+from .wiring import Calls, build_ender, calls_of_nothing, command_budget, handlers_of
 
+LAST_WORDS_S = 0.5
+"""How long the reports are waited for of those that have joined and ended."""
 _ENDED_S = 5.0
 
 
 class Engine:
     """The Ender of one agent; its run happens on threads of its own."""
 
-    def __init__(self, settings: Settings, name: str, command: Command, health: Health) -> None:
+    def __init__(
+        self, settings: Settings, name: str, command: Command, health: Health, joined: Any = None
+    ) -> None:  # fmt: skip
         """
         Take everything up except signals and files.
 
@@ -48,6 +53,8 @@ class Engine:
             command: What is to be brought to its end.
 
             health: What the probes say.
+
+            joined: The applications that have joined; None as long as none can have.
         """
         self._settings = settings
         self._name = name
@@ -56,17 +63,35 @@ class Engine:
         self._ladder = ladder = Ladder(command, settings.stop_signal, wait_tree=settings.wait_tree)
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
         self._lines = lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
-        calls: Calls = {
-            READINESS: fail_readiness(health),
-            DRAIN_DELAY: drain_delay(settings.drain_delay, command.when_gone),
-            COMMAND: ladder.stop,
+        self._joined = joined
+        self._health = health
+        self.ender: Ender = build_ender(settings, name, self._calls(settings), (lines, self._watch))
+
+    def _calls(self, settings: Settings) -> Calls:
+        """Return what the agent's own handlers call."""
+        return {
+            READINESS: fail_readiness(self._health),
+            f"resume {READINESS}": pass_readiness(self._health),
+            DRAIN_DELAY: drain_delay(settings.drain_delay, self._command.when_gone),
+            COMMAND: self._end_command,
         }
-        self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
+
+    def _end_command(self, ctx: Context) -> None:
+        """Tell those that have joined how long they have, and bring the command to its end."""
+        notice = self._watch.notice
+        if self._joined is not None:
+            self._joined.tell(ctx.cause, ctx.remaining(), "" if notice is None else notice.sender)
+        try:
+            self._ladder.stop(ctx)
+        finally:
+            if self._joined is not None:
+                self._joined.await_reports(min(LAST_WORDS_S, ctx.remaining()))
 
     def arm(self, code: Callable[[Verdict | None], int]) -> None:
         """Begin to take notices; *code* tells the exit code for the report."""
         self.ender.install()
         self.ender.returns(code)
+        self.ender.embeds(lambda: None if self._joined is None else self._joined.account())
         for misfit in self.ender.plan().misfits:
             self.tell("does-not-fit", f"{misfit.reason}; see `processender plan`")
 
@@ -75,6 +100,11 @@ class Engine:
         """The time that the command will have from its stop signal to KILL."""
         return format_duration(command_budget(self.ender))
 
+    @property
+    def seconds(self) -> float:
+        """The same, as seconds."""
+        return command_budget(self.ender)
+
     def tell(self, code: str, text: str) -> None:
         """Tell the observers that something could not be done."""
         self.ender.tell(Trouble(self._clock.now(), code, text))
@@ -82,9 +112,38 @@ class Engine:
     def hear(self, heard: kernel.Heard) -> None:
         """Take a signal that means the end."""
         name = kernel.name_of(heard.number)
-        self.ender.notify(
-            Notice(name, "signals", self._clock.now(), signum=heard.number, sender=heard.sender),
+        self.take(Notice(name, "signals", self._clock.now(), signum=heard.number, sender=heard.sender))
+
+    def take(self, notice: Notice) -> None:
+        """Take what somebody says or asks for."""
+        self.ender.notify(notice)
+
+    def join(self, joined: Any) -> None:
+        """Take the applications that join from now on."""
+        self._joined = joined
+
+    def change(self, settings: Settings) -> None:
+        """Take over *settings* as far as they are about the end; raise `ProcessEnderError` and change nothing else."""
+        handlers = handlers_of(settings, self._calls(settings))
+        self.ender.exchange(
+            [each.name for each in handlers_of(self._settings, calls_of_nothing())], handlers, settings.grace
         )
+        self._settings = settings
+
+    @property
+    def state(self) -> str:
+        """Where the end is, in a word; empty while nothing has begun."""
+        return self._watch.state
+
+    @property
+    def withdrawable(self) -> bool:
+        """Whether there is something to take back, and nothing beyond the drain has begun."""
+        return self.ender.withdrawable
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What was heard last."""
+        return list(self._watch.notices)
 
     def command_ended(self) -> None:
         """Take note that the command has ended by itself: so does the agent."""

@@ -10,13 +10,22 @@ class Health:
         """Begin alive and not ready."""
         self.running = False
         """Whether the command runs."""
+        self.started = False
+        """Whether it has been started at all."""
         self.draining = False
         """Whether it is to get no more traffic."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the command is to get traffic."""
+        return self.running and not self.draining
 
     def answer(self, path: str) -> tuple[int, str] | None:
         """Return the status and the text for *path*, None if there is no such path."""
         if path == "/livez":
             return 200, "ok\n"
+        if path == "/startupz":
+            return (200, "ok\n") if self.started else (503, "not started\n")
         if path == "/readyz":
             if self.draining:
                 return 503, "draining\n"

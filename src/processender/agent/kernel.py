@@ -50,7 +50,12 @@ class Heard:
     @property
     def sender(self) -> str:
         """Who has sent it, in words; empty for the kernel, and for a process of another namespace."""
-        return f"process {self.pid} of user {self.uid}" if self.pid else ""
+        return sender(self.pid, self.uid) if self.pid else ""
+
+
+def sender(pid: int, uid: int) -> str:
+    """Return, in words, the process *pid* of the user *uid*; a process of another namespace has no number here."""
+    return f"process {pid} of user {uid}" if pid else f"a process of user {uid}"
 
 
 def block() -> frozenset[int]:

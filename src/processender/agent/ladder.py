@@ -10,9 +10,9 @@ look at the tree every now and then finds those born meanwhile.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from ..ports import Context
+from ..hints import Protocol
 from . import kernel
 from .command import Command
 from .errors import AgentError
@@ -33,11 +33,24 @@ class CommandKilled(AgentError):
     code = "command-killed"
 
 
+class Patience(Protocol):
+    """How long it may take, as a handler's context tells it."""
+
+    def remaining(self) -> float:
+        """Return the seconds that are left."""
+
+    def on_cancel(self, function: Callable[[], object]) -> None:
+        """Let *function* be called when it must be cut short."""
+
+
 class Ladder:
     """Ends one command, on a worker of the engine."""
 
-    def __init__(self, command: Command, stop_signal: int = kernel.TERM, *, wait_tree: bool = True) -> None:
-        """Take the command, the signal that asks it to end, and whether what it leaves is waited for."""
+    def __init__(
+        self, command: Command, stop_signal: int = kernel.TERM, *, wait_tree: bool = True, for_good: bool = True
+    ) -> None:
+        """Take the command, its stop signal, whether what it leaves is waited for, and whether it ends for good."""
+        self._for_good = for_good
         self._command = command
         self._signum = stop_signal
         self._wait_tree = wait_tree
@@ -49,10 +62,10 @@ class Ladder:
         """The signals of which a command that was asked to end may die."""
         return (self._signum, kernel.TERM, kernel.KILL, *self._command.sent)
 
-    def stop(self, ctx: Context) -> None:
+    def stop(self, ctx: Patience) -> None:
         """Bring it to its end in the time of *ctx*; raise `CommandKilled` when something of it had to be killed."""
         command = self._command
-        if not command.bar():
+        if self._for_good and not command.bar():
             return
         span = ctx.remaining()
         need = min(_NEED_S, _NEED_SHARE * span)
@@ -96,7 +109,7 @@ class Ladder:
         except BlockingIOError:
             return
 
-    def _end_rest(self, ctx: Context, need: float) -> None:
+    def _end_rest(self, ctx: Patience, need: float) -> None:
         """Ask what is left to end, each process once, until it has or the time is up."""
         told: dict[int, int] = {}
         while not self._command.all_gone() and ctx.remaining() > need:
@@ -111,7 +124,7 @@ class Ladder:
         """Kill what is left, and what it has forked meanwhile, and raise what that means."""
         killed: dict[int, str] = {}
         for _ in range(int(KILLED_S / LOOK_S)):
-            found = self._command.kill()
+            found = self._command.kill(for_good=self._for_good)
             killed.update({member.pid: member.name for member in found})
             self._await(found, LOOK_S if found else _GLANCE_S)
             if self._command.all_gone():

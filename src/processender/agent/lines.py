@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ..core.events import Event, NoticeHeard
+from ..core.notice import Action
 from ..telemetry.logs import DEBUG, INFO, WARNING, render, write_line
 
 _NAMES = {DEBUG: "debug", INFO: "info", WARNING: "warning"}
@@ -37,7 +38,7 @@ class Lines:
 
     def observe(self, event: Event) -> None:
         """Write one event."""
-        if isinstance(event, NoticeHeard) and event.notice.origin != "api":
+        if isinstance(event, NoticeHeard) and event.notice.origin != "api" and event.notice.action is not Action.ADVISE:
             self._least = INFO
         level, key, text = render(event)
         if level < self._least:

@@ -22,9 +22,10 @@ from .command import Command
 from .control import VARIABLE, Control
 from .health import Health
 from .settings import Settings
+from .steered import Steered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 UNCLEAN = 70
 """The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
@@ -43,10 +44,17 @@ class Ending:
         self.signum = signum
 
 
-class Agent:
+class Agent(Steered):
     """One command, its engine, and the main thread that watches both."""
 
-    def __init__(self, argv: Sequence[str], settings: Settings, children: Children, mask: Iterable[int]) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        settings: Settings,
+        children: Children,
+        mask: Iterable[int],
+        reread: Callable[[], Settings] | None = None,
+    ) -> None:
         """
         Take everything up except the command; raise `ProbeError` when the probe face cannot listen.
 
@@ -59,7 +67,10 @@ class Agent:
             children: Who knows the agent's children.
 
             mask: The signals that were blocked when the agent was started.
+
+            reread: Reads the configuration again.
         """
+        super().__init__(reread)
         self._settings = settings
         self._children = children
         self._clock = SystemClock()
@@ -78,11 +89,10 @@ class Agent:
         if settings.probe_listen:
             self._probes = load("agent.probes").ProbeServer(settings.probe_listen, self._health, self._clock)
         self._tracker: Any = None
-        self._control = Control(self._make_tracker)
+        self._control = Control(self.make_desk)
         self._troubles: list[tuple[str, str]] = []
         self._ignored = kernel.ignored()
         self._asked = False
-        self._engine: Any = None
         if not settings.lean:
             self._load_engine()
 
@@ -102,15 +112,15 @@ class Agent:
         if self._tracker is not None:
             self._tracker.tidy()
         if self._command.status and self._settings.crash_recover:
-            self._armed().after_crash()
+            self.armed().after_crash()
         return self._ending()
 
     # The engine.
 
     def _load_engine(self) -> None:
-        self._engine = load("agent.engine").Engine(self._settings, self._name, self._command, self._health)
+        self._engine = load("agent.engine").Engine(self._settings, self._name, self._command, self._health, self.joined)
 
-    def _armed(self) -> Any:
+    def armed(self) -> Any:
         """Return the engine, which a lean agent loads and arms only now."""
         if self._engine is None:
             self._load_engine()
@@ -123,7 +133,7 @@ class Agent:
             self._engine.tell(code, text)
 
     def _make_tracker(self) -> Any:
-        self._tracker = self._armed().tracker()
+        self._tracker = self.armed().tracker()
         return self._tracker
 
     # The life of the command.
@@ -132,17 +142,19 @@ class Agent:
         trouble = self._children.adopt_orphans()
         if trouble:
             self._troubles.append(("no-subreaper", trouble))
+        trouble = self._control.open()
+        if trouble:
+            self._troubles.append(("no-control", trouble))
         if self._engine is not None:
             self._arm()
         if self._probes is not None:
             self._probes.start()
-        self._control.open()
         while (heard := kernel.take(0.0)) is not None:
             self._take(heard)
         if not self._asked:
             self._command.more = {VARIABLE: self._control.path}
             self._command.start("" if self._engine is None else self._engine.budget)
-        self._health.running = self._command.running
+        self._health.running = self._health.started = self._command.running
         # Everything is loaded; what is there now is not looked through again.
         gc.freeze()
         gc.enable()
@@ -172,8 +184,10 @@ class Agent:
         """Look who has ended; tell whether a child of ours still waits for its owner, who is another thread."""
         if self._command.watch():
             self._health.running = False
+            if self.again is not None and self.again.busy:
+                return self._children.reap()
             if self._engine is not None or not self._over():
-                self._armed().command_ended()
+                self.armed().command_ended()
         return self._children.reap()
 
     def _patience(self, *, waits: bool) -> float | None:
@@ -200,13 +214,19 @@ class Agent:
             self._act(heard, self._settings.policy.get(number, "forward"))
 
     def _act(self, heard: kernel.Heard, policy: str) -> None:
+        self.heard[heard.number] = self.heard.get(heard.number, 0) + 1
+        if policy == "reload" and heard.number == kernel.HUP and heard.by_kernel:
+            # The terminal is gone, and with it whoever could have wished for a reload.
+            policy = "stop"
         if policy == "ignore" or heard.number in self._ignored:
             return
         if policy == "stop":
             self._asked = True
-            self._armed().hear(heard)
+            self.armed().hear(heard)
         elif policy == "forward":
             self._command.send(heard.number)
+        elif policy == "reload":
+            self.reload(heard.sender)
 
     def _sweep(self, *, everything: bool) -> None:
         """Kill what is left, for a moment; what the kernel does not let go of even then is left to it."""

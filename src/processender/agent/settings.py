@@ -22,6 +22,10 @@ class Settings(Record):
     """How long the command still serves after readiness has failed."""
     probe_listen: str = ""
     """Where /livez and /readyz are served, as HOST:PORT; empty means nowhere."""
+    control_listen: str = ""
+    """Where /status, /metrics, /drain, /resume and /stop are served, as HOST:PORT; empty means nowhere."""
+    control_tokens: Mapping[str, str] = {}
+    """The secrets of those who may change something by HTTP, by their names."""
     on_drain: str = "fail-readiness"
     """`fail-readiness` at once, or `keep-serving` for the length of the drain delay."""
     strict: bool = False

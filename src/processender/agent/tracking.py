@@ -17,6 +17,7 @@ from ..recovering import open_own
 from ..telemetry.state import state_place
 
 HANDLER = "tracked"
+VERBS = ("add", "settle", "list", "retry")
 _WORDS = ("kind", "key", "releaser", "job")
 
 
@@ -54,6 +55,9 @@ class Tracker:
         return {"id": held.id}
 
     def _settle(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if not request.get("ids") and not request.get("job"):
+            text = "cannot settle what nobody names: that would be all of it"
+            raise ObligationError(f"{text}; name ids, or a job; `processender track list` shows them")
         chosen = self._chosen(request)
         for standing in chosen:
             self._home.settled(standing.obligation)

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.escalation import FORCE
-from ..core.events import AttemptStarted, Escalated, Event, NoticeHeard, PlanChanged, RunEnded, RunStarted, Trouble
+from ..core.events import (
+    AttemptStarted,
+    Drained,
+    Escalated,
+    Event,
+    NoticeHeard,
+    PlanChanged,
+    RunEnded,
+    RunStarted,
+    RunWithdrawn,
+    Trouble,
+)
 from ..core.notice import Notice
 from ..core.outcome import Verdict
 from ..core.window import Window
 from .builtin import COMMAND
 
+DRAINING, DRAINED, RESUMING, ENDING, ENDED = "draining", "drained", "resuming", "ending", "ended"
+"""Where an end is."""
 KEPT = 32
 """How many events are kept for the account of a crash."""
 
@@ -38,6 +51,10 @@ class RunWatch:
         """How the run ended; None before that."""
         self.last: list[Event] = []
         """What happened last, for the account of a crash."""
+        self.notices: list[Notice] = []
+        """What was heard last."""
+        self.state = ""
+        """Where the end is, in a word; empty while nothing has begun."""
         self._wake = wake
         self._asked = False
         self._hurry = hurry
@@ -46,12 +63,16 @@ class RunWatch:
     def observe(self, event: Event) -> None:
         """Take one event."""
         self.last = [*self.last[1 - KEPT :], event]
+        self._note(event)
         match event:
-            case NoticeHeard() if self.notice is None:
+            case NoticeHeard() if self.notice is None and event.notice.ends:
                 self.notice = event.notice
-            case RunStarted() | PlanChanged():
+            case RunStarted() | PlanChanged() if self.notice is not None:
                 self.kill_at = last_moment(event.plan.window)
-            case RunEnded():
+            case RunWithdrawn():
+                # Nobody is to be killed any more; and no plan that comes now is one of an end.
+                self.notice, self.kill_at, self._asked = None, None, False
+            case RunEnded() if event.verdict is not Verdict.CANCELLED:
                 self.verdict = event.verdict
             case AttemptStarted(handler=handler):
                 self._asked = self._asked or handler == COMMAND
@@ -65,6 +86,23 @@ class RunWatch:
             case _:
                 return
         self._wake()
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case NoticeHeard(notice=notice):
+                self.notices = [*self.notices[1 - KEPT :], notice]
+                if notice.ends and self.state:
+                    self.state = ENDING
+            case RunStarted(notice=notice):
+                self.state = ENDING if notice.ends else DRAINING
+            case Drained():
+                self.state = DRAINED
+            case RunWithdrawn():
+                self.state = RESUMING
+            case RunEnded(verdict=verdict):
+                self.state = "" if verdict is Verdict.CANCELLED else ENDED
+            case _:
+                return
 
 
 def last_moment(window: Window) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..core.handler import Handler
 from ..core.limits import cancel_grace
 from ..ender import Ender
 from ..hints import Any
@@ -38,11 +39,16 @@ def build_ender(settings: Settings, name: str, calls: Calls, observers: Sequence
         exit="return",
         observers=observers,
     )
-    for handler in builtin_handlers(settings.drain_delay, settings.on_drain):
-        ender.add(handler.replace(call=calls[handler.name]))
-    for handler in settings.handlers:
+    for handler in handlers_of(settings, calls):
         ender.add(handler)
     return ender
+
+
+def handlers_of(settings: Settings, calls: Calls) -> list[Handler]:
+    """Return the agent's own handlers and the configured ones, each with what it calls."""
+    own = builtin_handlers(settings.drain_delay, settings.on_drain)
+    made = [handler.replace(call=calls[handler.name], resume=calls.get(f"resume {handler.name}")) for handler in own]
+    return [*made, *settings.handlers]
 
 
 def calls_of_nothing() -> Calls:

@@ -11,6 +11,7 @@ from ..agent.decide import decide
 from ..agent.errors import CANNOT_RUN, AgentError
 from ..agent.program import RESTORED, explain, find_program
 from ..agent.runner import Agent, leave
+from ..agent.settings import Settings
 from ..agent.streams import keep_standard_streams
 from ..demand import load
 from ..errors import ProcessEnderError
@@ -56,8 +57,12 @@ def main(argv: Sequence[str], mask: frozenset[int]) -> NoReturn:
         if os.environ.get("PROCESSENDER_DISABLE") == "1":
             _become(command, mask)
         children = Children()
-        settings = decide(options.config, vars(options), os.environ, children)
-        ending = Agent(command, settings, children, mask).run()
+
+        def read() -> Settings:
+            return decide(options.config, vars(options), os.environ, children)
+
+        settings = read()
+        ending = Agent(command, settings, children, mask, read if settings.source else None).run()
     except ProcessEnderError as error:
         load("cli.output").complain(str(error))
         # Not by the ordinary way: threads have been started, and nothing has begun that they should end.

@@ -48,6 +48,8 @@ class Cancel(Record):
     """Why, in words."""
     stuck: bool
     """Whether to say first where it stands."""
+    quiet: bool = False
+    """Whether it does nothing wrong, so that where it stands is of no interest."""
 
 
 Command = Start | Redirect | Extend | Cancel

@@ -33,3 +33,7 @@ class Escalation:
         self._last = at
         self._count += 1
         return min(self._count, FORCE)
+
+    def forget(self) -> None:
+        """Begin to count anew, because the end was taken back."""
+        self._count, self._last = 0, None

@@ -140,6 +140,26 @@ class Escalated(Record):
     """The number of the signal."""
 
 
+class Drained(Record):
+    """Traffic is left, and the run waits there until it is told to go on, or taken back."""
+
+    at: float
+    """When."""
+    run: str
+    """The id of the run."""
+
+
+class RunWithdrawn(Record):
+    """The run is taken back: what runs gives way, what has run is undone, and `RunEnded` follows as `cancelled`."""
+
+    at: float
+    """When."""
+    run: str
+    """The id of the run."""
+    notice: Notice
+    """What took it back."""
+
+
 class Trouble(Record):
     """Something could not be done as wished; the run goes on."""
 
@@ -175,6 +195,8 @@ Event = (
     | LoopBlocked
     | Waiting
     | Escalated
+    | Drained
+    | RunWithdrawn
     | Trouble
     | RoomEvent
 )

@@ -13,6 +13,8 @@ from .retry import Retry
 
 PHASES = ("drain", "quiesce", "flush", "commit", "close", "release")
 """The default phases, in order: leave traffic, finish work, write out, confirm, close, give back."""
+DRAIN = "drain"
+"""The phase that can be taken back: traffic may come again."""
 
 LONGEST_S = 7 * 24 * 3600.0
 """The longest time that is believed, a week: what is longer is a unit gone wrong."""
@@ -64,6 +66,8 @@ class Handler(Record):
     """For an async handler: a sync function that runs in its stead when the event loop is blocked."""
     loop: str = "app"
     """For an async handler: `app` binds it to the application's loop, `any` lets it run on the Ender's own."""
+    resume: Callable[..., Any] | None = None
+    """What undoes it when the end is taken back while nothing beyond `drain` has begun; called like `call`."""
 
     def check(self) -> None:
         """Raise `HandlerError` for a description that makes no sense."""

@@ -18,6 +18,8 @@ class Action(StrEnum):
     """Run the plan now."""
     STOP_BY = "stop_by"
     """Start early enough to have ended before the deadline."""
+    RESUME = "resume"
+    """Take back what was asked for, as long as nothing beyond the drain has begun."""
 
 
 class DeadlineKind(StrEnum):
@@ -54,6 +56,11 @@ class Notice(Record):
     """The number of the signal that brought it, 0 if none did."""
     sender: str = ""
     """Who asked for it, where that is known: a process and its user, or the name of a token; never a secret."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether it asks for the end; others tell something, leave traffic, or come back."""
+        return self.action in {Action.STOP, Action.STOP_BY}
 
 
 class Deadline(Record):

@@ -68,4 +68,15 @@ class Hurried(Record):
     """Who wants it so, in words."""
 
 
-Report = Began | Returned | Raised | Refused | Adopted | Hurried
+class Released(Record):
+    """The run may go beyond the phase behind which it holds; the plan with the window of the end comes behind it."""
+
+
+class Withdrawn(Record):
+    """The end is taken back: nothing more is to start, and what runs is to give way."""
+
+    reason: str
+    """Who wants it so, in words."""
+
+
+Report = Began | Returned | Raised | Refused | Adopted | Hurried | Released | Withdrawn

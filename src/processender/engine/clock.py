@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from ..ports import Clock
+
 _CHANCE_BITS = 52
 
 
@@ -22,3 +24,8 @@ class SystemClock:
     def chance(self) -> float:
         """Return a number in [0, 1); `random` would cost 2 ms and 1 MB at import."""
         return (int.from_bytes(os.urandom(8)) >> (64 - _CHANCE_BITS)) / (1 << _CHANCE_BITS)
+
+
+def new_id(clock: Clock) -> str:
+    """Return an id that nobody else has; those of later times sort behind."""
+    return f"{int(clock.wall()):x}-{os.urandom(6).hex()}"

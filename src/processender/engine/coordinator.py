@@ -14,29 +14,31 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from ..core.escalation import FORCE, HURRY, Escalation
-from ..core.events import Escalated, Event, HandlerEnded, NoticeHeard, RunEnded, RunStarted, Trouble
-from ..core.notice import Action, Deadline, Notice, merge
+from ..core.escalation import Escalation
+from ..core.events import Drained, HandlerEnded, PlanChanged, RunEnded, RunStarted, RunWithdrawn, Trouble
+from ..core.handler import DRAIN
+from ..core.notice import Action, Notice, merge
 from ..core.outcome import Outcome, Verdict, describe, verdict
 from ..core.plan import Plan
-from ..core.reports import Adopted, Hurried, Report
+from ..core.reports import Adopted, Released, Report, Withdrawn
 from ..core.run import Run
 from ..core.window import Window
-from ..ports import Clock, Signals
+from ..core.withdraw import undo_plan
+from ..ports import Clock
+from .clock import new_id
 from .executor import Executor
-from .mailbox import Mailbox
+from .hearing import CHECK_S, Hearing
 from .observers import Outlets
 from .registry import Registry
 from .watchdog import Watchdog
 
 SWITCH_INTERVAL_S = 0.0005
-CHECK_S = 1.0
 CLOSE_S = 0.5
 BEFORE_EFFECT_S = 0.05
 BEFORE_EFFECT_SHARE = 0.02
 
 
-class Coordinator:
+class Coordinator(Hearing):
     """The control thread of one Ender and everything that belongs to one life of it."""
 
     def __init__(
@@ -44,40 +46,26 @@ class Coordinator:
         *, last_resorts: bool = True
     ) -> None:  # fmt: skip
         """Nothing runs before `start`; without *last_resorts* the end of the run is not that of the process."""
-        self.clock = clock
+        super().__init__(clock, outlets, escalation, grace)
         self.registry = registry
-        self.outlets = outlets
-        self.emit = outlets.emit
         self.executor = Executor(clock, self.report, outlets.emit)
         self.watchdog = Watchdog(clock)
-        self.grace = grace
         self.run_id = run_id
-        self.run: Run | None = None
-        self.notices: list[Notice] = []
         self.window: Window | None = None
         self.verdict: Verdict | None = None
         self.begun = threading.Event()
-        """Set when a run has begun."""
-        self.ended = threading.Event()
-        """Set when the run is over and its report is written."""
-        self.signals: Signals | None = None
-        self.force: Callable[[int], object] = lambda _signum: None
-        """Ends the process at once."""
+        """Set when the end has begun; a drain is not the end."""
+        self.drained = False
+        """Whether traffic is left, and the run waits there."""
         self.leave: Callable[[], object] = lambda: None
         """Is called when the run is over, before those that wait for it go on."""
         self.changing = threading.RLock()
         """Held while handlers come or go: meanwhile the run neither starts its first one nor comes to its end."""
         self.over = False
-        self._escalation = escalation
         self._last_resorts = last_resorts
         self._lock = threading.Lock()
         self._at_end: list[Callable[[], object]] = []
         self._closed = False
-        self._news: list[Event] = []
-        self._deadline: Deadline | None = None
-        self._start_at: tuple[float, Notice] | None = None
-        self.mailbox: Mailbox[Notice | Report | None] = Mailbox()
-        self._check_at = 0.0
         self._thread = threading.Thread(target=self._main, name="processender-control", daemon=True)
         self._switch_interval = sys.getswitchinterval()
 
@@ -87,22 +75,6 @@ class Coordinator:
         """Start the control thread."""
         self._check_at = self.clock.now() + CHECK_S
         self._thread.start()
-
-    def notify(self, notice: Notice) -> None:
-        """Take a notice; returns at once."""
-        self.mailbox.put([notice])
-
-    def report(self, reports: Sequence[Report], *, wake: bool = True) -> None:
-        """Take what became of commands; returns at once."""
-        self.mailbox.put(reports, wake=wake)
-
-    def replan(self) -> None:
-        """Plan anew, because handlers came or went; returns at once."""
-        self.mailbox.put([None])
-
-    def trouble(self, code: str, text: str) -> None:
-        """Tell the observers that something could not be done."""
-        self.emit(Trouble(self.clock.now(), code, text))
 
     def when_ended(self, function: Callable[[], object]) -> None:
         """Let *function*, which may not block, be called when the run is over; at once if it is."""
@@ -150,26 +122,6 @@ class Coordinator:
         times = [time for time in (check, start, wake) if time is not None]
         return min(times) - self.clock.now() if times else None
 
-    def _hear_signals(self) -> None:
-        told = self.mailbox.bytes()
-        if self.signals is None:
-            return
-        for byte in (*told, *self.signals.missed()):
-            notice = self.signals.hear(byte)
-            if notice is not None:
-                self._signal(notice)
-
-    def _signal(self, notice: Notice) -> None:
-        level = self._escalation.level(notice.signum, notice.at)
-        if level == FORCE:
-            self.emit(Escalated(notice.at, level, notice.signum))
-            self.force(notice.signum)
-        elif level == HURRY and self.run is not None:
-            self.emit(Escalated(notice.at, level, notice.signum))
-            self._advance([Hurried(f"hurried by {notice.cause}")])
-        elif level:
-            self._hear(notice)
-
     def _take_messages(self) -> None:
         messages = self.mailbox.take()
         reports: list[Report] = []
@@ -178,46 +130,10 @@ class Coordinator:
                 self._signal(message)
             elif message is not None:
                 reports.append(message)
-        if None in messages and self.window is not None:
+        if None in messages and self.window is not None and not self.withdrawing:
             reports.append(Adopted(self._plan(self.window)))
         if reports:
             self._advance(reports)
-
-    def _check(self) -> None:
-        if self.signals is not None and (now := self.clock.now()) >= self._check_at:
-            self._check_at = now + CHECK_S
-            self.emit(*self.signals.check())
-
-    def _hear(self, notice: Notice) -> None:
-        # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind.
-        if not any((old.cause, old.deadline) == (notice.cause, notice.deadline) for old in self.notices):
-            self.notices.append(notice)
-            self._news.append(NoticeHeard(notice.at, notice))
-        self._act_on(notice)
-        self._tell_news()
-
-    def _act_on(self, notice: Notice) -> None:
-        if notice.action is Action.ADVISE or self.ended.is_set():
-            return
-        before, self._deadline = self._deadline, merge(self._deadline, notice, self.grace)
-        if self.run is None:
-            self._schedule(notice)
-        elif before != self._deadline:
-            self._move_window()
-
-    def _tell_news(self) -> None:
-        self.emit(*self._news)
-        self._news.clear()
-
-    def _schedule(self, notice: Notice) -> None:
-        deadline = self._deadline
-        if notice.action is Action.STOP_BY and deadline is not None:
-            start = max(notice.at, deadline.at - self.grace)
-            if self._start_at is None or start < self._start_at[0]:
-                self._start_at = (start, notice)
-                self._deadline = deadline.replace(opened=start)
-            return
-        self._begin(notice)
 
     def _move_window(self) -> None:
         assert self._deadline is not None  # a notice was heard
@@ -227,19 +143,27 @@ class Coordinator:
 
     def _plan(self, window: Window) -> Plan:
         ended = {} if self.run is None else self.run.results
-        return self.registry.plan(window, {name: result.ended - window.opened for name, result in ended.items()})
+        # What a drain has done lies before the window.
+        progress = {name: max(0.0, result.ended - window.opened) for name, result in ended.items()}
+        return self.registry.plan(window, progress)
 
     def _begin(self, notice: Notice) -> None:
-        if self.run is not None or self._deadline is None:
+        holds = notice.action is Action.DRAIN
+        if self.run is not None:
+            if self.run.held and not holds:
+                self._go_on(notice)
             return
-        self._start_at = None
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        self.window = window = Window.of(self._deadline)
-        self._arm_last_resorts(window)
+        deadline = merge(None, notice, self.grace) if holds else self._deadline
+        if deadline is None:
+            return
+        self.window = window = Window.of(deadline)
+        if not holds:
+            self._hasten(window)
         plan = self._plan(window)
         self.executor.begin(self.run_id, notice.cause)
-        self.run = Run(plan, self.clock.chance)
-        self.begun.set()
+        self.run = Run(plan, self.clock.chance, DRAIN if holds else "")
+        if not holds:
+            self.begun.set()
         # One hand-over for both: each wakes the observers, which then want the interpreter's lock.
         self._news.append(RunStarted(self.clock.now(), self.run_id, notice, plan))
         self._tell_news()
@@ -253,6 +177,62 @@ class Coordinator:
             # What was added until now belongs into the order before anything starts.
             self._take_messages()
             self._advance(())
+
+    def _hasten(self, window: Window) -> None:
+        self._start_at = None
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._arm_last_resorts(window)
+
+    def _go_on(self, notice: Notice) -> None:
+        """Let the run that holds behind the drain go on to the end, in the window of *notice*."""
+        assert self._deadline is not None  # a notice was heard
+        self._tell_news()
+        self.drained = False
+        self.window = window = Window.of(self._deadline)
+        self._hasten(window)
+        self.executor.begin(self.run_id, notice.cause)
+        self.begun.set()
+        self._advance([Released(), Adopted(self._plan(window))])
+
+    # Taking it back.
+
+    def _take_back(self, notice: Notice) -> None:
+        run = self.run
+        if run is None:
+            # An end that was to begin later does not begin.
+            self._start_at = self._deadline = None
+        elif not run.withdrawable:
+            self.trouble("too-late", f"{notice.cause} comes too late: the end has gone beyond the drain, and goes on")
+        else:
+            self._tell_news()
+            self.withdrawing, self.drained = True, False
+            self._start_at = self._deadline = None
+            self.watchdog.disarm()
+            self.emit(RunWithdrawn(self.clock.now(), self.run_id, notice))
+            self._advance([Withdrawn(f"withdrawn: {notice.cause}")])
+
+    def _undo(self, run: Run) -> None:
+        """Undo what *run*, which was taken back, has done; when that is over, be as if nothing had been heard."""
+        now, window = self.clock.now(), self.window
+        assert window is not None  # a run has begun
+        limit = Window.open(now, self.grace)
+        plan = undo_plan(run.plan, run.results, self.registry.planner, limit)
+        if plan is not None:
+            self.run = Run(plan, self.clock.chance)
+            self.emit(PlanChanged(now, plan))
+            self._advance(())
+            return
+        self.emit(RunEnded(now, self.run_id, Verdict.CANCELLED, now - window.opened))
+        self.outlets.flush(now + BEFORE_EFFECT_S)
+        sys.setswitchinterval(self._switch_interval)
+        self.begun.clear()
+        self._escalation.forget()
+        self.run, self.window, self.withdrawing = None, None, False
+        self.notices.clear()
+        self.run_id = new_id(self.clock)
+        later, self._later = self._later, []
+        for each in later:
+            self._hear(each)
 
     def _arm_last_resorts(self, window: Window) -> None:
         why_not = self.watchdog.arm(window) if self._last_resorts else ""
@@ -269,7 +249,12 @@ class Coordinator:
         for event in events:
             if isinstance(event, HandlerEnded) and event.result.outcome is Outcome.ABANDONED:
                 self.executor.give_up(event.result.handler)
-        if run.finished:
+        if run.waits and not self.drained:
+            self.drained = True
+            self.emit(Drained(self.clock.now(), self.run_id))
+        if run.finished and self.withdrawing:
+            self._undo(run)
+        elif run.finished:
             with self.changing:
                 # A handler may be on its way into the run.
                 self.over = not self.mailbox.waiting

@@ -177,7 +177,8 @@ class Executor:
         if not command.stuck:
             job.claim()
             return
-        events.append(HandlerStuck(now, command.handler, command.reason, _stack(job)))
+        if not command.quiet:
+            events.append(HandlerStuck(now, command.handler, command.reason, _stack(job)))
         if job.context.give_way():
             self._call_away(job)
         for driver in (self.app_loop, self.own_loop):

@@ -72,6 +72,17 @@ class Registry:
             self._handlers.update({handler.name: handler for handler in handlers})
             self._compile_or_restore(before)
 
+    def exchange(self, gone: Sequence[str], handlers: Sequence[Handler]) -> None:
+        """Replace the handlers *gone* by others, all or none; raise `HandlerError` or `PlanError`."""
+        with self._lock:
+            before = dict(self._handlers)
+            self._handlers = {name: handler for name, handler in before.items() if name not in gone}
+            try:
+                self.add(*handlers)
+            except (HandlerError, PlanError):
+                self._handlers = before
+                raise
+
     def remove(self, name: str) -> Handler:
         """Remove a handler and return it; raise `HandlerError` if there is none, or if another names it."""
         with self._lock:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ..core.events import AttemptStarted, Event, HandlerEnded, RunEnded, RunStarted
+from ..core.events import AttemptStarted, Event, HandlerEnded, NoticeHeard, RunEnded, RunStarted
 from ..core.obligation import Entry, Kind
 from ..hints import Any
 from ..ports import Journal
 
+NOTICE = "notice"
+"""The id of an entry that tells who asked for something."""
 MOST = 20
 """How many obligations a report names."""
 
@@ -22,7 +24,11 @@ class JournalObserver:
         """Take one event; raise `JournalError` when it cannot be kept."""
         match event:
             case RunStarted():
-                self._write(Kind.RUN, event.run, begun=True, cause=event.notice.cause)
+                self._write(Kind.RUN, event.run, begun=True, cause=event.notice.cause, sender=event.notice.sender)
+            case NoticeHeard(notice=notice) if notice.sender:
+                # The notice that begins a run comes just before it; this tells of the others, too.
+                asked = {"cause": notice.cause, "action": str(notice.action), "sender": notice.sender}
+                self._write(Kind.RUN, NOTICE, asked=asked)
             case RunEnded():
                 self._write(Kind.RUN, event.run, begun=False, verdict=str(event.verdict))
             case AttemptStarted():

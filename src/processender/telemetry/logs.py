@@ -7,6 +7,7 @@ import os
 from ..core.events import (
     AttemptFailed,
     AttemptStarted,
+    Drained,
     Escalated,
     Event,
     HandlerEnded,
@@ -17,6 +18,7 @@ from ..core.events import (
     RoomEvent,
     RunEnded,
     RunStarted,
+    RunWithdrawn,
     Trouble,
     Waiting,
 )
@@ -38,7 +40,7 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
             count, work = len(plan.steps), plan.window.work
             return INFO, "run.started", f"ending because of {notice.cause}: {count} handlers, {work:.2f} s for them"
         case RunEnded(verdict=verdict, seconds=seconds):
-            level = INFO if verdict is Verdict.CLEAN else WARNING
+            level = INFO if verdict in {Verdict.CLEAN, Verdict.CANCELLED} else WARNING
             return level, "run.ended", f"ended {verdict} after {seconds:.2f} s"
         case PlanChanged(plan=plan):
             return INFO, "plan.changed", f"planned anew: {len(plan.steps)} handlers, {plan.window.length:.2f} s in all"
@@ -56,6 +58,10 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
             return INFO, "inflight.waiting", f"waiting for {len(what)} in flight: {', '.join(what[:10])}"
         case Escalated(level=level):
             return WARNING, "escalated", "asked to hurry" if level == 2 else "asked to end at once"
+        case Drained():
+            return INFO, "run.drained", "drained: traffic is left, and everything else goes on"
+        case RunWithdrawn(notice=notice):
+            return INFO, "run.withdrawn", f"the end is taken back by {notice.sender or notice.origin}"
         case Trouble(code=code, text=text):
             return WARNING, f"trouble.{code}", text
         case RoomEvent():

@@ -49,6 +49,8 @@ class Facts:
         """Tells the exit code of the process, as far as it is known."""
         self.journal: Callable[[], dict[str, Any] | None] = lambda: None
         """Tells what is still owed; None for a process that has opened no journal."""
+        self.command: Callable[[], dict[str, Any] | None] = lambda: None
+        """Tells the account of an application that has joined this process; None if none has."""
 
 
 class ReportWriter:
@@ -61,6 +63,7 @@ class ReportWriter:
         """The account, once a run has begun."""
         # The difference of the two clocks turns monotonic instants into dates.
         self._offset = clock.wall() - clock.now()
+        self._directory = ""
         self._path = ""
         self._linked = False
         self._notices: list[Notice] = []
@@ -75,7 +78,8 @@ class ReportWriter:
 
     def open(self, directory: str) -> None:
         """Write the report into *directory* from now on."""
-        self._path = os.path.join(directory, "reports", f"{self.facts.run_id}.json")
+        self._directory = os.path.join(directory, "reports")
+        self._path = os.path.join(self._directory, f"{self.facts.run_id}.json")
 
     def observe(self, event: Event) -> None:
         """Take one event; raise `OSError` when the report cannot be written."""
@@ -83,7 +87,7 @@ class ReportWriter:
             case NoticeHeard():
                 self._notices.append(event.notice)
             case RunStarted():
-                self._plan, self._opened = event.plan, event.plan.window.opened
+                self._begin(event)
                 self._save(Verdict.FORCED, None)
             case PlanChanged():
                 self._change(event.plan)
@@ -105,8 +109,18 @@ class ReportWriter:
             case RunEnded():
                 self._save(event.verdict, event.at)
                 self._prune()
+                if event.verdict is Verdict.CANCELLED:
+                    # What was taken back has its account; the process lives on, and its next run has one of its own.
+                    self._notices, self._troubles = [], []
             case _:
                 pass
+
+    def _begin(self, started: RunStarted) -> None:
+        self._plan, self._opened = started.plan, started.plan.window.opened
+        self._results, self._stuck, self._retries, self._removed = {}, [], [], {}
+        if started.run != self.facts.run_id:
+            self.facts.run_id, self._linked = started.run, False
+            self._path = self._directory and os.path.join(self._directory, f"{started.run}.json")
 
     def _change(self, plan: Plan) -> None:
         """Keep what the former plan says of handlers that the new one lacks: those that have begun run out."""
@@ -128,7 +142,7 @@ class ReportWriter:
         plan = self._plan
         assert plan is not None  # a run has begun
         window = plan.window
-        first = self._notices[0] if self._notices else None
+        first = next((notice for notice in self._notices if notice.ends), next(iter(self._notices), None))
         gone = [step for name, step in self._removed.items() if name in self._results and name not in plan.graph.index]
         return {
             "schema": SCHEMA,
@@ -147,7 +161,7 @@ class ReportWriter:
             },
             "verdict": str(verdict),
             "exit": self._forced or self.facts.exit(),
-            "started": self._date(window.opened),
+            "started": self._date(self._opened),
             "ended": None if ended is None else self._date(ended),
             "seconds": None if ended is None else self._since(ended),
             "handlers": [self._handler(step) for step in sorted((*plan.in_order(), *gone), key=self._begun)],
@@ -156,6 +170,7 @@ class ReportWriter:
             "stuck": self._stuck,
             "retries": self._retries,
             "journal": None if ended is None else self.facts.journal(),
+            "command": None if ended is None else self.facts.command(),
             "troubles": self._troubles,
             "environment": {
                 "pid": os.getpid(),

@@ -10,6 +10,7 @@ from processender.core import events
 from processender.core.events import (
     AttemptFailed,
     AttemptStarted,
+    Drained,
     Escalated,
     Event,
     HandlerEnded,
@@ -20,6 +21,7 @@ from processender.core.events import (
     RoomEvent,
     RunEnded,
     RunStarted,
+    RunWithdrawn,
     Trouble,
     Waiting,
 )
@@ -60,6 +62,8 @@ SAMPLES: dict[type, tuple[Event, str]] = {
     LoopBlocked: (LoopBlocked(1.0, 0.5, "  File x"), "has been blocked for 0.50 s\n  File x"),
     Waiting: (Waiting(1.0, ("one", "two")), "waiting for 2 in flight: one, two"),
     Escalated: (Escalated(1.0, 2, 2), "asked to hurry"),
+    Drained: (Drained(1.0, "id"), "traffic is left"),
+    RunWithdrawn: (RunWithdrawn(1.0, "id", NOTICE), "taken back by signals"),
     Trouble: (Trouble(1.0, "signal-taken", "somebody took SIGTERM"), "somebody took SIGTERM"),
     RoomEvent: (ProxyDrained(1.0, "web"), "at=1.0, backend=web"),
 }
@@ -126,6 +130,8 @@ def test_the_keys_are_frozen() -> None:
         "LoopBlocked": "loop.blocked",
         "Waiting": "inflight.waiting",
         "Escalated": "escalated",
+        "Drained": "run.drained",
+        "RunWithdrawn": "run.withdrawn",
         "Trouble": "trouble.signal-taken",
         "RoomEvent": "haproxy.drained",
     } == keys

@@ -1,0 +1,105 @@
+"""
+The applications that have joined the agent: their Enders are told of the end, and their reports stand in the agent's.
+
+A process of the command that holds an `Ender` finds the agent's socket in its environment and joins. The agent decides
+the deadline: as it asks the command to end, it tells each how long it has left for that.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from ..errors import ProcessEnderError
+from ..hints import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .answers import Caller
+
+MOST = 32
+"""How many may join; those that come later end by their signal, as every command does."""
+_NAMED = 100
+
+
+class Joined:
+    """Who has joined. Safe for threads."""
+
+    def __init__(self, service: str) -> None:
+        """Nobody has; those who do keep what they owe under the name of *service*."""
+        self._service = service
+        self._lock = threading.Lock()
+        self._callers: list[Caller] = []
+        self._about: dict[Caller, dict[str, Any]] = {}
+        self._reports: list[dict[str, Any]] = []
+        self._news = threading.Event()
+
+    def take(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        """Let the application join that sends *request*, or keep its report."""
+        if request["do"] == "report":
+            return self._keep(request.get("report"), caller)
+        with self._lock:
+            if caller not in self._callers and len(self._callers) >= MOST:
+                raise ProcessEnderError(f"cannot join: {MOST} have; end by the signal")
+            if caller not in self._callers:
+                self._callers.append(caller)
+            handlers = request.get("handlers")
+            names = [str(each)[:_NAMED] for each in handlers[:_NAMED]] if isinstance(handlers, list) else []
+            name = str(request.get("service", ""))[:_NAMED]
+            self._about[caller] = {"pid": caller.pid, "service": name, "handlers": names}
+        caller.kept = True
+        return {"joined": True, "service": self._service}
+
+    def lost(self, caller: Caller) -> None:
+        """Take note that *caller* has gone."""
+        with self._lock:
+            if caller in self._callers:
+                self._callers.remove(caller)
+        self._news.set()
+
+    def _keep(self, report: Any, caller: Caller) -> dict[str, Any]:
+        if not caller.kept or not isinstance(report, dict):
+            raise ProcessEnderError("cannot keep the report: nobody has joined on this connection; join first")
+        with self._lock:
+            kept = [each for each in self._reports if each.get("id") != report.get("id")]
+            self._reports = [*kept, _named(report, str(self._about[caller]["service"]))][-MOST:]
+        self._news.set()
+        return {"kept": True}
+
+    def names(self) -> list[dict[str, Any]]:
+        """Return who is there, with the names of their handlers."""
+        with self._lock:
+            return [self._about[caller] for caller in self._callers]
+
+    def tell(self, cause: str, seconds: float, sender: str) -> None:
+        """Tell all of them that they are asked to end, why, and how many *seconds* they have."""
+        with self._lock:
+            callers = list(self._callers)
+        for caller in callers:
+            caller.push({"notice": {"cause": cause, "sender": sender}, "deadline_s": round(seconds, 6)})
+
+    def await_reports(self, seconds: float) -> None:
+        """Wait, at most *seconds*, for the last words of those that have gone: they may still be on their way."""
+        while self._waiting():
+            self._news.clear()
+            if self._waiting() and not self._news.wait(seconds):
+                return
+
+    def _waiting(self) -> bool:
+        with self._lock:
+            return bool(self._callers)
+
+    def account(self) -> dict[str, Any] | None:
+        """Return their reports for that of the agent: the first, with any others in it; None if there are none."""
+        with self._lock:
+            reports = list(self._reports)
+        if not reports:
+            return None
+        return {**reports[0], "others": reports[1:]} if reports[1:] else reports[0]
+
+
+def _named(report: dict[str, Any], service: str) -> dict[str, Any]:
+    """Return *report* with the name of its service before those of its handlers."""
+    handlers = report.get("handlers")
+    if not isinstance(handlers, list):
+        return report
+    named = [{**each, "name": f"{service}/{each.get('name')}"} for each in handlers if isinstance(each, dict)]
+    return {**report, "handlers": named}

@@ -1,0 +1,118 @@
+"""The agent as those see it who steer it from outside: all of it is for the main thread alone."""
+
+from __future__ import annotations
+
+from ..demand import load
+from ..engine.clock import SystemClock
+from ..hints import TYPE_CHECKING, Any
+from .alarms import Alarms
+from .command import Command
+from .health import Health
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..core.notice import Notice
+
+
+class Steered:
+    """The half of an agent that is asked for something, and tells how it is."""
+
+    _alarms: Alarms
+    _asked: bool
+    _clock: SystemClock
+    _command: Command
+    _health: Health
+    _settings: Settings
+    _name: str
+
+    def __init__(self, reread: Callable[[], Settings] | None) -> None:
+        """Take what reads the configuration again."""
+        self.heard: dict[int, int] = {}
+        """How often each signal has come."""
+        self.joined: Any = None
+        """The applications that have joined; None as long as none can have."""
+        self.again: Any = None
+        """What starts the command again; None as long as nobody has asked for it."""
+        self.since = SystemClock().now()
+        """When the agent began, seconds on the monotonic clock."""
+        self._reread = reread
+        self._engine: Any = None
+
+    @property
+    def alarms(self) -> Alarms:
+        """What brings others to the main thread."""
+        return self._alarms
+
+    @property
+    def clock(self) -> SystemClock:
+        """The time."""
+        return self._clock
+
+    @property
+    def command(self) -> Command:
+        """What it watches."""
+        return self._command
+
+    @property
+    def engine(self) -> Any:
+        """Its engine; None for a lean agent to which nothing has happened."""
+        return self._engine
+
+    @property
+    def health(self) -> Health:
+        """What the probes say."""
+        return self._health
+
+    @property
+    def settings(self) -> Settings:
+        """What was decided."""
+        return self._settings
+
+    @property
+    def name(self) -> str:
+        """The name of the service."""
+        return self._name
+
+    def armed(self) -> Any:
+        """Return the engine, which a lean agent loads and arms only now."""
+        raise NotImplementedError
+
+    def notices(self) -> list[Notice]:
+        """Return what was heard last."""
+        return [] if self._engine is None else list(self._engine.notices)
+
+    def end(self, notice: Notice) -> None:
+        """Begin the end; a command that was not started yet is not started any more."""
+        self._asked = True
+        self.armed().take(notice)
+
+    def note(self, notice: Notice) -> None:
+        """Note who asked for something that is no end; a lean agent keeps that for as long as nobody asks for more."""
+        if self._engine is not None:
+            self._engine.take(notice)
+
+    def reload(self, sender: str) -> tuple[str, ...]:
+        """Read the configuration again for *sender*, and take it over; return why that cannot be, one line each."""
+        changed, problems = load("agent.reload").reload(self, self._reread, sender)
+        self._settings = changed
+        return tuple(problems)
+
+    def restart(self, sender: str) -> None:
+        """End the command and start it again for *sender*; raise `StateError` when that cannot be."""
+        if self.again is None:
+            self.again = load("agent.again").Again(self)
+        self.again.begin(sender)
+
+    def make_desk(self) -> Any:
+        """Return who does what is asked for on the socket."""
+        self.joined = load("agent.joined").Joined(self._name)
+        if self._engine is not None:
+            self._engine.join(self.joined)
+        steering = load("agent.steering").Steering(self)
+        return load("agent.desk").Desk(steering, self._make_tracker, self.joined)
+
+    def _make_tracker(self) -> Any:
+        """Make what tracks for shells."""
+        raise NotImplementedError

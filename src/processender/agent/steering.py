@@ -1,0 +1,142 @@
+"""
+What somebody outside can make the agent do: each deed with who asked for it, whether by the socket or by HTTP.
+
+All of it happens on the main thread; `soon` brings it there from any other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from .. import __version__
+from ..core.handler import LONGEST_S
+from ..core.notice import Action, Notice
+from ..errors import ProcessEnderError
+from ..hints import TYPE_CHECKING, Any
+from . import kernel
+
+if TYPE_CHECKING:
+    from .steered import Steered
+
+ORIGIN = "control"
+"""Where notices come from that somebody has asked for."""
+_LONGEST_REASON = 200
+
+
+class Steering:
+    """Steers one agent."""
+
+    def __init__(self, agent: Steered) -> None:
+        """Take the *agent*."""
+        self._agent = agent
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Let the main thread call *function* as soon as it can."""
+        self._agent.alarms.soon(function)
+
+    # What follows is for the main thread alone.
+
+    def stop(self, sender: str, reason: object = "", within: object = None) -> dict[str, Any]:
+        """Begin the end for *sender*, because of *reason*; everything must be gone *within* so many seconds."""
+        if not isinstance(reason, str) or len(reason) > _LONGEST_REASON or not (reason.isprintable() or not reason):
+            raise ProcessEnderError(f"cannot stop: the reason must be at most {_LONGEST_REASON} letters; shorten it")
+        deadline = None
+        if within is not None:
+            if isinstance(within, bool) or not isinstance(within, int | float) or not 0 < within <= LONGEST_S:
+                raise ProcessEnderError("cannot stop: `within` must be seconds above 0, and at most a week")
+            deadline = self._agent.clock.now() + within
+        self._agent.end(self._notice(reason or "stop", sender, Action.STOP, deadline))
+        return {"stop": True}
+
+    def drain(self, sender: str) -> dict[str, Any]:
+        """Leave traffic and wait there."""
+        if self.state() not in {"running", "restarting", "draining", "drained"}:
+            raise ProcessEnderError("cannot drain: the end is under way; wait for it")
+        self._agent.armed().take(self._notice("drain", sender, Action.DRAIN))
+        return {"drain": True}
+
+    def resume(self, sender: str) -> dict[str, Any]:
+        """Come back from a drain, or from an end that has not gone beyond it."""
+        engine = self._agent.engine
+        if engine is None or not engine.withdrawable:
+            why = "nothing is drained" if self.state() == "running" else "the end has gone beyond the drain"
+            raise ProcessEnderError(f"cannot resume: {why}; see `processender status`")
+        engine.take(self._notice("resume", sender, Action.RESUME))
+        return {"resume": True}
+
+    def signal(self, wanted: object, sender: str) -> dict[str, Any]:
+        """Send the command the signal *wanted*, a name or a number."""
+        try:
+            number = kernel.number_of(str(wanted))
+        except ValueError as error:
+            raise ProcessEnderError(f"cannot send it: {error}") from error
+        if not self._agent.command.send(number):
+            raise ProcessEnderError("cannot send it: the command does not run; see `processender status`")
+        name = kernel.name_of(number)
+        self._agent.note(self._notice(name, sender, Action.ADVISE))
+        return {"signal": name}
+
+    def reload(self, sender: str) -> dict[str, Any]:
+        """Read the configuration again, and take over what can change while the command runs."""
+        problems = self._agent.reload(sender)
+        if problems:
+            return {
+                "error": "cannot reload: the configuration has mistakes, and the old one stays",
+                "problems": problems,
+            }
+        return {"reload": True}
+
+    def restart(self, sender: str) -> dict[str, Any]:
+        """End the command, not the agent, and start it again."""
+        self._agent.restart(sender)
+        return {"restart": True}
+
+    def state(self) -> str:
+        """Return in a word where the agent is."""
+        agent = self._agent
+        if agent.engine is not None and agent.engine.state:
+            return str(agent.engine.state)
+        if agent.again is not None and agent.again.busy:
+            return "restarting"
+        return "running" if agent.command.running else "ended"
+
+    def status(self) -> dict[str, Any]:
+        """Return how the agent and its command are, as data; no secrets, so no arguments of the command."""
+        agent = self._agent
+        command = agent.command
+        return {
+            "state": self.state(),
+            "service": agent.name,
+            "ready": agent.health.ready,
+            "agent": {
+                "pid": os.getpid(),
+                "version": __version__,
+                "uptime_s": round(agent.clock.now() - agent.since, 3),
+                "memory_bytes": _memory(),
+            },
+            "command": {
+                "program": command.argv[0],
+                "pid": command.pid,
+                "running": command.running,
+                "status": command.status,
+                "restarts": 0 if agent.again is None else agent.again.count,
+            },
+            "grace_s": agent.settings.grace,
+            "config": agent.settings.source,
+            "signals": {kernel.name_of(number): count for number, count in sorted(agent.heard.items())},
+            "asked": [f"{each.cause} by {each.sender or each.origin}" for each in agent.notices()],
+            "joined": agent.joined.names() if agent.joined is not None else [],
+        }
+
+    def _notice(self, cause: str, sender: str, action: Action, deadline: float | None = None) -> Notice:
+        return Notice(cause, ORIGIN, self._agent.clock.now(), action, deadline, sender=sender)
+
+
+def _memory() -> int:
+    """Return how much memory this process holds, bytes; 0 where /proc does not say."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -1,0 +1,156 @@
+"""
+What the control thread hears: signals, notices, and what other threads leave for it; and what each of them means.
+
+Notices merge into one deadline. What they begin, move or take back is up to the coordinator, which stands on this.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from ..core.escalation import FORCE, HURRY, Escalation
+from ..core.events import Escalated, Event, NoticeHeard, Trouble
+from ..core.notice import Action, Deadline, Notice, merge
+from ..core.reports import Hurried, Report
+from ..core.run import Run
+from ..ports import Clock, Signals
+from .mailbox import Mailbox
+from .observers import Outlets
+
+CHECK_S = 1.0
+KEPT = 64
+"""How many notices of different kinds and senders the record keeps."""
+
+
+class Hearing:
+    """The half of the control thread that hears."""
+
+    def __init__(self, clock: Clock, outlets: Outlets, escalation: Escalation, grace: float) -> None:
+        """Hear nothing yet."""
+        self.clock = clock
+        self.outlets = outlets
+        self.emit = outlets.emit
+        self.grace = grace
+        self.run: Run | None = None
+        self.notices: list[Notice] = []
+        self.withdrawing = False
+        """Whether a run was taken back, and what it had done is being undone."""
+        self.ended = threading.Event()
+        """Set when the run is over and its report is written."""
+        self.signals: Signals | None = None
+        self.force: Callable[[int], object] = lambda _signum: None
+        """Ends the process at once."""
+        self.mailbox: Mailbox[Notice | Report | None] = Mailbox()
+        self._escalation = escalation
+        self._news: list[Event] = []
+        self._later: list[Notice] = []
+        self._deadline: Deadline | None = None
+        self._start_at: tuple[float, Notice] | None = None
+        self._check_at = 0.0
+
+    # From any thread.
+
+    def notify(self, notice: Notice) -> None:
+        """Take a notice; returns at once."""
+        self.mailbox.put([notice])
+
+    def report(self, reports: Sequence[Report], *, wake: bool = True) -> None:
+        """Take what became of commands; returns at once."""
+        self.mailbox.put(reports, wake=wake)
+
+    def replan(self) -> None:
+        """Plan anew, because handlers came or went; returns at once."""
+        self.mailbox.put([None])
+
+    def trouble(self, code: str, text: str) -> None:
+        """Tell the observers that something could not be done."""
+        self.emit(Trouble(self.clock.now(), code, text))
+
+    # On the control thread.
+
+    def _hear_signals(self) -> None:
+        told = self.mailbox.bytes()
+        if self.signals is None:
+            return
+        for byte in (*told, *self.signals.missed()):
+            notice = self.signals.hear(byte)
+            if notice is not None:
+                self._signal(notice)
+
+    def _signal(self, notice: Notice) -> None:
+        level = self._escalation.level(notice.signum, notice.at)
+        if level == FORCE:
+            self.emit(Escalated(notice.at, level, notice.signum))
+            self.force(notice.signum)
+        elif level == HURRY and self.run is not None:
+            self.emit(Escalated(notice.at, level, notice.signum))
+            self._advance([Hurried(f"hurried by {notice.cause}")])
+        elif level:
+            self._hear(notice)
+
+    def _check(self) -> None:
+        if self.signals is not None and (now := self.clock.now()) >= self._check_at:
+            self._check_at = now + CHECK_S
+            self.emit(*self.signals.check())
+
+    def _hear(self, notice: Notice) -> None:
+        if self.withdrawing:
+            # What has run is still being undone; then the end begins anew, and its time counts from the notice.
+            self._later.append(notice)
+            return
+        # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind and sender.
+        told = [(old.cause, old.deadline, old.sender) for old in self.notices]
+        if (notice.cause, notice.deadline, notice.sender) not in told and len(told) < KEPT:
+            self.notices.append(notice)
+            self._news.append(NoticeHeard(notice.at, notice))
+        self._act_on(notice)
+        self._tell_news()
+
+    def _act_on(self, notice: Notice) -> None:
+        if notice.action is Action.ADVISE or self.ended.is_set():
+            return
+        if notice.action is Action.RESUME:
+            self._take_back(notice)
+            return
+        if notice.action is Action.DRAIN:
+            if self.run is None:
+                self._begin(notice)
+            return
+        before, self._deadline = self._deadline, merge(self._deadline, notice, self.grace)
+        if self.run is None or self.run.held:
+            self._schedule(notice)
+        elif before != self._deadline:
+            self._move_window()
+
+    def _tell_news(self) -> None:
+        self.emit(*self._news)
+        self._news.clear()
+
+    def _schedule(self, notice: Notice) -> None:
+        deadline = self._deadline
+        if notice.action is Action.STOP_BY and deadline is not None:
+            start = max(notice.at, deadline.at - self.grace)
+            if self._start_at is None or start < self._start_at[0]:
+                self._start_at = (start, notice)
+                self._deadline = deadline.replace(opened=start)
+            return
+        self._begin(notice)
+
+    # What it means, for the coordinator.
+
+    def _begin(self, notice: Notice) -> None:
+        """Begin a run, or go on with one that holds."""
+        raise NotImplementedError
+
+    def _move_window(self) -> None:
+        """Let the run have another deadline."""
+        raise NotImplementedError
+
+    def _take_back(self, notice: Notice) -> None:
+        """Take the run back, if that is still possible."""
+        raise NotImplementedError
+
+    def _advance(self, reports: Sequence[Report]) -> None:
+        """Let the run take what has happened."""
+        raise NotImplementedError
