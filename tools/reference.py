@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import processender
+from processender.cli.main import COMMANDS
 from processender.core import cells, events, obligation
 from processender.core.record import Record
 from processender.plugins import find_releaser, releaser_names
@@ -113,7 +114,7 @@ def journal_page() -> str:
 def command_page() -> str:
     """Return the page of the command line: what `--help` prints."""
     parts = ["# The command line\n", NOTE]
-    for command in ([], ["run"], ["plan"], ["recover"], ["track"], ["journal"]):
+    for command in ([], *([name] for name in COMMANDS)):
         environ = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
         arguments = [sys.executable, "-m", "processender", *command, "--help"]
         ran = subprocess.run(arguments, env=environ, capture_output=True, text=True, check=True)

@@ -17,9 +17,19 @@ COMMANDS = {
     "run": "start a command, and end it well when the end comes",
     "plan": "print what would run at the end, in which order, and whether it fits",
     "recover": "release what processes that died have left behind",
+    "status": "tell how an agent and its command are",
+    "stop": "let an agent end its command, and itself, well",
+    "drain": "let an agent leave traffic, and wait there",
+    "resume": "take back a drain, or an end that has not gone beyond it",
+    "restart": "let an agent end its command and start it again",
+    "reload": "let an agent read its configuration again",
+    "signal": "send a signal to the command of an agent",
     "track": "let an agent, or a process, owe what a script has made",
     "journal": "look into the journals of what is owed, and retry dead letters",
 }
+
+STEERING = ("status", "stop", "drain", "resume", "restart", "reload", "signal")
+"""The commands that ask an agent for something; one room does them all."""
 
 _USAGE = """\
 usage: processender COMMAND ...
@@ -51,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # What is loaded stays, so looking through it for garbage, a dozen times on the way, finds none.
             gc.disable()
             load("cli.run").main(words[1:], mask)
-        code: int = load(f"cli.{first}").main(words[1:])
+        code: int = load("cli.steer").main(words) if first in STEERING else load(f"cli.{first}").main(words[1:])
         return code
     output = load("cli.output")
     if first in {"-h", "--help", "help"}:

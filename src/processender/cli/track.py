@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import select
-import socket
 from collections.abc import Callable, Sequence
 
 from ..agent.control import VARIABLE
@@ -23,6 +22,7 @@ from ..obligations import Obligations
 from ..recovering import journal_root
 from ..telemetry.state import state_place
 from . import output
+from .client import ask
 from .journal import standing_as_data, standings_as_text
 from .options import Options
 
@@ -30,10 +30,8 @@ SCHEMA = 1
 DEAD = 1
 """The exit code of `dead` when there are any."""
 _MISTAKE = 2
-_ANSWER_S = 60.0
 _TRIES = 500
 _PAUSE_MS = 20
-_LONGEST = 16 * 1024 * 1024
 _VERBS = {
     "add": "write down that a thing must be released, before it is made, and print its id: add KIND KEY",
     "settle": "say that things are gone: settle ID ..., or settle --job ID",
@@ -108,32 +106,10 @@ def _ask(options: Any, request: dict[str, Any]) -> dict[str, Any]:
         raise ObligationError(f"{text}; start the script under it, or say --owner-pid $$")
     if options.service:
         raise ObligationError("cannot choose a service inside `processender run`: its own counts; leave --service out")
-    answer = _over(path, request)
+    answer = ask(path, request, "it may have ended: then `processender recover` releases what it owed")
     if "error" in answer:
         raise ObligationError(str(answer["error"]))
     return answer
-
-
-def _over(path: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Send *request* to the agent and return its answer."""
-    data = b""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_ANSWER_S)
-            connection.connect(path)
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            while b"\n" not in data and len(data) < _LONGEST:
-                more = connection.recv(65536)
-                if not more:
-                    break
-                data += more
-        answer = json.loads(data)
-    except (OSError, ValueError) as error:
-        text = f"cannot ask the agent at {path}: {error}"
-        raise ObligationError(
-            f"{text}; it may have ended: then `processender recover` releases what it owed"
-        ) from error
-    return dict(answer)
 
 
 def _of_process(options: Any, request: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
             count, work = len(plan.steps), plan.window.work
             return INFO, "run.started", f"ending because of {notice.cause}: {count} handlers, {work:.2f} s for them"
         case RunEnded(verdict=verdict, seconds=seconds):
-            level = INFO if verdict in {Verdict.CLEAN, Verdict.CANCELLED} else WARNING
+            level = INFO if verdict is Verdict.CLEAN else WARNING
             return level, "run.ended", f"ended {verdict} after {seconds:.2f} s"
         case PlanChanged(plan=plan):
             return INFO, "plan.changed", f"planned anew: {len(plan.steps)} handlers, {plan.window.length:.2f} s in all"

@@ -116,9 +116,10 @@ class ReportWriter:
                 pass
 
     def _begin(self, started: RunStarted) -> None:
+        first = self._plan is None
         self._plan, self._opened = started.plan, started.plan.window.opened
         self._results, self._stuck, self._retries, self._removed = {}, [], [], {}
-        if started.run != self.facts.run_id:
+        if not first:
             self.facts.run_id, self._linked = started.run, False
             self._path = self._directory and os.path.join(self._directory, f"{started.run}.json")
 

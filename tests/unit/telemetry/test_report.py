@@ -70,8 +70,8 @@ def test_the_keys_are_frozen() -> None:
     """Programs read them."""
     assert [
         "schema", "id", "service", "version", "instance", "host", "cause", "notices", "window", "verdict", "exit",
-        "started", "ended", "seconds", "handlers", "in_flight", "skipped", "stuck", "retries", "journal", "troubles",
-        "environment",
+        "started", "ended", "seconds", "handlers", "in_flight", "skipped", "stuck", "retries", "journal", "command",
+        "troubles", "environment",
     ] == list(account())  # fmt: skip
 
 
