@@ -9,11 +9,10 @@ from ..errors import StateError
 from ..hints import TYPE_CHECKING
 from .errors import CommandNotStarted
 from .ladder import CommandKilled, Ladder
+from .steered import Steered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .steered import Steered
 
 _MAY = frozenset({"", "drained"})
 """Where an end may be, while the command is started again: nowhere."""

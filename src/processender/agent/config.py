@@ -28,6 +28,7 @@ from .schema import Config, CrashHandlerConfig, HandlerConfig, RetryConfig
 from .semantics import check_meaning
 from .settings import Settings
 from .sources import Source, overrides
+from .tokens import tokens
 from .variables import apply
 
 
@@ -60,6 +61,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
+    secrets = tokens(config.control.tokens, environ, mistakes)
     mistakes.raise_if_any()
     calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
     after = config.on_crash.handlers
@@ -73,6 +75,8 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         grace=parse_duration(config.grace),
         drain_delay=parse_duration(config.drain_delay, zero=True),
         probe_listen=config.probe_listen or "",
+        control_listen=config.control.listen or "",
+        control_tokens=secrets,
         on_drain=config.on_drain,
         strict=config.strict,
         exit=config.exit,

@@ -115,6 +115,7 @@ _FLAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "grace": ("grace", parse_duration),
     "drain_delay": ("drain_delay", lambda text: parse_duration(text, zero=True)),
     "probe_listen": ("probe_listen", _address),
+    "control_listen": ("control_listen", _address),
     "service": ("service", _as_it_is),
     "exit": ("exit", _as_it_is),
     "strict": ("strict", _as_it_is),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from ..hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class Health:
     """Written by one thread and read by another."""
@@ -19,6 +24,15 @@ class Health:
     def ready(self) -> bool:
         """Whether the command is to get traffic."""
         return self.running and not self.draining
+
+    def respond(self, method: str, path: str, _fields: Mapping[bytes, bytes]) -> tuple[int, str, str]:
+        """Return the status and the text for a request, and the methods that are allowed."""
+        found = self.answer(path)
+        if found is None:
+            return 404, "there is /livez, /readyz and /startupz\n", ""
+        if method not in {"GET", "HEAD"}:
+            return 405, "only GET and HEAD\n", "GET, HEAD"
+        return *found, ""
 
     def answer(self, path: str) -> tuple[int, str] | None:
         """Return the status and the text for *path*, None if there is no such path."""

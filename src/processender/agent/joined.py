@@ -10,10 +10,8 @@ from __future__ import annotations
 import threading
 
 from ..errors import ProcessEnderError
-from ..hints import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .answers import Caller
+from ..hints import Any
+from .answers import Caller
 
 MOST = 32
 """How many may join; those that come later end by their signal, as every command does."""

@@ -1,5 +1,5 @@
 """
-The probe face on sockets: /livez and /readyz for kubelets and balancers, from a thread of its own.
+A face of the agent on sockets, from a thread of its own: probes for kubelets and balancers, or control.
 
 It must answer while everything else is blocked, and nobody who can reach it may make the agent slow or large: there are
 at most 64 clients, a newcomer takes the place of the one that has been there longest, and each has 5 s for a request,
@@ -15,8 +15,7 @@ import threading
 from ..hints import TYPE_CHECKING
 from ..ports import Clock
 from .errors import ProbeError
-from .health import Health
-from .wire import Wire
+from .wire import Face, Wire
 
 if TYPE_CHECKING:
     from socket import socket
@@ -64,23 +63,26 @@ def _listen(host: str, port: int) -> socket:
 class ProbeServer:
     """Listens from the moment it is made; answers from `start` on, until the process ends."""
 
-    def __init__(self, address: str, health: Health, clock: Clock) -> None:
-        """Listen at *address*; raise `ProbeError` when that cannot be done."""
+    def __init__(self, address: str, face: Face, clock: Clock, *, option: str = "--probe-listen") -> None:
+        """Listen at *address*, which stands in *option*; raise `ProbeError` when that cannot be done."""
         try:
             self._listener = _listen(*parse_address(address))
         except OSError as error:
-            text = f"cannot listen on {address!r} for probes: {error.strerror or error}; choose another --probe-listen"
+            purpose = "probes" if option == "--probe-listen" else "control"
+            text = f"cannot listen on {address!r} for {purpose}: {error.strerror or error}; choose another {option}"
             raise ProbeError(text) from error
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         """The port, also where 0 was asked for."""
         self._clock = clock
-        self._health = health
+        self._face = face
         self._clients: dict[int, _Client] = {}
         self._poll = select.poll()
         self._bell_out, self._bell_in = os.pipe()
         self._paused_until = 0.0
-        self._thread = threading.Thread(target=self._serve, name="processender-probes", daemon=True)
+        self._thread = threading.Thread(
+            target=self._serve, name=f"processender{option.rpartition('-')[0][1:]}", daemon=True
+        )
 
     def start(self) -> None:
         """Start to answer."""
@@ -132,7 +134,7 @@ class ProbeServer:
             if len(self._clients) >= CLIENTS:
                 self._drop(min(self._clients.values(), key=lambda client: client.since))
             sock.setblocking(False)
-            client = _Client(sock, Wire(self._health), now)
+            client = _Client(sock, Wire(self._face), now)
             self._clients[sock.fileno()] = client
             self._poll.register(sock, select.POLLIN)
             self._attend(client, now)

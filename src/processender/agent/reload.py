@@ -7,11 +7,10 @@ from ..errors import ProcessEnderError
 from ..hints import TYPE_CHECKING
 from .errors import ConfigError
 from .settings import Settings
+from .steered import Steered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .steered import Steered
 
 FIXED = (
     "service", "probe_listen", "control_listen", "exit", "stop_signal", "lean", "setsid", "kill_group", "wait_tree",

@@ -88,6 +88,9 @@ class Agent(Steered):
         self._probes: Any = None
         if settings.probe_listen:
             self._probes = load("agent.probes").ProbeServer(settings.probe_listen, self._health, self._clock)
+        self._face: Any = None
+        if settings.control_listen:
+            self._face = load("agent.serving").control_face(settings.control_listen, self)
         self._tracker: Any = None
         self._control = Control(self.make_desk)
         self._troubles: list[tuple[str, str]] = []
@@ -147,8 +150,9 @@ class Agent(Steered):
             self._troubles.append(("no-control", trouble))
         if self._engine is not None:
             self._arm()
-        if self._probes is not None:
-            self._probes.start()
+        for face in (self._probes, self._face):
+            if face is not None:
+                face.start()
         while (heard := kernel.take(0.0)) is not None:
             self._take(heard)
         if not self._asked:

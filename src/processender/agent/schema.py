@@ -116,6 +116,24 @@ class OnCrashConfig(Struct, forbid_unknown_fields=True):
     """The steps that follow a crash, by name."""
 
 
+class TokenConfig(Struct, forbid_unknown_fields=True):
+    """Where the secret of a token is found."""
+
+    env: str | None = None
+    """The environment variable that holds it."""
+    file: str | None = None
+    """The file that holds it."""
+
+
+class ControlConfig(Struct, forbid_unknown_fields=True):
+    """The control face."""
+
+    listen: str | None = None
+    """Where it is served; loopback if only a port is named."""
+    tokens: dict[str, TokenConfig] = field(default_factory=dict)
+    """Who may change something, by the names under which that is recorded."""
+
+
 class OrderConfig(Struct, forbid_unknown_fields=True):
     """What every plan must imply."""
 
@@ -133,7 +151,7 @@ class Config(Struct, forbid_unknown_fields=True):
     drain_delay: Delay = "0s"
     """How long the command still serves after readiness has failed."""
     probe_listen: str | None = None
-    """Where /livez and /readyz are served."""
+    """Where /livez, /readyz and /startupz are served."""
     on_drain: Literal["fail-readiness", "keep-serving"] = "fail-readiness"
     """What /readyz says during the drain delay."""
     strict: bool = False
@@ -144,6 +162,8 @@ class Config(Struct, forbid_unknown_fields=True):
     """How the command is ended."""
     on_crash: OnCrashConfig = field(default_factory=OnCrashConfig)
     """What follows a crash of the command."""
+    control: ControlConfig = field(default_factory=ControlConfig)
+    """The control face."""
     order: OrderConfig = field(default_factory=OrderConfig)
     """What every plan must imply."""
     lanes: dict[str, Annotated[int, Meta(ge=1, le=100_000)]] = field(default_factory=dict)

@@ -23,11 +23,11 @@ def check_meaning(config: Config, environ: Mapping[str, str], mistakes: Mistakes
     """Note what is wrong with *config*, whose types are right; *environ* holds the secrets that it names."""
     if config.service is not None and not (config.service.strip() and config.service.isprintable()):
         mistakes.add(("service",), f"{config.service!r} is no name; give it one that can be printed")
-    if config.probe_listen is not None:
+    for path, address in ((("probe_listen",), config.probe_listen), (("control", "listen"), config.control.listen)):
         try:
-            parse_address(config.probe_listen)
+            parse_address(address if address is not None else ":0")
         except ValueError as error:
-            mistakes.add(("probe_listen",), str(error))
+            mistakes.add(path, str(error))
     check_signal(config.command.stop_signal, mistakes)
     for place, handlers in ((("handlers",), config.handlers), (("on_crash", "handlers"), config.on_crash.handlers)):
         for name, handler in handlers.items():

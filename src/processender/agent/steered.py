@@ -13,7 +13,8 @@ from .settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..core.notice import Notice
+Notice = Any
+"""See `core.notice.Notice`, which a lean agent never loads."""
 
 
 class Steered:

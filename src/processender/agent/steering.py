@@ -13,11 +13,9 @@ from .. import __version__
 from ..core.handler import LONGEST_S
 from ..core.notice import Action, Notice
 from ..errors import ProcessEnderError
-from ..hints import TYPE_CHECKING, Any
+from ..hints import Any
 from . import kernel
-
-if TYPE_CHECKING:
-    from .steered import Steered
+from .steered import Steered
 
 ORIGIN = "control"
 """Where notices come from that somebody has asked for."""
@@ -124,7 +122,7 @@ class Steering:
             },
             "grace_s": agent.settings.grace,
             "config": agent.settings.source,
-            "signals": {kernel.name_of(number): count for number, count in sorted(agent.heard.items())},
+            "signals": {kernel.name_of(number): count for number, count in sorted(dict(agent.heard).items())},
             "asked": [f"{each.cause} by {each.sender or each.origin}" for each in agent.notices()],
             "joined": agent.joined.names() if agent.joined is not None else [],
         }

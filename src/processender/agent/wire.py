@@ -1,15 +1,15 @@
 """
-The probe face without its sockets: bytes of a client go in, bytes for it come out.
+A face of the agent without its sockets: bytes of a client go in, bytes for it come out.
 
-A responder of fixed paths. It reads heads of at most 4 KiB, refuses bodies, answers each request on its own, and
-closes after the first thing that it does not understand, so that no two parties can read one stream differently.
+What the paths mean is up to the face. This part reads heads of at most 4 KiB, refuses bodies, answers each request on
+its own, and closes after the first thing that it does not understand, so that no two parties can read one stream differently.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .health import Health
+from ..hints import Protocol
 
 HEAD_BYTES = 4096
 """The largest head of a request."""
@@ -18,10 +18,13 @@ ANSWERS_BYTES = 16384
 
 _REASONS = {
     200: "OK",
+    202: "Accepted",
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
+    409: "Conflict",
     431: "Request Header Fields Too Large",
     503: "Service Unavailable",
     505: "HTTP Version Not Supported",
@@ -29,10 +32,17 @@ _REASONS = {
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
+class Face(Protocol):
+    """What stands at the paths."""
+
+    def respond(self, method: str, path: str, fields: Mapping[bytes, bytes]) -> tuple[int, str, str]:
+        """Return the status and the text for a request with these header *fields*, and the methods that are allowed."""
+
+
 class Wire:
     """One client's connection: `feed` what it sent, send what `output` holds, and close when `closing` says so."""
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, face: Face) -> None:
         """Begin with nothing received."""
         self.output = bytearray()
         """What must be sent."""
@@ -40,7 +50,7 @@ class Wire:
         """Whether the connection is to be closed once `output` is sent."""
         self.answered = 0
         """How many requests were answered."""
-        self._health = health
+        self._face = face
         self._input = bytearray()
 
     @property
@@ -97,27 +107,26 @@ class Wire:
         if version == b"HTTP/1.1" and b"host" not in fields:
             self.refuse(400)
             return
-        self._respond(method, target, _keeps_alive(version, fields))
+        self._respond(method.decode("latin-1"), target, fields, keep=_keeps_alive(version, fields))
 
-    def _respond(self, method: bytes, target: bytes, keep: bool) -> None:
+    def _respond(self, method: str, target: bytes, fields: Mapping[bytes, bytes], *, keep: bool) -> None:
         path = target.partition(b"?")[0]
         if path[:7].lower() == b"http://":
             path = b"/" + path[7:].partition(b"/")[2]
-        found = self._health.answer(path.decode("latin-1"))
-        if found is None:
-            found = 404, "there is /livez and /readyz\n"
-        elif method not in (b"GET", b"HEAD"):
-            found = 405, "only GET and HEAD\n"
-        self._reply(*found, close=not keep, body=method != b"HEAD")
+        status, text, allowed = self._face.respond(method, path.decode("latin-1"), fields)
+        self._reply(status, text, allowed, close=not keep, body=method != "HEAD")
 
-    def _reply(self, status: int, text: str, *, close: bool, body: bool = True) -> None:
-        allow = "Allow: GET, HEAD\r\n" if status == 405 else ""
+    def _reply(self, status: int, text: str, allowed: str = "", *, close: bool, body: bool = True) -> None:
+        data = text.encode()
+        more = f"Allow: {allowed}\r\n" if status == 405 else ""
+        more += "WWW-Authenticate: Bearer\r\n" if status == 401 else ""
+        kind = "application/json" if text.startswith("{") else "text/plain; charset=utf-8"
         head = (
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            f"Content-Length: {len(text)}\r\nCache-Control: no-store\r\n{allow}"
+            f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\n"
+            f"Content-Length: {len(data)}\r\nCache-Control: no-store\r\n{more}"
             f"Connection: {'close' if close else 'keep-alive'}\r\n\r\n"
         )
-        self.output += head.encode() + (text.encode() if body else b"")
+        self.output += head.encode() + (data if body else b"")
         self.answered += 1
         self.closing = close
 

@@ -110,7 +110,11 @@ FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ("--drain-delay",),
         {"metavar": "TIME", "help": "how long COMMAND still serves after readiness has failed (default 0s)"},
     ),
-    (("--probe-listen",), {"metavar": "HOST:PORT", "help": "where to serve /livez and /readyz"}),
+    (("--probe-listen",), {"metavar": "HOST:PORT", "help": "where to serve /livez, /readyz and /startupz"}),
+    (
+        ("--control-listen",),
+        {"metavar": "HOST:PORT", "help": "where to serve /status, /metrics and, with a token, /drain /resume /stop"},
+    ),
     (("--service",), {"metavar": "NAME", "help": "the name in lines and reports (default: that of COMMAND)"}),
     (
         ("--strict",),

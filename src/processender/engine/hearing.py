@@ -20,7 +20,7 @@ from .observers import Outlets
 
 CHECK_S = 1.0
 KEPT = 64
-"""How many notices of different kinds and senders the record keeps."""
+"""How many notices of different kinds and senders the record keeps; as many again of those that ask for the end."""
 
 
 class Hearing:
@@ -101,7 +101,8 @@ class Hearing:
             return
         # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind and sender.
         told = [(old.cause, old.deadline, old.sender) for old in self.notices]
-        if (notice.cause, notice.deadline, notice.sender) not in told and len(told) < KEPT:
+        room = len(told) < (2 * KEPT if notice.ends else KEPT)
+        if (notice.cause, notice.deadline, notice.sender) not in told and room:
             self.notices.append(notice)
             self._news.append(NoticeHeard(notice.at, notice))
         self._act_on(notice)

@@ -37,8 +37,8 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
         case NoticeHeard(notice=notice):
             return INFO, "notice.heard", f"heard {notice.cause} from {notice.sender or notice.origin}"
         case RunStarted(plan=plan, notice=notice):
-            count, work = len(plan.steps), plan.window.work
-            return INFO, "run.started", f"ending because of {notice.cause}: {count} handlers, {work:.2f} s for them"
+            count, work, verb = len(plan.steps), plan.window.work, "ending" if notice.ends else "draining"
+            return INFO, "run.started", f"{verb} because of {notice.cause}: {count} handlers, {work:.2f} s for them"
         case RunEnded(verdict=verdict, seconds=seconds):
             level = INFO if verdict is Verdict.CLEAN else WARNING
             return level, "run.ended", f"ended {verdict} after {seconds:.2f} s"
