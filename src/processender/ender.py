@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
@@ -10,15 +9,16 @@ from types import TracebackType
 from .core.handler import PHASES, Handler
 from .core.notice import Notice
 from .core.outcome import Verdict
+from .ending import Ending
 from .engine.bodies import TaskBody, ThreadBody
 from .engine.callables import is_async
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .errors import HandlerError, StateError
 from .hints import Any, Literal, Self, TypeVar
-from .keeping import Keeping
+from .keeping import Keeping, is_disabled
 from .ports import Observer, StateStore, Stopping
-from .session import Ending, Session
+from .session import Session
 from .settings import Settings
 
 T = TypeVar("T")
@@ -167,8 +167,8 @@ class Ender(Keeping):
     def _arm(self) -> Session | None:
         if self._left or self._body is not None:
             raise StateError(f"cannot enter an Ender {'that was left' if self._left else 'twice'}; make another one")
-        if self._session is None and os.environ.get("PROCESSENDER_DISABLE") != "1":
-            session = Session(self._settings, self._registry, self._clock, self._stopping, self._inflight)
+        if self._session is None and not is_disabled():
+            session = self._new_session(self._inflight)
             session.arm(self._fork_child)
             self._session = session
             self._recover_on_start()

@@ -15,6 +15,7 @@ from .core.saved import Saved
 from .demand import load
 from .engine.callables import make_handler
 from .engine.clock import SystemClock
+from .engine.inflight import InFlight
 from .engine.registry import Registry
 from .engine.resources import Resource
 from .errors import HandlerError, JournalError, StateError
@@ -22,6 +23,7 @@ from .held import Held, Scope
 from .hints import Any, TypeVar
 from .ports import Journal, Releaser, StateStore, Stopping
 from .registration import Registration
+from .session import Session
 from .settings import Settings
 from .telemetry.journaling import JournalObserver, still_owed
 from .telemetry.state import StatePlace, state_place
@@ -32,6 +34,11 @@ OBLIGATIONS = "obligations"
 RECOVERY_S = 60.0
 """How long the recovery at start may take."""
 _LOOK_S = 0.02
+
+
+def is_disabled() -> bool:
+    """Tell whether the environment wants no Ender to do anything."""
+    return os.environ.get("PROCESSENDER_DISABLE") == "1"
 
 
 class Keeping(Registration):
@@ -52,6 +59,22 @@ class Keeping(Registration):
         """Tell the observers of *event*; for who builds on an Ender, such as the agent. Nothing before it is armed."""
         if self._session is not None:
             self._session.emit(event)
+
+    def _new_session(self, inflight: InFlight) -> Session:
+        """Return a session, which has joined the agent around this process if there is one."""
+        joined, troubles = None, list[str]()
+        if "PROCESSENDER_CONTROL" in os.environ and self._settings.exit != "return":
+            names = [handler.name for handler in self._registry.handlers()]
+            join = load("joining").join
+            joined = join(os.environ, self._settings.name, names, self._clock, troubles.append)
+        if joined is not None and self._settings.state is None:
+            self._settings = self._settings.replace(kept_as=joined.service)
+        session = Session(self._settings, self._registry, self._clock, self._stopping, inflight)
+        if joined is not None:
+            session.join_agent(joined)
+        for text in troubles:
+            session.coordinator.trouble("no-agent", text)
+        return session
 
     # What is owed.
 
@@ -125,7 +148,7 @@ class Keeping(Registration):
 
     def _place(self) -> StatePlace:
         state = self._settings.state
-        return state_place(self._settings.name, os.environ if state is None else {"PROCESSENDER_STATE": state})
+        return state_place(self._settings.place_name, os.environ if state is None else {"PROCESSENDER_STATE": state})
 
     def _open_journal(self) -> Journal:
         place = self._place()

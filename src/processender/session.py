@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 
 from .core.escalation import Escalation
 from .core.events import Event
@@ -70,6 +70,7 @@ class Session:
         self.entered = False
         """Whether the process has come to its body."""
         self._body: ThreadBody | TaskBody | None = None
+        self._joined: Any = None
         self._closed = False
 
     # Taking up.
@@ -84,6 +85,8 @@ class Session:
         self.coordinator.leave = self._at_end
         self.coordinator.start()
         self.coordinator.signals = self._signals
+        if self._joined is not None:
+            self._joined.listen(self.coordinator.notify)
         self._outlets.emit(*self._signals.start())
         child = weakref.WeakMethod(in_child)
         # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
@@ -97,7 +100,7 @@ class Session:
         for observer in observers:
             self._outlets.add(observer)
         environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
-        place = state_place(settings.name, environ)
+        place = state_place(settings.place_name, environ)
         if place.path:
             self.report.open(place.path)
         else:
@@ -105,6 +108,10 @@ class Session:
         why_not = self.coordinator.watchdog.prepare(stacks_path(place.path) if place.path else os.devnull)
         if why_not:
             self.coordinator.trouble("no-stacks", why_not)
+
+    def join_agent(self, joined: Any) -> None:
+        """Let the agent that was *joined* decide the deadline, and have the report."""
+        self._joined, self.report.send = joined, joined.send
 
     def watch(self, observer: Observer) -> None:
         """Let *observer* be told of every event, each before its effect."""
@@ -247,6 +254,8 @@ class Session:
             self.coordinator.watchdog.close()
         # Its number may not belong to another file while somebody may still write a signal's number to it.
         self.coordinator.close(keep_pipe=self._signals.lent)
+        if self._joined is not None:
+            self._joined.close()
 
     def exit_policy(self) -> None:
         """Let the process go as its owner wants after a run that a signal began."""
@@ -269,30 +278,11 @@ class Session:
         self._signals.stop()
         atexit.unregister(self._at_exit)
         self.coordinator.watchdog.let_go()
+        if self._joined is not None:
+            self._joined.close()
         self.coordinator.executor.workers.after_fork()
         if not self._signals.lent:
             self.coordinator.mailbox.close_in_child()
-
-
-class Ending:
-    """The coming end of a run, which can be awaited or waited for."""
-
-    def __init__(self, session: Callable[[], Session | None]) -> None:
-        """Look the session up when it is asked for: there is none before the Ender is entered."""
-        self._session = session
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait at most *timeout* seconds until the run is over; return whether it is."""
-        session = self._session()
-        return session is not None and session.coordinator.ended.wait(timeout)
-
-    def __await__(self) -> Generator[Any, None, None]:
-        """Wait until the run is over."""
-        session = self._session()
-        if session is not None:
-            cancelled = yield from session.ended_async().__await__()
-            if cancelled is not None:
-                raise cancelled
 
 
 def _nothing() -> None:

@@ -32,6 +32,12 @@ class Settings(Record):
     version: str
     journal: str = "refuse"
     recover: str = "never"
+    kept_as: str = ""
+
+    @property
+    def place_name(self) -> str:
+        """The name under which reports and what is owed are kept: that of the agent, if there is one."""
+        return self.kept_as or self.name
 
     def check(self) -> None:
         """Raise `HandlerError` for what makes no sense."""

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 from ..core.events import Event, Trouble
-from ..core.notice import Notice
+from ..core.notice import Action, Notice
 from ..core.outcome import Verdict
 from ..demand import load
 from ..ender import Ender
@@ -80,7 +80,7 @@ class Engine:
         """Tell those that have joined how long they have, and bring the command to its end."""
         notice = self._watch.notice
         if self._joined is not None:
-            self._joined.tell(ctx.cause, ctx.remaining(), "" if notice is None else notice.sender)
+            self._joined.tell(ctx.cause, "" if notice is None else notice.sender, "stop", ctx.remaining())
         try:
             self._ladder.stop(ctx)
         finally:
@@ -115,7 +115,9 @@ class Engine:
         self.take(Notice(name, "signals", self._clock.now(), signum=heard.number, sender=heard.sender))
 
     def take(self, notice: Notice) -> None:
-        """Take what somebody says or asks for."""
+        """Take what somebody says or asks for; those that have joined leave traffic, and come back, with the agent."""
+        if self._joined is not None and notice.action in {Action.DRAIN, Action.RESUME}:
+            self._joined.tell(notice.cause, notice.sender, str(notice.action))
         self.ender.notify(notice)
 
     def join(self, joined: Any) -> None:

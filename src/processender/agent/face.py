@@ -17,8 +17,8 @@ from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
 from .lines import Lines
-from .steering import Steering
 from .steered import Steered
+from .steering import Steering
 
 Answer = tuple[int, str, str]
 

@@ -67,12 +67,15 @@ class Joined:
         with self._lock:
             return [self._about[caller] for caller in self._callers]
 
-    def tell(self, cause: str, seconds: float, sender: str) -> None:
-        """Tell all of them that they are asked to end, why, and how many *seconds* they have."""
+    def tell(self, cause: str, sender: str, action: str, seconds: float | None = None) -> None:
+        """Tell all of them that they are asked for an *action*, why, by whom, and how many *seconds* they have."""
         with self._lock:
             callers = list(self._callers)
+        message: dict[str, Any] = {"notice": {"cause": cause, "sender": sender, "action": action}}
+        if seconds is not None:
+            message["deadline_s"] = round(seconds, 6)
         for caller in callers:
-            caller.push({"notice": {"cause": cause, "sender": sender}, "deadline_s": round(seconds, 6)})
+            caller.push(message)
 
     def await_reports(self, seconds: float) -> None:
         """Wait, at most *seconds*, for the last words of those that have gone: they may still be on their way."""

@@ -2,7 +2,8 @@
 A face of the agent without its sockets: bytes of a client go in, bytes for it come out.
 
 What the paths mean is up to the face. This part reads heads of at most 4 KiB, refuses bodies, answers each request on
-its own, and closes after the first thing that it does not understand, so that no two parties can read one stream differently.
+its own, and closes after the first thing that it does not understand, so that no two parties can read one stream
+differently.
 """
 
 from __future__ import annotations
