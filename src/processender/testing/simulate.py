@@ -72,9 +72,9 @@ def make_plan(
 class Simulation:
     """A run in virtual time; `simulate` makes one and carries it through."""
 
-    def __init__(self, plan: Plan, script: Script, chance: Callable[[], float]) -> None:
+    def __init__(self, plan: Plan, script: Script, chance: Callable[[], float], hold: str = "") -> None:
         """Stand at the opening of the window."""
-        self.run = Run(plan, chance)
+        self.run = Run(plan, chance, hold)
         self.now = plan.window.opened
         """The instant; in the end, when the run had finished."""
         self.events: list[Event] = []
@@ -205,7 +205,8 @@ def simulate(
     lanes: Mapping[str, int] | None = None,
     estimates: Mapping[str, float] | None = None,
     chance: float = 0.5,
-    told: Mapping[float, Report] | None = None,
+    told: Mapping[float, Report | Sequence[Report]] | None = None,
+    hold: str = "",
 ) -> Simulation:
     """
     Carry a run of *handlers* through in virtual time and return what happened.
@@ -227,10 +228,13 @@ def simulate(
         chance: What every draw of the jitter gives, a number in [0, 1).
 
         told: What the run is told besides, by the instant: another plan (`make_plan`), or that it must hurry.
+
+        hold: The phase behind which the run holds until it is told to go on.
     """
     plan = make_plan(handlers, window, phases=phases, lanes=lanes, estimates=estimates)
-    simulation = Simulation(plan, script or {}, lambda: chance)
-    for at, report in (told or {}).items():
-        simulation.tell(at, report)
+    simulation = Simulation(plan, script or {}, lambda: chance, hold)
+    for at, reports in (told or {}).items():
+        for report in reports if isinstance(reports, Sequence) else (reports,):
+            simulation.tell(at, report)
     simulation.carry_through()
     return simulation
