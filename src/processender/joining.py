@@ -92,6 +92,14 @@ def understand(line: bytes, now: float) -> Notice | None:
     return Notice(cause, ORIGIN, now, action, deadline, sender=sender)
 
 
+def call(connection: socket.socket, path: str, seconds: float) -> None:
+    """Connect to the socket at *path*, and let no step of the conversation take more than *seconds*."""
+    # With a time-out of Python's own the call would fail at once while others stand in the queue: see connect(2).
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(seconds), 0))
+    connection.connect(path)
+    connection.settimeout(seconds)
+
+
 def join(
     environ: Mapping[str, str], service: str, handlers: Sequence[str], clock: Clock, complain: Callable[[str], object]
 ) -> Joined | None:
@@ -115,14 +123,11 @@ def join(
         return None
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(PATIENCE_S)
-        connection.connect(path)
+        call(connection, path, PATIENCE_S)
         connection.sendall(_line({"do": "join", "service": service, "handlers": list(handlers)}))
         answer = _answer(connection)
         # From here on a thread waits for its words without a limit; what is sent to it still has one.
         connection.settimeout(None)
-        limit = struct.pack("ll", int(PATIENCE_S), 0)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
     except (OSError, ValueError) as error:
         connection.close()
         complain(f"cannot join the agent at {path}: {error}; this process ends by itself ({SWITCH}=0 says so)")

@@ -121,15 +121,19 @@ class Switchboard:
             return
 
     def _accept(self) -> None:
-        try:
-            connection, _ = self._listening.accept()
-        except BlockingIOError:
-            return
-        except OSError:
-            # No descriptor is left: those that are there give theirs back; a poll that returns at once would spin.
-            self._poll.unregister(self._listening)
-            self._paused_until = self._clock.now() + _PAUSE_S
-            return
+        for _ in range(LINES):
+            try:
+                connection, _ = self._listening.accept()
+            except BlockingIOError:
+                return
+            except OSError:
+                # No descriptor is left: those that are there give theirs back; a poll that returns at once would spin.
+                self._poll.unregister(self._listening)
+                self._paused_until = self._clock.now() + _PAUSE_S
+                return
+            self._welcome(connection)
+
+    def _welcome(self, connection: socket.socket) -> None:
         pid, user = _peer(connection)
         if user not in {0, os.geteuid()} or not self._has_room():
             connection.close()

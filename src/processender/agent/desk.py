@@ -55,6 +55,8 @@ class Desk:
     def take(self, request: dict[str, Any], caller: Caller, reply: Reply) -> None:
         """Begin what *request* asks for; *reply* what came of it. Raise `ProcessEnderError` for what nobody knows."""
         verb = request.get("do")
+        if not isinstance(verb, str):
+            verb = repr(verb)
         if verb in TRACKED:
             if self._tracker is None:
                 self._steering.soon(lambda: self._track(request, reply))
@@ -67,7 +69,9 @@ class Desk:
             reply(_outcome(lambda: self._joined.take(request, caller)))
         else:
             known = (*self._deeds, *TRACKED, "join")
-            raise ObligationError(f"cannot do {verb!r}{nearest(str(verb), known)}; there are {', '.join(known)}")
+            raise ObligationError(
+                f"cannot do {request.get('do')!r}{nearest(verb, known)}; there are {', '.join(known)}"
+            )
 
     def lost(self, caller: Caller) -> None:
         """Take note that an application that had joined has gone."""

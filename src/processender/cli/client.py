@@ -11,6 +11,7 @@ from ..agent.answers import VERSION
 from ..agent.control import VARIABLE, lives, roots, sockets
 from ..errors import ProcessEnderError
 from ..hints import Any, Self
+from ..joining import call
 
 ANSWER_S = 60.0
 """How long an answer may take."""
@@ -30,8 +31,7 @@ class Call:
         """Call the agent that listens at *path*; raise `OSError`."""
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._connection.settimeout(ANSWER_S)
-            self._connection.connect(path)
+            call(self._connection, path, ANSWER_S)
         except BaseException:
             self._connection.close()
             raise

@@ -1,0 +1,145 @@
+"""A configuration that is read again while the command runs."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.agents import SLEEPER, agent, outcomes
+from tests.integration.test_agent_drain import status, steer
+
+BEFORE = 'grace = "20s"\n[handlers.old]\nrun = ["true"]\n'
+AFTER = 'grace = "9s"\ndrain_delay = "100ms"\n[handlers.new]\nrun = ["true"]\nphase = "flush"\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a configuration."""
+    made = tmp_path / "pe.toml"
+    made.write_text(BEFORE)
+    return made
+
+
+@pytest.mark.parametrize("by", ["reload", "HUP"])
+@pytest.mark.parametrize("lean", [[], ["--lean"]])
+def test_a_new_configuration_is_taken_over(file: Path, by: str, lean: list[str]) -> None:
+    """Handlers and grace are those of the new one, and the command has noticed nothing."""
+    with agent(["-c", str(file), *lean], SLEEPER) as program:
+        program.wait_for("ready")
+        file.write_text(AFTER)
+        if by == "reload":
+            done = steer(program, "reload")
+
+            assert (0, "the configuration is taken over\n") == (done.returncode, done.stdout)
+        else:
+            program.signal("HUP")
+        found = status(program)
+        program.signal("TERM")
+        code = program.wait()
+
+        assert (9.0, 143) == (found["grace_s"], code)
+        assert ("done", None) == (outcomes(program)["new"], outcomes(program).get("old"))
+        assert 9.0 == program.report()["window"]["length_s"]
+
+
+def test_a_bad_one_is_refused_with_all_its_mistakes(file: Path) -> None:
+    """And the old one stays."""
+    with agent(["-c", str(file)], SLEEPER) as program:
+        program.wait_for("ready")
+        file.write_text('grase = "1s"\n[handlers.a]\nrun = ["true"]\nphase = "flash"\n')
+        done = steer(program, "reload")
+        program.signal("TERM")
+        program.wait()
+
+        assert 1 == done.returncode
+        assert "grase" in done.stderr
+        assert "there is no phase 'flash'" in done.stderr
+        assert ("done", 20.0) == (outcomes(program)["old"], program.report()["window"]["length_s"])
+        assert "the configuration was not taken over" in program.output
+
+
+def test_one_that_is_gone_is_refused(file: Path) -> None:
+    """A reload in the middle of an upgrade."""
+    with agent(["-c", str(file)], SLEEPER) as program:
+        program.wait_for("ready")
+        file.unlink()
+        program.signal("HUP")
+        program.wait_for("cannot be read")
+
+        assert 20.0 == status(program)["grace_s"]
+
+
+def test_what_cannot_change_is_told(file: Path) -> None:
+    """The rest is taken over."""
+    with agent(["-c", str(file)], SLEEPER) as program:
+        program.wait_for("ready")
+        file.write_text('service = "another"\n' + AFTER)
+        steer(program, "reload")
+        program.wait_for("service change only when the agent is started anew")
+
+        assert (9.0, "sh") == (status(program)["grace_s"], status(program)["service"])
+
+
+def test_a_flag_still_counts_more_than_the_file(file: Path) -> None:
+    """As at the start."""
+    with agent(["-c", str(file), "--grace", "7s"], SLEEPER) as program:
+        program.wait_for("ready")
+        file.write_text(AFTER)
+        steer(program, "reload")
+
+        assert 7.0 == status(program)["grace_s"]
+
+
+def test_nothing_is_changed_while_the_end_is_under_way(file: Path) -> None:
+    """Nor while it is drained."""
+    with agent(["-c", str(file)], SLEEPER) as program:
+        program.wait_for("ready")
+        steer(program, "drain")
+        program.wait_for("drained")
+        file.write_text(AFTER)
+        done = steer(program, "reload")
+
+        assert (1, True) == (done.returncode, "under way" in done.stderr)
+        assert 20.0 == status(program)["grace_s"]
+
+
+def test_without_a_file_hup_is_the_end() -> None:
+    """There is nothing to read again."""
+    with agent([], SLEEPER) as program:
+        program.wait_for("ready")
+        program.signal("HUP")
+        program.wait()
+
+        assert "SIGHUP" == program.report()["cause"]
+
+
+def test_hup_can_mean_something_else(file: Path) -> None:
+    """Whoever says so has it."""
+    command = ["sh", "-c", "trap 'echo hup' HUP; echo ready; while :; do sleep 0.02; done"]
+    with agent(["-c", str(file), "--on-signal", "HUP:forward"], command) as program:
+        program.wait_for("ready")
+        program.signal("HUP")
+        program.wait_for("hup")
+
+
+def test_a_terminal_that_hangs_up_is_the_end(file: Path, tmp_path: Path) -> None:
+    """The kernel says so, and no person wants a reload."""
+    state = tmp_path / "state"
+    pid, terminal = pty.fork()
+    if not pid:
+        environ = {**os.environ, "PROCESSENDER_STATE": str(state)}
+        python = sys.executable
+        os.execve(python, [python, "-m", "processender", "run", "-c", str(file), "--", *SLEEPER], environ)
+    said = b""
+    while b"ready" not in said:
+        said += os.read(terminal, 1024)
+    os.close(terminal)
+    _, how = os.waitpid(pid, 0)
+
+    assert 128 + signal.SIGHUP == os.waitstatus_to_exitcode(how) or 143 == os.waitstatus_to_exitcode(how)
+    assert '"SIGHUP"' in next(state.glob("*/reports/last.json")).read_text()
