@@ -40,6 +40,7 @@ class Joined:
         self._connection = connection
         self._clock = clock
         self._owner = os.getpid()
+        self._lock = threading.Lock()
         self._alive = True
 
     def listen(self, notify: Callable[[Notice], object]) -> None:
@@ -48,10 +49,14 @@ class Joined:
 
     def send(self, report: Mapping[str, Any]) -> bool:
         """Send the *report*; tell whether the agent takes it."""
+        return self._say({"do": "report", "report": report})
+
+    def _say(self, message: Mapping[str, Any]) -> bool:
         if not self._alive or os.getpid() != self._owner:
             return False
         try:
-            self._connection.sendall(_line({"do": "report", "report": report}))
+            with self._lock:
+                self._connection.sendall(_line(message))
         except OSError:
             self._alive = False
         return self._alive
@@ -76,6 +81,8 @@ class Joined:
                 notice = understand(line, self._clock.now())
                 if notice is not None:
                     notify(notice)
+                    # Until it hears this the agent does not send its signal, which would begin the end without it.
+                    self._say({"do": "heard"})
 
 
 def understand(line: bytes, now: float) -> Notice | None:

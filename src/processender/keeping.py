@@ -62,18 +62,17 @@ class Keeping(Registration):
 
     def _new_session(self, inflight: InFlight) -> Session:
         """Return a session, which has joined the agent around this process if there is one."""
-        joined, troubles = None, list[str]()
+        joined, untold = None, list[str]()
         if "PROCESSENDER_CONTROL" in os.environ and self._settings.exit != "return":
             names = [handler.name for handler in self._registry.handlers()]
             join = load("joining").join
-            joined = join(os.environ, self._settings.name, names, self._clock, troubles.append)
+            joined = join(os.environ, self._settings.name, names, self._clock, untold.append)
         if joined is not None and self._settings.state is None:
             self._settings = self._settings.replace(kept_as=joined.service)
         session = Session(self._settings, self._registry, self._clock, self._stopping, inflight)
         if joined is not None:
             session.join_agent(joined)
-        for text in troubles:
-            session.coordinator.trouble("no-agent", text)
+        session.untold = untold
         return session
 
     # What is owed.

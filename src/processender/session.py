@@ -71,6 +71,8 @@ class Session:
         """Whether the process has come to its body."""
         self._body: ThreadBody | TaskBody | None = None
         self._joined: Any = None
+        self.untold: list[str] = []
+        """Why the agent around this process could not be joined."""
         self._closed = False
 
     # Taking up.
@@ -87,6 +89,8 @@ class Session:
         self.coordinator.signals = self._signals
         if self._joined is not None:
             self._joined.listen(self.coordinator.notify)
+        for text in self.untold:
+            self.coordinator.trouble("no-agent", text)
         self._outlets.emit(*self._signals.start())
         child = weakref.WeakMethod(in_child)
         # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
@@ -247,7 +251,8 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        self._signals.stop()
+        # The signal by which the agent asks as well may still come, and the end is over.
+        self._signals.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
         atexit.unregister(self._at_exit)
         if not self._signum:
             self.coordinator.watchdog.disarm()

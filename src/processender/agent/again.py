@@ -68,6 +68,8 @@ class Again:
             agent.command.status = error.exit
             return
         self.count += started
+        if agent.joined is not None:
+            agent.joined.forget()
         agent.health.running = agent.command.running
 
 

@@ -65,7 +65,7 @@ class Desk:
         elif verb in self._deeds:
             deed, sender = self._deeds[verb], caller.sender
             self._steering.soon(lambda: reply(_outcome(lambda: deed(request, sender))))
-        elif verb in {"join", "report"}:
+        elif verb in {"join", "report", "heard"}:
             reply(_outcome(lambda: self._joined.take(request, caller)))
         else:
             known = (*self._deeds, *TRACKED, "join")

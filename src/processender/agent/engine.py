@@ -30,6 +30,9 @@ from .settings import Settings
 from .watch import RunWatch
 from .wiring import Calls, build_ender, calls_of_nothing, command_budget, handlers_of
 
+HEARD_S = 1.0
+HEARD_SHARE = 0.05
+"""How long, and which part of the time, the signal waits for those that have joined to hear of the end before it."""
 LAST_WORDS_S = 0.5
 """How long the reports are waited for of those that have joined and ended."""
 _ENDED_S = 5.0
@@ -81,6 +84,7 @@ class Engine:
         notice = self._watch.notice
         if self._joined is not None:
             self._joined.tell(ctx.cause, "" if notice is None else notice.sender, "stop", ctx.remaining())
+            self._joined.await_heard(min(HEARD_S, HEARD_SHARE * ctx.remaining()))
         try:
             self._ladder.stop(ctx)
         finally:

@@ -8,6 +8,7 @@ the deadline: as it asks the command to end, it tells each how long it has left 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from ..errors import ProcessEnderError
 from ..hints import Any
@@ -27,13 +28,19 @@ class Joined:
         self._lock = threading.Lock()
         self._callers: list[Caller] = []
         self._about: dict[Caller, dict[str, Any]] = {}
-        self._reports: list[dict[str, Any]] = []
+        self._reports: dict[Caller, dict[str, Any]] = {}
+        self._deaf: set[Caller] = set()
         self._news = threading.Event()
 
     def take(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """Let the application join that sends *request*, or keep its report."""
         if request["do"] == "report":
             return self._keep(request.get("report"), caller)
+        if request["do"] == "heard":
+            with self._lock:
+                self._deaf.discard(caller)
+            self._news.set()
+            return {"heard": True}
         with self._lock:
             if caller not in self._callers and len(self._callers) >= MOST:
                 raise ProcessEnderError(f"cannot join: {MOST} have; end by the signal")
@@ -49,6 +56,7 @@ class Joined:
     def lost(self, caller: Caller) -> None:
         """Take note that *caller* has gone."""
         with self._lock:
+            self._deaf.discard(caller)
             if caller in self._callers:
                 self._callers.remove(caller)
         self._news.set()
@@ -57,8 +65,10 @@ class Joined:
         if not caller.kept or not isinstance(report, dict):
             raise ProcessEnderError("cannot keep the report: nobody has joined on this connection; join first")
         with self._lock:
-            kept = [each for each in self._reports if each.get("id") != report.get("id")]
-            self._reports = [*kept, _named(report, str(self._about[caller]["service"]))][-MOST:]
+            # The last one counts: that of a run which was taken back is not that of the end.
+            self._reports[caller] = _named(report, str(self._about[caller]["service"]))
+            for oldest in list(self._reports)[:-MOST]:
+                del self._reports[oldest]
         self._news.set()
         return {"kept": True}
 
@@ -71,27 +81,40 @@ class Joined:
         """Tell all of them that they are asked for an *action*, why, by whom, and how many *seconds* they have."""
         with self._lock:
             callers = list(self._callers)
+            self._deaf = set(callers)
         message: dict[str, Any] = {"notice": {"cause": cause, "sender": sender, "action": action}}
         if seconds is not None:
             message["deadline_s"] = round(seconds, 6)
         for caller in callers:
             caller.push(message)
 
+    def await_heard(self, seconds: float) -> None:
+        """Wait, at most *seconds*, until all of them have heard what they were told."""
+        self._await(lambda: bool(self._deaf), seconds)
+
     def await_reports(self, seconds: float) -> None:
         """Wait, at most *seconds*, for the last words of those that have gone: they may still be on their way."""
-        while self._waiting():
+        self._await(lambda: bool(self._callers), seconds)
+
+    def _await(self, waits: Callable[[], bool], seconds: float) -> None:
+        """Wait at most *seconds* between two pieces of news for as long as *waits* says so."""
+        while waits():
             self._news.clear()
-            if self._waiting() and not self._news.wait(seconds):
+            if waits() and not self._news.wait(seconds):
                 return
 
-    def _waiting(self) -> bool:
+    def forget(self) -> None:
+        """Forget the reports of those that have gone: the command is started again, and has a new life."""
         with self._lock:
-            return bool(self._callers)
+            gone = [caller for caller in self._about if caller not in self._callers]
+            for caller in gone:
+                self._reports.pop(caller, None)
+                del self._about[caller]
 
     def account(self) -> dict[str, Any] | None:
         """Return their reports for that of the agent: the first, with any others in it; None if there are none."""
         with self._lock:
-            reports = list(self._reports)
+            reports = list(self._reports.values())
         if not reports:
             return None
         return {**reports[0], "others": reports[1:]} if reports[1:] else reports[0]

@@ -111,8 +111,12 @@ class SignalSource:
             signal.set_wakeup_fd(self._old_wakeup, warn_on_full_buffer=False)
             self._has_wakeup = False
 
-    def stop(self) -> None:
-        """Restore what is still ours; a handler that somebody put in our place stays."""
+    def stop(self, *, deaf: bool = False) -> None:
+        """
+        Restore what is still ours; a handler that somebody put in our place stays.
+
+        Who is *deaf* ignores from now on what would end the process, which is about to go.
+        """
         self._over = self.left = True
         if self in _armed:
             _armed.remove(self)
@@ -121,7 +125,8 @@ class SignalSource:
             return
         for signum in self._displaced:
             if signal.getsignal(signum) == self._handle:
-                signal.signal(signum, self.behind(signum))
+                behind = self.behind(signum)
+                signal.signal(signum, signal.SIG_IGN if deaf and behind is signal.SIG_DFL else behind)
         if self._has_wakeup:
             now_set = signal.set_wakeup_fd(-1)
             if now_set not in {self.wake_fd, -1}:
