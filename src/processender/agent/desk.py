@@ -10,8 +10,8 @@ from functools import partial
 from ..core.graph import nearest
 from ..errors import ObligationError, ProcessEnderError
 from ..hints import Any
-from .answers import Caller, Reply
 from .joined import Joined
+from .line import Caller, Reply
 from .steering import Steering
 from .tracking import VERBS as TRACKED
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ..errors import ProcessEnderError
 from ..hints import Any
-from .answers import Caller
+from .line import Caller
 
 MOST = 32
 """How many may join; those that come later end by their signal, as every command does."""

@@ -7,8 +7,8 @@ import os
 import socket
 from collections.abc import Mapping
 
-from ..agent.answers import VERSION
 from ..agent.control import VARIABLE, lives, roots, sockets
+from ..agent.line import VERSION
 from ..errors import ProcessEnderError
 from ..hints import Any, Self
 from ..joining import call
