@@ -92,6 +92,9 @@ class Recovery:
             for each in estate.standings
             if estate.settler.due(each, patient=patient)
         ]
+        if chained:
+            # Each journal is in its own order; what several dead owners made for one job is one row.
+            due.sort(key=lambda each: each[1].obligation.created)
         handlers = _handlers(due, self._window, chained=chained)
         results: dict[str, Result] = {}
         if handlers:
