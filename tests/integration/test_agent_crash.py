@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 from pathlib import Path
@@ -43,6 +44,18 @@ def test_a_death_by_signal_is_accounted_for(tmp_path: Path) -> None:
     account = crash(tmp_path, "kill -SEGV $$")
 
     assert ("signal", "SIGSEGV", 139) == (account["cause"], account["signal"], account["exit"])
+
+
+@pytest.mark.parametrize("limit", ["0", "$(ulimit -Hc)"])
+def test_the_account_tells_whether_there_is_a_core_dump(limit: str, tmp_path: Path) -> None:
+    """As the kernel says it of the same death, with the same limit, to a parent that waits for it."""
+    script = f"ulimit -c {limit}; cd {tmp_path}; kill -SEGV $$"
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", script], os.environ)
+    expected = os.WCOREDUMP(os.waitpid(pid, 0)[1])
+    account = crash(tmp_path / "state", script)
+
+    assert expected is account["core"]
+    assert limit != "0" or not expected
 
 
 def test_an_exit_that_nobody_asked_for_is_accounted_for(tmp_path: Path) -> None:
