@@ -90,6 +90,13 @@ assert not recovered.troubles, recovered.troubles
 """
 
 
+_INTENT = "    journal.append(intent(Obligation(str(number), 'file', key, 'counted', {'root': root})))\n"
+_SAYS = "    os.write(says, f'owed {number}\\n'.encode())\n"
+_MAKES = "    os.close(os.open(key, os.O_CREAT | os.O_WRONLY))\n"
+CARELESS = SCRIPT.replace(_INTENT + _SAYS + _MAKES, _MAKES + _INTENT + _SAYS)
+"""The mistake that a journal is there to prevent: the thing is made before it is written down."""
+
+
 class Call(NamedTuple):
     """One call to the kernel."""
 
@@ -131,6 +138,8 @@ class Counted:
 class Sweep:
     """One run under strace, and what it leaves."""
 
+    script = SCRIPT
+
     def __init__(self, base: Path) -> None:
         self.base, self.place, self.root = base, base / "demo", base / "root"
         self.root.mkdir(parents=True)
@@ -139,7 +148,7 @@ class Sweep:
 
     def run(self, *inject: str, trace: str = os.devnull, calls: str = CALLS) -> int:
         """Run the script with what is injected into its calls; return its exit code."""
-        return self._trace(trace, calls, inject, SCRIPT)
+        return self._trace(trace, calls, inject, self.script)
 
     def be_recovered(self, *inject: str, trace: str = os.devnull, calls: str = CALLS) -> int:
         """Recover in a process of its own, as `run` runs; return its exit code."""
@@ -209,9 +218,15 @@ def calls_in(trace: Path, below: Path) -> list[Call]:
     return found
 
 
-def calls_of_a_run(base: Path, calls: str = CALLS) -> list[Call]:
+class CarelessSweep(Sweep):
+    """The same of a run that makes a mistake."""
+
+    script = CARELESS
+
+
+def calls_of_a_run(base: Path, calls: str = CALLS, make: type[Sweep] = Sweep) -> list[Call]:
     """Return the calls of a run in which nothing fails, those that change a disk."""
-    sweep = Sweep(base)
+    sweep = make(base)
     trace = base / "trace"
     code = sweep.run(trace=str(trace), calls=calls)
     assert code == 0, code
@@ -260,7 +275,7 @@ def judge(instants: Mapping[str, T], base: Path, judged: Callable[[Sweep, T], li
 # What is done to the run, and to the recovery. Each returns what is wrong, by the instant.
 
 
-def killed_before(base: Path, calls: Iterable[Call]) -> Wrong:
+def killed_before(base: Path, calls: Iterable[Call], make: type[Sweep] = Sweep) -> Wrong:
     """SIGKILL before each of *calls* of a run."""
 
     def judged(sweep: Sweep, call: Call) -> list[str]:
@@ -272,7 +287,7 @@ def killed_before(base: Path, calls: Iterable[Call]) -> Wrong:
             found.append(f"it was killed before another call: {reached.line}")
         return found + sweep.violations()
 
-    return judge({str(call): call for call in calls}, base, judged)
+    return judge({str(call): call for call in calls}, base, judged, make)
 
 
 def failing_at(base: Path, calls: Iterable[Call], what: str) -> Wrong:

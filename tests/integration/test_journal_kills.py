@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import sweep
-from bench.sweep import CALLS, Call, Sweep, filled_once
+from bench.sweep import CALLS, Call, CarelessSweep, Sweep, filled_once
 
 ALL = "%file,%desc"
 FEWEST = {"pwrite64": 2, "write": 8, "fdatasync": 5, "fsync": 5, "openat": 6, "mkdir": 1, "rmdir": 1, "unlink": 5}
@@ -40,6 +40,14 @@ def named(calls: list[Call], name: str) -> list[Call]:
 def test_killed_before_any_call_nothing_is_lost_or_doubled(name: str, calls: list[Call], tmp_path: Path) -> None:
     """SIGKILL before the first, the second, ... each instant, then recover, twice."""
     assert {} == sweep.killed_before(tmp_path, named(calls, name))
+
+
+def test_a_run_that_makes_before_it_writes_down_is_caught(tmp_path: Path) -> None:
+    """The test can fail: a kill between the two leaves the thing behind."""
+    calls = sweep.calls_of_a_run(tmp_path / "calls", make=CarelessSweep)
+    wrong = sweep.killed_before(tmp_path / "killed", named(filled_once(calls), "pwrite64"), CarelessSweep)
+
+    assert any("was left behind" in each for found in wrong.values() for each in found)
 
 
 def test_every_instant_is_covered(every: list[Call], calls: list[Call]) -> None:
