@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..core.obligation import Entry, Kind, Obligation, Standing, State
 from ..core.outcome import describe
 from ..core.retry import Retry
-from ..errors import JournalError, Permanent
+from ..errors import JournalError, ObligationError, Permanent
 from ..hints import Any, NoReturn
 from ..ports import Clock, Journal, Releaser
 from .context import Context
@@ -54,15 +54,26 @@ class Settler:
         # A longer pause than the longest was never meant: the clock of another time namespace wrote it.
         return standing.boot != self._boot or not 0 < pause <= BACKOFF.maximum
 
+    def give_up(self, standing: Standing, error: Permanent) -> str:
+        """Make a dead letter of *standing* and return why."""
+        self._write(Entry(Kind.FAILED, standing.obligation.id, {"error": describe(error), "dead": True}))
+        return str(error)
+
     def settle(self, obligation: Obligation, ctx: Context) -> None:
         """
         Release *obligation* unless it is gone already; raise what its releaser raised.
+
+        Raise `ObligationError` while something that it must outlive is still there.
 
         A releaser that died with its attempt has counted too: what ends every process that touches it is dead one day.
         """
         standing = self.journal.standing(obligation.id)
         if standing is None:
             return
+        for id_ in obligation.outlives:
+            if id_ != obligation.id and (other := self.journal.standing(id_)) is not None:
+                text = f"cannot release {obligation.label}: it must outlive {other.obligation.label}, which is there"
+                raise ObligationError(f"{text}; release that first")
         releaser = self.find(obligation.releaser)
         if releaser is None:
             raise UnknownReleaser(obligation)
