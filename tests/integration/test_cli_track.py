@@ -288,3 +288,49 @@ def test_a_process_that_is_not_there_cannot_owe(tmp_path: Path) -> None:
     done = cli("track", "add", "file", "/x", "--owner-pid", "4194304", state=tmp_path)
 
     assert (2, True) == (done.returncode, "there is none" in done.stderr)
+
+
+@pytest.mark.parametrize("words", [["list"], ["dead"], ["retry"], ["settle", "--job", "x"]])
+def test_who_only_asks_for_a_process_leaves_nothing_behind(owner: Owner, tmp_path: Path, words: list[str]) -> None:
+    """No journal, not even a directory of the service."""
+    done = cli("track", *words, "--owner-pid", str(owner.process.pid), state=tmp_path / "state")
+
+    assert 0 == done.returncode, done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_is_refused_for_a_process_leaves_no_journal(owner: Owner, tmp_path: Path) -> None:
+    """Nothing is owed."""
+    words = ["track", "add", "fil", "/x", "--owner-pid", str(owner.process.pid)]
+    done = cli(*words, state=tmp_path / "state")
+    missing = cli("track", "settle", "x", "--owner-pid", str(owner.process.pid), state=tmp_path / "state")
+
+    assert (2, 2) == (done.returncode, missing.returncode)
+    assert [] == list((tmp_path / "state").glob("*/journal/*"))
+
+
+def test_a_list_reads_the_journal_and_changes_no_file_of_it(owner: Owner, root: Path, tmp_path: Path) -> None:
+    """Another `track` may write meanwhile."""
+    owe(owner, root, tmp_path / "state", "a")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "state").rglob("*")}
+    cli("track", "list", "--owner-pid", str(owner.process.pid), state=tmp_path / "state")
+
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "state").rglob("*")}
+
+
+def test_a_disk_that_refuses_is_told_in_words(owner: Owner, tmp_path: Path) -> None:
+    """No traceback."""
+    (tmp_path / "state" / "tracked" / "track.lock").mkdir(parents=True)
+    for each in (tmp_path / "state", tmp_path / "state" / "tracked"):
+        each.chmod(0o700)
+    done = cli("track", "add", "file", "/x", "--arg", "root=/", "--owner-pid", str(owner.process.pid),
+               state=tmp_path / "state")  # fmt: skip
+
+    assert (2, True) == (done.returncode, done.stderr.startswith("processender: cannot track it: ")), done.stderr
+
+
+def test_the_verb_alone_is_required(tmp_path: Path) -> None:
+    """The message does not ask for what may be left out."""
+    done = cli("track", state=tmp_path)
+
+    assert (2, True) == (done.returncode, "required: add|settle|list|dead|retry;" in done.stderr)
