@@ -21,6 +21,7 @@ from .hints import ClassVar
 from .identity import boot_id
 from .journal.disk import SystemDisk
 from .journal.file import FileJournal
+from .journal.liveness import BUSY
 from .journal.owner import OwnerLock, claim, orphan, orphans
 from .journal.replay import replay
 from .journal.store import FileStore
@@ -213,6 +214,9 @@ def recover_at_start(place: str, find: Find, clock: Clock, window: float, tell: 
     recovered = recover(place, find, clock, window, patient=True)
     for text in recovered.troubles:
         tell(Trouble(clock.now(), "recovery", text))
+    for left in recovered.left:
+        if not left.alive and left.why != BUSY:
+            tell(Trouble(clock.now(), "not-recovered", f"cannot recover {left.directory}: {left.why}"))
     for each in recovered.open:
         tell(Trouble(clock.now(), "not-recovered", f"cannot release {each.obligation.label}: {each.error}"))
     dead = sum(each.state is State.DEAD for each in recovered.settled)

@@ -254,6 +254,21 @@ def test_the_next_start_recovers_in_the_background(scene: Scene) -> None:
     assert "recovered True []" in output
 
 
+def test_the_next_start_tells_of_a_journal_that_cannot_be_read(scene: Scene) -> None:
+    """What it owes is not known, so somebody must look."""
+    scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")
+    (journal,) = scene.journals()
+    for segment in journal.glob("seg-*.pej"):
+        segment.unlink()
+        segment.symlink_to("/nowhere")
+    output = scene.run("""
+    with Ender('demo', grace=20, recover='on-start') as ender:
+        say('recovered', ender.recovered.wait(20))
+    """)
+
+    assert f"cannot recover {journal}: " in output
+
+
 def test_two_recoveries_at_once_release_each_thing_once(scene: Scene) -> None:
     """Adopting is taking the lock of the dead."""
     scene.run("""

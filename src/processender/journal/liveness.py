@@ -9,6 +9,9 @@ from ..hints import Any
 from ..identity import identify, is_alive, status_of
 from .directory import LOCK, OWNER, identity_of
 
+BUSY = "another recovery is at work on it"
+"""Why a journal of the dead cannot be had although nothing is wrong with it."""
+
 
 def is_journal(directory: str) -> bool:
     """Tell whether *directory* looks like one that an owner has made."""
@@ -27,7 +30,7 @@ def judge(directory: str, owner: Mapping[str, Any], *, held: bool) -> tuple[bool
         # The numbers of another pid namespace say nothing here.
         elsewhere = here is not None and here.boot == identity.boot and here.space != identity.space
         if owner and not elsewhere and not is_alive(identity):
-            return False, "another recovery is at work on it"
+            return False, BUSY
     # Without a word of who holds it the lock alone does not tell: the owner may be one that holds none.
     elif not (is_alive(identity) if held_by == "identity" else held_by != "lock" and maker_lives(directory)):
         return False, ""
