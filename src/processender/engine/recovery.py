@@ -9,8 +9,8 @@ Neither signals nor last resorts belong to a recovery: it may run in the backgro
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from heapq import heapify, heappop, heappush
-from itertools import pairwise
+from heapq import heapify, heappop, heappush, merge
+from itertools import groupby, pairwise
 
 from ..core.handler import Handler, Importance
 from ..core.obligation import Obligation, Standing, State
@@ -138,8 +138,9 @@ def _in_order(
     Those that can be released stand in the order in which they were made, but each behind all that must outlive it.
     """
     if chained:
-        # The journals lie side by side; the time alone tells in which order things were made.
-        due = sorted(due, key=lambda one: one[1].obligation.created)
+        # In one journal the order of the records counts, whatever the clock said; between two only the time can tell.
+        own = [list(of_one) for _, of_one in groupby(due, key=lambda one: id(one[0]))]
+        due = list(merge(*own, key=lambda one: one[1].obligation.created))
     places = {each.obligation.id: place for place, (_, each) in enumerate(due)}
     waits = [sum(name in there for name in set(each.obligation.outlives)) for _, each in due]
     behind: dict[str, list[int]] = {}
