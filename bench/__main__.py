@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from . import agent, deadline, engine, imports, journal, kills, latency, rolling, stops
+from . import agent, crashes, deadline, engine, imports, journal, kills, latency, rolling, stops
 from .figures import Figure, say, table
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -21,6 +21,7 @@ BENCHES = {
     "agent": agent.measure,
     "rolling": rolling.measure,
     "stops": stops.measure,
+    "crashes": crashes.measure,
     "kills": kills.measure,
 }
 

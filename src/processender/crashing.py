@@ -24,7 +24,7 @@ from .engine.registry import Registry
 from .errors import JournalError, ObligationError, PlanError
 from .hints import Any
 from .identity import boot_id
-from .journal.owner import Found, orphans
+from .journal.owner import Found, orphan, orphans
 from .ports import Clock, Context
 from .recovering import Find, journal_root, look, recover_at_start
 from .telemetry.crash import untold_crashes, write_crash
@@ -49,6 +49,8 @@ class Dead(Record):
 
     pid: int
     """Its number."""
+    started: int
+    """Its start, clock ticks since boot."""
     boot: str
     """The boot in which it lived."""
     events: tuple[dict[str, Any], ...]
@@ -79,10 +81,10 @@ class Dead(Record):
         return "cut" if self.run == "begun" else "killed"
 
 
-def the_dead(place: str) -> Iterator[Dead]:
-    """Yield the owners that have died and were not accounted for, each before it is marked."""
-    for each in orphans(journal_root(place)):
-        if each.lock is None:
+def the_dead(place: str, directory: str = "") -> Iterator[Dead]:
+    """Yield the owners that have died and were not accounted for, each before it is marked; or that of *directory*."""
+    for each in [orphan(directory)] if directory else orphans(journal_root(place)):
+        if each is None or each.lock is None:
             continue
         try:
             if not each.lock.marked:
@@ -112,6 +114,7 @@ def _autopsy(place: str, found: Found) -> Dead:
     numbers = {name: value if isinstance(value := found.owner.get(name), int) else 0 for name in ("pid", "started")}
     return Dead(
         pid=numbers["pid"],
+        started=numbers["started"],
         boot=str(found.owner.get("boot", "")),
         events=tuple(_event(entry) for entry in last),
         obligations=tuple(_shown(each) for each in standings),
@@ -182,13 +185,17 @@ class Aftermath:
         elif isinstance(event, Trouble):
             self._tell(event)
 
-    def account(self, *, told: bool) -> None:
-        """Write an account of each process of this service that has died without one."""
-        for dead in the_dead(self._place):
-            if not dead.tracked and dead.run != "ended":
-                at = round(self._clock.wall(), 3)
-                given = {name: getattr(dead, name) for name in _KNOWN}
-                self._write(CrashReport(id=new_id(at), service=self._service, at=at, told=told, **given))
+    def account(self, *, told: bool, directory: str = "") -> None:
+        """Write an account of each process of this service that has died without one, or of that of one *directory*."""
+        for dead in the_dead(self._place, directory):
+            self.account_of(dead, told=told)
+
+    def account_of(self, dead: Dead, *, told: bool) -> None:
+        """Write an account of one that has died, unless it came to its end, or its journal cannot tell."""
+        if not dead.tracked and dead.run != "ended":
+            at = round(self._clock.wall(), 3)
+            given = {name: getattr(dead, name) for name in _KNOWN}
+            self._write(CrashReport(id=new_id(at), service=self._service, at=at, told=told, **given))
 
     def at_start(self) -> None:
         """Account for the processes before this one that did not end, tell of them, and settle what they have left."""

@@ -113,11 +113,19 @@ class Scope:
         failed: list[Exception] = []
         while self._held:
             try:
-                self._held.pop().release()
+                self._next().release()
             except Exception as error:  # the others must not suffer for it; all are raised below
                 failed.append(error)
         if failed:
             raise ExceptionGroup(f"cannot release all that the job {self.job!r} owes; the journal keeps it", failed)
+
+    def _next(self) -> Held:
+        """Take the newest that none of the others must be gone before."""
+        for at in range(len(self._held) - 1, -1, -1):
+            others = {each.id for each in self._held if each is not self._held[at]}
+            if others.isdisjoint(self._held[at].obligation.outlives):
+                return self._held.pop(at)
+        return self._held.pop()
 
     def __enter__(self) -> Self:
         """Begin the job."""

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from .core.events import Event, RoomEvent, Trouble
-from .core.obligation import Entry, Kind, Ledger, Standing, State
+from .core.obligation import Entry, Ledger, Standing, State
 from .core.record import Record
 from .engine.recovery import Estate, Recovery, Settled
 from .engine.settle import Settler
@@ -21,7 +21,8 @@ from .hints import ClassVar
 from .identity import boot_id
 from .journal.disk import SystemDisk
 from .journal.file import FileJournal
-from .journal.owner import OwnerLock, claim, orphans
+from .journal.liveness import BUSY
+from .journal.owner import OwnerLock, claim, orphan, orphans
 from .journal.replay import replay
 from .journal.store import FileStore
 from .ports import Clock, Journal, Observer, Releaser, StateStore
@@ -74,6 +75,13 @@ def journal_root(place: str) -> str:
     return os.path.join(place, "journal")
 
 
+def journals_of(place: str) -> list[str]:
+    """Return the directories of all journals of a service, whoever has them."""
+    root = journal_root(place)
+    names = sorted(os.listdir(root)) if os.path.isdir(root) else []
+    return [path for path in (os.path.join(root, name) for name in names) if os.path.isdir(path)]
+
+
 def open_own(place: str, policy: str, complain: Callable[[str], object]) -> Journal:
     """Make a directory for this process below *place* and open its journal; raise `JournalError`."""
     lock = claim(journal_root(place))
@@ -83,14 +91,6 @@ def open_own(place: str, policy: str, complain: Callable[[str], object]) -> Jour
 def open_store(place: str, complain: Callable[[str], object]) -> StateStore:
     """Open the states of the service at *place*; raise `JournalError` while another process holds them."""
     return FileStore(os.path.join(place, "state"), complain=complain)
-
-
-class _Adopted:
-    """A journal of the dead, while it is ours."""
-
-    def __init__(self, lock: OwnerLock, complain: Callable[[str], object]) -> None:
-        self.journal = FileJournal(lock, policy="allow-unjournaled", complain=complain)
-        self.lock = lock
 
 
 def recover(
@@ -128,25 +128,55 @@ def recover(
     locks, left = _adopt(journal_root(place), directory)
     if dry_run:
         return _rehearse(locks, left, job)
-    adopted = []
-    for lock in locks:
-        try:
-            adopted.append(_Adopted(lock, troubles.append))
-        except ProcessEnderError as error:
+    journals: list[FileJournal] = []
+    settlers: list[Settler] = []
+    try:
+        while locks:
+            lock = locks.pop(0)
+            try:
+                journals.append(_open(lock, troubles))
+            except ProcessEnderError as error:
+                left.append(LeftAlone(lock.directory, str(error), alive=False))
+        settlers = [Settler(each, find, clock, boot_id(), troubles.append) for each in journals]
+        estates = [
+            Estate(each, [one for one in each.journal.live() if job in {"", one.obligation.job}]) for each in settlers
+        ]
+        others = _elsewhere(place, journals, troubles)
+        found([standing for estate in estates for standing in estate.standings])
+        settled = Recovery(clock, window, observers).run(estates, chained=bool(job), patient=patient, others=others)
+    finally:
+        for lock in locks:
             lock.release()
-            left.append(LeftAlone(lock.directory, str(error), alive=False))
-    estates = [
-        Estate(
-            Settler(each.journal, find, clock, boot_id(), troubles.append),
-            [standing for standing in each.journal.live() if job in {"", standing.obligation.job}],
-        )
-        for each in adopted
-    ]
-    found([standing for estate in estates for standing in estate.standings])
-    settled = Recovery(clock, window, observers).run(estates, chained=bool(job), patient=patient)
-    for each in adopted:
-        each.journal.close()
+        for each in settlers:
+            # One whose releaser hangs is kept: another recovery must not run the same beside it.
+            each.end(each.journal.close)
     return Recovered(tuple(settled), tuple(left), tuple(troubles))
+
+
+def _open(lock: OwnerLock, troubles: list[str]) -> FileJournal:
+    journal = None
+    try:
+        journal = FileJournal(lock, policy="allow-unjournaled", complain=troubles.append)
+    finally:
+        if journal is None:
+            lock.release()
+    return journal
+
+
+def _elsewhere(place: str, journals: Sequence[FileJournal], troubles: list[str]) -> list[Standing]:
+    """Return what is owed in the other journals of the service, if anything here must outlive what is not here."""
+    here = [each.obligation for journal in journals for each in journal.live()]
+    if {name for each in here for name in each.outlives} <= {each.id for each in here}:
+        return []
+    ours = {journal.directory for journal in journals}
+    found: list[Standing] = []
+    for directory in journals_of(place):
+        if directory not in ours:
+            try:
+                found += look(directory).standings
+            except JournalError as error:
+                troubles.append(str(error))
+    return found
 
 
 def _rehearse(locks: Sequence[OwnerLock], left: Sequence[LeftAlone], job: str) -> Recovered:
@@ -169,13 +199,10 @@ def _rehearse(locks: Sequence[OwnerLock], left: Sequence[LeftAlone], job: str) -
 
 
 def _adopt(root: str, directory: str) -> tuple[list[OwnerLock], list[LeftAlone]]:
-    """Take the locks of the dead; tell which journals still belong to somebody."""
+    """Take the locks of the dead, or that of *directory* alone; tell which journals still belong to somebody."""
     taken, left = [], []
-    for found in orphans(root):
-        if directory and os.path.realpath(found.directory) != os.path.realpath(directory):
-            if found.lock is not None:
-                found.lock.release()
-        elif found.lock is not None:
+    for found in (each for each in [orphan(directory)] if each) if directory else orphans(root):
+        if found.lock is not None:
             taken.append(found.lock)
         else:
             left.append(LeftAlone(found.directory, found.why, alive=found.alive))
@@ -187,6 +214,9 @@ def recover_at_start(place: str, find: Find, clock: Clock, window: float, tell: 
     recovered = recover(place, find, clock, window, patient=True)
     for text in recovered.troubles:
         tell(Trouble(clock.now(), "recovery", text))
+    for left in recovered.left:
+        if not left.alive and left.why != BUSY:
+            tell(Trouble(clock.now(), "not-recovered", f"cannot recover {left.directory}: {left.why}"))
     for each in recovered.open:
         tell(Trouble(clock.now(), "not-recovered", f"cannot release {each.obligation.label}: {each.error}"))
     dead = sum(each.state is State.DEAD for each in recovered.settled)
@@ -226,19 +256,3 @@ def look(directory: str, take: Callable[[Entry], object] = lambda _entry: None) 
     except OSError as error:
         raise JournalError(f"cannot read the journal {directory}: {error.strerror or error}") from error
     return Look(tuple(ledger.live()), tuple(found.troubles), count, found.last)
-
-
-def try_again(place: str, wanted: Sequence[str]) -> list[str]:
-    """Let the next recovery try the dead letters *wanted*, all if there are none; return the ids that were found."""
-    done = []
-    for found in orphans(journal_root(place)):
-        if found.lock is None:
-            continue
-        journal = FileJournal(found.lock, complain=lambda _text: None)
-        for each in journal.live():
-            id_ = each.obligation.id
-            if each.state in {State.DEAD, State.FAILED} and (not wanted or id_ in wanted):
-                journal.append(Entry(Kind.FAILED, id_, {"error": each.error, "afresh": True}))
-                done.append(id_)
-        journal.close()
-    return done

@@ -19,11 +19,11 @@ import redis
 from processender import Ender, LockHeld, Obligation, ReleaserError, Transient
 from processender.engine.clock import SystemClock
 from processender.integrations import redis as redis_room
-from processender.integrations import s3 as s3_room
 from processender.integrations.jobs import JobReleaser
 from processender.integrations.postgres import SessionReleaser, advisory_lock
 from processender.integrations.redis import LockReleaser, lock
 from processender.integrations.s3 import ObjectReleaser, UploadReleaser, upload
+from processender.integrations.s3 import releaser as s3_room
 from processender.integrations.sql import SqlReleaser
 from processender.plugins import find_releaser
 from processender.recovering import recover

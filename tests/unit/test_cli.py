@@ -187,8 +187,8 @@ class TestPlan:
             ("nothing", "write it like --app shop.service:ender"),
             (":x", "write it like --app shop.service:ender"),
             ("no_such_module:ender", "cannot import 'no_such_module'"),
-            ("APP:nobody", "there is nothing, not an Ender"),
-            ("APP:other", "there is a int, not an Ender"),
+            ("APP:nobody", "has no 'nobody'; known: broken, ender"),
+            ("APP:other", "it is of type int, no Ender"),
         ],
     )
     def test_what_is_no_ender_is_said(
@@ -222,7 +222,8 @@ class TestPlan:
             (["--window", "5"], "--window: '5' has no unit; give a unit: '5s'"),
             (["--app", "a:b", "-c", "x"], "--app and --config name two plans; choose one"),
             (["-c", "/no/such"], "/no/such: cannot be read"),
-            (["--nope"], "unrecognized arguments: --nope"),
+            (["--nope"], "there is no option '--nope'"),
+            (["--windo=5s"], "there is no option '--windo'; did you mean '--window'?"),
         ],
     )
     def test_a_mistake_leaves_with_2(self, capsys: pytest.CaptureFixture[str], argv: list[str], said: str) -> None:

@@ -13,6 +13,7 @@ from ..demand import load
 from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
+from ..identity import boot_id
 from ..plugins import find_releaser
 from ..telemetry.logs import render
 from ..telemetry.stacks import take_stacks
@@ -46,13 +47,23 @@ class Crash:
         for place in others if self._recovers else ():
             load("recovering").recover_at_start(place, find_releaser, self._clock, self._window, self._tell)
 
-    def _dead(self, place: str) -> list[Dead]:
+    def _own(self, place: str, pid: int) -> list[Dead]:
+        """Return what the command has left in *place*; each other that has died there gets an account of its own."""
         try:
-            return list(the_dead(place))
+            dead = list(the_dead(place))
         except (OSError, ProcessEnderError) as error:
             # Who follows a crash is told of it all the same.
             self._tell(Trouble(self._clock.now(), "crash", f"cannot tell what the command owed: {error}"))
             return []
+        boot = boot_id()
+        # The number may have been that of another before; the command is the last that had it.
+        last = max((each.started for each in dead if (each.pid, each.boot) == (pid, boot)), default=0)
+        own = [each for each in dead if (each.pid, each.boot, each.started) == (pid, boot, last)]
+        accounts = Aftermath(place, os.path.basename(place), find_releaser, self._clock, self._window, self._tell)
+        for each in dead:
+            if each not in own:
+                accounts.account_of(each, told=False)
+        return own
 
     def _others(self, pid: int) -> list[str]:
         """Return the places of other services in which the command has a journal: its Ender may have another name."""
@@ -67,9 +78,9 @@ class Crash:
         at = round(self._clock.wall(), 3)
         status, pid = facts["status"], facts["pid"]
         places = [*([self._place] if self._owes else ()), *others]
-        dead = [each for place in places for each in self._dead(place)]
+        dead = [each for place in places for each in self._own(place, pid)]
         # What the command has written down itself comes before what the agent has seen of its end.
-        told = tuple(event for each in dead if each.pid == pid for event in each.events)
+        told = tuple(event for each in dead for event in each.events)
         stacks = "".join(each.stacks for each in dead) or (take_stacks(self._place, pid) if self._place else "")
         return CrashReport(
             id=new_id(at),
@@ -97,10 +108,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIG{number}"
-
-
-def _has_journal_of(pid: int, place: str) -> bool:
-    return any(name.startswith(f"{pid}-") for name in _names(os.path.join(place, "journal")))
 
 
 def _names(directory: str) -> list[str]:

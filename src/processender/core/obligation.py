@@ -47,7 +47,7 @@ class Obligation(Record):
     outlives: tuple[str, ...] = ()
     """The ids of those that must be gone before this one is released."""
     created: float = 0.0
-    """When, seconds since 1970; for display only."""
+    """When, seconds since 1970; for display, and for the order of a job between the journals of two owners."""
     ref: str = ""
     """The real id, known since it was acquired."""
 

@@ -2,19 +2,22 @@
 Settling the obligations of an owner that died: the same handlers, the same engine, a window of its own.
 
 Each obligation becomes a handler; what it must outlive becomes an edge, so independent ones are released side by side.
+What must outlive something that is still there, and that this recovery does not touch, is left alone.
 Neither signals nor last resorts belong to a recovery: it may run in the background of a program that lives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush, merge
+from itertools import groupby, pairwise
 
 from ..core.handler import Handler, Importance
 from ..core.obligation import Obligation, Standing, State
 from ..core.outcome import Outcome, Result
 from ..core.record import Record
 from ..core.retry import Retry
+from ..errors import Permanent
 from ..ports import Clock, Observer
 from .aside import SIDE_BY_SIDE, carry_out
 from .context import Context
@@ -50,6 +53,9 @@ class Estate:
         self.standings = tuple(standings)
 
 
+_Due = tuple[Estate, Standing]
+
+
 class Recovery:
     """One run over the obligations of the dead, from its beginning to its end."""
 
@@ -74,7 +80,14 @@ class Recovery:
         self._cause = cause
         self._observers = tuple(observers)
 
-    def run(self, estates: Sequence[Estate], *, chained: bool = False, patient: bool = False) -> list[Settled]:
+    def run(
+        self,
+        estates: Sequence[Estate],
+        *,
+        chained: bool = False,
+        patient: bool = False,
+        others: Iterable[Standing] = (),
+    ) -> list[Settled]:
         """
         Settle what is due in *estates* and return what became of each obligation, in their order.
 
@@ -85,6 +98,8 @@ class Recovery:
             chained: Whether to walk strictly from the newest to the oldest, one after another.
 
             patient: Whether what has failed before is left alone until its pause is over.
+
+            others: What is owed in other journals, and may have to be gone before.
         """
         due = [
             (estate, each)
@@ -92,6 +107,8 @@ class Recovery:
             for each in estate.standings
             if estate.settler.due(each, patient=patient)
         ]
+        there = [*others, *(each for estate in estates for each in estate.settler.journal.live())]
+        due, held_back = _in_order(due, {each.obligation.id: each.obligation for each in there}, chained=chained)
         handlers = _handlers(due, self._window, chained=chained)
         results: dict[str, Result] = {}
         if handlers:
@@ -100,18 +117,83 @@ class Recovery:
             results = carry_out(registry, self._clock, self._window, self._cause, self._observers)
         names = {each.obligation.id: handler.name for (_, each), handler in zip(due, handlers, strict=True)}
         return [
-            _settled(each, results.get(names.get(each.obligation.id, "")), now.get(each.obligation.id))
+            _settled(
+                each,
+                results.get(names.get(each.obligation.id, "")),
+                now.get(each.obligation.id),
+                held_back.get(each.obligation.id, ""),
+            )
             for estate in estates
             for now in [{live.obligation.id: live for live in estate.settler.journal.live()}]
             for each in estate.standings
         ]
 
 
-def _settled(before: Standing, result: Result | None, now: Standing | None) -> Settled:
+def _in_order(
+    due: Sequence[_Due], there: Mapping[str, Obligation], *, chained: bool
+) -> tuple[list[_Due], dict[str, str]]:
+    """
+    Return those of *due* that may be released, and by id why the others may not: what they must outlive stays.
+
+    Those that can be released stand in the order in which they were made, but each behind all that must outlive it.
+    """
+    if chained:
+        # In one journal the order of the records counts, whatever the clock said; between two only the time can tell.
+        own = [list(of_one) for _, of_one in groupby(due, key=lambda one: id(one[0]))]
+        due = list(merge(*own, key=lambda one: one[1].obligation.created))
+    places = {each.obligation.id: place for place, (_, each) in enumerate(due)}
+    waits = [sum(name in there for name in set(each.obligation.outlives)) for _, each in due]
+    behind: dict[str, list[int]] = {}
+    for place, (_, each) in enumerate(due):
+        for name in set(each.obligation.outlives):
+            behind.setdefault(name, []).append(place)
+    # The newest first, of those that may be next.
+    ready = [-place for place, count in enumerate(waits) if not count]
+    heapify(ready)
+    gone: list[int] = []
+    while ready:
+        gone.append(-heappop(ready))
+        for place in behind.get(due[gone[-1]][1].obligation.id, ()):
+            waits[place] -= 1
+            if not waits[place]:
+                heappush(ready, -place)
+    free = set(gone)
+    released = {id_ for id_, place in places.items() if place in free}
+    stuck = [one for place, one in enumerate(due) if place not in free]
+    why = {each.obligation.id: _stuck(estate, each, there, released) for estate, each in stuck}
+    return [due[place] for place in (reversed(gone) if chained else sorted(gone))], why
+
+
+def _stuck(estate: Estate, standing: Standing, there: Mapping[str, Obligation], released: Container[str]) -> str:
+    """Return why *standing* cannot be released."""
+    obligation = standing.obligation
+    if obligation.id in _behind(obligation.id, there):
+        text = f"cannot release {obligation.label}: it must outlive itself, through what it names in outlives"
+        # No later recovery could find an order either.
+        return estate.settler.give_up(standing, Permanent(f"{text}; release it by hand, then settle it"))
+    first = next(there[name] for name in obligation.outlives if name in there and name not in released)
+    return f"it must outlive {first.label}, which is still there"
+
+
+def _behind(id_: str, there: Mapping[str, Obligation]) -> set[str]:
+    """Return all that must be gone before *id_* is, as far as it is there."""
+    seen: set[str] = set()
+    stack = [id_]
+    while stack:
+        for name in there[stack.pop()].outlives:
+            if name in there and name not in seen:
+                seen.add(name)
+                stack.append(name)
+    return seen
+
+
+def _settled(before: Standing, result: Result | None, now: Standing | None, held_back: str) -> Settled:
     obligation = before.obligation
     if now is None:
         return Settled(obligation, State.RELEASED, None if result is None else result.outcome,
                        seconds=0.0 if result is None else result.seconds)  # fmt: skip
+    if held_back:
+        return Settled(obligation, now.state, None, held_back)
     if result is None:
         why = now.error if now.state is State.DEAD else f"its pause is not over; {now.error}"
         return Settled(obligation, now.state, None, why)
@@ -119,7 +201,7 @@ def _settled(before: Standing, result: Result | None, now: Standing | None) -> S
     return Settled(obligation, now.state, result.outcome, error, result.seconds)
 
 
-def _handlers(due: Sequence[tuple[Estate, Standing]], window: float, *, chained: bool) -> list[Handler]:
+def _handlers(due: Sequence[_Due], window: float, *, chained: bool) -> list[Handler]:
     names = {each.obligation.id: _name(each.obligation) for _, each in due}
     later = [each.obligation.id for _, each in due]
     following = dict(pairwise(later)) if chained else {}

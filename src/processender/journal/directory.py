@@ -11,6 +11,7 @@ from ..hints import Any
 from ..identity import Identity
 
 OWNER = "owner.json"
+LOCK = "LOCK"
 
 
 def private(root: str) -> None:

@@ -11,16 +11,17 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 
 from ..core.record import Record
 from ..errors import JournalError
 from ..hints import Any
-from ..identity import Identity, identify, is_alive, status_of
-from .directory import OWNER, identity_of, private, read_owner, sync, unlink, write_owner
+from ..identity import Identity, identify
+from .directory import LOCK, OWNER, private, read_owner, sync, unlink, write_owner
+from .liveness import judge, maker_lives
 
-LOCK = "LOCK"
 MARK = "accounted"
 """An empty file: the crash of the owner was accounted for."""
 _held: dict[tuple[int, int], int] = {}
@@ -153,24 +154,47 @@ def adopt(directory: str) -> Found:
         return Found(directory, why=_unmade(directory), alive=True)
     except OSError as error:
         return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
-    pid = owner.get("pid", os.path.basename(directory).partition("-")[0])
-    state = status_of(pid) if isinstance(pid, int) else None
-    verb = "is stopped" if state is not None and state[0] in {"T", "t"} else "lives"
-    alive = f"its owner, process {pid}, {verb}"
-    if lock is None:
-        return Found(directory, why=alive, owner=owner)
-    held_by = owner.get("held_by")
-    lock.held_by_identity = held_by == "identity"
-    # Without a word of who holds it the lock alone does not tell: the owner may be one that holds none.
-    if is_alive(identity_of(owner)) if held_by == "identity" else held_by != "lock" and _maker_lives(directory):
+    if lock is not None:
+        lock.held_by_identity = owner.get("held_by") == "identity"
+    alive, why = judge(directory, owner, held=lock is None)
+    if why and lock is not None:
         lock.release()
-        return Found(directory, why=alive, owner=owner)
-    return Found(directory, lock, alive=False, owner=owner)
+        lock = None
+    return Found(directory, lock, why, alive=alive, owner=owner)
+
+
+def whose(directory: str) -> Found:
+    """Tell whose *directory* is, and whether that owner lives, without taking its lock."""
+    try:
+        owner = read_owner(directory)
+        alive, why = judge(directory, owner, held=_is_held(directory))
+    except OSError as error:
+        return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
+    return Found(directory, why=why, alive=alive, owner=owner)
+
+
+def _is_held(directory: str) -> bool:
+    """Tell whether a process holds the lock, without taking it."""
+    with _guard:
+        try:
+            there = os.lstat(os.path.join(directory, LOCK))
+            if (there.st_dev, there.st_ino) in _held:
+                return True
+            descriptor = os.open(os.path.join(directory, LOCK), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        try:
+            # struct flock: type, whence, start, length, process.
+            asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            found: int = struct.unpack("hhqqi4x", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))[0]
+        finally:
+            os.close(descriptor)
+    return found != fcntl.F_UNLCK
 
 
 def _unmade(directory: str) -> str:
     """Remove what a process has left that died while it made the directory, or removed it; tell what it was."""
-    if _maker_lives(directory):
+    if maker_lives(directory):
         return "it is being made, or being removed"
     try:
         if set(os.listdir(directory)) <= {OWNER}:
@@ -182,13 +206,6 @@ def _unmade(directory: str) -> str:
     return "it has no lock file; remove it if you know what it is"
 
 
-def _maker_lives(directory: str) -> bool:
-    """Tell whether the process lives whose number and start are the name of *directory*."""
-    pid, _, rest = os.path.basename(directory).partition("-")
-    state = status_of(int(pid)) if pid.isdecimal() else None
-    return state is not None and state[0] not in {"Z", "X"} and str(state[1]) == rest.partition("-")[0]
-
-
 def orphans(root: str) -> Iterator[Found]:
     """Yield every journal below *root*: with its lock, which is ours then, if its owner is dead."""
     try:
@@ -198,30 +215,44 @@ def orphans(root: str) -> Iterator[Found]:
     except OSError as error:
         raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
     for name in names:
-        directory = os.path.join(root, name)
-        try:
-            found = os.lstat(directory)
-        except FileNotFoundError:
-            # Another recovery was faster.
-            continue
-        if not stat.S_ISDIR(found.st_mode):
-            yield Found(directory, why="it is no directory; a link is never followed", alive=False)
-        elif found.st_uid != os.geteuid() or found.st_mode & 0o022:
-            yield Found(directory, why="it belongs to another user, or others can write to it", alive=False)
-        elif (journal := adopt(directory)).lock is not None or journal.why:
-            yield journal
+        found = orphan(os.path.join(root, name))
+        if found is not None:
+            yield found
 
 
-def tracked(root: str, owner: Identity) -> Found | None:
-    """Return the journal that is kept for *owner* by its identity, with its lock; None if there is none yet."""
+def orphan(directory: str) -> Found | None:
+    """Return one journal: with its lock, which is ours then, if its owner is dead; None if there is none any more."""
+    try:
+        there = os.lstat(directory)
+    except FileNotFoundError:
+        # Another recovery was faster.
+        return None
+    if not stat.S_ISDIR(there.st_mode):
+        return Found(directory, why="it is no directory; a link is never followed", alive=False)
+    if there.st_uid != os.geteuid() or there.st_mode & 0o022:
+        return Found(directory, why="it belongs to another user, or others can write to it", alive=False)
+    journal = adopt(directory)
+    return journal if journal.lock is not None or journal.why else None
+
+
+def kept_for(root: str, owner: Identity) -> str:
+    """Return the directory of the journal that is kept for *owner* by its identity; empty if there is none yet."""
     for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
         if name.startswith(f"{owner.pid}-{owner.started}-"):
             directory = os.path.join(root, name)
             said = read_owner(directory)
             if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
-                lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-                return Found(directory, lock, "" if lock else "another process writes into it", owner=said)
-    return None
+                return directory
+    return ""
+
+
+def tracked(root: str, owner: Identity) -> Found | None:
+    """Return the journal that is kept for *owner* by its identity, with its lock; None if there is none yet."""
+    directory = kept_for(root, owner)
+    if not directory:
+        return None
+    lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    return Found(directory, lock, "" if lock else "another process writes into it", owner=read_owner(directory))
 
 
 def _lock(directory: str, flags: int) -> OwnerLock | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Sequence
 
 from ..core.crash import CrashReport
 
@@ -11,6 +13,8 @@ SCHEMA = 1
 KEPT = 64
 """How many crash reports of a service are kept."""
 MOST_BYTES = 1 << 22
+STALE_S = 600.0
+"""After so long a draft has no writer any more."""
 
 
 def write_crash(place: str, report: CrashReport) -> CrashReport:
@@ -28,15 +32,39 @@ def write_crash(place: str, report: CrashReport) -> CrashReport:
     try:
         while data:
             data = data[os.write(descriptor, data) :]
+        # Once the account is there nobody makes another.
+        os.fsync(descriptor)
     except OSError:
         os.unlink(draft)
         raise
     finally:
         os.close(descriptor)
     os.replace(draft, report.path)
-    for name in sorted(name for name in os.listdir(directory) if name.endswith(".json"))[:-KEPT]:
-        os.unlink(os.path.join(directory, name))
+    _sync(directory)
+    names = os.listdir(directory)
+    old = sorted(name for name in names if name.endswith(".json"))[:-KEPT]
+    for path in (os.path.join(directory, name) for name in [*old, *_stale(directory, names, report.at)]):
+        with contextlib.suppress(FileNotFoundError):  # another writer was faster
+            os.unlink(path)
     return report
+
+
+def _stale(directory: str, names: Sequence[str], now: float) -> list[str]:
+    """Return the drafts that were left by a writer that was killed."""
+    found = []
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):  # its writer has just finished it
+            if name.endswith(".json.new") and now - os.lstat(os.path.join(directory, name)).st_mtime > STALE_S:
+                found.append(name)
+    return found
+
+
+def _sync(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def untold_crashes(place: str) -> list[CrashReport]:

@@ -11,8 +11,10 @@ from processender.core.outcome import Outcome
 from processender.engine.clock import SystemClock
 from processender.engine.recovery import Estate, Recovery, Settled
 from processender.engine.settle import ATTEMPTS, Settler
-from processender.errors import ReleaserError, Transient
+from processender.errors import ObligationError, ReleaserError, Transient
+from processender.held import Held, Scope
 from processender.journal.memory import MemoryJournal
+from processender.obligations import Obligations
 
 
 class Things:
@@ -276,3 +278,116 @@ def test_a_pause_that_is_longer_than_the_longest_is_over() -> None:
     settler = Settler(journal, lambda _name: None, SystemClock(), "boot", lambda _text: None)
 
     assert settler.due(journal.live()[0], patient=True)
+
+
+def chain(things: Things, *outlives: tuple[str, tuple[str, ...]]) -> MemoryJournal:
+    """Return a journal that owes a thing for each key, each with those that must be gone before."""
+    journal = MemoryJournal()
+    for number, (key, before) in enumerate(outlives):
+        things.there.add(key)
+        ids = tuple(f"id-{each}" for each in before)
+        journal.append(
+            intent(Obligation(f"id-{key}", "thing", key, "things", outlives=ids, created=float(number), job=key[0]))
+        )
+    return journal
+
+
+def test_a_thing_is_kept_in_every_recovery_while_a_dead_letter_that_must_be_gone_before_is_there() -> None:
+    """The second recovery does not try the dead letter again, and releases nothing out of turn."""
+    things = Things(ReleaserError("no"))
+    journal = chain(things, ("a", ()), ("b", ("a",)), ("c", ("b",)))
+    journal.append(Entry(Kind.FAILED, "id-a", {"error": "no", "dead": True}))
+    settle(journal, things)
+    settled = settle(journal, things)
+
+    assert {"a", "b", "c"} == things.there
+    assert ["no", "it must outlive thing a, which is still there", "it must outlive thing b, which is still there"] == [
+        each.error for each in settled
+    ]
+
+
+def test_a_thing_is_kept_while_what_must_be_gone_before_is_in_its_pause() -> None:
+    """A patient recovery leaves both alone."""
+    things = Things(*[Transient("busy")] * 3)
+    journal = chain(things, ("a", ()), ("b", ("a",)))
+    settle(journal, things)
+    settle(journal, things, patient=True)
+
+    assert {"a", "b"} == things.there
+
+
+def test_a_thing_is_kept_while_what_must_be_gone_before_belongs_to_another_job() -> None:
+    """The other job is not touched, so its things are still there."""
+    things = Things()
+    journal = chain(things, ("a", ()), ("b", ("a",)))
+    settler = Settler(journal, lambda _name: things, SystemClock(), "boot", print)
+    of_job = [each for each in journal.live() if each.obligation.job == "b"]
+    Recovery(SystemClock(), 20.0).run([Estate(settler, of_job)], chained=True)
+
+    assert {"a", "b"} == things.there
+
+
+def test_a_thing_is_kept_while_what_must_be_gone_before_is_in_another_journal() -> None:
+    """Its owner may live."""
+    things = Things()
+    journal = chain(things, ("b", ("a",)))
+    elsewhere = chain(things, ("a", ()))
+    settle(journal, things, others=elsewhere.live())
+
+    assert {"a", "b"} == things.there
+
+
+def test_things_that_must_outlive_each_other_are_dead_letters_and_hold_up_nobody() -> None:
+    """No order would do for them; the rest is released."""
+    things = Things()
+    journal = chain(things, ("a", ("b",)), ("b", ("a",)), ("c", ("c",)), ("d", ("a",)), ("e", ()))
+    settled = settle(journal, things)
+
+    assert [State.DEAD, State.DEAD, State.DEAD, State.INTENDED, State.RELEASED] == [each.state for each in settled]
+    assert "it must outlive itself" in settled[0].error
+    assert {"a", "b", "c", "d"} == things.there
+
+
+def test_a_job_is_walked_from_the_newest_to_the_oldest_over_all_its_journals() -> None:
+    """Whatever the order of the journals; what must be gone before comes first all the same."""
+    things = Things()
+    late, early = chain(things, ("x", ())), MemoryJournal()
+    for key, created, outlives in (("old", -5.0, ()), ("middle", -3.0, ()), ("newest", 7.0, ("id-old",))):
+        early.append(intent(Obligation(f"id-{key}", "thing", key, "things", created=created, outlives=outlives)))
+        things.there.add(key)
+    settlers = [Settler(each, lambda _name: things, SystemClock(), "boot", print) for each in (late, early)]
+    estates = [Estate(settler, settler.journal.live()) for settler in settlers]
+    Recovery(SystemClock(), 20.0).run(estates, chained=True)
+
+    assert ["x", "middle", "old", "newest"] == [key for key, _, _ in things.calls]
+
+
+def test_what_must_outlive_another_thing_cannot_be_released_before() -> None:
+    """Also by who releases it itself."""
+    things = Things()
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", things)
+    things.there |= {"a", "b"}
+    first = home.make("thing", "a", "things", {}, "", ()).acquire()
+    last = home.make("thing", "b", "things", {}, "", [first]).acquire()
+    with pytest.raises(ObligationError, match="it must outlive thing a"):
+        last.release()
+
+    assert {"a", "b"} == things.there
+
+
+def test_leaving_a_job_releases_what_must_be_gone_before_first() -> None:
+    """Though it is older."""
+    things = Things()
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", things)
+    things.there |= {"a", "b"}
+
+    def make(kind: str, *, key: str, outlives, job: str, **_fields) -> Held:
+        return home.make(kind, key, "things", {}, job, outlives)
+
+    with Scope("job", make) as scope:
+        first = scope.obligation("thing", key="a").acquire()
+        scope.obligation("thing", key="b", outlives=[first]).acquire()
+
+    assert ["a", "b"] == [key for key, _, _ in things.calls]

@@ -1,0 +1,63 @@
+"""What a human writes into the journals of the dead: that a letter may be tried again, or that its thing is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .core.obligation import Entry, Kind, Standing, State
+from .core.record import Record
+from .errors import ProcessEnderError
+from .journal.file import FileJournal
+from .journal.owner import orphans
+from .recovering import journal_root, look
+
+
+class Changed(Record):
+    """What was written into the journals of the dead by hand."""
+
+    ids: tuple[str, ...] = ()
+    """The obligations that were found."""
+    troubles: tuple[str, ...] = ()
+    """What could not be read or written."""
+
+
+def try_again(place: str, wanted: Sequence[str]) -> Changed:
+    """Let the next recovery try those *wanted* again that are dead or have failed, all such if there are none."""
+
+    def entry(each: Standing) -> Entry | None:
+        if each.state not in {State.DEAD, State.FAILED} or (wanted and each.obligation.id not in wanted):
+            return None
+        return Entry(Kind.FAILED, each.obligation.id, {"error": each.error, "afresh": True})
+
+    return _change(place, entry)
+
+
+def settle_by_hand(place: str, wanted: Sequence[str]) -> Changed:
+    """Write down that those *wanted* of what the dead have left are gone; their releasers are not called."""
+    return _change(
+        place, lambda each: Entry(Kind.RELEASED, each.obligation.id) if each.obligation.id in wanted else None
+    )
+
+
+def _change(place: str, entry: Callable[[Standing], Entry | None]) -> Changed:
+    """Append what *entry* makes of each standing of the dead; a journal of which it makes nothing is not touched."""
+    ids: list[str] = []
+    troubles: list[str] = []
+    for found in orphans(journal_root(place)):
+        if found.lock is None:
+            troubles += [] if found.alive else [f"cannot use {found.directory}: {found.why}"]
+            continue
+        try:
+            if any(entry(each) for each in look(found.directory).standings):
+                journal = FileJournal(found.lock, complain=troubles.append)
+                try:
+                    made = [each for each in map(entry, journal.live()) if each is not None]
+                    journal.append(*made)
+                    ids += [each.id for each in made]
+                finally:
+                    journal.close()
+        except ProcessEnderError as error:
+            troubles.append(str(error))
+        finally:
+            found.lock.release()
+    return Changed(tuple(ids), tuple(troubles))
