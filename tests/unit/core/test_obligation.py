@@ -105,10 +105,11 @@ def test_runs_and_handlers_owe_nothing() -> None:
     assert [] == ledger(Entry(Kind.RUN, "r", {"begun": True}), Entry(Kind.HANDLER, "h", {"begun": True})).live()
 
 
-ODD = [None, 5, -1.5, "text", [], [1, None], {}, {"x": []}, True]
+HUGE = 10**400
+ODD = [None, 5, -1.5, "text", [], [1, None], {}, {"x": []}, True, HUGE, -HUGE, float("inf"), float("nan"), "released"]
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:12])
 @pytest.mark.parametrize("kind", list(Kind))
 def test_whatever_a_record_holds_the_ledger_can_be_read(kind: Kind, odd: object) -> None:
     """A journal is hostile input: no record keeps the others from being recovered."""
@@ -126,3 +127,35 @@ def test_whatever_a_record_holds_the_ledger_can_be_read(kind: Kind, odd: object)
 
     assert 1 <= len(made.live()) <= 2
     assert len(made.live()) == len(made.snapshot())
+
+
+@pytest.mark.parametrize("odd", [[], {}, "released", "gone", None, 5], ids=repr)
+def test_the_state_of_a_checkpoint_that_is_none_counts_as_intended(odd: object) -> None:
+    """What is released is in no checkpoint: its system is asked once more, and it is settled."""
+    copied = Entry(Kind.CHECKPOINT, "1", {"obligation": VM.as_dict(), "state": odd})
+    made = ledger(copied)
+    before = made.get("1").state
+    made.apply(Entry(Kind.RELEASED, "1"))
+
+    assert State.INTENDED is before
+    assert [] == made.live()
+
+
+def test_a_checkpoint_that_names_another_id_is_settled_under_its_own() -> None:
+    """The id of the record counts: under it the release will be written."""
+    copied = Entry(Kind.CHECKPOINT, "9", {"obligation": VM.as_dict(), "state": "acquired"})
+    made = ledger(copied)
+    (standing,) = made.live()
+    made.apply(Entry(Kind.RELEASED, standing.obligation.id))
+
+    assert VM.replace(id="9") == standing.obligation
+    assert [] == made.live()
+
+
+@pytest.mark.parametrize("odd", [HUGE, -HUGE, float("inf"), float("nan"), -5], ids=lambda odd: repr(odd)[:12])
+def test_a_number_that_cannot_be_one_counts_as_none(odd: float) -> None:
+    """Neither a pause for ever nor a token that cannot be written."""
+    fields = {"obligation": VM.as_dict(), "attempts": odd, "token": odd}
+    standing = ledger(Entry(Kind.CHECKPOINT, "1", {**fields, "again_at": odd if odd != -5 else 0})).get("1")
+
+    assert (0, 0, 0.0) == (standing.attempts, standing.token, standing.again_at)
