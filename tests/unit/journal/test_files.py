@@ -325,7 +325,8 @@ def test_threads_share_their_flushes(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["seg-1.pej", "seg-0000000x.pej", "seg-00000001.pej.damaged", "LOCK", "seg-٣٣٣٣٣٣٣٣.pej"]
+    "name",
+    ["seg-1.pej", "seg-0000000x.pej", "seg-00000001.pej.damaged", "LOCK", "seg-٣٣٣٣٣٣٣٣.pej", f"seg-{1 << 64}.pej"],
 )
 def test_what_is_not_named_as_a_segment_is_none(name: str) -> None:
     """Only the exact form of the name counts."""
@@ -452,6 +453,28 @@ def test_a_record_that_says_nothing_is_left_out_and_reported(kept: Kept, payload
 
     assert ["00000000", "00000001", "00000004"] == kept.ids()
     assert "a record 3 that says nothing" in kept.said[0]
+
+
+TOO_HIGH = (1 << 64) - 1
+
+
+def test_numbers_behind_which_there_is_no_room_do_not_count(kept: Kept) -> None:
+    """A file name, a header and a record that are numbered to the end keep nothing from being recovered."""
+    write(kept, 2)
+    path = kept.segment()
+    data = path.read_bytes()
+    end = len(data.rstrip(b"\0")) + 7 & ~7
+    last = seal(Kind.INTENT, encode(entries(5)[4]), TOO_HIGH, read_header(data).seed)
+    path.write_bytes((data[:end] + last).ljust(SIZE, b"\0"))
+    (kept.directory / name_of(1 << 64)).write_bytes(b"x" * HEADER)
+    (kept.directory / name_of(TOO_HIGH)).write_bytes(Header(b"a" * 16, TOO_HIGH, 1).pack())
+    (kept.directory / name_of(77)).write_bytes(Header(b"a" * 16, 77, TOO_HIGH).pack())
+    log = kept.open()
+    log.append([entries(4)[3]], durable=True)
+    log.close()
+
+    assert ["00000000", "00000001", "00000003"] == kept.ids()
+    assert "seg-00000077.pej has no valid header" in kept.said[0]
 
 
 class Gated(SystemDisk):
