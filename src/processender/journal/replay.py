@@ -9,6 +9,7 @@ between: the rest is still used, and a copy of the file is kept aside.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from collections.abc import Callable, Iterator
@@ -61,7 +62,13 @@ def _replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Rep
     data = b""
     unfinished = []
     for name in reversed(found.names):
-        content = disk.read(os.path.join(directory, name))
+        try:
+            content = disk.read(os.path.join(directory, name))
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            _damage(found, name, f"{name} is larger than any segment; it is left out")
+            continue
         header = read_header(content)
         if header is not None and name_of(header.number) == name:
             found.header, data = header, content

@@ -17,6 +17,8 @@ HEADER = 4096
 """Where the records begin."""
 SIZE = 1 << 20
 """The bytes of a segment, unless the live set needs more."""
+LARGEST = 1 << 30
+"""The most bytes of a segment; more are neither written nor read."""
 FORMAT = 1
 _MAGIC = b"PEJ1"
 _FIELDS = struct.Struct("<4sHxx16sQQI")

@@ -477,6 +477,31 @@ def test_numbers_behind_which_there_is_no_room_do_not_count(kept: Kept) -> None:
     assert "seg-00000077.pej has no valid header" in kept.said[0]
 
 
+@pytest.mark.parametrize("end", [b"", b"x"], ids=["holes", "something behind them"])
+def test_a_file_that_is_larger_than_any_disk_is_left_out(kept: Kept, end: bytes) -> None:
+    """It is neither read through nor filled with zeros, and the others are used."""
+    write(kept, 2)
+    with open(kept.directory / name_of(77), "wb") as file:
+        file.truncate(1 << 43)
+        file.seek(-1, os.SEEK_END)
+        file.write(end)
+    log = kept.open()
+    log.append([entries(4)[3]], durable=True)
+    log.close()
+    said = " ".join(kept.said)
+
+    assert ("larger than any segment" in said, "at most 1073741824 bytes" in said) == (bool(end), not end)
+    assert ["00000000", "00000001", "00000003"] == kept.ids()
+
+
+def test_the_segment_that_counts_may_be_full_of_holes(kept: Kept) -> None:
+    """What was written into it counts, whatever its size is."""
+    write(kept, 2)
+    os.truncate(kept.segment(), 1 << 43)
+
+    assert ["00000000", "00000001"] == kept.ids()
+
+
 class Gated(SystemDisk):
     """A disk whose flushes wait to be let through, once it is told so."""
 
