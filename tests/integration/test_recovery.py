@@ -14,6 +14,7 @@ import pytest
 
 from processender.core.obligation import Obligation, intent
 from processender.engine.clock import SystemClock
+from processender.journal.directory import read_owner, write_owner
 from processender.journal.file import FileJournal
 from processender.journal.owner import claim
 from processender.recovering import recover
@@ -490,7 +491,9 @@ def test_a_journal_of_another_boot_is_recovered(scene: Scene) -> None:
     scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")
     (journal,) = scene.journals()
     owner = journal / "owner.json"
-    owner.write_text(json.dumps({**json.loads(owner.read_text()), "boot": "another", "pid": os.getpid()}))
+    said = read_owner(str(journal))
+    owner.unlink()
+    write_owner(str(journal), {**said, "boot": "another", "pid": os.getpid()})
 
     assert ["released"] == states(scene.recover())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import zlib
 
 from ..errors import JournalError
 from ..hints import Any
@@ -12,6 +13,7 @@ from ..identity import Identity
 
 OWNER = "owner.json"
 LOCK = "LOCK"
+_CHECK = "check"
 
 
 def private(root: str) -> None:
@@ -33,7 +35,9 @@ def write_owner(directory: str, owner: dict[str, Any]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(os.path.join(directory, OWNER), flags, 0o600)
     try:
-        os.write(descriptor, json.dumps(owner).encode())
+        data = json.dumps({**owner, _CHECK: _check(owner)}).encode()
+        while data:
+            data = data[os.write(descriptor, data) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -46,9 +50,15 @@ def read_owner(directory: str) -> dict[str, Any]:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with open(os.open(os.path.join(directory, OWNER), flags), "rb") as file:
             said = json.loads(file.read(4096))
+        # A changed byte must not make a living owner look like another, who is dead.
+        sound = isinstance(said, dict) and said.pop(_CHECK, None) == _check(said)
     except (FileNotFoundError, ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return said if sound else {}
+
+
+def _check(owner: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(owner, sort_keys=True).encode())
 
 
 def identity_of(owner: dict[str, Any]) -> Identity:

@@ -111,21 +111,44 @@ def claim(root: str, owner: Identity | None = None) -> OwnerLock:
         raise JournalError("cannot make a journal: /proc does not tell who this process is; mount it")
     try:
         private(root)
-        directory = os.path.join(root, f"{identity.pid}-{identity.started}-{os.urandom(3).hex()}")
-        os.mkdir(directory, 0o700)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        lock = _lock(directory, flags)
-        if lock is None:
+        while (lock := _make(root, identity, "lock" if owner is None else "identity")) is None:
             # A recovery looks at everything that has a lock file, and leaves at once.
-            return claim(root, owner)
-        lock.held_by_identity = owner is not None
-        write_owner(directory, {**identity.as_dict(), "held_by": "lock" if owner is None else "identity"})
-        sync(root)
+            continue
     except JournalError:
         raise
     except OSError as error:
         raise JournalError(f"cannot make a journal in {root}: {error.strerror}; set PROCESSENDER_STATE") from error
+    lock.held_by_identity = owner is not None
     return lock
+
+
+def _make(root: str, identity: Identity, held_by: str) -> OwnerLock | None:
+    """Make a directory and take its lock; None if another was faster. What was made by halves is taken back."""
+    directory = os.path.join(root, f"{identity.pid}-{identity.started}-{os.urandom(3).hex()}")
+    os.mkdir(directory, 0o700)
+    lock = None
+    try:
+        lock = _lock(directory, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if lock is not None:
+            write_owner(directory, {**identity.as_dict(), "held_by": held_by})
+            sync(root)
+    except OSError:
+        _take_back(directory, lock)
+        raise
+    return lock
+
+
+def _take_back(directory: str, lock: OwnerLock | None) -> None:
+    try:
+        for name in (OWNER, LOCK):
+            unlink(os.path.join(directory, name))
+        os.rmdir(directory)
+    except OSError:
+        # It owes nothing: the next recovery removes it.
+        return
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 def hold(directory: str) -> OwnerLock:
