@@ -402,3 +402,47 @@ def test_a_file_system_that_is_full_at_any_size_refuses_before_the_effect(tmp_pa
 
     assert owed[0] == 0
     assert owed[-1] > 100
+
+
+WAITS_FOR_ROOM = """
+import os, sys
+from processender import Ender
+from processender.errors import JournalError
+place = sys.argv[1]
+ender = Ender('demo', state=place)
+ender.releaser('thing')(lambda obligation: None)
+for kind in ('state', 'thing'):
+    filler = os.open(os.path.join(place, 'filler'), os.O_WRONLY | os.O_CREAT)
+    try:
+        while os.write(filler, bytes(4096)) == 4096: pass
+    except OSError: pass
+    os.ftruncate(filler, max(0, os.fstat(filler).st_size - 8192))
+    def keep():
+        if kind == 'state': ender.save('a', 1)
+        else: ender.obligation('thing', key='a').acquire()
+    for _ in range(2):
+        try: keep()
+        except JournalError as error: print('refused', error, flush=True)
+    before = len(os.listdir('/proc/self/fd'))
+    try: keep()
+    except JournalError: print('leaked', len(os.listdir('/proc/self/fd')) - before, flush=True)
+    os.close(filler)
+    os.unlink(os.path.join(place, 'filler'))
+    keep()
+    print('kept', kind, len(os.listdir(os.path.join(place, 'demo', 'journal'))) if kind == 'thing' else 1, flush=True)
+"""
+"""Keeps a state and owes a thing, each on a disk that is full, and again when there is room."""
+
+
+def test_a_disk_that_was_full_at_first_is_used_once_there_is_room(tmp_path: Path) -> None:
+    """A journal, or a store, that could not be begun is begun by the next call."""
+    place = tmp_path / "small"
+    with mounted(place, "-t", "tmpfs", "-o", "size=8m", "tmpfs"), Program(WAITS_FOR_ROOM, str(place)) as running:
+        code = running.wait(LIMIT_S)
+    said = running.output.splitlines()
+
+    assert 0 == code, running.output
+    assert 4 == len([line for line in said if line.startswith("refused cannot") and "make room" in line]), said
+    assert ["leaked 0", "kept state 1", "leaked 0", "kept thing 1"] == [
+        line for line in said if not line.startswith("refused")
+    ]

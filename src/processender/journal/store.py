@@ -23,7 +23,9 @@ class _States:
     def apply(self, entry: Entry) -> None:
         state = self.by_key.get(entry.id)
         if entry.kind is Kind.SAVED:
-            version = entry.data.get("version") or (state.version + 1 if state else 1)
+            version = entry.data.get("version")
+            if not isinstance(version, int) or version < 1:
+                version = state.version + 1 if state else 1
             self.by_key[entry.id] = Saved(version, entry.data.get("data"))
         elif entry.kind is Kind.EXTENDED:
             state = state or Saved(0, None)
@@ -48,7 +50,14 @@ class FileStore:
         self._lock = hold(directory)
         self._pid = os.getpid()
         self._states = _States()
-        self._log = Log(directory, self._states, disk or SystemDisk(), complain)
+        try:
+            self._log = Log(directory, self._states, disk or SystemDisk(), complain)
+        except BaseException:
+            self._lock.release()
+            raise
+        if (broken := self._log.broken) is not None:
+            self.close()
+            raise broken
 
     def save(self, entries: Mapping[str, Any], *, durable: bool) -> None:
         """Replace the snapshots of these keys, all of them or none; their deltas are gone."""

@@ -20,6 +20,7 @@ from processender.journal.owner import claim
 from processender.journal.record import LARGEST, NewerVersion, encode, seal, unseal
 from processender.journal.replay import replay
 from processender.journal.segment import HEADER, SIZE, Header, name_of, number_of, read_header
+from processender.journal.store import FileStore
 from processender.testing.journal import check_journal
 
 THING = Obligation("1", "file", "/x", "file", {"root": "/"}, created=1.0)
@@ -500,6 +501,53 @@ def test_the_segment_that_counts_may_be_full_of_holes(kept: Kept) -> None:
     os.truncate(kept.segment(), 1 << 43)
 
     assert ["00000000", "00000001"] == kept.ids()
+
+
+def test_a_journal_that_may_be_done_without_goes_on_where_none_can_be_begun(tmp_path: Path) -> None:
+    """It says so once, and what is owed is known to the process."""
+    said: list[str] = []
+    disk = Failing("create", 1, errno.ENOSPC, lasting=True)
+    journal = FileJournal(claim(str(tmp_path / "j")), policy="allow-unjournaled", complain=said.append, disk=disk)
+    before = list(said)
+    journal.append(entries(1)[0])
+
+    assert ["nothing more is kept"] == [text.rpartition("; ")[2] for text in before]
+    assert 1 == len(journal.live())
+    journal.close()
+
+
+def test_a_store_that_cannot_be_read_is_given_up(tmp_path: Path) -> None:
+    """Once it can be read, the same process opens it."""
+    directory = str(tmp_path / "state")
+    FileStore(directory, complain=print).close()
+    (segment,) = [path for path in (tmp_path / "state").glob("seg-*.pej") if read_header(path.read_bytes())]
+    aside = segment.rename(tmp_path / "aside")
+    segment.symlink_to(aside)
+
+    with pytest.raises(JournalError, match="cannot read the journal"):
+        FileStore(directory, complain=print)
+    aside.replace(segment)
+    store = FileStore(directory, complain=print)
+    store.save({"a": 1}, durable=True)
+    store.close()
+
+
+@pytest.mark.parametrize("version", ["x", [], 0, -1, None, 1.5], ids=repr)
+def test_a_version_that_is_none_keeps_no_state_from_being_used(tmp_path: Path, version: object) -> None:
+    """It is counted anew."""
+    directory = str(tmp_path / "state")
+    FileStore(directory, complain=print).close()
+    (path,) = [path for path in (tmp_path / "state").glob("seg-*.pej") if read_header(path.read_bytes())]
+    header = read_header(path.read_bytes())
+    odd = encode(Entry(Kind.SAVED, "a", {"data": 5, "version": version}))
+    path.write_bytes((header.pack() + seal(Kind.SAVED, odd, header.first, header.seed)).ljust(SIZE, b"\0"))
+    store = FileStore(directory, complain=print)
+    before = store.load("a")
+    store.save({"a": 6}, durable=True)
+    after = store.load("a")
+    store.close()
+
+    assert (5, 1, 6, 2) == (before.data, before.version, after.data, after.version)
 
 
 class Gated(SystemDisk):
