@@ -267,3 +267,27 @@ class TestOutput:
 def test_early_ears_hear_nothing_before_they_are_started() -> None:
     """Only `run` starts them."""
     assert [] == EarlyEars().heard
+
+
+SAYS = r"""
+import sys
+from processender.cli import output
+output.say("größe \udcff")
+output.say(output.table([["kind", "job"], ["\x1b]0;owned\x07file", "one\ntwo\x9b2J"]]))
+output.complain("\x1b[2J")
+"""
+"""Prints what a record may hold."""
+
+
+@pytest.mark.parametrize(("encoding", "word"), [("utf-8", "größe"), ("ascii", r"gr\xf6\xdfe")])
+def test_nothing_that_is_said_is_lost_and_nothing_commands_the_terminal(encoding: str, word: str) -> None:
+    """What cannot be encoded, and what a terminal would obey, is written out."""
+    argv, environ = [sys.executable, "-c", SAYS], {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(argv, env=environ, capture_output=True, timeout=60, check=True)
+
+    assert [
+        rf"{word} \udcff",
+        r"  kind                  job",
+        r"  \x1b]0;owned\x07file  one\ntwo\x9b2J",
+    ] == done.stdout.decode(encoding).splitlines()
+    assert b"processender: \\x1b[2J\n" == done.stderr
