@@ -383,6 +383,22 @@ def test_a_partial_file_is_removed_after_a_crash(scene: Scene) -> None:
     assert ["whole"] == scene.left()
 
 
+def test_a_partial_file_that_cannot_be_made_is_owed_no_longer(scene: Scene) -> None:
+    """The block was never entered, so nobody leaves it."""
+    output = scene.run("""
+    with Ender('demo', grace=20) as ender:
+        try:
+            with atomic_write(ender, path('missing') + '/report', root=root):
+                say('entered')
+        except FileNotFoundError:
+            say('refused')
+        die()
+    """)
+
+    assert "refused" == output.strip()
+    assert [] == states(scene.recover())
+
+
 def test_a_dry_run_touches_nothing(scene: Scene) -> None:
     """It says what would be released."""
     scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")

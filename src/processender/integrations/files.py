@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from types import TracebackType
 
 from ..core.obligation import Obligation
@@ -62,8 +63,12 @@ class AtomicFile:
     def __enter__(self) -> Any:
         """Return the file, open for writing bytes."""
         self._held.__enter__()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file = open(os.open(self._partial, flags, self._mode), "wb")
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._file = open(os.open(self._partial, flags, self._mode), "wb")
+        except BaseException:
+            self._held.__exit__(*sys.exc_info())
+            raise
         return self._file
 
     def __exit__(
