@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import http.server
+import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,6 +251,56 @@ def test_a_group_is_ended_after_its_leader_is_gone(children: list) -> None:
     ProcessGroupReleaser().release(owed("group", **args), 1, context())
 
     assert (True, False) == (before, is_alive(identity))
+
+
+ENDS_ITS_GROUP = """
+import json, sys
+from processender.core.obligation import Obligation
+from processender.integrations.processes import ProcessGroupReleaser
+from processender.testing.releasers import context
+owed = Obligation('0-id', 'group', 'group', 'process-group', json.loads(sys.argv[1]))
+ProcessGroupReleaser().release(owed, 1, context())
+print('released', ProcessGroupReleaser().check(owed), flush=True)
+"""
+"""Releases the group that it is a member of."""
+
+
+def test_a_recovery_in_the_group_that_it_ends_comes_to_its_end(children: list) -> None:
+    """All members but itself are ended."""
+    leader = subprocess.Popen(["sleep", "1000"], process_group=0)
+    children.append(leader)
+    argv = [sys.executable, "-c", ENDS_ITS_GROUP, json.dumps(process_args(leader.pid, grace=1))]
+    done = subprocess.run(argv, process_group=leader.pid, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (0, "released False\n") == (done.returncode, done.stdout)
+    assert -15 == leader.wait(60)
+
+
+@pytest.mark.parametrize("grace", [-1, float("nan"), float("inf"), "long", None, 10**400], ids=lambda odd: repr(odd)[:9])
+def test_a_grace_that_is_none_keeps_no_process_alive(children: list, grace: Any) -> None:
+    """A record is hostile input: KILL comes all the same, in time."""
+    script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE)
+    children.append(process)
+    process.stdout.readline()
+    process.stdout.close()
+    releasing = threading.Thread(
+        target=ProcessReleaser().release,
+        args=(owed("child", **{**process_args(process.pid), "grace": grace}), 1, context(2.0)),
+        daemon=True,
+    )
+    releasing.start()
+
+    assert -9 == process.wait(60)
+    releasing.join(60)
+    assert not releasing.is_alive()
+
+
+@pytest.mark.parametrize("grace", [-1, float("nan"), float("inf"), "long"], ids=repr)
+def test_a_grace_that_is_none_is_refused_before_it_is_owed(grace: Any) -> None:
+    """Seconds, 0 or more."""
+    with pytest.raises(ReleaserError, match="its grace must be seconds, 0 or more, not"):
+        process_args(os.getpid(), grace)
 
 
 @pytest.mark.parametrize("identity", [None, {}, {"pid": 1}, "all", {**dict.fromkeys(Identity.fields, 0), "boot": "x"}])
