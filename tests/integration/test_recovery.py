@@ -638,4 +638,5 @@ def test_the_unit_that_is_printed_is_one(tmp_path: Path) -> None:
     )
 
     assert (0, "") == (told.returncode, told.stderr)
+    assert "remote-fs.target" in unit.read_text()
     assert 0 == done.returncode

@@ -6,11 +6,13 @@ import fcntl
 import http.server
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from multiprocessing import shared_memory
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -89,6 +91,85 @@ def test_a_file_that_got_the_number_of_a_dead_one_is_left_alone(tmp_path: Path) 
     inherited = {**args, "born": args["born"] - 1}
 
     assert (True, False) == (FileReleaser().check(owed(path, **args)), FileReleaser().check(owed(path, **inherited)))
+
+
+@pytest.mark.parametrize(
+    "releaser", [FileReleaser(), TreeReleaser(), FlockReleaser(), PidFileReleaser()], ids=lambda each: type(each).__name__
+)
+def test_a_file_is_known_again_when_its_device_has_another_number(releaser: Any, tmp_path: Path) -> None:
+    """A file system that was mounted anew may have one; the time of its birth tells."""
+    path = tmp_path / "file"
+    path.touch()
+    args = file_args(str(path), str(tmp_path))
+    obligation = owed(path, **{**args, "device": args["device"] + 1})
+    other = owed(path, **{**args, "device": args["device"] + 1, "born": args["born"] + 1})
+    releaser.release(other, 1, context())
+    before = (path.exists(), releaser.check(obligation), releaser.check(other))
+    releaser.release(obligation, 1, context())
+
+    assert (True, True, False) == before
+    assert not path.exists()
+
+
+def test_a_file_below_a_root_that_is_gone_is_not_taken_for_gone(tmp_path: Path) -> None:
+    """Its file system may be mounted later; on the one that is there it is gone indeed."""
+    root = tmp_path / "root"
+    (root / "below").mkdir(parents=True)
+    path = root / "below" / "file"
+    path.touch()
+    args = file_args(str(path), str(root))
+    shutil.rmtree(root)
+    there = FileReleaser().check(owed(path, **args))
+
+    for unseen in ({**args, "device": args["device"] + 1}, {"root": str(root)}):
+        with pytest.raises(Transient, match="is not there, or not mounted; mount it"):
+            FileReleaser().check(owed(path, **unseen))
+    assert not there
+
+
+def test_a_file_on_what_is_not_mounted_is_not_taken_for_gone(tmp_path: Path) -> None:
+    """An empty directory in the place of another file system tells nothing; nothing was marked, nothing is waited for."""
+    root, path = tmp_path / "root", tmp_path / "root" / "file"
+    root.mkdir()
+    tried = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(root)], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"nothing can be mounted here: {tried.stderr.strip()}")
+    try:
+        path.touch()
+        obligation = owed(path, **file_args(str(path), str(root)))
+        mounted = FileReleaser().check(obligation)
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+    with pytest.raises(Transient, match="not mounted"):
+        FileReleaser().check(obligation)
+    assert mounted
+    assert not FileReleaser().check(owed(path, root=str(root)))
+
+
+IN_NEW_MEMORY = """
+import json, subprocess, sys
+from processender.core.obligation import Obligation
+from processender.integrations.shm import SharedMemoryReleaser
+subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', '/dev/shm'], check=True)
+print(SharedMemoryReleaser().check(Obligation('0-id', 'shm', sys.argv[1], 'shm', json.loads(sys.argv[2]))))
+"""
+"""Looks for shared memory where /dev/shm is another, as in a container that was started anew."""
+
+
+def test_shared_memory_is_gone_with_its_mount() -> None:
+    """An empty one in its place is the ordinary case after a restart, and nothing is waited for."""
+    memory = shared_memory.SharedMemory(create=True, size=16)
+    try:
+        argv = [sys.executable, "-c", IN_NEW_MEMORY, memory.name, json.dumps(shm_args(memory.name))]
+        done = subprocess.run(["unshare", "-m", *argv], capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        memory.close()
+        memory.unlink()
+    if "not permitted" in done.stderr or "must be superuser" in done.stderr:
+        pytest.skip("nothing can be mounted here")
+
+    assert (0, "False\n") == (done.returncode, done.stdout), done.stderr
 
 
 def test_the_time_at_which_a_file_was_made_is_that_of_the_system(tmp_path: Path) -> None:

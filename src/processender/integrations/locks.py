@@ -10,7 +10,7 @@ from ..core.obligation import Obligation
 from ..errors import Transient
 from ..hints import Any
 from ..identity import Identity, identify, is_alive
-from ..paths import Place, is_marked, mark, stands
+from ..paths import Place, mark, stands
 from ..ports import Context
 
 
@@ -37,7 +37,7 @@ class FlockReleaser:
             descriptor = os.open(place.name, flags, dir_fd=place.directory)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if is_marked(os.fstat(descriptor), obligation.args):
+                if os.path.samestat(os.fstat(descriptor), found):
                     place.unlink()
             except BlockingIOError:
                 raise Transient(f"cannot remove the lock {obligation.key}: a process holds it") from None

@@ -20,7 +20,8 @@ class SharedMemoryReleaser:
 
     def check(self, obligation: Obligation) -> bool:
         """Tell whether it is there."""
-        return stands(_path(obligation.key), {**obligation.args, "root": ROOT})
+        # Memory does not outlive its mount.
+        return stands(_path(obligation.key), {**obligation.args, "root": ROOT}, comes_back=False)
 
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Remove it; processes that have it mapped keep what they have."""
