@@ -94,7 +94,9 @@ def test_a_file_that_got_the_number_of_a_dead_one_is_left_alone(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "releaser", [FileReleaser(), TreeReleaser(), FlockReleaser(), PidFileReleaser()], ids=lambda each: type(each).__name__
+    "releaser",
+    [FileReleaser(), TreeReleaser(), FlockReleaser(), PidFileReleaser()],
+    ids=lambda each: type(each).__name__,
 )
 def test_a_file_is_known_again_when_its_device_has_another_number(releaser: Any, tmp_path: Path) -> None:
     """A file system that was mounted anew may have one; the time of its birth tells."""
@@ -357,7 +359,9 @@ def test_a_recovery_in_the_group_that_it_ends_comes_to_its_end(children: list) -
     assert -15 == leader.wait(60)
 
 
-@pytest.mark.parametrize("grace", [-1, float("nan"), float("inf"), "long", None, 10**400], ids=lambda odd: repr(odd)[:9])
+@pytest.mark.parametrize(
+    "grace", [-1, float("nan"), float("inf"), "long", None, 10**400], ids=lambda odd: repr(odd)[:9]
+)
 def test_a_grace_that_is_none_keeps_no_process_alive(children: list, grace: Any) -> None:
     """A record is hostile input: KILL comes all the same, in time."""
     script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
