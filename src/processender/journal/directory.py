@@ -13,7 +13,6 @@ from ..identity import Identity
 
 OWNER = "owner.json"
 LOCK = "LOCK"
-_CHECK = "check"
 
 
 def private(root: str) -> None:
@@ -57,6 +56,9 @@ def read_owner(directory: str) -> dict[str, Any]:
     return said if sound else {}
 
 
+_CHECK = "check"
+
+
 def _check(owner: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(owner, sort_keys=True).encode())
 
@@ -82,4 +84,14 @@ def unlink(path: str) -> None:
     try:
         os.unlink(path)
     except FileNotFoundError:
+        return
+
+
+def discard(directory: str) -> None:
+    """Remove a directory that was made by halves; it owes nothing, so one that stays is left to the next recovery."""
+    try:
+        for name in (OWNER, LOCK):
+            unlink(os.path.join(directory, name))
+        os.rmdir(directory)
+    except OSError:
         return

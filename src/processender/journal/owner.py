@@ -19,7 +19,7 @@ from ..core.record import Record
 from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity, identify
-from .directory import LOCK, OWNER, private, read_owner, sync, unlink, write_owner
+from .directory import LOCK, OWNER, discard, private, read_owner, sync, unlink, write_owner
 from .liveness import judge, maker_lives
 
 MARK = "accounted"
@@ -133,22 +133,11 @@ def _make(root: str, identity: Identity, held_by: str) -> OwnerLock | None:
             write_owner(directory, {**identity.as_dict(), "held_by": held_by})
             sync(root)
     except OSError:
-        _take_back(directory, lock)
-        raise
-    return lock
-
-
-def _take_back(directory: str, lock: OwnerLock | None) -> None:
-    try:
-        for name in (OWNER, LOCK):
-            unlink(os.path.join(directory, name))
-        os.rmdir(directory)
-    except OSError:
-        # It owes nothing: the next recovery removes it.
-        return
-    finally:
+        discard(directory)
         if lock is not None:
             lock.release()
+        raise
+    return lock
 
 
 def hold(directory: str) -> OwnerLock:

@@ -8,6 +8,7 @@ from processender.core.obligation import Entry, Kind, Ledger, Obligation, State,
 from processender.errors import ObligationError
 
 VM = Obligation("1", "vm", "build-7", "ec2.terminate", {"region": "eu"}, job="7", outlives=("2",), created=5.0)
+HUGE = 10**400
 
 
 def ledger(*entries: Entry) -> Ledger:
@@ -100,35 +101,6 @@ def test_what_is_being_released_cannot_be_acquired() -> None:
         ledger(intent(VM), Entry(Kind.RELEASING, "1"), Entry(Kind.ACQUIRED, "1"))
 
 
-def test_runs_and_handlers_owe_nothing() -> None:
-    """They are in the journal for the crash report."""
-    assert [] == ledger(Entry(Kind.RUN, "r", {"begun": True}), Entry(Kind.HANDLER, "h", {"begun": True})).live()
-
-
-HUGE = 10**400
-ODD = [None, 5, -1.5, "text", [], [1, None], {}, {"x": []}, True, HUGE, -HUGE, float("inf"), float("nan"), "released"]
-
-
-@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:12])
-@pytest.mark.parametrize("kind", list(Kind))
-def test_whatever_a_record_holds_the_ledger_can_be_read(kind: Kind, odd: object) -> None:
-    """A journal is hostile input: no record keeps the others from being recovered."""
-    made = ledger(intent(VM))
-    fields = ("kind", "key", "releaser", "args", "job", "outlives", "created", "ref", "token", "attempt", "error",
-              "again_at", "boot", "dead", "afresh", "obligation", "state", "attempts")  # fmt: skip
-    for id_ in ("1", "other"):
-        for data in (dict.fromkeys(fields, odd), *({name: odd} for name in fields)):
-            try:
-                made.apply(Entry(kind, id_, data))
-            except ObligationError:
-                continue
-            finally:
-                made.apply(intent(VM))
-
-    assert 1 <= len(made.live()) <= 2
-    assert len(made.live()) == len(made.snapshot())
-
-
 @pytest.mark.parametrize("odd", [[], {}, "released", "gone", None, 5], ids=repr)
 def test_the_state_of_a_checkpoint_that_is_none_counts_as_intended(odd: object) -> None:
     """What is released is in no checkpoint: its system is asked once more, and it is settled."""
@@ -159,3 +131,31 @@ def test_a_number_that_cannot_be_one_counts_as_none(odd: float) -> None:
     standing = ledger(Entry(Kind.CHECKPOINT, "1", {**fields, "again_at": odd if odd != -5 else 0})).get("1")
 
     assert (0, 0, 0.0) == (standing.attempts, standing.token, standing.again_at)
+
+
+def test_runs_and_handlers_owe_nothing() -> None:
+    """They are in the journal for the crash report."""
+    assert [] == ledger(Entry(Kind.RUN, "r", {"begun": True}), Entry(Kind.HANDLER, "h", {"begun": True})).live()
+
+
+ODD = [None, 5, -1.5, "text", [], [1, None], {}, {"x": []}, True, HUGE, -HUGE, float("inf"), float("nan"), "released"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:12])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_whatever_a_record_holds_the_ledger_can_be_read(kind: Kind, odd: object) -> None:
+    """A journal is hostile input: no record keeps the others from being recovered."""
+    made = ledger(intent(VM))
+    fields = ("kind", "key", "releaser", "args", "job", "outlives", "created", "ref", "token", "attempt", "error",
+              "again_at", "boot", "dead", "afresh", "obligation", "state", "attempts")  # fmt: skip
+    for id_ in ("1", "other"):
+        for data in (dict.fromkeys(fields, odd), *({name: odd} for name in fields)):
+            try:
+                made.apply(Entry(kind, id_, data))
+            except ObligationError:
+                continue
+            finally:
+                made.apply(intent(VM))
+
+    assert 1 <= len(made.live()) <= 2
+    assert len(made.live()) == len(made.snapshot())
