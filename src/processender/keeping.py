@@ -59,9 +59,9 @@ class Keeping(Registration):
         self,
         kind: str,
         *,
-        key: str,
+        key: str | os.PathLike[str],
         releaser: str = "",
-        outlives: Sequence[Held | str] = (),
+        outlives: Held | str | Sequence[Held | str] = (),
         job: str = "",
         **args: Any,
     ) -> Held:
@@ -79,13 +79,14 @@ class Keeping(Registration):
 
             releaser: The registered name of what releases it; by default the *kind*.
 
-            outlives: Obligations, or their ids, that must be gone before this one is released.
+            outlives: Obligations, or their ids, that must be gone before this one is released; one, or several.
 
             job: The job that it belongs to; see `scope`.
 
             args: What the releaser needs beside; data of JSON, and no secrets: name where they are found.
 
-        Raises `ObligationError` for a releaser that nobody knows, and for arguments that are no data.
+        Raises `ObligationError` for a releaser that nobody knows, for arguments that are no data or hold a password,
+        and for what the releaser itself can see to be wrong.
         """
         made: Held = self._home().make(kind, key, releaser or kind, args, job, outlives)
         return made
@@ -99,13 +100,14 @@ class Keeping(Registration):
         Register the decorated function under *name*: it releases a thing from its obligation, safely more than once.
 
         It takes the `Obligation` and, if it wants, the `Context`. *check* tells whether there is something to release.
-        What is no function but has `check` and `release` itself is registered as it is.
+        What is no function but has `check` and `release` itself is registered as it is; if it has `validate`, that is
+        asked for each obligation before it is owed, and raises `ReleaserError` for one that it could never release.
         """
+        if not isinstance(name, str):
+            self._home().register(name, None)
 
         def decorate(function: R) -> R:
-            is_one = hasattr(function, "check") and hasattr(function, "release")
-            made = function if is_one else load("obligations").FunctionReleaser(function, check)
-            self._home().register(name, made)
+            self._home().register(name, function, check)
             return function
 
         return decorate

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from ..core.obligation import Obligation
 from ..hints import Any
-from ..paths import Place, mark, stands
+from ..paths import BelowRoot, Place, mark, stands
 from ..ports import Context, Owing
 
 
@@ -16,7 +16,7 @@ def file_args(path: str, root: str) -> dict[str, Any]:
     return {"root": root, **mark(path)}
 
 
-class FileReleaser:
+class FileReleaser(BelowRoot):
     """
     Removes one file; what has taken its name since is left alone.
 

@@ -78,8 +78,12 @@ def upload(
     @contextmanager
     def block() -> Generator[Upload]:
         held.acquire()
-        with client_of(held.obligation, None) as s3:
-            made = s3.create_multipart_upload(Bucket=bucket, Key=key)
+        try:
+            with client_of(held.obligation, None) as s3:
+                made = s3.create_multipart_upload(Bucket=bucket, Key=key)
+        except NeverSent:
+            held.settle()
+            raise
         held.acquired(made["UploadId"])
         running = Upload(held, {"Bucket": bucket, "Key": key, "UploadId": made["UploadId"]})
         try:

@@ -9,7 +9,7 @@ from ...core.obligation import Obligation
 from ...errors import ReleaserError, Transient
 from ...hints import Any
 from ...ports import Context
-from ...secret import reveal
+from ...secret import check_reference, refuse_password, reveal
 
 
 class SqlReleaser:
@@ -29,6 +29,12 @@ class SqlReleaser:
         except ReleaserError:
             return "sql"  # the attempt says why
         return f"{url.get_backend_name()} {f'{url.host}:{url.port}' if url.host else url.database}"
+
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for arguments without a URL or statements, and for a password in them."""
+        check_reference(obligation.args.get("url"), "url")
+        refuse_password(obligation.args.get("url"))
+        _statements(obligation)
 
     def check(self, obligation: Obligation) -> bool:
         """Tell what the query tells; without one there may be something to release."""
