@@ -11,6 +11,9 @@ from ...hints import Any
 from ...ports import Context
 from ...secret import check_reference, refuse_password, reveal
 
+_PASSING = {5, 6, 10, 13, 14}
+"""Of SQLite: SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL and SQLITE_CANTOPEN."""
+
 
 class SqlReleaser:
     r"""
@@ -100,7 +103,7 @@ def _engine(obligation: Obligation) -> Iterator[Any]:
         yield engine
     except exc.DBAPIError as error:
         text = f"cannot release {obligation.label}: {type(error.orig).__name__}: {error.orig}"
-        if isinstance(error, exc.OperationalError) or error.connection_invalidated:
+        if error.connection_invalidated or (isinstance(error, exc.OperationalError) and _may_pass(error.orig)):
             raise Transient(text) from error
         raise ReleaserError(f"{text}; mend the database or the statement, then retry it") from error
     except exc.SQLAlchemyError as error:
@@ -108,6 +111,13 @@ def _engine(obligation: Obligation) -> Iterator[Any]:
         raise ReleaserError(f"{text}; mend the statement, then retry it") from error
     finally:
         engine.dispose()
+
+
+def _may_pass(error: Any) -> bool:
+    """Tell whether another attempt may succeed; SQLite calls a wrong statement an operational error as well."""
+    code = getattr(error, "sqlite_errorcode", None)
+    # The primary code is the low byte, see sqlite.org/rescode.html.
+    return code is None or code & 0xFF in _PASSING
 
 
 def _parsed(obligation: Obligation) -> Any:
