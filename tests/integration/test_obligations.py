@@ -232,3 +232,50 @@ def test_a_scope_is_that_of_one_job(ender: Ender) -> None:
         pytest.raises(ObligationError, match="'two': the scope is that of the job 'one'; leave job= out"),
     ):
         scope.obligation("thing", key="k", job="two")
+
+
+@pytest.mark.parametrize(
+    "register",
+    [
+        lambda ender: ender.handler(name="obligations")(print),
+        lambda ender: ender.add(print, name="obligations"),
+        lambda ender: ender.resource(name="obligations")(print),
+        lambda ender: ender.enter_context(open("/dev/null", "rb"), name="obligations"),
+    ],
+)
+def test_the_name_of_what_releases_the_owed_is_taken(tmp_path: Path, register: Callable[[Ender], Any]) -> None:
+    """Another handler of this name would let everything stay owed, and nobody would be told."""
+    ender = Ender("demo", signals=(), state=str(tmp_path / "state"), exit="return", observers=())
+
+    with pytest.raises(HandlerError, match="'obligations': the handler of this name releases what is owed"):
+        register(ender)
+
+
+def test_a_journal_that_is_opened_when_the_end_is_over_says_who_releases(tmp_path: Path) -> None:
+    """No handler of this process will: only a recovery."""
+    ender = Ender("demo", signals=(), state=str(tmp_path / "state"), exit="return", observers=())
+    said: list[str] = []
+    ender._complain = said.append  # type: ignore[method-assign] # nothing else tells it
+    ender.releaser("thing")(lambda _obligation: None)
+
+    @ender.handler(phase="release")
+    def last() -> None:
+        ender.obligation("thing", key="k").acquire()
+
+    with ender:
+        pass
+
+    assert [True] == ["released by a recovery only" in text for text in said]
+
+
+def test_on_crash_is_a_decorator_without_brackets_too(tmp_path: Path) -> None:
+    """As `handler` is; what is no function is refused."""
+    ender = Ender("demo", state=str(tmp_path / "state"), recover="on-start")
+
+    @ender.on_crash
+    def tell(_crash: Any) -> None:
+        """Nothing."""
+
+    assert ["tell"] == [each.name for each in ender._following]
+    with pytest.raises(HandlerError, match="cannot follow a crash by 5: it is no function"):
+        ender.on_crash(5)  # type: ignore[call-overload] # the mistake that is meant
