@@ -50,6 +50,8 @@ class Recovered(Record):
     """The journals that were not touched."""
     troubles: tuple[str, ...] = ()
     """What could not be done beside."""
+    notes: tuple[str, ...] = ()
+    """What was found and is no damage, such as a torn record at the end of a journal."""
 
     @property
     def open(self) -> tuple[Settled, ...]:
@@ -237,6 +239,8 @@ class Look(Record):
     """How many records it has."""
     last: int
     """The highest sequence number."""
+    notes: tuple[str, ...] = ()
+    """What is no damage, such as a torn record at the end."""
 
 
 def look(directory: str, take: Callable[[Entry], object] = lambda _entry: None) -> Look:
@@ -255,4 +259,4 @@ def look(directory: str, take: Callable[[Entry], object] = lambda _entry: None) 
         raise
     except OSError as error:
         raise JournalError(f"cannot read the journal {directory}: {error.strerror or error}") from error
-    return Look(tuple(ledger.live()), tuple(found.troubles), count, found.last)
+    return Look(tuple(ledger.live()), tuple(found.troubles), count, found.last, tuple(found.notes))
