@@ -104,8 +104,7 @@ class Keeping(Registration):
         What is no function but has `check` and `release` itself is registered as it is; if it has `validate`, that is
         asked for each obligation before it is owed, and raises `ReleaserError` for one that it could never release.
         """
-        if not isinstance(name, str):
-            self._home().register(name, None)
+        self._home().check_name(name)
 
         def decorate(function: R) -> R:
             self._home().register(name, function, check)

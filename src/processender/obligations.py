@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from weakref import WeakValueDictionary
 
 from .core.data import plain
@@ -81,14 +81,18 @@ class Obligations:
 
     # Releasers.
 
-    def register(self, name: Any, releaser: Any, check: Any = None) -> None:
+    def check_name(self, name: Any) -> None:
+        """Raise `ObligationError` for what is no name of a releaser, such as the function that it was to decorate."""
+        if not isinstance(name, str) or not name:
+            raise ObligationError(f'cannot register a releaser as {name!r}: write @ender.releaser("NAME")')
+
+    def register(self, name: str, releaser: Any, check: Any = None) -> None:
         """
         Make *releaser* known under *name*: a function, with one that looks first, or an object that has both.
 
         One of the application's own comes before a plugin's. Raise `ObligationError` for what cannot release anything.
         """
-        if not isinstance(name, str) or not name:
-            raise ObligationError(f"cannot register a releaser as {name!r}: write @ender.releaser(\"NAME\")")
+        self.check_name(name)
         is_one = hasattr(releaser, "check") and hasattr(releaser, "release") and not isinstance(releaser, type)
         if not is_one and (isinstance(releaser, type) or not callable(releaser)):
             text = f"cannot register {releaser!r} as the releaser {name!r}: it is no function"
@@ -103,9 +107,7 @@ class Obligations:
 
     # Obligations.
 
-    def make(
-        self, kind: str, key: Any, releaser: str, args: Mapping[str, Any], job: str, outlives: Any = ()
-    ) -> Held:
+    def make(self, kind: str, key: Any, releaser: str, args: Mapping[str, Any], job: str, outlives: Any = ()) -> Held:
         """Return an obligation that is not owed yet; raise `ObligationError` for what could never be released."""
         if isinstance(key, os.PathLike):
             key = os.fspath(key)

@@ -55,6 +55,15 @@ def birth(path: str, directory: int = _HERE) -> int:
     return seconds * 1_000_000_000 + rest if known else 0
 
 
+def sync_directory(path: str) -> None:
+    """Return when the names that were made and removed in the directory *path* cannot be lost."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def is_marked(found: os.stat_result, args: Mapping[str, Any]) -> bool:
     """Tell whether *found* is what was marked in *args*; without a mark the name alone must do."""
     return "inode" not in args or (found.st_dev, found.st_ino) == (args.get("device"), args["inode"])

@@ -50,8 +50,6 @@ class Recovered(Record):
     """The journals that were not touched."""
     troubles: tuple[str, ...] = ()
     """What could not be done beside."""
-    notes: tuple[str, ...] = ()
-    """What was found and is no damage, such as a torn record at the end of a journal."""
 
     @property
     def open(self) -> tuple[Settled, ...]:

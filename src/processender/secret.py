@@ -8,7 +8,9 @@ import re
 from .errors import ReleaserError
 from .hints import Any
 
-_CREDENTIALS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^/?#\s@:]*:[^/?#\s]+@|\b[a-z]\w*://\S*[?&]password=[^&\s]", re.IGNORECASE)
+_CREDENTIALS = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://[^/?#\s@:]*:[^/?#\s]+@|\b[a-z]\w*://\S*[?&]password=[^&\s]", re.IGNORECASE
+)
 
 
 def reveal(value: Any) -> str:
@@ -38,7 +40,7 @@ def reveal(value: Any) -> str:
 def check_reference(value: Any, what: str) -> None:
     """Raise `ReleaserError` unless *value* is text or a reference; whether that leads anywhere is not looked at."""
     is_reference = isinstance(value, dict) and len(value) == 1 and {*value} <= {"env", "file"}
-    if not (isinstance(value, str) and value) and not (is_reference and isinstance([*value.values()][0], str)):
+    if not (isinstance(value, str) and value) and not (is_reference and isinstance(next(iter(value.values())), str)):
         raise ReleaserError(f'it has no {what}; give {what}= as text, {{"env": NAME}} or {{"file": PATH}}')
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_a_password_is_refused_before_it_is_written(
     ender: Ender, tmp_path: Path, kind: str, args: dict[str, Any]
 ) -> None:
     """The message names the way out and does not show it."""
-    with pytest.raises(ObligationError, match='{"env": NAME}') as caught:
+    with pytest.raises(ObligationError, match=r'\{"env": NAME\}') as caught:
         ender.obligation(kind, key="k", **args).acquire()
 
     assert "geheim" not in str(caught.value)
@@ -240,7 +241,7 @@ def test_a_scope_is_that_of_one_job(ender: Ender) -> None:
         lambda ender: ender.handler(name="obligations")(print),
         lambda ender: ender.add(print, name="obligations"),
         lambda ender: ender.resource(name="obligations")(print),
-        lambda ender: ender.enter_context(open("/dev/null", "rb"), name="obligations"),
+        lambda ender: ender.enter_context(nullcontext(), name="obligations"),
     ],
 )
 def test_the_name_of_what_releases_the_owed_is_taken(tmp_path: Path, register: Callable[[Ender], Any]) -> None:

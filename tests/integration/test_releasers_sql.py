@@ -597,7 +597,9 @@ def test_statements_are_given_id_key_ref_and_token(database: str) -> None:
     assert [("k", "0-id", "r", 9)] == rows(database, "SELECT * FROM log")
 
 
-@pytest.mark.parametrize("args", [{"release": "DELETE FROM nosuch"}, {"release": "SELEC 1"}, LEASE | {"check": "SELEC 1"}])
+@pytest.mark.parametrize(
+    "args", [{"release": "DELETE FROM nosuch"}, {"release": "SELEC 1"}, LEASE | {"check": "SELEC 1"}]
+)
 def test_a_wrong_statement_is_a_permanent_failure_in_sqlite_too(database: str, args: dict[str, Any]) -> None:
     """Its driver calls it an operational error, as it calls a lock that passes."""
     with pytest.raises(ReleaserError, match="mend the database or the statement"):

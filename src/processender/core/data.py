@@ -24,7 +24,10 @@ def as_json(value: Any, otherwise: Callable[[Any], Any] | None = None) -> str:
         if isinstance(each, dict):
             for name in each:
                 if not isinstance(name, str):
-                    raise ValueError(f"the key {name!r} is no text, and would come back as one")
+                    # All that is wrong with a value is a ValueError, for one who catches it.
+                    raise ValueError(  # noqa: TRY004 - see above
+                        f"the key {name!r} is no text, and would come back as one"
+                    )
             waiting.extend(each.values())
         elif isinstance(each, list | tuple):
             waiting.extend(each)

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from ..core.obligation import Obligation
 from ..hints import Any
-from ..paths import BelowRoot, Place, mark, stands
+from ..paths import BelowRoot, Place, mark, stands, sync_directory
 from ..ports import Context, Owing
 
 
@@ -77,7 +77,7 @@ class AtomicFile:
                     os.fsync(file.fileno())
             if kind is None:
                 os.replace(self._partial, self._path)
-                _sync_directory(os.path.dirname(self._path))
+                sync_directory(os.path.dirname(self._path))
         finally:
             self._held.__exit__(kind, error, trace)
 
@@ -85,11 +85,3 @@ class AtomicFile:
 def atomic_write(owing: Owing, path: str, *, root: str, mode: int = 0o644) -> AtomicFile:
     """Return the block that writes the file at *path*; see `AtomicFile`."""
     return AtomicFile(owing, path, root, mode)
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

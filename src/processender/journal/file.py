@@ -47,11 +47,6 @@ class FileJournal:
         """Where it is."""
         return self._lock.directory
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found when it was opened and is no damage, such as a torn record at the end."""
-        return self._log.notes
-
     def append(self, *entries: Entry) -> None:
         """Return when each is as durable as its kind asks; raise `JournalError` if not, and keep none of them."""
         if self._pid != os.getpid():

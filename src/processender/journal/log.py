@@ -82,8 +82,6 @@ class Log:
             raise
         except OSError as error:
             raise cannot("read", directory, error) from error
-        self.notes = tuple(found.notes)
-        """What was found and is no damage."""
         for text in found.troubles:
             complain(f"the journal {directory} is damaged: {text}")
         self._segments = Segments(directory, disk, complain, found, size)

@@ -12,6 +12,7 @@ import pytest
 
 from processender.core.obligation import Entry, Kind, Ledger, Obligation, intent
 from processender.errors import JournalError
+from processender.journal.directory import private
 from processender.journal.disk import SystemDisk
 from processender.journal.file import FileJournal
 from processender.journal.log import Log
@@ -600,3 +601,15 @@ def test_a_writer_that_is_interrupted_comes_back(tmp_path: Path) -> None:
         log.append(entries(1), durable=True)
     log.append(entries(2), durable=True)
     log.close()
+
+
+def test_a_root_that_another_made_just_now_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who loses the race to make it must not trust what the winner has made."""
+    root = tmp_path / "journal"
+    root.mkdir()
+    root.chmod(0o777)
+    # As if it had not been there a moment before.
+    monkeypatch.setattr(os.path, "lexists", lambda _path: False)
+
+    with pytest.raises(JournalError, match="nobody else can write to"):
+        private(str(root))

@@ -50,7 +50,7 @@ def _parts(obligation: Obligation) -> tuple[list[str], dict[str, Any]]:
     run, more = obligation.args.get("run"), obligation.args.get("env", {})
     if not isinstance(run, list) or not run or not all(isinstance(each, str) and "\0" not in each for each in run):
         text = f"cannot release {obligation.label}: its arguments need run=[...], a list of words"
-        raise ReleaserError(f"{text}; from a shell: --arg 'run=[\"vm\", \"stop\"]'")
+        raise ReleaserError(f'{text}; from a shell: --arg \'run=["vm", "stop"]\'')
     if not isinstance(more, dict):
         raise ReleaserError(f"cannot release {obligation.label}: env= must be a table of names and values")
     for name, value in more.items():

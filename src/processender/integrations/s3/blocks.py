@@ -8,6 +8,7 @@ from ...errors import ReleaserError, StateError
 from ...hints import AbstractContextManager, Any
 from ...ports import Owing
 from .releaser import client_of
+from .server import NeverSent
 
 
 class Upload:
