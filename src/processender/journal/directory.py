@@ -38,7 +38,7 @@ def write_owner(directory: str, owner: dict[str, Any]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    sync(directory)
+    sync_directory(directory)
 
 
 def read_owner(directory: str) -> dict[str, Any]:
@@ -57,10 +57,6 @@ def identity_of(owner: dict[str, Any]) -> Identity:
     numbers = {name: owner.get(name) for name in ("space", "pid", "started")}
     known = {name: number if isinstance(number, int) else 0 for name, number in numbers.items()}
     return Identity(boot=str(owner.get("boot", "")), **known)
-
-
-sync = sync_directory
-"""Flushes the names in a directory."""
 
 
 def unlink(path: str) -> None:

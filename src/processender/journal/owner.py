@@ -19,7 +19,8 @@ from ..core.record import Record
 from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity, identify
-from .directory import LOCK, OWNER, private, read_owner, sync, unlink, write_owner
+from ..paths import sync_directory
+from .directory import LOCK, OWNER, private, read_owner, unlink, write_owner
 from .liveness import judge, maker_lives
 
 MARK = "accounted"
@@ -120,7 +121,7 @@ def claim(root: str, owner: Identity | None = None) -> OwnerLock:
             return claim(root, owner)
         lock.held_by_identity = owner is not None
         write_owner(directory, {**identity.as_dict(), "held_by": "lock" if owner is None else "identity"})
-        sync(root)
+        sync_directory(root)
     except JournalError:
         raise
     except OSError as error:
