@@ -13,6 +13,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 
+from .core.obligation import Obligation
 from .errors import ReleaserError, Transient
 from .hints import Any, Self
 
@@ -54,6 +55,15 @@ def birth(path: str, directory: int = _HERE) -> int:
     return seconds * 1_000_000_000 + rest if known else 0
 
 
+def sync_directory(path: str) -> None:
+    """Return when the names that were made and removed in the directory *path* cannot be lost."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def is_marked(found: os.stat_result, args: Mapping[str, Any], born: int = 0) -> bool:
     """Tell whether *found*, made at *born*, is what was marked in *args*; without a mark the name alone must do."""
     if "inode" not in args or found.st_ino != args["inode"]:
@@ -63,18 +73,34 @@ def is_marked(found: os.stat_result, args: Mapping[str, Any], born: int = 0) -> 
     return born == args["born"] if born and args.get("born") else found.st_dev == args.get("device")
 
 
+def steps_below(path: str, root: Any) -> list[str]:
+    """Return the names on the way from *root* to *path*; raise `ReleaserError` if it does not lie below."""
+    if not root:
+        raise ReleaserError(f"cannot touch {path!r}: it has no root; give root=DIR, below which it lies")
+    if not isinstance(root, str) or not (os.path.isabs(path) and os.path.isabs(root)) or "\0" in path + root:
+        raise ReleaserError(f"cannot touch {path!r}: it and its root {root!r} must be absolute paths")
+    steps = path[len(root.rstrip("/")) :].split("/") if path.startswith(root.rstrip("/") + "/") else []
+    steps = [step for step in steps if step not in {"", "."}]
+    if not steps or ".." in steps:
+        raise ReleaserError(f"cannot touch {path!r}: it does not lie below its root {root!r}")
+    return steps
+
+
+class BelowRoot:
+    """The half of a releaser of what stands below a root, the argument `root`; its key is an absolute path."""
+
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for a path that does not lie below its root."""
+        steps_below(obligation.key, obligation.args.get("root"))
+
+
 class Place:
     """A name in an open directory, below a root; a context manager."""
 
     def __init__(self, path: str, root: str) -> None:
         """Open the directory that holds *path*, step by step below *root*; raise `ReleaserError` or `OSError`."""
         self._directory = -1
-        if not (os.path.isabs(path) and os.path.isabs(root)) or "\0" in path + root:
-            raise ReleaserError(f"cannot touch {path!r}: it and its root {root!r} must be absolute paths")
-        steps = path[len(root.rstrip("/")) :].split("/") if path.startswith(root.rstrip("/") + "/") else []
-        steps = [step for step in steps if step not in {"", "."}]
-        if not steps or ".." in steps:
-            raise ReleaserError(f"cannot touch {path!r}: it does not lie below its root {root!r}")
+        steps = steps_below(path, root)
         self.name = steps.pop()
         """The last step of the path."""
         self._path = path

@@ -533,11 +533,14 @@ def test_things_outside_the_root_are_never_touched(scene: Scene, tmp_path: Path)
     precious = tmp_path / "precious"
     precious.write_text("x")
     (scene.root / "link").symlink_to(tmp_path)
+    (scene.state / "demo").mkdir(parents=True)
     scene.run("""
-    with Ender('demo', grace=20) as ender:
-        for key in (path('../precious'), path('link/precious'), os.path.dirname(root) + '/precious'):
-            ender.obligation('file', key=key, root=root).acquire()
-        die()
+    from processender.core.obligation import Obligation, intent
+    from processender.recovering import open_own
+    journal = open_own(os.path.join(os.environ['PROCESSENDER_STATE'], 'demo'), 'refuse', say)
+    for key in (path('../precious'), path('link/precious'), os.path.dirname(root) + '/precious'):
+        journal.append(intent(Obligation(key, 'file', key, 'file', {'root': root})))
+    die()
     """)
     recovered = scene.recover()
 

@@ -64,6 +64,14 @@ class Obligation(Record):
         """The kind and what a human knows it by."""
         return f"{self.kind} {self.what}"
 
+    def about(self) -> dict[str, Any]:
+        """Return what tells it to whoever reads of it, without what its releaser needs; data of JSON."""
+        return {name: getattr(self, name) for name in ("id", "kind", "key", "ref", "releaser", "job")}
+
+    def as_data(self) -> dict[str, Any]:
+        """Return all of it as data of JSON."""
+        return {**self.as_dict(), "args": dict(self.args), "outlives": list(self.outlives)}
+
 
 class Kind(StrEnum):
     """What an entry of the journal says."""
@@ -276,7 +284,11 @@ def standing_from(data: Mapping[str, Any]) -> Standing:
     )
 
 
+def retried(standing: Standing) -> Entry:
+    """Return the entry by which the attempts at *standing* are counted anew."""
+    return Entry(Kind.FAILED, standing.obligation.id, {"error": standing.error, "afresh": True})
+
+
 def as_data(standing: Standing) -> dict[str, Any]:
     """Return *standing* as data of JSON."""
-    obligation = {**standing.obligation.as_dict(), "outlives": list(standing.obligation.outlives)}
-    return {**standing.as_dict(), "obligation": obligation, "state": str(standing.state)}
+    return {**standing.as_dict(), "obligation": standing.obligation.as_data(), "state": str(standing.state)}

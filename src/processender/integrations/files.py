@@ -8,7 +8,7 @@ from types import TracebackType
 
 from ..core.obligation import Obligation
 from ..hints import Any
-from ..paths import Place, mark, stands
+from ..paths import BelowRoot, Place, mark, stands, sync_directory
 from ..ports import Context, Owing
 
 
@@ -17,7 +17,7 @@ def file_args(path: str, root: str) -> dict[str, Any]:
     return {"root": root, **mark(path)}
 
 
-class FileReleaser:
+class FileReleaser(BelowRoot):
     """
     Removes one file; what has taken its name since is left alone.
 
@@ -82,7 +82,7 @@ class AtomicFile:
                     os.fsync(file.fileno())
             if kind is None:
                 os.replace(self._partial, self._path)
-                _sync_directory(os.path.dirname(self._path))
+                sync_directory(os.path.dirname(self._path))
         finally:
             self._held.__exit__(kind, error, trace)
 
@@ -90,11 +90,3 @@ class AtomicFile:
 def atomic_write(owing: Owing, path: str, *, root: str, mode: int = 0o644) -> AtomicFile:
     """Return the block that writes the file at *path*; see `AtomicFile`."""
     return AtomicFile(owing, path, root, mode)
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -42,6 +42,11 @@ class ProcessReleaser:
     under `PROCESSENDER_OBLIGATION`.
     """
 
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for arguments that do not tell a process."""
+        if "identity" in obligation.args:
+            _identity(obligation)
+
     def check(self, obligation: Obligation) -> bool:
         """Tell whether the very process lives."""
         return any(is_alive(each) for each in self.members(obligation))

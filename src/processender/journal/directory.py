@@ -10,6 +10,7 @@ import zlib
 from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity
+from ..paths import sync_directory
 
 OWNER = "owner.json"
 LOCK = "LOCK"
@@ -18,11 +19,11 @@ LOCK = "LOCK"
 def private(root: str) -> None:
     """Make the directory *root* for this user alone, or raise `JournalError` for one that is not."""
     os.makedirs(os.path.dirname(root), mode=0o700, exist_ok=True)
-    if not os.path.lexists(root):
-        try:
-            os.mkdir(root, 0o700)
-        except FileExistsError:
-            return
+    try:
+        os.mkdir(root, 0o700)
+    except FileExistsError:
+        # Made before, or by another just now: whose it is, and what, is looked at all the same.
+        pass
     found = os.lstat(root)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         text = f"cannot use {root}: it must be a directory of this user that nobody else can write to"
@@ -40,7 +41,7 @@ def write_owner(directory: str, owner: dict[str, Any]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    sync(directory)
+    sync_directory(directory)
 
 
 def read_owner(directory: str) -> dict[str, Any]:
@@ -68,15 +69,6 @@ def identity_of(owner: dict[str, Any]) -> Identity:
     numbers = {name: owner.get(name) for name in ("space", "pid", "started")}
     known = {name: number if isinstance(number, int) else 0 for name, number in numbers.items()}
     return Identity(boot=str(owner.get("boot", "")), **known)
-
-
-def sync(directory: str) -> None:
-    """Flush the names in *directory*."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def unlink(path: str) -> None:

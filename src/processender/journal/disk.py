@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 from ..hints import Protocol
+from ..paths import sync_directory
 from .segment import LARGEST
 
 _ZEROS = bytes(1 << 16)
@@ -88,11 +89,7 @@ class SystemDisk:
 
     def sync_directory(self, path: str) -> None:
         """Flush the names."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_directory(path)
 
     def close(self, descriptor: int) -> None:
         """Close a file."""

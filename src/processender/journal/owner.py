@@ -19,7 +19,8 @@ from ..core.record import Record
 from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity, identify
-from .directory import LOCK, OWNER, discard, private, read_owner, sync, unlink, write_owner
+from ..paths import sync_directory
+from .directory import LOCK, OWNER, discard, private, read_owner, unlink, write_owner
 from .liveness import judge, maker_lives
 
 MARK = "accounted"
@@ -131,7 +132,7 @@ def _make(root: str, identity: Identity, held_by: str) -> OwnerLock | None:
         lock = _lock(directory, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW)
         if lock is not None:
             write_owner(directory, {**identity.as_dict(), "held_by": held_by})
-            sync(root)
+            sync_directory(root)
     except OSError:
         discard(directory)
         if lock is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processender.core.obligation import Entry, Kind, Ledger, Obligation, State, intent
+from processender.core.obligation import Entry, Kind, Ledger, Obligation, State, as_data, intent, retried, standing_from
 from processender.errors import ObligationError
 
 VM = Obligation("1", "vm", "build-7", "ec2.terminate", {"region": "eu"}, job="7", outlives=("2",), created=5.0)
@@ -159,3 +159,21 @@ def test_whatever_a_record_holds_the_ledger_can_be_read(kind: Kind, odd: object)
 
     assert 1 <= len(made.live()) <= 2
     assert len(made.live()) == len(made.snapshot())
+
+
+def test_a_thing_that_is_tried_again_is_counted_anew() -> None:
+    """The reason of the last failure stays."""
+    failed = [Entry(Kind.RELEASING, "1"), Entry(Kind.FAILED, "1", {"error": "refused", "dead": True})]
+    dead = ledger(intent(VM), *failed).get("1")
+    assert dead is not None
+    again = ledger(intent(VM), *failed, retried(dead)).get("1")
+
+    assert (State.FAILED, 0, "refused") == (again.state, again.attempts, again.error)
+
+
+def test_a_standing_is_the_same_after_it_was_data() -> None:
+    """All of it goes into a checkpoint, and who reads of it needs less."""
+    standing = ledger(intent(VM)).get("1")
+
+    assert standing == standing_from(as_data(standing))
+    assert {"id": "1", "kind": "vm", "key": "build-7", "ref": "", "releaser": "ec2.terminate", "job": "7"} == VM.about()

@@ -12,6 +12,7 @@ import pytest
 
 from processender.core.obligation import Entry, Kind, Ledger, Obligation, intent
 from processender.errors import JournalError
+from processender.journal.directory import private
 from processender.journal.disk import SystemDisk
 from processender.journal.file import FileJournal
 from processender.journal.log import Log
@@ -96,6 +97,72 @@ def test_a_torn_tail_is_cut(kept: Kept) -> None:
 
     assert [entry.id for entry in entries(9)] == kept.ids()
     assert [] == kept.said
+
+
+def last_record(data: bytes) -> tuple[int, int]:
+    """Return where the last record begins, and where its last byte that is not zero ends."""
+    header = read_header(data)
+    assert header is not None
+    begin = offset = HEADER
+    while (record := unseal(data, offset, header.seed)) is not None:
+        begin, offset = offset, record[1]
+    return begin, len(data.rstrip(b"\0"))
+
+
+def found_in(kept: Kept, data: bytes) -> tuple[int, list[str], list[str], list[str]]:
+    """Return how many entries, and which files are damaged, troubles and notes, a segment of *data* has."""
+    kept.segment().write_bytes(data.ljust(SIZE, b"\0"))
+    taken: list[Entry] = []
+    found = replay(SystemDisk(), str(kept.directory), taken.append)
+    return len(taken), found.damaged, found.troubles, found.notes
+
+
+def test_a_write_that_was_cut_short_anywhere_is_told_and_is_no_damage(kept: Kept) -> None:
+    """Whatever length of the last record has reached the disk."""
+    write(kept)
+    data = kept.segment().read_bytes()
+    begin, end = last_record(data)
+    for cut in range(begin + 1, end):
+        count, damaged, troubles, notes = found_in(kept, data[:cut])
+
+        assert (9, [], []) == (count, damaged, troubles), cut
+        assert ["ends with a torn record 10"] == [note.partition(" ")[2].partition(";")[0] for note in notes], cut
+
+
+def test_a_record_that_has_lost_sectors_is_no_damage(kept: Kept) -> None:
+    """A power cut writes them in any order: whichever is missing, nothing in the record was acknowledged."""
+    with_large = [*entries(9), intent(THING.replace(id="last", key="x" * 3000))]
+    log = kept.open()
+    for entry in with_large:
+        log.append([entry], durable=True)
+    data = kept.segment().read_bytes()
+    begin, end = last_record(data)
+    sectors = range(begin // 512, end // 512 + 1)
+
+    assert 6 < len(sectors)
+    for missing in sectors:
+        lost = bytearray(data)
+        lost[max(begin, missing * 512) : (missing + 1) * 512] = bytes((missing + 1) * 512 - max(begin, missing * 512))
+        count, damaged, troubles, notes = found_in(kept, bytes(lost))
+
+        assert (9, [], [], 1) == (count, damaged, troubles, len(notes)), missing
+
+
+def test_a_last_record_that_was_damaged_is_reported_and_a_copy_kept(kept: Kept) -> None:
+    """It was whole once, so it may have been acknowledged; whichever byte of it is another now."""
+    write(kept)
+    data = kept.segment().read_bytes()
+    begin, end = last_record(data)
+    for offset in range(begin, end):
+        wrong = bytearray(data)
+        wrong[offset] ^= 0x40
+        count, damaged, troubles, notes = found_in(kept, bytes(wrong))
+
+        assert (9, 1, 1, []) == (count, len(damaged), len(troubles), notes), offset
+        assert "has a damaged record 10 at its end" in troubles[0], offset
+
+    assert 9 == len(kept.ids())
+    assert 1 == len([*kept.directory.glob("*.damaged")])
 
 
 def test_a_flipped_bit_costs_one_record_and_is_reported(kept: Kept) -> None:
@@ -630,3 +697,15 @@ def test_a_writer_that_is_interrupted_comes_back(tmp_path: Path) -> None:
         log.append(entries(1), durable=True)
     log.append(entries(2), durable=True)
     log.close()
+
+
+def test_a_root_that_another_made_just_now_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who loses the race to make it must not trust what the winner has made."""
+    root = tmp_path / "journal"
+    root.mkdir()
+    root.chmod(0o777)
+    # As if it had not been there a moment before.
+    monkeypatch.setattr(os.path, "lexists", lambda _path: False)
+
+    with pytest.raises(JournalError, match="nobody else can write to"):
+        private(str(root))
