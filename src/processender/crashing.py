@@ -208,7 +208,8 @@ class Aftermath:
     def follow(self, report: CrashReport) -> CrashReport:
         """Write *report*, run what follows a crash, and return the report with what became of that."""
         report = self._write(report)
-        self._tell(Trouble(self._clock.now(), "crashed", report.summary))
+        where = f"; the account is in {report.path}" if report.path else ""
+        self._tell(Trouble(self._clock.now(), "crashed", report.summary + where))
         handlers = [each.replace(call=_about(report, each)) for each in self.handlers]
         if self.recovers:
             share = self._window * _SHARE

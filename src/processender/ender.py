@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
@@ -19,7 +18,7 @@ from .hints import Any, Literal, Self, TypeVar
 from .keeping import Keeping
 from .ports import Observer, StateStore, Stopping
 from .session import Ending, Session
-from .settings import Settings
+from .settings import Settings, may_arm
 
 T = TypeVar("T")
 SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
@@ -160,14 +159,14 @@ class Ender(Keeping):
 
     def install(self) -> Self:
         """Hear signals from now on, before slow imports and set-up; entering does it too."""
-        self._arm()
+        self._arm(enters=False)
         self._tell_early()
         return self
 
-    def _arm(self) -> Session | None:
+    def _arm(self, *, enters: bool = True) -> Session | None:
         if self._left or self._body is not None:
             raise StateError(f"cannot enter an Ender {'that was left' if self._left else 'twice'}; make another one")
-        if self._session is None and os.environ.get("PROCESSENDER_DISABLE") != "1":
+        if self._session is None and may_arm(enters=enters):
             session = Session(self._settings, self._registry, self._clock, self._stopping, self._inflight)
             session.arm(self._fork_child)
             self._session = session

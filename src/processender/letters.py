@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .core.obligation import Entry, Kind, Standing, State
+from .core.obligation import Entry, Kind, Standing, State, retried
 from .core.record import Record
 from .errors import ProcessEnderError
 from .journal.file import FileJournal
@@ -27,7 +27,7 @@ def try_again(place: str, wanted: Sequence[str]) -> Changed:
     def entry(each: Standing) -> Entry | None:
         if each.state not in {State.DEAD, State.FAILED} or (wanted and each.obligation.id not in wanted):
             return None
-        return Entry(Kind.FAILED, each.obligation.id, {"error": each.error, "afresh": True})
+        return retried(each)
 
     return _change(place, entry)
 

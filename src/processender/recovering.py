@@ -237,6 +237,8 @@ class Look(Record):
     """How many records it has."""
     last: int
     """The highest sequence number."""
+    notes: tuple[str, ...] = ()
+    """What is no damage, such as a torn record at the end."""
 
 
 def look(directory: str, take: Callable[[Entry], object] = lambda _entry: None) -> Look:
@@ -255,4 +257,4 @@ def look(directory: str, take: Callable[[Entry], object] = lambda _entry: None) 
         raise
     except OSError as error:
         raise JournalError(f"cannot read the journal {directory}: {error.strerror or error}") from error
-    return Look(tuple(ledger.live()), tuple(found.troubles), count, found.last)
+    return Look(tuple(ledger.live()), tuple(found.troubles), count, found.last, tuple(found.notes))

@@ -94,6 +94,37 @@ def test_verify_of_a_damaged_journal_exits_with_one_and_says_where(host: Host) -
     assert bytes(data) == segment.read_bytes()
 
 
+def test_a_damaged_last_record_is_told_by_verify_and_by_recover(host: Host) -> None:
+    """It was acknowledged, so it must not vanish without a word; a copy of the file stays."""
+    (segment, *_) = sorted(host.journal.glob("seg-*.pej"))
+    data = bytearray(segment.read_bytes())
+    end = len(data.rstrip(b"\0"))
+    data[end - 8 : end - 6] = b"!!"
+    segment.write_bytes(data)
+    verified = host.run("verify", str(host.journal))
+    command = [sys.executable, "-m", "processender", "recover"]
+    environ = os.environ | {"PROCESSENDER_STATE": str(host.state)}
+    recovered = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+
+    assert 1 == verified.returncode
+    assert "has a damaged record 4 at its end" in verified.stdout
+    assert [bytes(data)] == [each.read_bytes() for each in host.journal.glob("*.damaged")]
+    assert (1, True) == (recovered.returncode, "has a damaged record 4 at its end" in recovered.stdout)
+
+
+def test_verify_notes_a_torn_last_record_and_exits_with_zero(host: Host) -> None:
+    """A crash in the middle of a write is no damage."""
+    (segment, *_) = sorted(host.journal.glob("seg-*.pej"))
+    data = segment.read_bytes()
+    segment.write_bytes(data.rstrip(b"\0")[:-8].ljust(len(data), b"\0"))
+    ran = host.run("verify", str(host.journal))
+    (said,) = json.loads(host.run("verify", str(host.journal), "--json").stdout)["journals"]
+
+    assert (0, True) == (ran.returncode, "all valid" in ran.stdout)
+    assert "ends with a torn record 4; nothing in it was acknowledged" in ran.stdout
+    assert ([], 1) == (said["troubles"], len(said["notes"]))
+
+
 def test_export_prints_every_record_as_a_line_of_json(host: Host) -> None:
     """For who wants to keep them."""
     lines = [json.loads(line) for line in host.run("export").stdout.splitlines()]

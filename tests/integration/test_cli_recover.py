@@ -13,6 +13,7 @@ import pytest
 
 from processender.core.obligation import Entry, Kind, Obligation, intent
 from processender.engine.clock import SystemClock
+from processender.journal.directory import read_owner, write_owner
 from processender.journal.file import FileJournal
 from processender.journal.owner import OwnerLock, adopt, claim
 from processender.recovering import recover
@@ -67,7 +68,7 @@ def host(tmp_path: Path) -> Host:
 
 def thing(id_: str, job: str = "", outlives: tuple[str, ...] = ()) -> Obligation:
     """Return a file that is not there, which can be released."""
-    return Obligation(id_, "file", f"/nowhere/{id_}", "file", {"root": "/nowhere"}, job=job, outlives=outlives)
+    return Obligation(id_, "file", f"/nowhere/{id_}", "file", {"root": "/"}, job=job, outlives=outlives)
 
 
 def unknown(id_: str) -> Obligation:
@@ -249,8 +250,9 @@ def test_a_journal_that_another_recovery_works_on_is_not_said_to_have_a_living_o
     """The owner is dead; the other recovery holds the lock."""
     gone = subprocess.Popen(["sleep", "120"])
     lock = host.owe(thing("a"))
-    owner = Path(lock.directory) / "owner.json"
-    owner.write_text(owner.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {gone.pid}'))
+    owner = read_owner(lock.directory)
+    (Path(lock.directory) / "owner.json").unlink()
+    write_owner(lock.directory, {**owner, "pid": gone.pid})
     gone.send_signal(signal.SIGKILL)
     gone.wait()
     held = adopt(lock.directory)

@@ -14,6 +14,7 @@ import pytest
 
 from processender.core.obligation import Obligation, intent
 from processender.engine.clock import SystemClock
+from processender.journal.directory import read_owner, write_owner
 from processender.journal.file import FileJournal
 from processender.journal.owner import claim
 from processender.recovering import recover
@@ -382,6 +383,22 @@ def test_a_partial_file_is_removed_after_a_crash(scene: Scene) -> None:
     assert ["whole"] == scene.left()
 
 
+def test_a_partial_file_that_cannot_be_made_is_owed_no_longer(scene: Scene) -> None:
+    """The block was never entered, so nobody leaves it."""
+    output = scene.run("""
+    with Ender('demo', grace=20) as ender:
+        try:
+            with atomic_write(ender, path('missing') + '/report', root=root):
+                say('entered')
+        except FileNotFoundError:
+            say('refused')
+        die()
+    """)
+
+    assert "refused" == output.strip()
+    assert [] == states(scene.recover())
+
+
 def test_a_dry_run_touches_nothing(scene: Scene) -> None:
     """It says what would be released."""
     scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")
@@ -490,7 +507,9 @@ def test_a_journal_of_another_boot_is_recovered(scene: Scene) -> None:
     scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")
     (journal,) = scene.journals()
     owner = journal / "owner.json"
-    owner.write_text(json.dumps({**json.loads(owner.read_text()), "boot": "another", "pid": os.getpid()}))
+    said = read_owner(str(journal))
+    owner.unlink()
+    write_owner(str(journal), {**said, "boot": "another", "pid": os.getpid()})
 
     assert ["released"] == states(scene.recover())
 
@@ -514,11 +533,14 @@ def test_things_outside_the_root_are_never_touched(scene: Scene, tmp_path: Path)
     precious = tmp_path / "precious"
     precious.write_text("x")
     (scene.root / "link").symlink_to(tmp_path)
+    (scene.state / "demo").mkdir(parents=True)
     scene.run("""
-    with Ender('demo', grace=20) as ender:
-        for key in (path('../precious'), path('link/precious'), os.path.dirname(root) + '/precious'):
-            ender.obligation('file', key=key, root=root).acquire()
-        die()
+    from processender.core.obligation import Obligation, intent
+    from processender.recovering import open_own
+    journal = open_own(os.path.join(os.environ['PROCESSENDER_STATE'], 'demo'), 'refuse', say)
+    for key in (path('../precious'), path('link/precious'), os.path.dirname(root) + '/precious'):
+        journal.append(intent(Obligation(key, 'file', key, 'file', {'root': root})))
+    die()
     """)
     recovered = scene.recover()
 
@@ -619,4 +641,5 @@ def test_the_unit_that_is_printed_is_one(tmp_path: Path) -> None:
     )
 
     assert (0, "") == (told.returncode, told.stderr)
+    assert "remote-fs.target" in unit.read_text()
     assert 0 == done.returncode

@@ -55,12 +55,12 @@ def remote(request: pytest.FixtureRequest) -> Open:
 
 def test_the_file_store_keeps_the_promises(tmp_path: Path) -> None:
     """All facts of the suite hold."""
-    assert 7 == len(check_store(lambda name: FileStore(str(tmp_path / name), complain=pytest.fail)))
+    assert 9 == len(check_store(lambda name: FileStore(str(tmp_path / name), complain=pytest.fail)))
 
 
 def test_a_remote_store_keeps_the_promises(remote: Open) -> None:
     """All facts of the suite hold."""
-    assert 7 == len(check_store(remote))
+    assert 9 == len(check_store(remote))
 
 
 def test_an_ender_keeps_its_states_where_it_is_told(remote: Open, tmp_path: Path) -> None:
@@ -158,3 +158,33 @@ def test_states_of_another_version_are_left_alone(bucket: str, s3_url: str) -> N
     client.close()
     with pytest.raises(JournalError, match="another version"):
         S3Store(bucket, "a", endpoint=s3_url).load("k")
+
+
+def test_a_key_that_is_no_text_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    """What was saved before is there at the next start, and nothing is called damaged."""
+    state = str(tmp_path / "state")
+    with Ender("shop", exit="return", signals=(), state=state) as ender:
+        ender.save("7", "b")
+        with pytest.raises(JournalError, match="cannot save under 7: a key is text; write '7'"):
+            ender.save(7, "a")  # type: ignore[arg-type] # the mistake that is meant
+        with pytest.raises(JournalError, match="the key 1 is no text"):
+            ender.save("7", {1: "a"})
+
+    again = Ender("shop", exit="return", signals=(), state=state)
+    troubles: list[str] = []
+    again._complain = troubles.append  # type: ignore[method-assign] # nothing else tells it
+    with again:
+        found = again.load("7")
+
+    assert (("b"), []) == (found and found.data, troubles)
+
+
+def test_many_are_saved_at_once_or_none_of_them(tmp_path: Path) -> None:
+    """One that is no data keeps the others from being replaced."""
+    with Ender("shop", exit="return", signals=(), state=str(tmp_path / "state")) as ender:
+        ender.save_many({"a": 1, "b": 1})
+        with pytest.raises(JournalError, match="cannot save b"):
+            ender.save_many({"a": 2, "b": object()})
+        found = [ender.load(key) for key in ("a", "b")]
+
+    assert [(1, 1), (1, 1)] == [(each.version, each.data) for each in found if each]

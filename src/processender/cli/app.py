@@ -11,6 +11,7 @@ from ..core.graph import nearest
 from ..ender import Ender
 from ..errors import ProcessEnderError
 from ..hints import Any
+from ..settings import Importing
 
 
 def find_ender(place: str) -> Ender:
@@ -19,10 +20,13 @@ def find_ender(place: str) -> Ender:
     if not (module_name and colon and name):
         raise ProcessEnderError(f"cannot find {place!r}: write it like --app shop.service:ender")
     sys.path.insert(0, os.getcwd())
+    Importing.module = module_name
     try:
         found: Any = import_module(module_name)
     except ImportError as error:
         raise ProcessEnderError(f"cannot import {module_name!r}: {error}; check the name and the directory") from error
+    finally:
+        Importing.module = ""
     for part in name.split("."):
         holder, found = found, getattr(found, part, None)
         if found is None:

@@ -115,6 +115,8 @@ def _show(options: Any, looks: dict[str, Look]) -> int:
     elif options.verb == "verify":
         for name, found in looks.items():
             output.say(f"{name}: {found.entries} records, {'; '.join(found.troubles) or 'all valid'}")
+            for note in found.notes:
+                output.say(f"{name}: {note}")
     else:
         output.say(standings_as_text(owed))
     troubles = [f"{name}: {text}" for name, found in looks.items() for text in found.troubles]
@@ -179,8 +181,7 @@ def standings_as_text(standings: Sequence[Standing]) -> str:
 
 def standing_as_data(each: Standing) -> dict[str, Any]:
     """Return one standing as `--json` prints it."""
-    about = each.obligation.as_dict() | {"args": dict(each.obligation.args), "outlives": list(each.obligation.outlives)}
-    return {**about, "state": str(each.state), "attempts": each.attempts, "error": each.error}
+    return {**each.obligation.as_data(), "state": str(each.state), "attempts": each.attempts, "error": each.error}
 
 
 def _as_data(name: str, found: Look) -> dict[str, Any]:
@@ -194,6 +195,7 @@ def _as_data(name: str, found: Look) -> dict[str, Any]:
         "records": found.entries,
         "last": found.last,
         "troubles": list(found.troubles),
+        "notes": list(found.notes),
         "owed": owed,
     }
 

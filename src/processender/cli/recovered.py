@@ -68,10 +68,9 @@ def as_data(found: Mapping[str, Recovered]) -> dict[str, Any]:
 
 def _one(each: Settled) -> dict[str, Any]:
     obligation = each.obligation
-    about = {field: getattr(obligation, field) for field in ("id", "kind", "key", "ref", "releaser", "job")}
     outcome = None if each.outcome is None else str(each.outcome)
     return {
-        **about,
+        **obligation.about(),
         "state": str(each.state),
         "outcome": outcome,
         "error": each.error,

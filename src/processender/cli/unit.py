@@ -12,7 +12,7 @@ _UNIT = """\
 # Settles at boot what processes that died with the machine have left behind.
 [Unit]
 Description=Release what crashed processes have left behind
-After=local-fs.target network-online.target
+After=local-fs.target remote-fs.target network-online.target
 Wants=network-online.target
 ConditionPathExists={root}
 

@@ -26,7 +26,7 @@ class FileJournal:
 
         Args:
 
-            lock: The right to write into its directory.
+            lock: The right to write into its directory; given up if anything is raised.
 
             policy: What becomes of an obligation that cannot be kept: `refuse` raises before the thing exists;
                 `allow-unjournaled` goes on, and the thing is owed by this process only.
@@ -40,7 +40,17 @@ class FileJournal:
         self._complain = complain
         self._pid = os.getpid()
         self._ledger = Ledger()
-        self._log = Log(lock.directory, self._ledger, disk or SystemDisk(), complain)
+        try:
+            self._log = Log(lock.directory, self._ledger, disk or SystemDisk(), complain)
+        except BaseException:
+            lock.release()
+            raise
+        if (broken := self._log.broken) is not None:
+            if policy == "refuse":
+                # The directory goes with it: once there is room, the next call makes another.
+                self.close()
+                raise broken
+            complain(f"{broken}; nothing more is kept")
 
     @property
     def directory(self) -> str:

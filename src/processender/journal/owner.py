@@ -19,7 +19,8 @@ from ..core.record import Record
 from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity, identify
-from .directory import LOCK, OWNER, private, read_owner, sync, unlink, write_owner
+from ..paths import sync_directory
+from .directory import LOCK, OWNER, discard, private, read_owner, unlink, write_owner
 from .liveness import judge, maker_lives
 
 MARK = "accounted"
@@ -111,20 +112,32 @@ def claim(root: str, owner: Identity | None = None) -> OwnerLock:
         raise JournalError("cannot make a journal: /proc does not tell who this process is; mount it")
     try:
         private(root)
-        directory = os.path.join(root, f"{identity.pid}-{identity.started}-{os.urandom(3).hex()}")
-        os.mkdir(directory, 0o700)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        lock = _lock(directory, flags)
-        if lock is None:
+        while (lock := _make(root, identity, "lock" if owner is None else "identity")) is None:
             # A recovery looks at everything that has a lock file, and leaves at once.
-            return claim(root, owner)
-        lock.held_by_identity = owner is not None
-        write_owner(directory, {**identity.as_dict(), "held_by": "lock" if owner is None else "identity"})
-        sync(root)
+            continue
     except JournalError:
         raise
     except OSError as error:
         raise JournalError(f"cannot make a journal in {root}: {error.strerror}; set PROCESSENDER_STATE") from error
+    lock.held_by_identity = owner is not None
+    return lock
+
+
+def _make(root: str, identity: Identity, held_by: str) -> OwnerLock | None:
+    """Make a directory and take its lock; None if another was faster. What was made by halves is taken back."""
+    directory = os.path.join(root, f"{identity.pid}-{identity.started}-{os.urandom(3).hex()}")
+    os.mkdir(directory, 0o700)
+    lock = None
+    try:
+        lock = _lock(directory, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if lock is not None:
+            write_owner(directory, {**identity.as_dict(), "held_by": held_by})
+            sync_directory(root)
+    except OSError:
+        discard(directory)
+        if lock is not None:
+            lock.release()
+        raise
     return lock
 
 

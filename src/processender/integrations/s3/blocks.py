@@ -8,6 +8,7 @@ from ...errors import ReleaserError, StateError
 from ...hints import AbstractContextManager, Any
 from ...ports import Owing
 from .releaser import client_of
+from .server import NeverSent
 
 
 class Upload:
@@ -78,8 +79,12 @@ def upload(
     @contextmanager
     def block() -> Generator[Upload]:
         held.acquire()
-        with client_of(held.obligation, None) as s3:
-            made = s3.create_multipart_upload(Bucket=bucket, Key=key)
+        try:
+            with client_of(held.obligation, None) as s3:
+                made = s3.create_multipart_upload(Bucket=bucket, Key=key)
+        except NeverSent:
+            held.settle()
+            raise
         held.acquired(made["UploadId"])
         running = Upload(held, {"Bucket": bucket, "Key": key, "UploadId": made["UploadId"]})
         try:

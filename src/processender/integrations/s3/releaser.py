@@ -27,6 +27,12 @@ class _Stored:
         """Return the service."""
         return f"s3 {obligation.args.get('endpoint') or 'of AWS'}"
 
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for a key that tells no object, and an end of an upload that there is not."""
+        _place(obligation)
+        if obligation.args.get("finish", "abort") not in {"abort", "complete"}:
+            raise ReleaserError(f"cannot owe it with finish={obligation.args['finish']!r}: 'abort' or 'complete'")
+
 
 class UploadReleaser(_Stored):
     """

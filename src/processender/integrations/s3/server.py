@@ -11,6 +11,10 @@ _PASSING = {"408", "429", "500", "502", "503", "504", "InternalError", "Operatio
 _PASSING |= {"ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException", "ConditionalRequestConflict"}
 
 
+class NeverSent(ReleaserError):
+    """No request has left this process, so nothing was made."""
+
+
 class Client:
     """A client of boto3; without a limit in *seconds* it has boto3's own. What it raises becomes an error of ours."""
 
@@ -22,7 +26,7 @@ class Client:
             from botocore.config import Config  # noqa: PLC0415 - see above
         except ImportError as error:
             text = "cannot reach the object storage: its client is missing"
-            raise ReleaserError(f"{text}; pip install 'processender[s3]'") from error
+            raise NeverSent(f"{text}; pip install 'processender[s3]'") from error
         self._errors: Any = exceptions
         config: dict[str, Any] = {}
         if seconds is not None:
@@ -34,7 +38,7 @@ class Client:
         try:
             self._client: Any = Session().client("s3", config=Config(**config), **known)
         except (exceptions.BotoCoreError, ValueError) as error:
-            raise ReleaserError(f"cannot reach the object storage: {error}") from error
+            raise NeverSent(f"cannot reach the object storage: {error}") from error
 
     def __enter__(self) -> Any:
         """Return the client; it connects when it is used."""
@@ -47,8 +51,10 @@ class Client:
             code = code_of(error)
             text = f"the object storage refused it: {error}"
             raise (Transient(text) if code in _PASSING else ReleaserError(text)) from error
-        if isinstance(error, self._errors.NoCredentialsError | self._errors.ParamValidationError):
-            raise ReleaserError(f"cannot ask the object storage: {error}") from error
+        unsent = (self._errors.NoCredentialsError, self._errors.PartialCredentialsError,
+                  self._errors.ParamValidationError)  # fmt: skip
+        if isinstance(error, unsent):
+            raise NeverSent(f"cannot ask the object storage: {error}") from error
         if isinstance(error, self._errors.BotoCoreError):
             raise Transient(f"cannot reach the object storage: {error}") from error
 
