@@ -497,3 +497,27 @@ def test_a_releaser_that_releases_its_own_obligation_is_refused_and_does_not_wai
 
     with pytest.raises(ObligationError, match="its own releaser asks for it"):
         held[0].release()
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_copy_of_a_journal_changes_nothing_for_the_things_in_it(chained: bool) -> None:
+    """Each is released once, one after the other, and neither journal owes it any more."""
+    things = Things()
+    journals = [chain(things, ("a", ()), ("b", ("a",))) for _ in range(3)]
+    settlers = [Settler(each, lambda _name: things, SystemClock(), "boot", print) for each in journals]
+    estates = [Estate(each, each.journal.live()) for each in settlers]
+    settled = Recovery(SystemClock(), 20.0).run(estates, chained=chained)
+
+    assert [State.RELEASED] * 6 == [each.state for each in settled]
+    assert ["a", "b"] == [key for key, _, _ in things.calls]
+
+
+def test_ids_that_end_alike_are_told_apart() -> None:
+    """A record of hostile hands must not keep the others from being released."""
+    things = Things()
+    journal = MemoryJournal()
+    for id_ in ("one-aaaaaaaaaaaa", "two-aaaaaaaaaaaa"):
+        journal.append(intent(Obligation(id_, "thing", "a", "things")))
+    settled = settle(journal, things)
+
+    assert [State.RELEASED] * 2 == [each.state for each in settled]
