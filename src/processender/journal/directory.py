@@ -14,6 +14,8 @@ from ..paths import sync_directory
 
 OWNER = "owner.json"
 LOCK = "LOCK"
+GIVEN_UP = "given-up"
+"""An empty file: the owner lives on, and leaves what is still owed to whoever recovers it."""
 
 
 def private(root: str) -> None:

@@ -93,11 +93,13 @@ class FileJournal:
         """Give the directory up; one that owes nothing is removed."""
         if self._pid != os.getpid():
             return
-        done = not self._ledger.live()
+        done = not len(self._ledger)
         try:
             self._log.close(remove=done)
             if done:
                 self._lock.remove()
+            else:
+                self._lock.give_up()
         except OSError as error:
             self._complain(f"the journal {self.directory} cannot be removed: {error}")
         finally:

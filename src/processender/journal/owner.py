@@ -20,7 +20,7 @@ from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity, identify
 from ..paths import sync_directory
-from .directory import LOCK, OWNER, discard, private, read_owner, unlink, write_owner
+from .directory import GIVEN_UP, LOCK, OWNER, discard, private, read_owner, unlink, write_owner
 from .liveness import judge, maker_lives
 
 MARK = "accounted"
@@ -54,16 +54,26 @@ class OwnerLock:
 
     def mark(self) -> None:
         """Note that it is; on a disk that takes nothing it is accounted for once more one day."""
+        self._touch(MARK)
+
+    def give_up(self) -> None:
+        """Let others release what is still owed although the owner lives, if that is this process."""
+        owner = read_owner(self.directory)
+        if owner.get("held_by") == "lock" and owner.get("pid") == os.getpid():
+            self._touch(GIVEN_UP)
+
+    def _touch(self, name: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            os.close(os.open(os.path.join(self.directory, MARK), flags, 0o600))
+            os.close(os.open(os.path.join(self.directory, name), flags, 0o600))
         except OSError:
             return
 
     def remove(self) -> None:
         """Remove the directory, if nothing but the lock and the owner's name is in it, and give the lock up."""
-        for name in (MARK, OWNER, LOCK):
-            if set(os.listdir(self.directory)) <= {MARK, OWNER, LOCK}:
+        ours = (MARK, GIVEN_UP, OWNER, LOCK)
+        for name in ours:
+            if set(os.listdir(self.directory)) <= set(ours):
                 unlink(os.path.join(self.directory, name))
         if not os.listdir(self.directory):
             os.rmdir(self.directory)
