@@ -25,8 +25,10 @@ from .errors import JournalError, ObligationError, PlanError
 from .hints import Any
 from .identity import boot_id
 from .journal.owner import Found, orphan, orphans
+from .looking import journal_root, look
 from .ports import Clock, Context
-from .recovering import Find, journal_root, look, recover_at_start
+from .recovering import recover_at_start
+from .rounds import Find
 from .telemetry.crash import untold_crashes, write_crash
 from .telemetry.stacks import take_stacks
 

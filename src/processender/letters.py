@@ -9,7 +9,7 @@ from .core.record import Record
 from .errors import ProcessEnderError
 from .journal.file import FileJournal
 from .journal.owner import orphans
-from .recovering import journal_root, look
+from .looking import journal_root, look
 
 
 class Changed(Record):

@@ -21,7 +21,8 @@ from processender.identity import identify
 from processender.journal.directory import read_owner, write_owner
 from processender.journal.owner import adopt
 from processender.journal.segment import HEADER
-from processender.recovering import Recovered, journal_root, look, recover
+from processender.looking import journal_root, look
+from processender.recovering import Recovered, recover
 from processender.testing.processes import Program
 
 LIMIT_S = 30.0

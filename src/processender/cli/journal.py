@@ -18,8 +18,8 @@ from ..hints import Any
 from ..journal.liveness import is_journal
 from ..journal.owner import whose
 from ..letters import Changed, settle_by_hand, try_again
+from ..looking import Look, journals_of, look
 from ..plugins import find_releaser
-from ..recovering import Look, journals_of, look
 from . import output
 from .options import Options
 from .places import places

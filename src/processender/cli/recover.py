@@ -15,9 +15,10 @@ from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
 from ..journal.liveness import is_journal
+from ..looking import journal_root
 from ..plugins import find_releaser
 from ..ports import Releaser
-from ..recovering import Recovered, journal_root, recover
+from ..recovering import Recovered, recover
 from . import output
 from .app import find_ender
 from .options import Options

@@ -11,8 +11,9 @@ from ..core.outcome import Outcome
 from ..engine.recovery import Settled
 from ..errors import JournalError
 from ..hints import Any
+from ..looking import journals_of, look
 from ..ports import Releaser
-from ..recovering import Recovered, journals_of, look
+from ..recovering import Recovered
 from ..telemetry.state import state_root
 from . import output
 
@@ -32,9 +33,9 @@ class Progress:
 
     def begin(self, standings: Sequence[Standing]) -> None:
         """Say what was found."""
-        self._all = len(standings)
+        self._all += len(standings)
         if standings:
-            output.complain(f"releasing {self._all} things that the dead have left")
+            output.complain(f"releasing {len(standings)} things that the dead have left")
 
     def observe(self, event: Event) -> None:
         """Say each that has ended."""

@@ -21,8 +21,8 @@ from ..identity import Identity, identify
 from ..journal.file import FileJournal
 from ..journal.memory import MemoryJournal
 from ..journal.owner import OwnerLock, claim, kept_for, tracked
+from ..looking import journal_root, look
 from ..obligations import Obligations
-from ..recovering import journal_root, look
 from ..telemetry.state import file_name, state_place, state_root
 from . import output
 from .journal import standing_as_data, standings_as_text

@@ -136,9 +136,7 @@ def _key(one: _Due) -> _Key:
     return id(one[0]), one[1].obligation.id
 
 
-def _in_order(
-    due: Sequence[_Due], there: Sequence[Obligation], *, chained: bool
-) -> tuple[list[_Due], dict[_Key, str]]:
+def _in_order(due: Sequence[_Due], there: Sequence[Obligation], *, chained: bool) -> tuple[list[_Due], dict[_Key, str]]:
     """
     Return those of *due* that may be released, and why the others may not: what they must outlive stays.
 

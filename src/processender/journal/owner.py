@@ -229,18 +229,20 @@ def _unmade(directory: str) -> str:
     return "it has no lock file; remove it if you know what it is"
 
 
-def orphans(root: str) -> Iterator[Found]:
-    """Yield every journal below *root*: with its lock, which is ours then, if its owner is dead."""
+def entries_of(root: str) -> list[str]:
+    """Return the paths of all that lies in *root*, where journals are; nothing if it is not there."""
     try:
         names = sorted(os.listdir(root))
     except FileNotFoundError:
-        return
+        return []
     except OSError as error:
         raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
-    for name in names:
-        found = orphan(os.path.join(root, name))
-        if found is not None:
-            yield found
+    return [os.path.join(root, name) for name in names]
+
+
+def orphans(root: str) -> Iterator[Found]:
+    """Yield every journal below *root*: with its lock, which is ours then, if its owner is dead."""
+    return filter(None, map(orphan, entries_of(root)))
 
 
 def orphan(directory: str) -> Found | None:
@@ -250,6 +252,8 @@ def orphan(directory: str) -> Found | None:
     except FileNotFoundError:
         # Another recovery was faster.
         return None
+    except OSError as error:
+        return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
     if not stat.S_ISDIR(there.st_mode):
         return Found(directory, why="it is no directory; a link is never followed", alive=False)
     if there.st_uid != os.geteuid() or there.st_mode & 0o022:
@@ -260,9 +264,8 @@ def orphan(directory: str) -> Found | None:
 
 def kept_for(root: str, owner: Identity) -> str:
     """Return the directory of the journal that is kept for *owner* by its identity; empty if there is none yet."""
-    for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
-        if name.startswith(f"{owner.pid}-{owner.started}-"):
-            directory = os.path.join(root, name)
+    for directory in entries_of(root):
+        if os.path.basename(directory).startswith(f"{owner.pid}-{owner.started}-"):
             said = read_owner(directory)
             if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
                 return directory
