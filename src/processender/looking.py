@@ -8,8 +8,8 @@ from collections.abc import Callable
 from .core.obligation import Entry, Ledger, Standing
 from .core.record import Record
 from .errors import JournalError
+from .journal.directory import entries_of
 from .journal.disk import SystemDisk
-from .journal.owner import entries_of
 from .journal.replay import replay
 
 

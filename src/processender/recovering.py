@@ -17,9 +17,10 @@ from .core.record import Record
 from .engine.recovery import Settled
 from .errors import JournalError
 from .hints import ClassVar
+from .journal.directory import entries_of
 from .journal.file import FileJournal
 from .journal.liveness import BUSY
-from .journal.owner import claim, entries_of, orphan
+from .journal.owner import claim, orphan
 from .journal.store import FileStore
 from .looking import journal_root, look
 from .ports import Clock, Journal, Observer, StateStore

@@ -73,6 +73,27 @@ def identity_of(owner: dict[str, Any]) -> Identity:
     return Identity(boot=str(owner.get("boot", "")), **known)
 
 
+def entries_of(root: str) -> list[str]:
+    """Return the paths of all that lies in *root*, where journals are; nothing if it is not there."""
+    try:
+        names = sorted(os.listdir(root))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
+    return [os.path.join(root, name) for name in names]
+
+
+def kept_for(root: str, owner: Identity) -> str:
+    """Return the directory of the journal that is kept for *owner* by its identity; empty if there is none yet."""
+    for directory in entries_of(root):
+        if os.path.basename(directory).startswith(f"{owner.pid}-{owner.started}-"):
+            said = read_owner(directory)
+            if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
+                return directory
+    return ""
+
+
 def unlink(path: str) -> None:
     """Remove a name that may be gone."""
     try:

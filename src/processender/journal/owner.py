@@ -20,7 +20,7 @@ from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity, identify
 from ..paths import sync_directory
-from .directory import GIVEN_UP, LOCK, OWNER, discard, private, read_owner, unlink, write_owner
+from .directory import GIVEN_UP, LOCK, OWNER, discard, entries_of, kept_for, private, read_owner, unlink, write_owner
 from .liveness import judge, maker_lives
 
 MARK = "accounted"
@@ -229,17 +229,6 @@ def _unmade(directory: str) -> str:
     return "it has no lock file; remove it if you know what it is"
 
 
-def entries_of(root: str) -> list[str]:
-    """Return the paths of all that lies in *root*, where journals are; nothing if it is not there."""
-    try:
-        names = sorted(os.listdir(root))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
-    return [os.path.join(root, name) for name in names]
-
-
 def orphans(root: str) -> Iterator[Found]:
     """Yield every journal below *root*: with its lock, which is ours then, if its owner is dead."""
     return filter(None, map(orphan, entries_of(root)))
@@ -260,16 +249,6 @@ def orphan(directory: str) -> Found | None:
         return Found(directory, why="it belongs to another user, or others can write to it", alive=False)
     journal = adopt(directory)
     return journal if journal.lock is not None or journal.why else None
-
-
-def kept_for(root: str, owner: Identity) -> str:
-    """Return the directory of the journal that is kept for *owner* by its identity; empty if there is none yet."""
-    for directory in entries_of(root):
-        if os.path.basename(directory).startswith(f"{owner.pid}-{owner.started}-"):
-            said = read_owner(directory)
-            if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
-                return directory
-    return ""
 
 
 def tracked(root: str, owner: Identity) -> Found | None:
