@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from ..agent.durations import parse_duration
 from ..agent.early import EarlyEars
-from ..core.events import Event
 from ..core.obligation import Standing
 from ..crashing import Aftermath
 from ..engine.clock import SystemClock
@@ -85,20 +84,17 @@ def _places(options: Any) -> dict[str, str]:
 
 
 def _recover(place: str, find: Callable[[str], Releaser | None], window: float, options: Any) -> Recovered:
+    keep: set[str] = set()
     if not options.dry_run:
         # The next start tells of it who follows a crash.
-        Aftermath(place, os.path.basename(place), find, SystemClock(), window, _ignore).account(
-            told=False, directory=options.journal
-        )
+        aftermath = Aftermath(place, os.path.basename(place), find, SystemClock(), window, output.complain_of)
+        aftermath.account(told=False, directory=options.journal)
+        keep = aftermath.unaccounted
     progress = [Progress()] if sys.stderr is not None and sys.stderr.isatty() and not options.json else []
     return recover(
         place, find, SystemClock(), window, observers=progress, job=options.job, directory=options.journal,
-        dry_run=options.dry_run, found=progress[0].begin if progress else _nothing,
+        dry_run=options.dry_run, found=progress[0].begin if progress else _nothing, keep=keep,
     )  # fmt: skip
-
-
-def _ignore(_event: Event) -> None:
-    """Say nothing: what could not be written is told by the next start."""
 
 
 def _nothing(_standings: Sequence[Standing]) -> None:
