@@ -53,7 +53,8 @@ def _tidy(directory: str, written: CrashReport) -> None:
     """Remove what is too old; whatever goes wrong with that, the account is *written*."""
     with contextlib.suppress(OSError):
         names = os.listdir(directory)
-        for name in [*_old(directory, names, f"{written.id}.json"), *_stale(directory, names, os.lstat(written.path).st_mtime)]:
+        now = os.lstat(written.path).st_mtime
+        for name in [*_old(directory, names, f"{written.id}.json"), *_stale(directory, names, now)]:
             with contextlib.suppress(OSError):  # another writer was faster, or it is no file
                 os.unlink(os.path.join(directory, name))
 
