@@ -11,7 +11,7 @@ from ..agent.early import EarlyEars
 from ..core.obligation import Standing
 from ..crashing import Aftermath
 from ..engine.clock import SystemClock
-from ..errors import ProcessEnderError
+from ..errors import JournalError, ProcessEnderError
 from ..hints import Any
 from ..journal.liveness import is_journal
 from ..looking import journal_root
@@ -60,7 +60,7 @@ def main(argv: Sequence[str], ears: EarlyEars) -> int:  # noqa: ARG001 - every c
         if options.app:
             find = find_ender(options.app).find_releaser
         chosen = _places(options)
-        found = {name: _recover(place, find, window, options) for name, place in chosen.items()}
+        found = {name: _recover_one(place, find, window, options) for name, place in chosen.items()}
         if options.json:
             output.say_json(as_data(found))
         else:
@@ -81,6 +81,14 @@ def _places(options: Any) -> dict[str, str]:
             raise ProcessEnderError(f"{text}; `processender journal ls` lists them")
         return {os.path.basename(place): place}
     return places(options.service)
+
+
+def _recover_one(place: str, find: Callable[[str], Releaser | None], window: float, options: Any) -> Recovered:
+    """Recover one service; what is wrong with it keeps no other from being recovered."""
+    try:
+        return _recover(place, find, window, options)
+    except JournalError as error:
+        return Recovered(troubles=(str(error),))
 
 
 def _recover(place: str, find: Callable[[str], Releaser | None], window: float, options: Any) -> Recovered:

@@ -29,21 +29,20 @@ def judge(directory: str, owner: Mapping[str, Any], *, held: bool) -> tuple[bool
     # The numbers of another pid namespace say nothing here.
     elsewhere = here is not None and here.boot == identity.boot and here.space != identity.space
     if held:
+        if not owner and not maker_lives(directory):
+            return False, "a process is at work on it, and nothing says whose it is; try again"
         if owner and not elsewhere and (not is_alive(identity) or _given_up(directory)):
             return False, BUSY
-    elif held_by == "identity":
-        if elsewhere and here is not None and _may_exist(identity.space, here.space):
-            return True, f"its owner, process {pid}, is of another pid namespace; run `processender recover` there"
-        if not is_alive(identity):
-            return False, ""
+    elif held_by == "identity" and elsewhere and here is not None and _may_exist(identity.space, here.space):
+        return True, f"its owner, process {pid}, is of another pid namespace; run `processender recover` there"
     elif held_by == "lock":
         # A process that closes any descriptor of the file has lost its lock, and goes on all the same. Ours would be
         # known here, so it is of the program that this one was before it executed another.
         ours = here is not None and (here.pid, here.started) == (identity.pid, identity.started)
         if ours or not is_alive(identity) or _given_up(directory):
             return False, ""
-    elif not maker_lives(directory):
-        # Without a word of who holds it the lock alone does not tell: the owner may be one that holds none.
+    # Without a word of who holds it the lock alone does not tell: the owner may be one that holds none.
+    elif not (is_alive(identity) if held_by == "identity" else maker_lives(directory)):
         return False, ""
     state = status_of(pid) if isinstance(pid, int) else None
     verb = "is stopped" if state is not None and state[0] in {"T", "t"} else "lives"

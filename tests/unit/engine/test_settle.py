@@ -521,3 +521,16 @@ def test_ids_that_end_alike_are_told_apart() -> None:
     settled = settle(journal, things)
 
     assert [State.RELEASED] * 2 == [each.state for each in settled]
+
+
+def test_arguments_that_are_nested_too_deeply_are_refused_before_they_are_owed() -> None:
+    """A script gets a sentence, and no trace of a stack."""
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", Things())
+    deep: list[object] = []
+    # Deep enough for what looks for passwords, and not for what writes JSON.
+    for _ in range(900):
+        deep = [deep]
+
+    with pytest.raises(ObligationError, match="nested too deeply"):
+        home.make("thing", "a", "things", {"deep": deep}, "")
