@@ -13,7 +13,8 @@ from pathlib import Path
 
 from processender.engine.clock import SystemClock
 from processender.integrations.files import FileReleaser
-from processender.recovering import Look, journal_root, look, recover
+from processender.looking import Look, journal_root, look
+from processender.recovering import recover
 from processender.testing.processes import Program
 
 LIMIT_S = 30.0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from .core.obligation import Entry, Kind, Standing, State, retried
 from .core.record import Record
 from .errors import ProcessEnderError
 from .journal.file import FileJournal
 from .journal.owner import orphans
-from .recovering import journal_root, look
+from .looking import journal_root, look
 
 
 class Changed(Record):
@@ -32,14 +32,18 @@ def try_again(place: str, wanted: Sequence[str]) -> Changed:
     return _change(place, entry)
 
 
-def settle_by_hand(place: str, wanted: Sequence[str]) -> Changed:
-    """Write down that those *wanted* of what the dead have left are gone; their releasers are not called."""
+def settle_by_hand(place: str, wanted: Sequence[str], keep: Container[str] = ()) -> Changed:
+    """
+    Write down that those *wanted* of what the dead have left are gone; their releasers are not called.
+
+    The directories in *keep* stay although they owe nothing any more: the account of the crash is still to come.
+    """
     return _change(
-        place, lambda each: Entry(Kind.RELEASED, each.obligation.id) if each.obligation.id in wanted else None
+        place, lambda each: Entry(Kind.RELEASED, each.obligation.id) if each.obligation.id in wanted else None, keep
     )
 
 
-def _change(place: str, entry: Callable[[Standing], Entry | None]) -> Changed:
+def _change(place: str, entry: Callable[[Standing], Entry | None], keep: Container[str] = ()) -> Changed:
     """Append what *entry* makes of each standing of the dead; a journal of which it makes nothing is not touched."""
     ids: list[str] = []
     troubles: list[str] = []
@@ -55,8 +59,8 @@ def _change(place: str, entry: Callable[[Standing], Entry | None]) -> Changed:
                     journal.append(*made)
                     ids += [each.id for each in made]
                 finally:
-                    journal.close()
-        except ProcessEnderError as error:
+                    journal.close(keep=found.directory in keep)
+        except (ProcessEnderError, OSError) as error:
             troubles.append(str(error))
         finally:
             found.lock.release()

@@ -229,10 +229,12 @@ def _data(label: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """Return *args* as the journal will give them back; raise `ObligationError` for what it must not hold."""
     try:
         data: dict[str, Any] = plain(dict(args), os.fspath)
+        place = find_password(data)
     except ValueError as error:
         text = f"cannot owe {label}: its arguments must be data of JSON: {error}"
         raise ObligationError(f"{text}; the journal holds data, never objects") from None
-    place = find_password(data)
+    except RecursionError:
+        raise ObligationError(f"cannot owe {label}: its arguments are nested too deeply; make them flat") from None
     if place:
         text = f"cannot owe {label}: there is a password in {place}, and the journal must not hold any"
         raise ObligationError(

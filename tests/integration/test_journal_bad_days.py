@@ -21,7 +21,8 @@ from processender.identity import identify
 from processender.journal.directory import read_owner, write_owner
 from processender.journal.owner import adopt
 from processender.journal.segment import HEADER
-from processender.recovering import Recovered, journal_root, look, recover
+from processender.looking import journal_root, look
+from processender.recovering import Recovered, recover
 from processender.testing.processes import Program
 
 LIMIT_S = 30.0
@@ -167,6 +168,23 @@ def test_a_journal_without_rights_is_named_and_left(service: Service) -> None:
 
     assert "() [('it cannot be used: Permission denied', False)]" == told.strip()
     assert 2 == len(service.recover().settled)
+
+
+@pytest.mark.parametrize("verb", [["journal", "ls"], ["journal", "retry"], ["recover"]])
+def test_journals_that_may_not_be_listed_are_told_in_a_sentence(service: Service, verb: list[str]) -> None:
+    """Whoever has no rights there is told whose they are."""
+    service.dies()
+    root = Path(journal_root(str(service.place)))
+    root.chmod(0)
+    calls = (
+        "import subprocess, sys; ran = subprocess.run([sys.executable, '-m', 'processender', *sys.argv[2:]],"
+        " env={'PROCESSENDER_STATE': sys.argv[1]}, capture_output=True, text=True); print(ran.stdout + ran.stderr)"
+    )
+    said = without_rights(calls, str(service.place.parent), *verb)
+    root.chmod(0o700)
+
+    assert "Permission denied; run as its owner" in said
+    assert "Traceback" not in said
 
 
 def test_a_place_without_rights_refuses_before_the_effect(service: Service) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from processender import Ender, HandlerError, Obligation, ObligationError, ReleaserError
 from processender.integrations.jobs import JobReleaser
-from processender.recovering import look
+from processender.looking import look
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 
-from ..core.events import Event
 from ..core.graph import nearest
 from ..core.obligation import Entry, Standing, State
 from ..crashing import Aftermath
@@ -17,8 +16,8 @@ from ..hints import Any
 from ..journal.liveness import is_journal
 from ..journal.owner import whose
 from ..letters import Changed, settle_by_hand, try_again
+from ..looking import Look, journals_of, look
 from ..plugins import find_releaser
-from ..recovering import Look, journals_of, look
 from . import output
 from .options import Options
 from .places import places
@@ -224,12 +223,9 @@ def _changed(options: Any, service: str, place: str) -> Changed:
     if options.verb == "retry":
         return try_again(place, options.what)
     # A journal that owes nothing any more is removed, and the account of its crash could not be made then.
-    Aftermath(place, service, find_releaser, SystemClock(), 0.0, _ignore).account(told=False)
-    return settle_by_hand(place, options.what)
-
-
-def _ignore(_event: Event) -> None:
-    """Say nothing: what could not be written is told by the next start."""
+    aftermath = Aftermath(place, service, find_releaser, SystemClock(), 0.0, output.complain_of)
+    aftermath.account(told=False)
+    return settle_by_hand(place, options.what, aftermath.unaccounted)
 
 
 def _parser() -> Options:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 
+from ..core.events import Event, Trouble
 from ..hints import Any
 
 
@@ -34,6 +35,12 @@ def complain(text: str) -> None:
         print(f"processender: {_plain(text)}", file=sys.stderr)
     except (OSError, AttributeError, ValueError):
         return
+
+
+def complain_of(event: Event) -> None:
+    """Print what went wrong beside, on standard error."""
+    if isinstance(event, Trouble):
+        complain(event.text)
 
 
 def table(rows: list[list[str]], *, right: frozenset[int] = frozenset()) -> str:

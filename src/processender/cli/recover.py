@@ -7,16 +7,16 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..agent.durations import parse_duration
-from ..core.events import Event
 from ..core.obligation import Standing
 from ..crashing import Aftermath
 from ..engine.clock import SystemClock
-from ..errors import ProcessEnderError
+from ..errors import JournalError, ProcessEnderError
 from ..hints import Any
 from ..journal.liveness import is_journal
+from ..looking import journal_root
 from ..plugins import find_releaser
 from ..ports import Releaser
-from ..recovering import Recovered, journal_root, recover
+from ..recovering import Recovered, recover
 from . import output
 from .app import find_ender
 from .options import Options
@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
         if options.app:
             find = find_ender(options.app).find_releaser
         chosen = _places(options)
-        found = {name: _recover(place, find, window, options) for name, place in chosen.items()}
+        found = {name: _recover_one(place, find, window, options) for name, place in chosen.items()}
         if options.json:
             output.say_json(as_data(found))
         else:
@@ -82,21 +82,26 @@ def _places(options: Any) -> dict[str, str]:
     return places(options.service)
 
 
+def _recover_one(place: str, find: Callable[[str], Releaser | None], window: float, options: Any) -> Recovered:
+    """Recover one service; what is wrong with it keeps no other from being recovered."""
+    try:
+        return _recover(place, find, window, options)
+    except JournalError as error:
+        return Recovered(troubles=(str(error),))
+
+
 def _recover(place: str, find: Callable[[str], Releaser | None], window: float, options: Any) -> Recovered:
+    keep: set[str] = set()
     if not options.dry_run:
         # The next start tells of it who follows a crash.
-        Aftermath(place, os.path.basename(place), find, SystemClock(), window, _ignore).account(
-            told=False, directory=options.journal
-        )
+        aftermath = Aftermath(place, os.path.basename(place), find, SystemClock(), window, output.complain_of)
+        aftermath.account(told=False, directory=options.journal)
+        keep = aftermath.unaccounted
     progress = [Progress()] if sys.stderr is not None and sys.stderr.isatty() and not options.json else []
     return recover(
         place, find, SystemClock(), window, observers=progress, job=options.job, directory=options.journal,
-        dry_run=options.dry_run, found=progress[0].begin if progress else _nothing,
+        dry_run=options.dry_run, found=progress[0].begin if progress else _nothing, keep=keep,
     )  # fmt: skip
-
-
-def _ignore(_event: Event) -> None:
-    """Say nothing: what could not be written is told by the next start."""
 
 
 def _nothing(_standings: Sequence[Standing]) -> None:

@@ -11,8 +11,9 @@ from ..core.outcome import Outcome
 from ..engine.recovery import Settled
 from ..errors import JournalError
 from ..hints import Any
+from ..looking import journals_of, look
 from ..ports import Releaser
-from ..recovering import Recovered, journals_of, look
+from ..recovering import Recovered
 from ..telemetry.state import state_root
 from . import output
 
@@ -32,9 +33,9 @@ class Progress:
 
     def begin(self, standings: Sequence[Standing]) -> None:
         """Say what was found."""
-        self._all = len(standings)
+        self._all += len(standings)
         if standings:
-            output.complain(f"releasing {self._all} things that the dead have left")
+            output.complain(f"releasing {len(standings)} things that the dead have left")
 
     def observe(self, event: Event) -> None:
         """Say each that has ended."""
@@ -99,7 +100,8 @@ def as_text(
     if troubled := sum(len(recovered.troubles) for recovered in found.values()):
         parts.append(f"{_things(troubled, 'trouble')} told above")
     if not any(recovered.open for recovered in found.values()) and not unread and not troubled:
-        parts.append(_nothing_left(options, places))
+        lives = options.journal and any(recovered.left for recovered in found.values())
+        parts.append("nothing was touched" if lives else _nothing_left(options, places))
     return "\n".join([*lines, "; ".join(parts)])
 
 
@@ -130,7 +132,10 @@ def _nothing_left(options: Any, places: Mapping[str, str]) -> str:
     """Say that nothing of what was asked for is left, and what else is owed."""
     if not places:
         return f"there is no state in {state_root(os.environ)}, so there is nothing to release"
-    others = sum(map(_owed, (directory for place in places.values() for directory in journals_of(place))))
+    directories = [directory for place in places.values() for directory in journals_of(place)]
+    if options.job and (same := sum(_owed(each, options.job) for each in directories)):
+        return f"nothing of job {options.job!r} is left by the dead; the living owe {_things(same, 'thing')} of it"
+    others = sum(map(_owed, directories))
     asked = [f"of job {options.job!r}"] if options.job else []
     asked += [f"in {options.journal}"] if options.journal else []
     if not others:
@@ -140,9 +145,9 @@ def _nothing_left(options: Any, places: Mapping[str, str]) -> str:
     return f"nothing of the dead is left; the living owe {_things(others, 'thing')}: `processender journal show`"
 
 
-def _owed(directory: str) -> int:
+def _owed(directory: str, job: str = "") -> int:
     try:
-        return len(look(directory).standings)
+        return sum(job in {"", each.obligation.job} for each in look(directory).standings)
     except JournalError:
         # Whoever has it has said so, or will.
         return 0

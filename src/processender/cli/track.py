@@ -17,11 +17,12 @@ from ..engine.clock import SystemClock
 from ..errors import JournalError, ObligationError, ProcessEnderError
 from ..hints import Any
 from ..identity import Identity, identify
+from ..journal.directory import kept_for
 from ..journal.file import FileJournal
 from ..journal.memory import MemoryJournal
-from ..journal.owner import OwnerLock, claim, kept_for, tracked
+from ..journal.owner import OwnerLock, claim, tracked
+from ..looking import journal_root, look
 from ..obligations import Obligations
-from ..recovering import journal_root, look
 from ..telemetry.state import file_name, state_place, state_root
 from . import output
 from .journal import standing_as_data, standings_as_text

@@ -8,9 +8,10 @@ Neither signals nor last resorts belong to a recovery: it may run in the backgro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush, merge
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from ..core.handler import Handler, Importance
 from ..core.obligation import Obligation, Standing, State
@@ -54,6 +55,7 @@ class Estate:
 
 
 _Due = tuple[Estate, Standing]
+_Key = tuple[int, str]
 
 
 class Recovery:
@@ -108,20 +110,20 @@ class Recovery:
             if estate.settler.due(each, patient=patient)
         ]
         there = [*others, *(each for estate in estates for each in estate.settler.journal.live())]
-        due, held_back = _in_order(due, {each.obligation.id: each.obligation for each in there}, chained=chained)
-        handlers = _handlers(due, self._window, chained=chained)
+        due, held_back = _in_order(due, [each.obligation for each in there], chained=chained)
+        names = _names(due)
         results: dict[str, Result] = {}
-        if handlers:
+        if due:
             registry = Registry(("release",), {LANE: SIDE_BY_SIDE}, ())
-            registry.add(*handlers)
+            registry.add(*_handlers(due, names, self._window, chained=chained))
             results = carry_out(registry, self._clock, self._window, self._cause, self._observers)
-        names = {each.obligation.id: handler.name for (_, each), handler in zip(due, handlers, strict=True)}
+        called = {_key(one): name for one, name in zip(due, names, strict=True)}
         return [
             _settled(
                 each,
-                results.get(names.get(each.obligation.id, "")),
+                results.get(called.get(_key((estate, each)), "")),
                 now.get(each.obligation.id),
-                held_back.get(each.obligation.id, ""),
+                held_back.get(_key((estate, each)), ""),
             )
             for estate in estates
             for now in [{live.obligation.id: live for live in estate.settler.journal.live()}]
@@ -129,11 +131,14 @@ class Recovery:
         ]
 
 
-def _in_order(
-    due: Sequence[_Due], there: Mapping[str, Obligation], *, chained: bool
-) -> tuple[list[_Due], dict[str, str]]:
+def _key(one: _Due) -> _Key:
+    """Return what tells it from all others: the same obligation may be in two journals, one of them a copy."""
+    return id(one[0]), one[1].obligation.id
+
+
+def _in_order(due: Sequence[_Due], there: Sequence[Obligation], *, chained: bool) -> tuple[list[_Due], dict[_Key, str]]:
     """
-    Return those of *due* that may be released, and by id why the others may not: what they must outlive stays.
+    Return those of *due* that may be released, and why the others may not: what they must outlive stays.
 
     Those that can be released stand in the order in which they were made, but each behind all that must outlive it.
     """
@@ -141,8 +146,8 @@ def _in_order(
         # In one journal the order of the records counts, whatever the clock said; between two only the time can tell.
         own = [list(of_one) for _, of_one in groupby(due, key=lambda one: id(one[0]))]
         due = list(merge(*own, key=lambda one: one[1].obligation.created))
-    places = {each.obligation.id: place for place, (_, each) in enumerate(due)}
-    waits = [sum(name in there for name in set(each.obligation.outlives)) for _, each in due]
+    counts = Counter(each.id for each in there)
+    waits = [sum(counts[name] for name in set(each.obligation.outlives)) for _, each in due]
     behind: dict[str, list[int]] = {}
     for place, (_, each) in enumerate(due):
         for name in set(each.obligation.outlives):
@@ -158,20 +163,21 @@ def _in_order(
             if not waits[place]:
                 heappush(ready, -place)
     free = set(gone)
-    released = {id_ for id_, place in places.items() if place in free}
+    released = Counter(due[place][1].obligation.id for place in gone)
+    stays = {each.id: each for each in there if released[each.id] < counts[each.id]}
     stuck = [one for place, one in enumerate(due) if place not in free]
-    why = {each.obligation.id: _stuck(estate, each, there, released) for estate, each in stuck}
+    why = {_key((estate, each)): _stuck(estate, each, stays) for estate, each in stuck}
     return [due[place] for place in (reversed(gone) if chained else sorted(gone))], why
 
 
-def _stuck(estate: Estate, standing: Standing, there: Mapping[str, Obligation], released: Container[str]) -> str:
+def _stuck(estate: Estate, standing: Standing, stays: Mapping[str, Obligation]) -> str:
     """Return why *standing* cannot be released."""
     obligation = standing.obligation
-    if obligation.id in _behind(obligation.id, there):
+    if obligation.id in _behind(obligation.id, stays):
         text = f"cannot release {obligation.label}: it must outlive itself, through what it names in outlives"
         # No later recovery could find an order either.
         return estate.settler.give_up(standing, Permanent(f"{text}; release it by hand, then settle it"))
-    first = next(there[name] for name in obligation.outlives if name in there and name not in released)
+    first = next(stays[name] for name in obligation.outlives if name in stays)
     return f"it must outlive {first.label}, which is still there"
 
 
@@ -201,24 +207,29 @@ def _settled(before: Standing, result: Result | None, now: Standing | None, held
     return Settled(obligation, now.state, result.outcome, error, result.seconds)
 
 
-def _handlers(due: Sequence[_Due], window: float, *, chained: bool) -> list[Handler]:
-    names = {each.obligation.id: _name(each.obligation) for _, each in due}
-    later = [each.obligation.id for _, each in due]
-    following = dict(pairwise(later)) if chained else {}
+def _handlers(due: Sequence[_Due], names: Sequence[str], window: float, *, chained: bool) -> list[Handler]:
+    of: dict[str, list[str]] = {}
+    before: list[tuple[str, ...]] = []
+    for (_, each), name in zip(due, names, strict=True):
+        copies = of.setdefault(each.obligation.id, [])
+        # Of two copies of one obligation the second finds the thing gone: the releaser must not run twice at once.
+        before.append(tuple(copies[-1:]))
+        copies.append(name)
+    following = [*((name,) for name in names[1:]), ()] if chained else before
     return [
         Handler(
-            names[each.obligation.id],
+            name,
             _call(estate.settler, each.obligation),
             phase="release",
-            needs=tuple(names[other] for other in each.obligation.outlives if other in names),
-            after=tuple(names[next_] for next_ in [following.get(each.obligation.id)] if next_ is not None),
+            needs=tuple(other for id_ in each.obligation.outlives for other in of.get(id_, ())),
+            after=after,
             importance=Importance.MUST,
             expected=0.0,
             attempt_timeout=window / 2,
             retry=RETRY,
             lane=LANE,
         )
-        for estate, each in due
+        for (estate, each), name, after in zip(due, names, following, strict=True)
     ]
 
 
@@ -229,7 +240,13 @@ def _call(settler: Settler, obligation: Obligation) -> Callable[[Context], None]
     return release
 
 
-def _name(obligation: Obligation) -> str:
-    """Return a name for its handler: what a human knows it by, and enough of its id to be unique."""
-    label = "".join(letter if letter.isprintable() else "?" for letter in obligation.label)
-    return f"{label[:80]} #{obligation.id[-12:]}"
+def _names(due: Sequence[_Due]) -> list[str]:
+    """Return a name for each: what a human knows it by, and enough of its id to be unique."""
+    names: dict[str, None] = {}
+    for place, (_, each) in enumerate(due):
+        label = "".join(letter if letter.isprintable() else "?" for letter in each.obligation.label)
+        name = f"{label[:80]} #{each.obligation.id[-12:]}"
+        while name in names:
+            name += f" {place}"
+        names[name] = None
+    return list(names)

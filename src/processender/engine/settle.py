@@ -47,6 +47,8 @@ class Settler:
         self._boot = boot
         self._complain = complain
         self._guard = threading.Lock()
+        self._at_work: dict[str, int] = {}
+        self._turns = threading.Condition(self._guard)
         self._inside = 0
         self._then: Callable[[], object] | None = None
 
@@ -75,20 +77,40 @@ class Settler:
         """
         Release *obligation* unless it is gone already; raise what its releaser raised.
 
-        Raise `ObligationError` while something that it must outlive is still there.
+        Raise `ObligationError` while something that it must outlive is still there. Of two calls at once the second
+        waits for the first, then looks again.
 
         A releaser that died with its attempt has counted too: what ends every process that touches it is dead one day.
         """
-        standing = self.journal.standing(obligation.id)
-        if standing is None:
-            return
+        self._await_turn(obligation, ctx)
+        try:
+            standing = self.journal.standing(obligation.id)
+            if standing is not None:
+                self._settle(standing, ctx)
+        finally:
+            with self._turns:
+                del self._at_work[obligation.id]
+                self._turns.notify_all()
+
+    def _await_turn(self, obligation: Obligation, ctx: Context) -> None:
+        with self._turns:
+            while (thread := self._at_work.get(obligation.id)) is not None:
+                text = f"cannot release {obligation.label}: "
+                if thread == threading.get_ident():
+                    raise ObligationError(f"{text}its own releaser asks for it; leave that out")
+                if not self._turns.wait(max(0.0, ctx.remaining())) and obligation.id in self._at_work:
+                    raise TimeoutError(f"{text}another thread is still at it")
+            self._at_work[obligation.id] = threading.get_ident()
+
+    def _settle(self, standing: Standing, ctx: Context) -> None:
+        obligation = standing.obligation
         for id_ in obligation.outlives:
             if id_ != obligation.id and (other := self.journal.standing(id_)) is not None:
                 text = f"cannot release {obligation.label}: it must outlive {other.obligation.label}, which is there"
                 raise ObligationError(f"{text}; release that first")
         releaser = self.find(obligation.releaser)
         if releaser is None:
-            raise UnknownReleaser(obligation)
+            self._fail_unknown(standing)
         if standing.state is State.DEAD:
             raise Permanent(standing.error)
         if standing.attempts >= ATTEMPTS:
@@ -126,7 +148,9 @@ class Settler:
     def _release(self, standing: Standing, releaser: Releaser, ctx: Context) -> None:
         obligation, token = standing.obligation, standing.token + 1
         ctx.idempotency_key = obligation.id
-        self._write(Entry(Kind.RELEASING, obligation.id, {"attempt": standing.attempts + 1, "token": token}))
+        begun = Entry(Kind.RELEASING, obligation.id, {"attempt": standing.attempts + 1, "token": token})
+        if not self._write(begun):
+            return
         try:
             if releaser.check(obligation):
                 releaser.release(obligation, token, ctx)
@@ -141,11 +165,22 @@ class Settler:
         self._write(Entry(Kind.FAILED, standing.obligation.id, {**data, "dead": dead}))
         raise error
 
-    def _write(self, entry: Entry) -> None:
+    def _fail_unknown(self, standing: Standing) -> NoReturn:
+        error = UnknownReleaser(standing.obligation)
+        if standing.error != str(error):
+            # Without a pause: an application that knows the releaser may start at any moment.
+            self._write(Entry(Kind.FAILED, standing.obligation.id, {"error": str(error)}))
+        raise error
+
+    def _write(self, entry: Entry) -> bool:
+        """Return False for what contradicts the journal: another thread has settled it meanwhile, by hand."""
         try:
             self.journal.append(entry)
         except JournalError as error:
             self._complain(f"the journal does not know that {entry.id} is {entry.kind}: {error}")
+        except ObligationError:
+            return False
+        return True
 
 
 class UnknownReleaser(Permanent):

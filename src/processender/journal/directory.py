@@ -14,6 +14,8 @@ from ..paths import sync_directory
 
 OWNER = "owner.json"
 LOCK = "LOCK"
+GIVEN_UP = "given-up"
+"""An empty file: the owner lives on, and leaves what is still owed to whoever recovers it."""
 
 
 def private(root: str) -> None:
@@ -69,6 +71,27 @@ def identity_of(owner: dict[str, Any]) -> Identity:
     numbers = {name: owner.get(name) for name in ("space", "pid", "started")}
     known = {name: number if isinstance(number, int) else 0 for name, number in numbers.items()}
     return Identity(boot=str(owner.get("boot", "")), **known)
+
+
+def entries_of(root: str) -> list[str]:
+    """Return the paths of all that lies in *root*, where journals are; nothing if it is not there."""
+    try:
+        names = sorted(os.listdir(root))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
+    return [os.path.join(root, name) for name in names]
+
+
+def kept_for(root: str, owner: Identity) -> str:
+    """Return the directory of the journal that is kept for *owner* by its identity; empty if there is none yet."""
+    for directory in entries_of(root):
+        if os.path.basename(directory).startswith(f"{owner.pid}-{owner.started}-"):
+            said = read_owner(directory)
+            if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
+                return directory
+    return ""
 
 
 def unlink(path: str) -> None:

@@ -89,15 +89,17 @@ class FileJournal:
         """Return where one obligation stands, None when it is released or was never there."""
         return self._ledger.get(id_)
 
-    def close(self) -> None:
-        """Give the directory up; one that owes nothing is removed."""
+    def close(self, *, keep: bool = False) -> None:
+        """Give the directory up; one that owes nothing is removed, unless we *keep* it."""
         if self._pid != os.getpid():
             return
-        done = not self._ledger.live()
+        done = not keep and not len(self._ledger)
         try:
             self._log.close(remove=done)
             if done:
                 self._lock.remove()
+            else:
+                self._lock.give_up()
         except OSError as error:
             self._complain(f"the journal {self.directory} cannot be removed: {error}")
         finally:

@@ -20,7 +20,7 @@ from ..errors import JournalError
 from ..hints import Any
 from ..identity import Identity, identify
 from ..paths import sync_directory
-from .directory import LOCK, OWNER, discard, private, read_owner, unlink, write_owner
+from .directory import GIVEN_UP, LOCK, OWNER, discard, entries_of, kept_for, private, read_owner, unlink, write_owner
 from .liveness import judge, maker_lives
 
 MARK = "accounted"
@@ -54,16 +54,26 @@ class OwnerLock:
 
     def mark(self) -> None:
         """Note that it is; on a disk that takes nothing it is accounted for once more one day."""
+        self._touch(MARK)
+
+    def give_up(self) -> None:
+        """Let others release what is still owed although the owner lives, if that is this process."""
+        owner = read_owner(self.directory)
+        if owner.get("held_by") == "lock" and owner.get("pid") == os.getpid():
+            self._touch(GIVEN_UP)
+
+    def _touch(self, name: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            os.close(os.open(os.path.join(self.directory, MARK), flags, 0o600))
+            os.close(os.open(os.path.join(self.directory, name), flags, 0o600))
         except OSError:
             return
 
     def remove(self) -> None:
         """Remove the directory, if nothing but the lock and the owner's name is in it, and give the lock up."""
-        for name in (MARK, OWNER, LOCK):
-            if set(os.listdir(self.directory)) <= {MARK, OWNER, LOCK}:
+        ours = (MARK, GIVEN_UP, OWNER, LOCK)
+        for name in ours:
+            if set(os.listdir(self.directory)) <= set(ours):
                 unlink(os.path.join(self.directory, name))
         if not os.listdir(self.directory):
             os.rmdir(self.directory)
@@ -221,16 +231,7 @@ def _unmade(directory: str) -> str:
 
 def orphans(root: str) -> Iterator[Found]:
     """Yield every journal below *root*: with its lock, which is ours then, if its owner is dead."""
-    try:
-        names = sorted(os.listdir(root))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
-    for name in names:
-        found = orphan(os.path.join(root, name))
-        if found is not None:
-            yield found
+    return filter(None, map(orphan, entries_of(root)))
 
 
 def orphan(directory: str) -> Found | None:
@@ -240,23 +241,14 @@ def orphan(directory: str) -> Found | None:
     except FileNotFoundError:
         # Another recovery was faster.
         return None
+    except OSError as error:
+        return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
     if not stat.S_ISDIR(there.st_mode):
         return Found(directory, why="it is no directory; a link is never followed", alive=False)
     if there.st_uid != os.geteuid() or there.st_mode & 0o022:
         return Found(directory, why="it belongs to another user, or others can write to it", alive=False)
     journal = adopt(directory)
     return journal if journal.lock is not None or journal.why else None
-
-
-def kept_for(root: str, owner: Identity) -> str:
-    """Return the directory of the journal that is kept for *owner* by its identity; empty if there is none yet."""
-    for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
-        if name.startswith(f"{owner.pid}-{owner.started}-"):
-            directory = os.path.join(root, name)
-            said = read_owner(directory)
-            if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
-                return directory
-    return ""
 
 
 def tracked(root: str, owner: Identity) -> Found | None:

@@ -92,12 +92,19 @@ def test_what_is_gone_already_is_settled_without_a_release() -> None:
 
 
 def test_an_unknown_releaser_is_kept_and_reported() -> None:
-    """It is not dropped, and it does not count as an attempt."""
-    journal = owing(Things(), "a")
+    """It is not dropped, it does not count as an attempt, and the journal says once why it is still there."""
+    things = Things()
+    journal = owing(things, "a")
     (settled,) = settle(journal, None)
+    settle(journal, None, patient=True)
+    standing = journal.live()[0]
+    settle(journal, things, patient=True)
 
     assert "there is no releaser 'things' here" in settled.error
-    assert (State.INTENDED, 0) == (journal.live()[0].state, journal.live()[0].attempts)
+    assert (State.FAILED, 0, settled.error.removeprefix("UnknownReleaser: ")) == (
+        standing.state, standing.attempts, standing.error
+    )  # fmt: skip
+    assert ["intent", "failed", "releasing", "released"] == kinds(journal)
 
 
 def test_a_failure_is_kept_with_its_reason() -> None:
@@ -391,3 +398,139 @@ def test_leaving_a_job_releases_what_must_be_gone_before_first() -> None:
         scope.obligation("thing", key="b", outlives=[first]).acquire()
 
     assert ["a", "b"] == [key for key, _, _ in things.calls]
+
+
+class Slow(Things):
+    """A releaser that waits in the middle until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+        self.may_end = threading.Event()
+
+    def release(self, obligation: Obligation, token: int, ctx) -> None:
+        """Wait, then remove it."""
+        self.begun.set()
+        self.may_end.wait(20.0)
+        super().release(obligation, token, ctx)
+
+
+def owned_by(things: Things) -> tuple[Obligations, Held]:
+    """Return the obligations of a process, and one of them."""
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", things)
+    things.there.add("a")
+    return home, home.make("thing", "a", "things", {}, "").acquire()
+
+
+def test_of_two_threads_that_release_one_thing_the_second_waits_and_finds_it_gone() -> None:
+    """The releaser never runs twice at once, and nobody is told of an error."""
+    things = Slow()
+    home, held = owned_by(things)
+    said: list[str] = []
+    home.complain = said.append
+    failed: list[BaseException] = []
+
+    def release() -> None:
+        try:
+            held.release()
+        except BaseException as error:  # it is asserted below
+            failed.append(error)
+
+    threads = [threading.Thread(target=release) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert things.begun.wait(20.0)
+    things.may_end.set()
+    for thread in threads:
+        thread.join(20.0)
+
+    assert ([], [], 1) == (failed, said, len(things.calls))
+
+
+def test_the_end_of_the_process_waits_for_a_block_that_releases_the_same_thing() -> None:
+    """Both call the same releaser, one after the other."""
+    things = Slow()
+    home, held = owned_by(things)
+    thread = threading.Thread(target=held.release)
+    thread.start()
+    assert things.begun.wait(20.0)
+    recovery = Recovery(SystemClock(), 20.0)
+    settler = home._settler
+    assert settler is not None
+    threading.Timer(0.1, things.may_end.set).start()
+    settled = recovery.run([Estate(settler, settler.journal.live())])
+    thread.join(20.0)
+
+    assert [State.RELEASED] == [each.state for each in settled]
+    assert 1 == len(things.calls)
+
+
+def test_what_is_settled_by_hand_while_it_is_released_is_settled() -> None:
+    """The end of the releaser adds nothing to that."""
+    things = Slow()
+    _, held = owned_by(things)
+    failed: list[BaseException] = []
+
+    def release() -> None:
+        try:
+            held.release()
+        except BaseException as error:  # it is asserted below
+            failed.append(error)
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    assert things.begun.wait(20.0)
+    held.settle()
+    things.may_end.set()
+    thread.join(20.0)
+
+    assert [] == failed
+
+
+def test_a_releaser_that_releases_its_own_obligation_is_refused_and_does_not_wait_for_itself() -> None:
+    """It would wait for ever."""
+    home = Obligations(SystemClock(), MemoryJournal)
+    held: list[Held] = []
+    home.register("again", lambda _obligation: held[0].release())
+    held.append(home.make("thing", "a", "again", {}, "").acquire())
+
+    with pytest.raises(ObligationError, match="its own releaser asks for it"):
+        held[0].release()
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_copy_of_a_journal_changes_nothing_for_the_things_in_it(chained: bool) -> None:
+    """Each is released once, one after the other, and neither journal owes it any more."""
+    things = Things()
+    journals = [chain(things, ("a", ()), ("b", ("a",))) for _ in range(3)]
+    settlers = [Settler(each, lambda _name: things, SystemClock(), "boot", print) for each in journals]
+    estates = [Estate(each, each.journal.live()) for each in settlers]
+    settled = Recovery(SystemClock(), 20.0).run(estates, chained=chained)
+
+    assert [State.RELEASED] * 6 == [each.state for each in settled]
+    assert ["a", "b"] == [key for key, _, _ in things.calls]
+
+
+def test_ids_that_end_alike_are_told_apart() -> None:
+    """A record of hostile hands must not keep the others from being released."""
+    things = Things()
+    journal = MemoryJournal()
+    for id_ in ("one-aaaaaaaaaaaa", "two-aaaaaaaaaaaa"):
+        journal.append(intent(Obligation(id_, "thing", "a", "things")))
+    settled = settle(journal, things)
+
+    assert [State.RELEASED] * 2 == [each.state for each in settled]
+
+
+def test_arguments_that_are_nested_too_deeply_are_refused_before_they_are_owed() -> None:
+    """A script gets a sentence, and no trace of a stack."""
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", Things())
+    deep: list[object] = []
+    # Deep enough for what looks for passwords, and not for what writes JSON.
+    for _ in range(900):
+        deep = [deep]
+
+    with pytest.raises(ObligationError, match="nested too deeply"):
+        home.make("thing", "a", "things", {"deep": deep}, "")
