@@ -12,6 +12,8 @@ from .kernel import PIPE, XFSZ
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+"""What Python sets LC_CTYPE to where the locale is none (PEP 538)."""
 _NOT_HANDED_ON = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
@@ -43,6 +45,19 @@ def child_environment(environ: Mapping[str, str], grace: str) -> dict[str, str]:
     """Return the environment of the command: it is told its own budget, *grace*, and not the agent's sockets."""
     kept = {name: text for name, text in environ.items() if name not in _NOT_HANDED_ON}
     return kept | {"PROCESSENDER_GRACE": grace}
+
+
+def restore_environment() -> None:
+    """Take out of the environment what Python itself has put there, for its own start in a bare locale."""
+    if os.environ.get("LC_CTYPE") not in _COERCED:
+        return
+    try:
+        with open("/proc/self/environ", "rb", buffering=0) as file:
+            given = file.readall() or b""
+    except OSError:
+        return
+    if not any(line.startswith(b"LC_CTYPE=") for line in given.split(b"\0")):
+        del os.environ["LC_CTYPE"]
 
 
 # Python ignores these two for itself, and what is ignored stays so over an exec. What was ignored before Python came
