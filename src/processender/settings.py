@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .core.graph import nearest
-from .core.handler import LONGEST_S
+from .core.spans import LONGEST_S
 from .core.record import Record
 from .errors import HandlerError, StateError
 from .ports import Observer

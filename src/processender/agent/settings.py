@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..core.handler import Handler
 from ..core.record import Record
+from ..hints import Any
 from . import kernel
 
 GRACE_S = 30.0
@@ -48,13 +48,13 @@ class Settings(Record):
     """Chains of names that every plan must imply."""
     lanes: Mapping[str, int] = {}
     """The capacity of each named resource."""
-    handlers: tuple[Handler, ...] = ()
-    """The configured clean-up steps."""
+    handlers: tuple[Any, ...] = ()
+    """The configured clean-up steps, each a `Handler`, whose room few commands need."""
     crash_recover: bool = True
     """Whether what the dead of this service have left is released after a crash of the command."""
     crash_grace: float = GRACE_S
     """How long all that follows a crash may take."""
-    crash_handlers: tuple[Handler, ...] = ()
+    crash_handlers: tuple[Any, ...] = ()
     """What follows a crash; the calls take the `CrashReport` and the `Context`."""
     source: str = ""
     """The file that it comes from; empty if there is none."""
