@@ -124,6 +124,9 @@ _FLAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "no_wait_tree": ("wait_tree", _not),
     "rewrite": ("rewrite", parse_rewrite),
     "on_signal": ("policy", parse_policy),
+    "parent_death": ("parent_death", number_of),
+    "verbose": ("verbosity", lambda _: 1),
+    "quiet": ("verbosity", lambda _: -1),
     "expect_exit": ("expect_exit", _code),
 }
 """Each flag with the setting that it changes, and what makes a value of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from ..demand import load
 from ..hints import TYPE_CHECKING
 from .errors import NOT_EXECUTABLE, NOT_FOUND, CommandNotStarted
 from .kernel import PIPE, XFSZ
@@ -66,7 +67,9 @@ RESTORED = (PIPE, XFSZ)
 """The signals that a command gets back at their default."""
 
 
-def spawn(argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], *, session: bool) -> int:
+def spawn(
+    argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], *, session: bool, terminal: bool = False
+) -> int:
     """
     Start *argv* with the standard streams of the agent, and return its number.
 
@@ -80,10 +83,14 @@ def spawn(argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], 
 
         session: Whether it leads a session of its own.
 
+        terminal: Whether this session has standard input as its terminal.
+
     Raises `CommandNotStarted` when that cannot be done.
     """
     path = find_program(argv[0], environ)
     try:
+        if terminal:
+            return int(load("agent.handover").spawn_at_terminal(path, argv, environ, mask))
         return os.posix_spawn(path, tuple(argv), environ, setsid=session, setsigmask=mask, setsigdef=RESTORED)
     except OSError as error:
         raise explain(path, error) from error

@@ -44,6 +44,10 @@ class Settings(Record):
     """What a signal means: `stop`, `forward` (also of those not named), `reload` or `ignore`."""
     expect_exit: frozenset[int] = frozenset()
     """The exit codes of the command that become 0."""
+    parent_death: int = 0
+    """The signal that the agent gets when its parent ends; 0 for none."""
+    verbosity: int = 0
+    """How much the agent tells: -1 for what goes wrong only, 1 for everything."""
     require: tuple[tuple[str, ...], ...] = ()
     """Chains of names that every plan must imply."""
     lanes: Mapping[str, int] = {}

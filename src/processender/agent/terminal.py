@@ -16,7 +16,7 @@ def at_terminal() -> bool:
 
 def leave_terminal() -> None:
     """Have no terminal any more; raise `OSError` where there was none."""
-    _control("TIOCNOTTY")
+    _control("TIOCNOTTY", 0)
 
 
 def give_terminal() -> None:
@@ -24,10 +24,10 @@ def give_terminal() -> None:
     _control("TIOCSCTTY", 0)
 
 
-def _control(name: str, *arguments: int) -> None:
+def _control(name: str, argument: int) -> None:
     if not os.isatty(0):
         raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
     import fcntl  # noqa: PLC0415 - two libraries for those few that have a terminal
     import termios  # noqa: PLC0415
 
-    fcntl.ioctl(0, getattr(termios, name), *arguments)
+    fcntl.ioctl(0, int(getattr(termios, name)), argument)

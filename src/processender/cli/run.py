@@ -8,9 +8,10 @@ import sys
 from ..agent import kernel
 from ..agent.children import Children
 from ..agent.decide import decide
+from ..agent.ending import leave
 from ..agent.errors import CANNOT_RUN, AgentError
-from ..agent.program import RESTORED, explain, find_program
-from ..agent.runner import Agent, leave
+from ..agent.program import RESTORED, explain, find_program, restore_environment
+from ..agent.runner import Agent
 from ..agent.streams import keep_standard_streams
 from ..demand import load
 from ..errors import ProcessEnderError
@@ -60,9 +61,10 @@ def main(argv: Sequence[str], mask: frozenset[int], *, init: bool = False) -> No
         init: Whether this is `processender-init`, which is lean.
     """
     keep_standard_streams()
-    options = parse(argv, FLAGS) or _explain(argv, "processender-init" if init else "processender run")
+    options: Any = parse(argv, FLAGS) or _explain(argv, "processender-init" if init else "processender run")
     options.lean |= init
     command = options.command
+    restore_environment()
     try:
         if os.environ.get("PROCESSENDER_DISABLE") == "1":
             _become(command, mask)
@@ -126,6 +128,12 @@ FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ("--expect-exit",),
         {"metavar": "CODE", "action": "append", "help": "leave with 0 when COMMAND ends with CODE, such as 143"},
     ),
+    (
+        ("--parent-death",),
+        {"metavar": "SIGNAL", "help": "get SIGNAL when the process that has started this one ends; TERM stops"},
+    ),
+    (("-v", "--verbose"), {"action": "store_true", "help": "tell more on standard error"}),
+    (("-q", "--quiet"), {"action": "store_true", "help": "tell only what goes wrong"}),
     (("--json",), {"action": "store_true", "help": "write the lines on standard error as JSON"}),
     (
         ("--lean",),

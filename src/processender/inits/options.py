@@ -52,7 +52,7 @@ def read(
 
 
 def _short(word: str, left: list[str], short: str) -> list[tuple[str, str]]:
-    flags = []
+    flags: list[tuple[str, str]] = []
     for at, letter in enumerate(word[1:], 2):
         where = short.find(letter) if letter != ":" else -1
         if where < 0:
