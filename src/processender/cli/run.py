@@ -61,7 +61,7 @@ def main(argv: Sequence[str], mask: frozenset[int], *, init: bool = False) -> No
         init: Whether this is `processender-init`, which is lean.
     """
     keep_standard_streams()
-    options: Any = parse(argv, FLAGS) or _explain(argv, "processender-init" if init else "processender run")
+    options = _options(argv, "processender-init" if init else "processender run")
     options.lean |= init
     command = options.command
     restore_environment()
@@ -93,6 +93,11 @@ def _become(command: Sequence[str], mask: frozenset[int]) -> NoReturn:
         os.execve(path, tuple(command), os.environ)  # noqa: S606 - that is what is asked for
     except OSError as error:
         raise explain(path, error) from error
+
+
+def _options(argv: Sequence[str], name: str = "processender run") -> Any:
+    """Return the options of *argv* and, as `command`, what stands behind them."""
+    return parse(argv, FLAGS) or _explain(argv, name)
 
 
 def _explain(argv: Sequence[str], name: str) -> NoReturn:
