@@ -270,7 +270,7 @@ class TestSignals:
         assert [0, 0] == masks
 
 
-PIPELINES = "yes 'oh, hi' | tail & yes error | tail >&2"
+PIPELINES = "sleep 1000 | cat & sleep 1000 | cat >&2"
 
 
 class TestTheRest:
@@ -299,7 +299,7 @@ class TestTheRest:
         fifo = tmp_path / "fifo"
         os.mkfifo(fifo)
         command = "; ".join([f"{{ {sys.executable} -IS -c \"$WITNESS\" & }}", f"read line < {fifo}"])
-        witnessed = witness()[-1].replace("while True", f"open({str(fifo)!r}, 'w').write('x')\nwhile True")
+        witnessed = witness()[-1].replace("while True", f"open({str(fifo)!r}, 'w').write('x\\n')\nwhile True")
         with Program([dumb_init, "sh", "-c", command], env={**environ, "WITNESS": witnessed}) as program:
             pid = witness_pid(program)
 
