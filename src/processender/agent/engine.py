@@ -55,7 +55,9 @@ class Engine:
         self._clock = SystemClock()
         self._ladder = ladder = Ladder(command, settings.stop_signal, wait_tree=settings.wait_tree)
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
-        self._lines = lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
+        self._lines = lines = Lines(
+            as_json=settings.json_lines, talkative=bool(settings.handlers), verbosity=settings.verbosity
+        )
         calls: Calls = {
             READINESS: fail_readiness(health),
             DRAIN_DELAY: drain_delay(settings.drain_delay, command.when_gone),

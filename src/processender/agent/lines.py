@@ -19,7 +19,7 @@ class Lines:
     what went wrong is told. It has a thread of its own: a full pipe holds up nothing.
     """
 
-    def __init__(self, *, as_json: bool, talkative: bool, descriptor: int = STDERR) -> None:
+    def __init__(self, *, as_json: bool, talkative: bool, verbosity: int = 0, descriptor: int = STDERR) -> None:
         """
         Write nothing yet.
 
@@ -29,15 +29,18 @@ class Lines:
 
             talkative: Whether to tell of every run.
 
+            verbosity: 1 to tell everything, -1 to tell only what goes wrong.
+
             descriptor: Where to write.
         """
         self._as_json = as_json
-        self._least = INFO if talkative else WARNING
+        self._fixed = bool(verbosity)
+        self._least = {1: DEBUG, -1: WARNING}.get(verbosity, INFO if talkative else WARNING)
         self._descriptor = descriptor
 
     def observe(self, event: Event) -> None:
         """Write one event."""
-        if isinstance(event, NoticeHeard) and event.notice.origin != "api":
+        if not self._fixed and isinstance(event, NoticeHeard) and event.notice.origin != "api":
             self._least = INFO
         level, key, text = render(event)
         if level < self._least:
