@@ -6,13 +6,14 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo test check bench torture docs clean
+.PHONY: help demo test check bench torture docs zipapp clean
 help:
 	@echo "make demo      a rolling restart under load, plain and under the agent"
 	@echo "make test      all tests, on real processes, signals and servers"
 	@echo "make check     lint, types, import rules, dependencies, docs"
 	@echo "make bench     every figure, each beside its peer or its limit"
 	@echo "make torture   the long runs: every case of the matrix, many times; a million power cuts, ten thousand kills"
+	@echo "make zipapp    dist/processender-init, the init in one file"
 	@echo "make docs      write the generated reference pages"
 
 # The stamp of a group of packages; it is older than pyproject.toml when they must be installed again.
@@ -23,7 +24,7 @@ demo: $(VENV)/.has-demo
 	@$(RUN) -m demo $(ARGS)
 
 test: $(VENV)/.has-test
-	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze
+	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze tini dumb-init
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test
@@ -36,17 +37,20 @@ check: $(VENV)/.has-check $(VENV)/.has-test
 	$(RUN) -m pytest -q tests/test_architecture.py tests/test_docs.py
 
 bench: $(VENV)/.has-bench
-	@tools/servers postgres redis-server
+	@tools/servers strace postgres redis-server mkfs.xfs tini dumb-init
 	@$(RUN) -m bench $(ARGS)
 
 torture: $(VENV)/.has-bench $(VENV)/.has-test
-	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze
+	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze tini dumb-init
 	@$(RUN) -m bench.torture --rounds 5 $(ARGS)
 	@PROCESSENDER_SEEDS=1000000 $(RUN) -m pytest -q --timeout 7200 tests/integration/test_journal_power.py
 	@PROCESSENDER_KILLS=10000 $(RUN) -m pytest -q tests/integration/test_random_kills.py
 
 docs: $(VENV)/.has-check
 	$(RUN) tools/reference.py
+
+zipapp:
+	@$(PYTHON) tools/zipapp
 
 clean:
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

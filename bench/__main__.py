@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from . import agent, deadline, engine, imports, journal, kills, latency, rolling, stops
+from . import agent, crashes, deadline, engine, imports, inits, journal, kills, latency, rolling, stops
 from .figures import Figure, say, table
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -19,8 +19,10 @@ BENCHES = {
     "deadline": deadline.measure,
     "journal": journal.measure,
     "agent": agent.measure,
+    "inits": inits.measure,
     "rolling": rolling.measure,
     "stops": stops.measure,
+    "crashes": crashes.measure,
     "kills": kills.measure,
 }
 

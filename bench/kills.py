@@ -36,8 +36,9 @@ from processender.integrations.locks import lock_args
 from processender.integrations.postgres import advisory_lock
 from processender.integrations.processes import TAG, process_args
 from processender.integrations.redis import lock
+from processender.looking import journal_root, look
 from processender.plugins import find_releaser
-from processender.recovering import journal_root, look, recover
+from processender.recovering import recover
 
 from .figures import Figure, say
 

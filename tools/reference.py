@@ -34,6 +34,8 @@ NOTIFIERS = [
     ("http.cloudevents", "cloudevent"), ("systemd", "crash_status"), ("kubernetes", "termination_message"),
     ("command.notifier", "crash_command"),
 ]  # fmt: skip
+STORES = [("redis", "RedisStore"), ("postgres", "PostgresStore"), ("s3", "S3Store")]
+"""Where `ender.save` may keep its states instead of a file."""
 NOTE = "<!-- Written by tools/reference.py; do not edit. -->\n"
 
 
@@ -108,6 +110,11 @@ def journal_page() -> str:
     for room, name in NOTIFIERS:
         found = importlib.import_module(f"processender.integrations.{room}")
         parts.append(describe_function(f"{room}.{name}", getattr(found, name)))
+    parts.append(
+        "# Where small states are kept\n\nIn a file of the host, or with `Ender(store=...)` in one of these.\n"
+    )
+    for room, name in STORES:
+        parts.append(describe_class(getattr(importlib.import_module(f"processender.integrations.{room}"), name)))
     return "\n".join(parts)
 
 

@@ -24,11 +24,13 @@ from .engine.registry import Registry
 from .errors import JournalError, ObligationError, PlanError
 from .hints import Any
 from .identity import boot_id
-from .journal.owner import Found, orphans
+from .journal.owner import Found, OwnerLock, orphan, orphans
+from .looking import journal_root, look
 from .ports import Clock, Context
-from .recovering import Find, journal_root, look, recover_at_start
+from .recovering import recover_at_start
+from .rounds import Find
 from .telemetry.crash import untold_crashes, write_crash
-from .telemetry.journaling import NOTICE
+from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks
 
 LAST = 20
@@ -50,6 +52,8 @@ class Dead(Record):
 
     pid: int
     """Its number."""
+    started: int
+    """Its start, clock ticks since boot."""
     boot: str
     """The boot in which it lived."""
     events: tuple[dict[str, Any], ...]
@@ -80,17 +84,24 @@ class Dead(Record):
         return "cut" if self.run == "begun" else "killed"
 
 
-def the_dead(place: str) -> Iterator[Dead]:
-    """Yield the owners that have died and were not accounted for, each before it is marked."""
-    for each in orphans(journal_root(place)):
-        if each.lock is None:
+def the_dead(place: str, directory: str = "") -> Iterator[tuple[Dead, OwnerLock]]:
+    """
+    Yield the owners that have died and were not accounted for; or that of *directory*.
+
+    Each comes with its lock, so that nobody else accounts for it meanwhile: it is to be marked once that is done, and
+    to be released.
+    """
+    for each in [orphan(directory)] if directory else orphans(journal_root(place)):
+        if each is None or each.lock is None:
             continue
+        dead = None
         try:
-            if not each.lock.marked:
-                yield _autopsy(place, each)
-                each.lock.mark()
+            dead = None if each.lock.marked else _autopsy(place, each)
         finally:
-            each.lock.release()
+            if dead is None:
+                each.lock.release()
+        if dead is not None:
+            yield dead, each.lock
 
 
 def _autopsy(place: str, found: Found) -> Dead:
@@ -113,23 +124,14 @@ def _autopsy(place: str, found: Found) -> Dead:
     numbers = {name: value if isinstance(value := found.owner.get(name), int) else 0 for name in ("pid", "started")}
     return Dead(
         pid=numbers["pid"],
+        started=numbers["started"],
         boot=str(found.owner.get("boot", "")),
-        events=tuple(_event(entry) for entry in last),
+        events=tuple(as_event(entry) for entry in last),
         obligations=tuple(_shown(each) for each in standings),
-        stacks=take_stacks(place, **numbers),
+        stacks=take_stacks(place, **numbers, keep=True),
         run=run,
         tracked=found.owner.get("held_by") == "identity",
     )
-
-
-def _event(entry: Entry) -> dict[str, Any]:
-    data = dict(entry.data)
-    if entry.id == NOTICE and entry.kind is Kind.RUN:
-        asked = data.get("asked", {})
-        return {"key": "notice.heard", "text": f"{asked.get('cause')} ({asked.get('action')}) by {asked.get('sender')}"}
-    verb = "started" if data.pop("begun", False) else "ended"
-    more = ", ".join(f"{name}={value}" for name, value in data.items() if value)
-    return {"key": f"{entry.kind}.{verb}", "text": f"{entry.id} {verb}" + (f" ({more})" if more else "")}
 
 
 def _shown(standing: Standing) -> dict[str, Any]:
@@ -176,6 +178,8 @@ class Aftermath:
         """What follows a crash; their calls take the `CrashReport` and the `Context`."""
         self.lanes: Mapping[str, int] = {}
         """The capacity of each named resource that they occupy."""
+        self.unaccounted: set[str] = set()
+        """The journals whose crash could not be written down; they must stay, so that a later process can do it."""
 
     def observe(self, event: Event) -> None:
         """Tell of what went wrong; the rest stands in the account."""
@@ -186,13 +190,31 @@ class Aftermath:
         elif isinstance(event, Trouble):
             self._tell(event)
 
-    def account(self, *, told: bool) -> None:
-        """Write an account of each process of this service that has died without one."""
-        for dead in the_dead(self._place):
+    def account(self, *, told: bool, directory: str = "") -> None:
+        """Write an account of each process of this service that has died without one, or of that of one *directory*."""
+        for dead, lock in the_dead(self._place, directory):
+            self.account_of(dead, lock, told=told)
+
+    def account_of(self, dead: Dead, lock: OwnerLock, *, told: bool) -> None:
+        """Write an account of one that has died, unless it came to its end, or its journal cannot tell."""
+        written = True
+        try:
             if not dead.tracked and dead.run != "ended":
                 at = round(self._clock.wall(), 3)
                 given = {name: getattr(dead, name) for name in _KNOWN}
-                self._write(CrashReport(id=new_id(at), service=self._service, at=at, told=told, **given))
+                report = CrashReport(id=new_id(at), service=self._service, at=at, told=told, **given)
+                written = bool(self._write(report).path)
+            self._accounted(dead, lock, written=written)
+        finally:
+            lock.release()
+
+    def _accounted(self, dead: Dead, lock: OwnerLock, *, written: bool) -> None:
+        """Note that nobody else need account for one, if that is *written*."""
+        if written:
+            lock.mark()
+            take_stacks(self._place, dead.pid, dead.started)
+        else:
+            self.unaccounted.add(lock.directory)
 
     def at_start(self) -> None:
         """Account for the processes before this one that did not end, tell of them, and settle what they have left."""
@@ -200,12 +222,16 @@ class Aftermath:
         for report in untold_crashes(self._place):
             self.follow(report.replace(told=True))
         if self.recovers:
-            recover_at_start(self._place, self._find, self._clock, self._window, self._tell)
+            recover_at_start(self._place, self._find, self._clock, self._window, self._tell, self.unaccounted)
 
-    def follow(self, report: CrashReport) -> CrashReport:
-        """Write *report*, run what follows a crash, and return the report with what became of that."""
+    def follow(self, report: CrashReport, dead: Sequence[tuple[Dead, OwnerLock]] = ()) -> CrashReport:
+        """Write *report*, which speaks of *dead*, run what follows, and return it with what became of that."""
         report = self._write(report)
-        self._tell(Trouble(self._clock.now(), "crashed", report.summary))
+        for each, lock in dead:
+            self._accounted(each, lock, written=bool(report.path))
+            lock.release()
+        where = f"; the account is in {report.path}" if report.path else ""
+        self._tell(Trouble(self._clock.now(), "crashed", report.summary + where))
         handlers = [each.replace(call=_about(report, each)) for each in self.handlers]
         if self.recovers:
             share = self._window * _SHARE
@@ -232,7 +258,9 @@ class Aftermath:
     def _recover(self, ctx: Context) -> None:
         if not self._place:
             return
-        recovered = recover_at_start(self._place, self._find, self._clock, ctx.remaining() * 0.9, self._tell)
+        recovered = recover_at_start(
+            self._place, self._find, self._clock, ctx.remaining() * 0.9, self._tell, self.unaccounted
+        )
         if recovered.open:
             count, first = len(recovered.open), recovered.open[0]
             raise ObligationError(f"{count} of what is owed could not be released: {first.obligation.label}")

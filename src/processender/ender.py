@@ -16,10 +16,10 @@ from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .errors import HandlerError, StateError
 from .hints import Any, Literal, Self, TypeVar
-from .keeping import Keeping, is_disabled
+from .keeping import Keeping
 from .ports import Observer, StateStore, Stopping
 from .session import Session
-from .settings import Settings
+from .settings import Settings, may_arm
 
 T = TypeVar("T")
 SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
@@ -160,14 +160,14 @@ class Ender(Keeping):
 
     def install(self) -> Self:
         """Hear signals from now on, before slow imports and set-up; entering does it too."""
-        self._arm()
+        self._arm(enters=False)
         self._tell_early()
         return self
 
-    def _arm(self) -> Session | None:
+    def _arm(self, *, enters: bool = True) -> Session | None:
         if self._left or self._body is not None:
             raise StateError(f"cannot enter an Ender {'that was left' if self._left else 'twice'}; make another one")
-        if self._session is None and not is_disabled():
+        if self._session is None and may_arm(enters=enters):
             session = self._new_session(self._inflight)
             session.arm(self._fork_child)
             self._session = session

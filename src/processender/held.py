@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from os import PathLike
 from types import TracebackType
 
 from .core.obligation import Obligation
+from .errors import ObligationError
 from .hints import Any, Protocol, Self
 
 RELEASE_S = 30.0
@@ -18,8 +20,8 @@ class Home(Protocol):
     def begin(self, obligation: Obligation) -> None:
         """Write down that it is going to be acquired."""
 
-    def acquired(self, obligation: Obligation) -> None:
-        """Write down its real id and its arguments."""
+    def acquired(self, obligation: Obligation, ref: str, args: Mapping[str, Any]) -> Obligation:
+        """Write down its real id and more arguments; return what is owed now."""
 
     def settled(self, obligation: Obligation) -> None:
         """Write down that it is gone."""
@@ -37,6 +39,7 @@ class Held:
     def __init__(self, home: Home, obligation: Obligation) -> None:
         """Only `ender.obligation` makes one."""
         self._home = home
+        self._begun = False
         self.obligation = obligation
         """What is owed."""
 
@@ -48,12 +51,15 @@ class Held:
     def acquire(self) -> Self:
         """Write down, before the thing exists, that it must be released; raise `JournalError` if that is refused."""
         self._home.begin(self.obligation)
+        self._begun = True
         return self
 
     def acquired(self, ref: str = "", **args: Any) -> None:
         """Write down that the thing exists, under its real id *ref*, with *args* that were not known before."""
-        self.obligation = self.obligation.replace(ref=ref, args={**self.obligation.args, **args})
-        self._home.acquired(self.obligation)
+        if not self._begun:
+            text = f"cannot say that {self.obligation.label} is there: a crash before this would have left it for ever"
+            raise ObligationError(f"{text}; acquire() it first, before you make it")
+        self.obligation = self._home.acquired(self.obligation, ref, args)
 
     def settle(self) -> None:
         """Say that the thing is gone; its releaser is not called. May be called again."""
@@ -101,9 +107,13 @@ class Scope:
         """The name of the job."""
 
     def obligation(
-        self, kind: str, *, key: str, releaser: str = "", outlives: Sequence[Held | str] = (), **args: Any
-    ) -> Held:
+        self, kind: str, *, key: str | PathLike[str], releaser: str = "",
+        outlives: Held | str | Sequence[Held | str] = (), **args: Any,
+    ) -> Held:  # fmt: skip
         """Return an obligation of this job; see `Ender.obligation`."""
+        if "job" in args:
+            text = f"cannot owe {kind} {key!r} for the job {args['job']!r}: the scope is that of the job {self.job!r}"
+            raise ObligationError(f"{text}; leave job= out, or open another scope")
         held = self._make(kind, key=key, releaser=releaser, outlives=outlives, job=self.job, **args)
         self._held.append(held)
         return held
@@ -113,11 +123,19 @@ class Scope:
         failed: list[Exception] = []
         while self._held:
             try:
-                self._held.pop().release()
+                self._next().release()
             except Exception as error:  # the others must not suffer for it; all are raised below
                 failed.append(error)
         if failed:
             raise ExceptionGroup(f"cannot release all that the job {self.job!r} owes; the journal keeps it", failed)
+
+    def _next(self) -> Held:
+        """Take the newest that none of the others must be gone before."""
+        for at in range(len(self._held) - 1, -1, -1):
+            others = {each.id for each in self._held if each is not self._held[at]}
+            if others.isdisjoint(self._held[at].obligation.outlives):
+                return self._held.pop(at)
+        return self._held.pop()
 
     def __enter__(self) -> Self:
         """Begin the job."""

@@ -20,7 +20,7 @@ from .engine.registry import Registry
 from .engine.resources import Resource
 from .errors import HandlerError, JournalError, StateError
 from .held import Held, Scope
-from .hints import Any, TypeVar
+from .hints import Any, TypeVar, overload
 from .ports import Journal, Releaser, StateStore, Stopping
 from .registration import Registration
 from .session import Session
@@ -36,17 +36,13 @@ RECOVERY_S = 60.0
 _LOOK_S = 0.02
 
 
-def is_disabled() -> bool:
-    """Tell whether the environment wants no Ender to do anything."""
-    return os.environ.get("PROCESSENDER_DISABLE") == "1"
-
-
 class Keeping(Registration):
     """Registers what is owed, and keeps small states; files are made when the first thing is to be kept."""
 
     def __init__(self, registry: Registry, settings: Settings, store: StateStore | None) -> None:
         """Keep nothing yet; states go into *store*, if there is one."""
         super().__init__(registry, settings)
+        self._reserved[OBLIGATIONS] = "releases what is owed at the end of the process"
         self._clock = SystemClock()
         self._keeping = threading.Lock()
         self._home_of_obligations: Any = None
@@ -81,9 +77,9 @@ class Keeping(Registration):
         self,
         kind: str,
         *,
-        key: str,
+        key: str | os.PathLike[str],
         releaser: str = "",
-        outlives: Sequence[Held | str] = (),
+        outlives: Held | str | Sequence[Held | str] = (),
         job: str = "",
         **args: Any,
     ) -> Held:
@@ -101,13 +97,14 @@ class Keeping(Registration):
 
             releaser: The registered name of what releases it; by default the *kind*.
 
-            outlives: Obligations, or their ids, that must be gone before this one is released.
+            outlives: Obligations, or their ids, that must be gone before this one is released; one, or several.
 
             job: The job that it belongs to; see `scope`.
 
             args: What the releaser needs beside; data of JSON, and no secrets: name where they are found.
 
-        Raises `ObligationError` for a releaser that nobody knows, and for arguments that are no data.
+        Raises `ObligationError` for a releaser that nobody knows, for arguments that are no data or hold a password,
+        and for what the releaser itself can see to be wrong.
         """
         made: Held = self._home().make(kind, key, releaser or kind, args, job, outlives)
         return made
@@ -121,13 +118,13 @@ class Keeping(Registration):
         Register the decorated function under *name*: it releases a thing from its obligation, safely more than once.
 
         It takes the `Obligation` and, if it wants, the `Context`. *check* tells whether there is something to release.
-        What is no function but has `check` and `release` itself is registered as it is.
+        What is no function but has `check` and `release` itself is registered as it is; if it has `validate`, that is
+        asked for each obligation before it is owed, and raises `ReleaserError` for one that it could never release.
         """
+        self._home().check_name(name)
 
         def decorate(function: R) -> R:
-            is_one = hasattr(function, "check") and hasattr(function, "release")
-            made = function if is_one else load("obligations").FunctionReleaser(function, check)
-            self._home().register(name, made)
+            self._home().register(name, function, check)
             return function
 
         return decorate
@@ -168,11 +165,13 @@ class Keeping(Registration):
             self._session.watch(JournalObserver(journal))
             self._session.report.facts.journal = lambda: still_owed(journal)
             self._session.tidy = self._home_of_obligations.tidy
-        try:
-            self.add(Handler(OBLIGATIONS, self._home().release_all, phase=self._registry.phases[-1]))
-        except (HandlerError, StateError):
-            # A fork child has it already; after the last phase only a recovery can release.
+        if OBLIGATIONS in self._registry:
+            # A fork child has it already, and so has a journal that was closed and is opened again.
             return
+        try:
+            self._put(Handler(OBLIGATIONS, self._home().release_all, phase=self._registry.phases[-1]))
+        except (HandlerError, StateError) as error:
+            self._complain(f"what is owed from now on is released by a recovery only: {error}")
 
     def _complain(self, text: str) -> None:
         self.tell(Trouble(self._clock.now(), "journal", text))
@@ -206,7 +205,13 @@ class Keeping(Registration):
 
     # The ends of a life.
 
-    def on_crash(self, **options: Any) -> Callable[[F], F]:
+    @overload
+    def on_crash(self, function: F) -> F: ...
+
+    @overload
+    def on_crash(self, function: None = None, **options: Any) -> Callable[[F], F]: ...
+
+    def on_crash(self, function: Any = None, **options: Any) -> Any:
         """
         Let the decorated function be called at start, once for each process of this service that ended by a crash.
 
@@ -219,6 +224,8 @@ class Keeping(Registration):
             raise StateError("cannot follow a crash: crashes were looked for as the Ender was entered; register before")
 
         def decorate(function: F) -> F:
+            if not callable(function):
+                raise HandlerError(f"cannot follow a crash by {function!r}: it is no function; write @ender.on_crash")
             # Of its arguments the first is the crash, which no other handler has.
             made = make_handler(partial(function, None), options)
             if made.name in {RECOVERY, *(each.name for each in self._following)}:
@@ -228,7 +235,7 @@ class Keeping(Registration):
             self._following.append(made.replace(call=function))
             return function
 
-        return decorate
+        return decorate if function is None else decorate(function)
 
     @property
     def recovered(self) -> Stopping:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from weakref import WeakValueDictionary
 
+from .core.data import plain
 from .core.graph import nearest
 from .core.obligation import Entry, Kind, Obligation, State, intent
 from .engine.callables import is_async, positional
@@ -14,12 +15,13 @@ from .engine.context import Context
 from .engine.dependencies import Dependencies
 from .engine.recovery import Estate, Recovery
 from .engine.settle import Settler
-from .errors import ObligationError
+from .errors import ObligationError, ReleaserError
 from .held import RELEASE_S, Held
 from .hints import Any
 from .identity import boot_id
 from .plugins import find_releaser, releaser_names
 from .ports import Clock, Journal, Releaser
+from .secret import find_password
 
 _SHARE = 0.9
 
@@ -69,6 +71,7 @@ class Obligations:
         self._journal: Journal | None = None
         self._settler: Settler | None = None
         self._own: dict[str, Releaser] = {}
+        self._made: WeakValueDictionary[str, Held] = WeakValueDictionary()
         self.dependencies = Dependencies(clock)
         """The breakers that releases share."""
         self.complain: Callable[[str], object] = lambda _text: None
@@ -78,9 +81,25 @@ class Obligations:
 
     # Releasers.
 
-    def register(self, name: str, releaser: Releaser) -> None:
-        """Make *releaser* known under *name*; one of the application's own comes before a plugin's."""
-        self._own[name] = releaser
+    def check_name(self, name: Any) -> None:
+        """Raise `ObligationError` for what is no name of a releaser, such as the function that it was to decorate."""
+        if not isinstance(name, str) or not name:
+            raise ObligationError(f'cannot register a releaser as {name!r}: write @ender.releaser("NAME")')
+
+    def register(self, name: str, releaser: Any, check: Any = None) -> None:
+        """
+        Make *releaser* known under *name*: a function, with one that looks first, or an object that has both.
+
+        One of the application's own comes before a plugin's. Raise `ObligationError` for what cannot release anything.
+        """
+        self.check_name(name)
+        is_one = hasattr(releaser, "check") and hasattr(releaser, "release") and not isinstance(releaser, type)
+        if not is_one and (isinstance(releaser, type) or not callable(releaser)):
+            text = f"cannot register {releaser!r} as the releaser {name!r}: it is no function"
+            raise ObligationError(f"{text}, and no object with check() and release()")
+        if check is not None and (is_one or not callable(check)):
+            raise ObligationError(f"cannot register the releaser {name!r}: check= must be a function, beside another")
+        self._own[name] = releaser if is_one else FunctionReleaser(releaser, check)
 
     def find(self, name: str) -> Releaser | None:
         """Return the releaser of this name, None if there is none."""
@@ -88,25 +107,43 @@ class Obligations:
 
     # Obligations.
 
-    def make(
-        self, kind: str, key: str, releaser: str, args: Mapping[str, Any], job: str, outlives: Sequence[Held | str]
-    ) -> Held:
+    def make(self, kind: str, key: Any, releaser: str, args: Mapping[str, Any], job: str, outlives: Any = ()) -> Held:
         """Return an obligation that is not owed yet; raise `ObligationError` for what could never be released."""
+        if isinstance(key, os.PathLike):
+            key = os.fspath(key)
+        for name, value in (("kind", kind), ("key", key), ("releaser", releaser), ("job", job)):
+            if not isinstance(value, str):
+                raise ObligationError(f"cannot owe {kind!r} {key!r}: its {name} {value!r} must be text")
         if not kind or not key:
             raise ObligationError(f"cannot owe {kind or 'a thing'} {key!r}: it needs a kind and a key to be found by")
-        if self.find(releaser) is None:
+        found = self.find(releaser)
+        if found is None:
             known = sorted({*self._own, *releaser_names()})
             text = f"cannot owe {kind} {key!r}: there is no releaser {releaser!r}{nearest(releaser, known)}"
             raise ObligationError(f"{text}; register it with @ender.releaser({releaser!r}), or install its plugin")
-        try:
-            json.dumps(args)
-        except (TypeError, ValueError) as error:
-            text = f"cannot owe {kind} {key!r}: its arguments must be data of JSON: {error}"
-            raise ObligationError(f"{text}; the journal holds data, never objects") from None
-        ids = tuple(each if isinstance(each, str) else each.id for each in outlives)
+        data = _data(f"{kind} {key!r}", args)
+        ids = self._ids(f"{kind} {key!r}", outlives)
         made = f"{int(self._clock.wall() * 1000):011x}-{os.urandom(6).hex()}"
         created = round(self._clock.wall(), 3)
-        return Held(self, Obligation(made, kind, key, releaser, dict(args), job, ids, created))
+        held = Held(self, Obligation(made, kind, key, releaser, data, job, ids, created))
+        try:
+            # What can be seen to be wrong is told now, and not to a recovery after the crash.
+            getattr(found, "validate", _take)(held.obligation)
+        except ReleaserError as error:
+            raise ObligationError(f"cannot owe {kind} {key!r}: {error}") from error
+        self._made[held.id] = held
+        return held
+
+    def _ids(self, label: str, outlives: Any) -> tuple[str, ...]:
+        """Return the ids of what must be gone first; raise `ObligationError` for what is not owed here."""
+        given = (outlives,) if isinstance(outlives, str | Held) else tuple(outlives)
+        for each in given:
+            if isinstance(each, Held) or each in self._made:
+                continue
+            if not isinstance(each, str) or self.journal().standing(each) is None:
+                text = f"cannot owe {label}: it must outlive {each!r}, and nothing of this id is owed here"
+                raise ObligationError(f"{text}; give what `obligation` returned, or its id, and leave out what is gone")
+        return tuple(each.id if isinstance(each, Held) else each for each in given)
 
     def journal(self) -> Journal:
         """Return the journal of this process; the first call opens it."""
@@ -128,10 +165,17 @@ class Obligations:
         """Write down that *obligation* is going to be acquired; raise `JournalError` if that cannot be kept."""
         self.journal().append(intent(obligation))
 
-    def acquired(self, obligation: Obligation) -> None:
-        """Write down its real id and its arguments."""
-        data = {"ref": obligation.ref, "args": dict(obligation.args)}
-        self.journal().append(Entry(Kind.ACQUIRED, obligation.id, data))
+    def acquired(self, obligation: Obligation, ref: Any, args: Mapping[str, Any]) -> Obligation:
+        """Write down its real id *ref* and *args* beside those that it has; return what is owed now."""
+        text = f"cannot say that {obligation.label} is there"
+        if not isinstance(ref, str):
+            raise ObligationError(f"{text}: its real id {ref!r} must be text; write {str(ref)!r}")
+        known = {**obligation.args, **_data(obligation.label, args)}
+        journal = self.journal()
+        if journal.standing(obligation.id) is None:
+            raise ObligationError(f"{text}: it was settled or released, or it is owed by the parent of this fork")
+        journal.append(Entry(Kind.ACQUIRED, obligation.id, {"ref": ref, "args": known}))
+        return obligation.replace(ref=ref, args=known)
 
     def settled(self, obligation: Obligation) -> None:
         """Write down that it is gone."""
@@ -179,3 +223,25 @@ class Obligations:
             journal, self._journal, self._settler = self._journal, None, None
         if journal is not None and self._pid == os.getpid():
             journal.close()
+
+
+def _data(label: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *args* as the journal will give them back; raise `ObligationError` for what it must not hold."""
+    try:
+        data: dict[str, Any] = plain(dict(args), os.fspath)
+        place = find_password(data)
+    except ValueError as error:
+        text = f"cannot owe {label}: its arguments must be data of JSON: {error}"
+        raise ObligationError(f"{text}; the journal holds data, never objects") from None
+    except RecursionError:
+        raise ObligationError(f"cannot owe {label}: its arguments are nested too deeply; make them flat") from None
+    if place:
+        text = f"cannot owe {label}: there is a password in {place}, and the journal must not hold any"
+        raise ObligationError(
+            f'{text}; put it into a variable or a file and give {{"env": NAME}} or {{"file": PATH}} for the whole'
+        )
+    return data
+
+
+def _take(_obligation: Obligation) -> None:
+    """Find nothing wrong: a releaser need not look."""

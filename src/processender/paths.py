@@ -2,8 +2,8 @@
 Removing what stands in a file system, and never anything else.
 
 A path in a record is hostile input: each step is opened below the one before, never through a link and never beyond a
-declared root, and what is found at the end must be the very thing that was recorded: the same device and inode, and
-made at the same time, since numbers of inodes are given again, on ext4 at once.
+declared root, and what is found at the end must be the very thing that was recorded: the same inode, made at the same
+time, since numbers of inodes are given again, on ext4 at once; where that time is not known, on the same device.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 
-from .errors import ReleaserError
+from .core.obligation import Obligation
+from .errors import ReleaserError, Transient
 from .hints import Any, Self
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -54,9 +55,43 @@ def birth(path: str, directory: int = _HERE) -> int:
     return seconds * 1_000_000_000 + rest if known else 0
 
 
-def is_marked(found: os.stat_result, args: Mapping[str, Any]) -> bool:
-    """Tell whether *found* is what was marked in *args*; without a mark the name alone must do."""
-    return "inode" not in args or (found.st_dev, found.st_ino) == (args.get("device"), args["inode"])
+def sync_directory(path: str) -> None:
+    """Return when the names that were made and removed in the directory *path* cannot be lost."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_marked(found: os.stat_result, args: Mapping[str, Any], born: int = 0) -> bool:
+    """Tell whether *found*, made at *born*, is what was marked in *args*; without a mark the name alone must do."""
+    if "inode" not in args or found.st_ino != args["inode"]:
+        return "inode" not in args
+    # The number of a device may be another after each mount, the time of a birth is not. Where that is not known the
+    # numbers alone must do.
+    return born == args["born"] if born and args.get("born") else found.st_dev == args.get("device")
+
+
+def steps_below(path: str, root: Any) -> list[str]:
+    """Return the names on the way from *root* to *path*; raise `ReleaserError` if it does not lie below."""
+    if not root:
+        raise ReleaserError(f"cannot touch {path!r}: it has no root; give root=DIR, below which it lies")
+    if not isinstance(root, str) or not (os.path.isabs(path) and os.path.isabs(root)) or "\0" in path + root:
+        raise ReleaserError(f"cannot touch {path!r}: it and its root {root!r} must be absolute paths")
+    steps = path[len(root.rstrip("/")) :].split("/") if path.startswith(root.rstrip("/") + "/") else []
+    steps = [step for step in steps if step not in {"", "."}]
+    if not steps or ".." in steps:
+        raise ReleaserError(f"cannot touch {path!r}: it does not lie below its root {root!r}")
+    return steps
+
+
+class BelowRoot:
+    """The half of a releaser of what stands below a root, the argument `root`; its key is an absolute path."""
+
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for a path that does not lie below its root."""
+        steps_below(obligation.key, obligation.args.get("root"))
 
 
 class Place:
@@ -65,12 +100,7 @@ class Place:
     def __init__(self, path: str, root: str) -> None:
         """Open the directory that holds *path*, step by step below *root*; raise `ReleaserError` or `OSError`."""
         self._directory = -1
-        if not (os.path.isabs(path) and os.path.isabs(root)) or "\0" in path + root:
-            raise ReleaserError(f"cannot touch {path!r}: it and its root {root!r} must be absolute paths")
-        steps = path[len(root.rstrip("/")) :].split("/") if path.startswith(root.rstrip("/") + "/") else []
-        steps = [step for step in steps if step not in {"", "."}]
-        if not steps or ".." in steps:
-            raise ReleaserError(f"cannot touch {path!r}: it does not lie below its root {root!r}")
+        steps = steps_below(path, root)
         self.name = steps.pop()
         """The last step of the path."""
         self._path = path
@@ -113,11 +143,10 @@ class Place:
     def marked(self, args: Mapping[str, Any]) -> os.stat_result | None:
         """Return what stands there if it is what was marked in *args*, None for another thing or nothing."""
         found = self.look()
-        if found is None or not is_marked(found, args):
+        if found is None:
             return None
         born = birth(self.name, self._directory) if args.get("born") else 0
-        # Where one of the two is not known the numbers alone must do.
-        return None if born and born != args["born"] else found
+        return found if is_marked(found, args, born) else None
 
     def unlink(self) -> None:
         """Remove a name that is no directory."""
@@ -141,13 +170,33 @@ class Place:
         os.fsync(self._directory)
 
 
-def stands(path: str, args: Mapping[str, Any]) -> bool:
-    """Tell whether what was marked in *args* stands at *path*, below the root in *args*."""
+def stands(path: str, args: Mapping[str, Any], *, comes_back: bool = True) -> bool:
+    """
+    Tell whether what was marked in *args* stands at *path*, below the root in *args*.
+
+    Raise `Transient` where its file system seems not to be mounted and *comes_back*: what cannot be seen is not gone.
+    """
+    root = str(args.get("root", ""))
     try:
-        with Place(path, str(args.get("root", ""))) as place:
-            return place.marked(args) is not None
+        with Place(path, root) as place:
+            if place.look() is not None:
+                return place.marked(args) is not None
     except FileNotFoundError:
+        # Gone with a directory above it, unless all of that is elsewhere for now.
+        pass
+    if comes_back and _may_come_back(root, args):
+        raise Transient(f"cannot tell whether {path!r} is gone: {root!r} is not there, or not mounted; mount it")
+    return False
+
+
+def _may_come_back(root: str, args: Mapping[str, Any]) -> bool:
+    """Tell whether the file system of what is marked in *args* may be one that is not mounted at *root*."""
+    place = root
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    if place == root and ("device" not in args or os.listdir(root)):
         return False
+    return os.stat(place).st_dev != args.get("device")
 
 
 def _remove(parent: int, name: str, device: int, depth: int) -> None:

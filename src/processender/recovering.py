@@ -9,35 +9,22 @@ released stays in its journal, and with it the directory.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from .core.events import Event, RoomEvent, Trouble
-from .core.obligation import Entry, Kind, Ledger, Standing, State
+from .core.obligation import Standing, State
 from .core.record import Record
-from .engine.recovery import Estate, Recovery, Settled
-from .engine.settle import Settler
-from .errors import JournalError, ProcessEnderError
+from .engine.recovery import Settled
+from .errors import JournalError
 from .hints import ClassVar
-from .identity import boot_id
-from .journal.disk import SystemDisk
+from .journal.directory import entries_of
 from .journal.file import FileJournal
-from .journal.owner import OwnerLock, claim, orphans
-from .journal.replay import replay
+from .journal.liveness import BUSY
+from .journal.owner import claim, orphan
 from .journal.store import FileStore
-from .ports import Clock, Journal, Observer, Releaser, StateStore
-
-Find = Callable[[str], Releaser | None]
-
-
-class LeftAlone(Record):
-    """A journal that was not touched."""
-
-    directory: str
-    """Where it is."""
-    why: str
-    """Why: its owner lives, or is stopped, or it cannot be read."""
-    alive: bool = True
-    """Whether its owner lives."""
+from .looking import journal_root, look
+from .ports import Clock, Journal, Observer, StateStore
+from .rounds import Find, LeftAlone, Rounds
 
 
 class Recovered(Record):
@@ -69,11 +56,6 @@ class RecoveryEnded(RoomEvent):
     """How many wait in the dead-letter list."""
 
 
-def journal_root(place: str) -> str:
-    """Return the directory of all journals of a service, below its *place*."""
-    return os.path.join(place, "journal")
-
-
 def open_own(place: str, policy: str, complain: Callable[[str], object]) -> Journal:
     """Make a directory for this process below *place* and open its journal; raise `JournalError`."""
     lock = claim(journal_root(place))
@@ -85,19 +67,12 @@ def open_store(place: str, complain: Callable[[str], object]) -> StateStore:
     return FileStore(os.path.join(place, "state"), complain=complain)
 
 
-class _Adopted:
-    """A journal of the dead, while it is ours."""
-
-    def __init__(self, lock: OwnerLock, complain: Callable[[str], object]) -> None:
-        self.journal = FileJournal(lock, policy="allow-unjournaled", complain=complain)
-        self.lock = lock
-
-
 def recover(
     place: str, find: Find, clock: Clock, window: float,
     *, observers: Sequence[Observer] = (), job: str = "", directory: str = "", dry_run: bool = False,
     patient: bool = False,
     found: Callable[[Sequence[Standing]], object] = lambda _standings: None,
+    keep: Container[str] = (),
 ) -> Recovered:  # fmt: skip
     """
     Settle what the dead owners below *place* have left and return what became of it.
@@ -122,40 +97,30 @@ def recover(
 
         patient: Whether what has failed before is left alone until its pause is over.
 
-        found: Is told what is going to be settled, before it begins.
+        found: Is told what is going to be settled, before it begins; once for each batch of journals.
+
+        keep: The directories that stay although they owe nothing any more: the account of the crash is still to come.
     """
-    troubles: list[str] = []
-    locks, left = _adopt(journal_root(place), directory)
+    directories = [directory] if directory else entries_of(journal_root(place))
     if dry_run:
-        return _rehearse(locks, left, job)
-    adopted = []
-    for lock in locks:
-        try:
-            adopted.append(_Adopted(lock, troubles.append))
-        except ProcessEnderError as error:
-            lock.release()
-            left.append(LeftAlone(lock.directory, str(error), alive=False))
-    estates = [
-        Estate(
-            Settler(each.journal, find, clock, boot_id(), troubles.append),
-            [standing for standing in each.journal.live() if job in {"", standing.obligation.job}],
-        )
-        for each in adopted
-    ]
-    found([standing for estate in estates for standing in estate.standings])
-    settled = Recovery(clock, window, observers).run(estates, chained=bool(job), patient=patient)
-    for each in adopted:
-        each.journal.close()
-    return Recovered(tuple(settled), tuple(left), tuple(troubles))
+        return _rehearse(directories, job)
+    rounds = Rounds(place, find, clock, window, found)
+    rounds.observers, rounds.job, rounds.patient, rounds.keep = observers, job, patient, keep
+    rounds.run(directories)
+    return Recovered(tuple(rounds.settled.values()), tuple(rounds.left.values()), tuple(rounds.troubles))
 
 
-def _rehearse(locks: Sequence[OwnerLock], left: Sequence[LeftAlone], job: str) -> Recovered:
-    """Read what would be settled, and give the locks back."""
+def _rehearse(directories: Sequence[str], job: str) -> Recovered:
+    """Read what would be settled, each journal under its lock, which is given back at once."""
     settled: list[Settled] = []
+    left: list[LeftAlone] = []
     troubles: list[str] = []
-    for lock in locks:
+    for found in filter(None, map(orphan, directories)):
+        if found.lock is None:
+            left.append(LeftAlone(found.directory, found.why, alive=found.alive))
+            continue
         try:
-            seen = look(lock.directory)
+            seen = look(found.directory)
             troubles += seen.troubles
             settled += [
                 Settled(each.obligation, each.state, None, each.error)
@@ -164,29 +129,21 @@ def _rehearse(locks: Sequence[OwnerLock], left: Sequence[LeftAlone], job: str) -
             ]
         except JournalError as error:
             troubles.append(str(error))
-        lock.release()
+        finally:
+            found.lock.release()
     return Recovered(tuple(settled), tuple(left), tuple(troubles))
 
 
-def _adopt(root: str, directory: str) -> tuple[list[OwnerLock], list[LeftAlone]]:
-    """Take the locks of the dead; tell which journals still belong to somebody."""
-    taken, left = [], []
-    for found in orphans(root):
-        if directory and os.path.realpath(found.directory) != os.path.realpath(directory):
-            if found.lock is not None:
-                found.lock.release()
-        elif found.lock is not None:
-            taken.append(found.lock)
-        else:
-            left.append(LeftAlone(found.directory, found.why, alive=found.alive))
-    return taken, left
-
-
-def recover_at_start(place: str, find: Find, clock: Clock, window: float, tell: Callable[[Event], object]) -> Recovered:
+def recover_at_start(
+    place: str, find: Find, clock: Clock, window: float, tell: Callable[[Event], object], keep: Container[str] = ()
+) -> Recovered:
     """Settle what earlier processes of this service have left, and *tell* the observers of the Ender."""
-    recovered = recover(place, find, clock, window, patient=True)
+    recovered = recover(place, find, clock, window, patient=True, keep=keep)
     for text in recovered.troubles:
         tell(Trouble(clock.now(), "recovery", text))
+    for left in recovered.left:
+        if not left.alive and left.why != BUSY:
+            tell(Trouble(clock.now(), "not-recovered", f"cannot recover {left.directory}: {left.why}"))
     for each in recovered.open:
         tell(Trouble(clock.now(), "not-recovered", f"cannot release {each.obligation.label}: {each.error}"))
     dead = sum(each.state is State.DEAD for each in recovered.settled)
@@ -194,51 +151,3 @@ def recover_at_start(place: str, find: Find, clock: Clock, window: float, tell: 
     if recovered.settled:
         tell(RecoveryEnded(clock.now(), found=len(recovered.settled), released=released, dead=dead))
     return recovered
-
-
-class Look(Record):
-    """What a journal holds, read without touching it."""
-
-    standings: tuple[Standing, ...]
-    """What it owes."""
-    troubles: tuple[str, ...]
-    """What is wrong with it."""
-    entries: int
-    """How many records it has."""
-    last: int
-    """The highest sequence number."""
-
-
-def look(directory: str, take: Callable[[Entry], object] = lambda _entry: None) -> Look:
-    """Read the journal in *directory*, whoever holds it, and let *take* have each entry; raise `JournalError`."""
-    ledger, count = Ledger(), 0
-
-    def apply(entry: Entry) -> None:
-        nonlocal count
-        count += 1
-        take(entry)
-        ledger.apply(entry)
-
-    try:
-        found = replay(SystemDisk(), directory, apply)
-    except JournalError:
-        raise
-    except OSError as error:
-        raise JournalError(f"cannot read the journal {directory}: {error.strerror or error}") from error
-    return Look(tuple(ledger.live()), tuple(found.troubles), count, found.last)
-
-
-def try_again(place: str, wanted: Sequence[str]) -> list[str]:
-    """Let the next recovery try the dead letters *wanted*, all if there are none; return the ids that were found."""
-    done = []
-    for found in orphans(journal_root(place)):
-        if found.lock is None:
-            continue
-        journal = FileJournal(found.lock, complain=lambda _text: None)
-        for each in journal.live():
-            id_ = each.obligation.id
-            if each.state in {State.DEAD, State.FAILED} and (not wanted or id_ in wanted):
-                journal.append(Entry(Kind.FAILED, id_, {"error": each.error, "afresh": True}))
-                done.append(id_)
-        journal.close()
-    return done

@@ -35,6 +35,8 @@ class Registration:
         self._resources: list[Resource[Any]] = []
         self._opened: list[Handler] = []
         self._session: Session | None = None
+        # Names that no handler may take, and what the one of this name does.
+        self._reserved: dict[str, str] = {}
 
     @overload
     def handler(self, function: F) -> F: ...
@@ -72,6 +74,7 @@ class Registration:
         if function is None:
             return lambda decorated: self.resource(decorated, **options)
         name = options.pop("name", name_of(function))
+        self._refuse_reserved(name)
         if self._session is not None and self._session.entered:
             text = "the Ender is entered already; use enter_context() or enter_async_context()"
             raise StateError(f"cannot set up the resource {name!r}: {text}")
@@ -83,11 +86,20 @@ class Registration:
     def add(self, handler: Handler | Callable[..., Any], **options: Any) -> Handler:
         """Register a handler, or a callable with the fields of `Handler` as *options*; return the handler."""
         made = handler if isinstance(handler, Handler) else make_handler(handler, options)
+        self._refuse_reserved(made.name)
+        self._put(made)
+        return made
+
+    def _put(self, made: Handler) -> None:
         if self._session is None:
             self._registry.add(made)
         else:
             self._session.add(made)
-        return made
+
+    def _refuse_reserved(self, name: str) -> None:
+        if name in self._reserved:
+            text = f"cannot register {name!r}: the handler of this name {self._reserved[name]}"
+            raise HandlerError(f"{text}; give it another name")
 
     def remove(self, name: str) -> Handler:
         """Remove a handler that has not begun and return it."""

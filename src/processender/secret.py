@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 
 from .errors import ReleaserError
 from .hints import Any
+
+_CREDENTIALS = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://[^/?#\s@:]*:[^/?#\s]+@|\b[a-z]\w*://\S*[?&]password=[^&\s]", re.IGNORECASE
+)
 
 
 def reveal(value: Any) -> str:
@@ -32,19 +37,38 @@ def reveal(value: Any) -> str:
     raise ReleaserError('cannot find a secret: write text, {"env": NAME} or {"file": PATH}')
 
 
-def without_password(value: Any) -> Any:
-    """
-    Return *value*, a URL or a reference to one; raise `ReleaserError` for a URL with a password in it.
+def check_reference(value: Any, what: str) -> None:
+    """Raise `ReleaserError` unless *value* is text or a reference; whether that leads anywhere is not looked at."""
+    is_reference = isinstance(value, dict) and len(value) == 1 and {*value} <= {"env", "file"}
+    if not (isinstance(value, str) and value) and not (is_reference and isinstance(next(iter(value.values())), str)):
+        raise ReleaserError(f'it has no {what}; give {what}= as text, {{"env": NAME}} or {{"file": PATH}}')
 
-    Whatever an obligation holds is written into the journal.
-    """
+
+def find_password(value: Any, place: str = "") -> str:
+    """Return where in *value*, data of JSON, a URL with a password stands; empty for nowhere."""
+    if isinstance(value, dict):
+        places = [(f"{place}.{name}" if place else str(name), each) for name, each in value.items()]
+    elif isinstance(value, list):
+        places = [(f"{place}[{at}]", each) for at, each in enumerate(value)]
+    else:
+        return place if isinstance(value, str) and _CREDENTIALS.search(value) else ""
+    return next((found for name, each in places if (found := find_password(each, name))), "")
+
+
+def refuse_password(url: Any) -> None:
+    """Raise `ReleaserError` for a URL with a password in it: whatever an obligation holds goes into the journal."""
     # scheme://user:password@host, as in RFC 3986 section 3.2.1; and ?password= as several drivers take it.
-    text = value if isinstance(value, str) else ""
+    text = url if isinstance(url, str) else ""
     user = text.partition("://")[2].partition("?")[0].rpartition("@")[0]
     if ":" in user or "password=" in text:
         text = "cannot owe it: the URL holds a password, and the journal must not"
         raise ReleaserError(
             f'{text}; put the URL into a variable or a file and give {{"env": NAME}} or {{"file": PATH}}'
         )
+
+
+def without_password(value: Any) -> Any:
+    """Return *value*, a URL or a reference to one that leads somewhere; raise `ReleaserError` as `refuse_password`."""
+    refuse_password(value)
     reveal(value)
     return value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from .core.graph import nearest
-from .core.handler import LONGEST_S
 from .core.record import Record
-from .errors import HandlerError
+from .core.spans import LONGEST_S
+from .errors import HandlerError, StateError
 from .ports import Observer
 
 _CHOICES = {
@@ -49,3 +51,18 @@ class Settings(Record):
             given = getattr(self, field)
             if given not in known:
                 raise HandlerError(f"cannot make an Ender with {field}={given!r}" + nearest(str(given), known))
+
+
+class Importing:
+    """An application that is imported to be looked at, not to run."""
+
+    module = ""
+    """Its module, while that is imported; empty otherwise."""
+
+
+def may_arm(*, enters: bool) -> bool:
+    """Tell whether an Ender may take signals up; raise `StateError` for one that *enters* a body that must not run."""
+    if Importing.module and enters:
+        text = f"cannot enter an Ender while {Importing.module!r} is only imported: the program itself would run"
+        raise StateError(f'{text}; put what runs it under `if __name__ == "__main__":`')
+    return not Importing.module and os.environ.get("PROCESSENDER_DISABLE") != "1"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.integration import servers
+from tests.integration import inits, servers
+
+
+@pytest.fixture(scope="session")
+def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of the one-file program and of its links."""
+    return inits.build(tmp_path_factory.mktemp("one-file"))
 
 
 @pytest.fixture(scope="session")

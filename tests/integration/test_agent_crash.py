@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from processender.testing.processes import Program
 from tests.integration.agents import SLEEPER, agent, stops_with
 
 LIMIT_S = 60.0
@@ -43,6 +46,18 @@ def test_a_death_by_signal_is_accounted_for(tmp_path: Path) -> None:
     account = crash(tmp_path, "kill -SEGV $$")
 
     assert ("signal", "SIGSEGV", 139) == (account["cause"], account["signal"], account["exit"])
+
+
+@pytest.mark.parametrize("limit", ["0", "$(ulimit -Hc)"])
+def test_the_account_tells_whether_there_is_a_core_dump(limit: str, tmp_path: Path) -> None:
+    """As the kernel says it of the same death, with the same limit, to a parent that waits for it."""
+    script = f"ulimit -c {limit}; cd {tmp_path}; kill -SEGV $$"
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", script], os.environ)
+    expected = os.WCOREDUMP(os.waitpid(pid, 0)[1])
+    account = crash(tmp_path / "state", script)
+
+    assert expected is account["core"]
+    assert limit != "0" or not expected
 
 
 def test_an_exit_that_nobody_asked_for_is_accounted_for(tmp_path: Path) -> None:
@@ -154,3 +169,55 @@ def test_the_newest_accounts_are_kept(tmp_path: Path) -> None:
         program.wait(LIMIT_S)
 
     assert 64 == len(crashes(tmp_path))
+
+
+def dies(state: Path, root: Path, name: str) -> None:
+    """Run, under no agent, a program of the service `shop` that dies while it owes a file."""
+    root.mkdir()
+    with Program(OWES, str(root), name, env={"PROCESSENDER_STATE": str(state)}) as program:
+        program.wait(LIMIT_S)
+
+
+def test_each_crash_has_an_account_of_its_own(tmp_path: Path) -> None:
+    """A process that died before, and was not accounted for, is not mixed into the account of the command."""
+    dies(tmp_path / "state", tmp_path / "before", "shop")
+    owing(tmp_path, tmp_path / "state")
+    accounts = [json.loads(path.read_text()) for path in crashes(tmp_path / "state")]
+    told = {(each["cause"], tuple(owed["key"] for owed in each["obligations"])) for each in accounts}
+
+    assert {("killed", (f"{tmp_path}/before/a",)), ("signal", (f"{tmp_path}/a",))} == told
+    assert 2 == len({each["pid"] for each in accounts})
+
+
+def test_a_draft_of_a_writer_that_was_killed_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    """One that is young may still be written."""
+    directory = tmp_path / "sh" / "crashes"
+    directory.mkdir(parents=True, mode=0o700)
+    directory.parent.chmod(0o700)
+    for name in ("old", "young"):
+        (directory / f"{name}.json.new").touch()
+    os.utime(directory / "old.json.new", (1.0, 1.0))
+    crash(tmp_path, "exit 3")
+
+    assert ["young.json.new"] == [path.name for path in directory.glob("*.new")]
+
+
+def test_an_account_is_on_the_disk_before_it_has_its_name(tmp_path: Path) -> None:
+    """The mark that it was made comes later, and must not outlast it."""
+    trace = tmp_path / "trace"
+    with agent([], ["sh", "-c", "exit 3"], PROCESSENDER_STATE=str(tmp_path)) as program:
+        program.wait(LIMIT_S)
+    (path,) = crashes(tmp_path)
+    script = (
+        "import json, sys\nfrom processender.core.crash import CrashReport\n"
+        "from processender.telemetry.crash import write_crash\n"
+        "write_crash(sys.argv[1], CrashReport.read(json.load(open(sys.argv[2]))))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "sh"), str(path)]
+    traced = ["strace", "-f", "-y", "-e", "trace=fsync,rename,renameat,renameat2", "-o", str(trace), *command]
+    subprocess.run(traced, check=True, timeout=LIMIT_S)
+    calls = [
+        line.split(maxsplit=1)[1].partition("(")[0] for line in trace.read_text().splitlines() if "crashes" in line
+    ]
+
+    assert ["fsync", "rename", "fsync"] == calls

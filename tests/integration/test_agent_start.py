@@ -80,7 +80,7 @@ class TestWhatCannotBeStarted:
             (["--probe-listen", "x"], "--probe-listen: 'x' names no port"),
             (["--probe-listen", "203.0.113.1:80"], "cannot listen on '203.0.113.1:80' for probes"),
             (["-c", "/no/such.toml"], "/no/such.toml: cannot be read: No such file or directory"),
-            (["--grase", "5s"], "unrecognized arguments: --grase"),
+            (["--grase", "5s"], "there is no option '--grase'; did you mean '--grace'?"),
             (["--exit", "x"], "invalid choice: 'x'"),
         ],
     )

@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from processender.core.obligation import Entry, Kind
+from processender.identity import identify
+from processender.journal.file import FileJournal
+from processender.journal.owner import tracked
 from tests.integration.agents import agent, python
 
 LIMIT_S = 60.0
@@ -231,8 +235,102 @@ def test_what_is_settled_for_a_process_leaves_nothing(owner: Owner, root: Path, 
     assert [] == list((tmp_path / "state").glob("*/journal/*"))
 
 
+def fail_for_good(owner: Owner, state: Path, wanted: str) -> None:
+    """Let what *owner* owes under an id be a dead letter, as a releaser that keeps failing does."""
+    identity = identify(owner.process.pid)
+    assert identity is not None
+    found = tracked(str(state / "tracked" / "journal"), identity)
+    assert found is not None
+    assert found.lock is not None
+    journal = FileJournal(found.lock, complain=pytest.fail)
+    journal.append(Entry(Kind.RELEASING, wanted))
+    journal.append(Entry(Kind.FAILED, wanted, {"error": "OSError: it is busy", "dead": True}))
+    journal.close()
+
+
+def test_dead_letters_of_a_process_are_shown_and_retried(owner: Owner, root: Path, tmp_path: Path) -> None:
+    """`dead` exits with 1 while there are some; after `retry` there are none, and they are still owed."""
+    state, words = tmp_path / "state", ["--owner-pid", str(owner.process.pid)]
+    ids = [owe(owner, root, state, name) for name in ("a", "b", "c")]
+    none_yet = cli("track", "dead", *words, state=state)
+    for each in ids[:2]:
+        fail_for_good(owner, state, each)
+    dead = cli("track", "dead", *words, "--json", state=state)
+    text = cli("track", "dead", *words, state=state)
+    one = cli("track", "retry", ids[0], *words, state=state)
+    left = cli("track", "dead", *words, "--json", state=state)
+    rest = cli("track", "retry", *words, "--json", state=state)
+    gone = cli("track", "dead", *words, state=state)
+    owed = cli("track", "list", *words, "--json", state=state)
+
+    assert 0 == none_yet.returncode
+    assert (1, ids[:2]) == (dead.returncode, [each["id"] for each in json.loads(dead.stdout)["owed"]])
+    assert (1, True) == (text.returncode, "OSError: it is busy" in text.stdout)
+    assert (0, "1 will be tried again\n") == (one.returncode, one.stdout)
+    assert ids[1:2] == [each["id"] for each in json.loads(left.stdout)["owed"]]
+    assert ids[:2] == json.loads(rest.stdout)["retry"]  # what has failed and is no dead letter is tried again, too
+    assert 0 == gone.returncode
+    assert [("failed", 0), ("failed", 0), ("intended", 0)] == [
+        (each["state"], each["attempts"]) for each in json.loads(owed.stdout)["owed"]
+    ]
+
+
+def test_inside_an_agent_there_are_no_dead_letters_to_begin_with(root: Path) -> None:
+    """`dead` and `retry` ask the agent, and it answers with nothing."""
+    said = in_agent(f"{TRACK} add file {root}/a --arg root={root}; {TRACK} dead; echo $?; {TRACK} retry", root)
+
+    assert "\n0\n" in said
+    assert "0 will be tried again" in said
+
+
 def test_a_process_that_is_not_there_cannot_owe(tmp_path: Path) -> None:
     """It would be released at once."""
     done = cli("track", "add", "file", "/x", "--owner-pid", "4194304", state=tmp_path)
 
     assert (2, True) == (done.returncode, "there is none" in done.stderr)
+
+
+@pytest.mark.parametrize("words", [["list"], ["dead"], ["retry"], ["settle", "--job", "x"]])
+def test_who_only_asks_for_a_process_leaves_nothing_behind(owner: Owner, tmp_path: Path, words: list[str]) -> None:
+    """No journal, not even a directory of the service."""
+    done = cli("track", *words, "--owner-pid", str(owner.process.pid), state=tmp_path / "state")
+
+    assert 0 == done.returncode, done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_is_refused_for_a_process_leaves_no_journal(owner: Owner, tmp_path: Path) -> None:
+    """Nothing is owed."""
+    words = ["track", "add", "fil", "/x", "--owner-pid", str(owner.process.pid)]
+    done = cli(*words, state=tmp_path / "state")
+    missing = cli("track", "settle", "x", "--owner-pid", str(owner.process.pid), state=tmp_path / "state")
+
+    assert (2, 2) == (done.returncode, missing.returncode)
+    assert [] == list((tmp_path / "state").glob("*/journal/*"))
+
+
+def test_a_list_reads_the_journal_and_changes_no_file_of_it(owner: Owner, root: Path, tmp_path: Path) -> None:
+    """Another `track` may write meanwhile."""
+    owe(owner, root, tmp_path / "state", "a")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "state").rglob("*")}
+    cli("track", "list", "--owner-pid", str(owner.process.pid), state=tmp_path / "state")
+
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "state").rglob("*")}
+
+
+def test_a_disk_that_refuses_is_told_in_words(owner: Owner, tmp_path: Path) -> None:
+    """No traceback."""
+    (tmp_path / "state" / "tracked" / "track.lock").mkdir(parents=True)
+    for each in (tmp_path / "state", tmp_path / "state" / "tracked"):
+        each.chmod(0o700)
+    done = cli("track", "add", "file", "/x", "--arg", "root=/", "--owner-pid", str(owner.process.pid),
+               state=tmp_path / "state")  # fmt: skip
+
+    assert (2, True) == (done.returncode, done.stderr.startswith("processender: cannot track it: ")), done.stderr
+
+
+def test_the_verb_alone_is_required(tmp_path: Path) -> None:
+    """The message does not ask for what may be left out."""
+    done = cli("track", state=tmp_path)
+
+    assert (2, True) == (done.returncode, "required: add|settle|list|dead|retry;" in done.stderr)

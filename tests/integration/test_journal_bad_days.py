@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -19,8 +18,11 @@ import pytest
 from processender.core.obligation import Obligation, State
 from processender.engine.clock import SystemClock
 from processender.identity import identify
+from processender.journal.directory import read_owner, write_owner
+from processender.journal.owner import adopt
 from processender.journal.segment import HEADER
-from processender.recovering import Recovered, journal_root, look, recover
+from processender.looking import journal_root, look
+from processender.recovering import Recovered, recover
 from processender.testing.processes import Program
 
 LIMIT_S = 30.0
@@ -168,6 +170,23 @@ def test_a_journal_without_rights_is_named_and_left(service: Service) -> None:
     assert 2 == len(service.recover().settled)
 
 
+@pytest.mark.parametrize("verb", [["journal", "ls"], ["journal", "retry"], ["recover"]])
+def test_journals_that_may_not_be_listed_are_told_in_a_sentence(service: Service, verb: list[str]) -> None:
+    """Whoever has no rights there is told whose they are."""
+    service.dies()
+    root = Path(journal_root(str(service.place)))
+    root.chmod(0)
+    calls = (
+        "import subprocess, sys; ran = subprocess.run([sys.executable, '-m', 'processender', *sys.argv[2:]],"
+        " env={'PROCESSENDER_STATE': sys.argv[1]}, capture_output=True, text=True); print(ran.stdout + ran.stderr)"
+    )
+    said = without_rights(calls, str(service.place.parent), *verb)
+    root.chmod(0o700)
+
+    assert "Permission denied; run as its owner" in said
+    assert "Traceback" not in said
+
+
 def test_a_place_without_rights_refuses_before_the_effect(service: Service) -> None:
     """Neither is something owed there, nor is it said that nothing is owed."""
     service.dies()
@@ -250,6 +269,22 @@ owe(journal, '1')
 """Owes something for another process, which need not hold a lock."""
 
 
+def test_no_changed_byte_of_what_stands_beside_it_makes_a_living_owner_a_dead_one(service: Service) -> None:
+    """The file has a checksum; without a sound one the name of the directory tells."""
+    with Program(OWES + TRACKED, str(service.place), str(os.getpid())) as running:
+        assert running.wait(LIMIT_S) == 0
+    (journal,) = service.journals()
+    said = (journal / "owner.json").read_bytes()
+    found = []
+    for at in range(len(said)):
+        for bit in (1, 4):
+            changed = said[:at] + bytes([said[at] ^ bit]) + said[at + 1 :]
+            (journal / "owner.json").write_bytes(changed)
+            found.append(adopt(str(journal)).alive)
+
+    assert {True} == set(found)
+
+
 @pytest.mark.parametrize("said", [None, b"", b"[]", b'{"held_by": "identitx"}'])
 def test_what_is_owed_for_a_living_process_stays_whatever_stands_beside_it(
     said: bytes | None, service: Service
@@ -271,8 +306,11 @@ def test_what_was_owed_for_a_process_whose_number_was_given_again_is_released(se
     with Program(OWES + TRACKED, str(service.place), str(os.getpid())) as running:
         assert running.wait(LIMIT_S) == 0
     (journal,) = service.journals()
-    owner = json.loads((journal / "owner.json").read_text())
-    (journal / "owner.json").write_text(json.dumps({**owner, "started": owner["started"] - 1}))
+    owner = read_owner(str(journal))
+    pid, started, rest = journal.name.split("-")
+    before = journal.rename(journal.with_name(f"{pid}-{int(started) - 1}-{rest}"))
+    (before / "owner.json").unlink()
+    write_owner(str(before), {**owner, "started": owner["started"] - 1})
 
     assert [State.RELEASED] == [each.state for each in service.recover().settled]
     assert os.getpid() == identify().pid
@@ -382,3 +420,47 @@ def test_a_file_system_that_is_full_at_any_size_refuses_before_the_effect(tmp_pa
 
     assert owed[0] == 0
     assert owed[-1] > 100
+
+
+WAITS_FOR_ROOM = """
+import os, sys
+from processender import Ender
+from processender.errors import JournalError
+place = sys.argv[1]
+ender = Ender('demo', state=place)
+ender.releaser('thing')(lambda obligation: None)
+for kind in ('state', 'thing'):
+    filler = os.open(os.path.join(place, 'filler'), os.O_WRONLY | os.O_CREAT)
+    try:
+        while os.write(filler, bytes(4096)) == 4096: pass
+    except OSError: pass
+    os.ftruncate(filler, max(0, os.fstat(filler).st_size - 8192))
+    def keep():
+        if kind == 'state': ender.save('a', 1)
+        else: ender.obligation('thing', key='a').acquire()
+    for _ in range(2):
+        try: keep()
+        except JournalError as error: print('refused', error, flush=True)
+    before = len(os.listdir('/proc/self/fd'))
+    try: keep()
+    except JournalError: print('leaked', len(os.listdir('/proc/self/fd')) - before, flush=True)
+    os.close(filler)
+    os.unlink(os.path.join(place, 'filler'))
+    keep()
+    print('kept', kind, len(os.listdir(os.path.join(place, 'demo', 'journal'))) if kind == 'thing' else 1, flush=True)
+"""
+"""Keeps a state and owes a thing, each on a disk that is full, and again when there is room."""
+
+
+def test_a_disk_that_was_full_at_first_is_used_once_there_is_room(tmp_path: Path) -> None:
+    """A journal, or a store, that could not be begun is begun by the next call."""
+    place = tmp_path / "small"
+    with mounted(place, "-t", "tmpfs", "-o", "size=8m", "tmpfs"), Program(WAITS_FOR_ROOM, str(place)) as running:
+        code = running.wait(LIMIT_S)
+    said = running.output.splitlines()
+
+    assert 0 == code, running.output
+    assert 4 == len([line for line in said if line.startswith("refused cannot") and "make room" in line]), said
+    assert ["leaked 0", "kept state 1", "leaked 0", "kept thing 1"] == [
+        line for line in said if not line.startswith("refused")
+    ]

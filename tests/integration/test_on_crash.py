@@ -151,10 +151,21 @@ def test_the_handlers_stand_in_the_account_with_their_outcomes(tmp_path: Path) -
 
 
 def test_one_line_tells_of_the_crash(tmp_path: Path) -> None:
-    """Also without any handler."""
-    _, output = crash(tmp_path, "", "kill -SEGV $$")
+    """Also without any handler; it names the file."""
+    report, output = crash(tmp_path, "", "kill -SEGV $$")
 
     assert "died of SIGSEGV" in output
+    assert f"the account is in {report['path']}" in output
+
+
+def test_the_last_line_of_a_command_that_fails_stands_in_the_account(tmp_path: Path) -> None:
+    """What it writes goes nowhere else."""
+    text = "[on_crash.handlers.page]\nrun = ['sh', '-c', 'echo first; echo no pager; exit 3']\n"
+    report, output = crash(tmp_path, text)
+
+    assert ["no pager"] == [each["error"].rpartition(": ")[2] for each in report["handlers"] if each["name"] == "page"]
+    assert "no pager" in output
+    assert "first" not in output
 
 
 def test_a_handler_that_hangs_is_cut_off_by_the_grace_of_the_crash(tmp_path: Path) -> None:

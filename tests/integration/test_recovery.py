@@ -12,6 +12,12 @@ from typing import Any
 
 import pytest
 
+from processender.core.obligation import Obligation, intent
+from processender.engine.clock import SystemClock
+from processender.journal.directory import read_owner, write_owner
+from processender.journal.file import FileJournal
+from processender.journal.owner import claim
+from processender.recovering import recover
 from processender.testing.processes import Program
 
 LIMIT_S = 30.0
@@ -249,6 +255,21 @@ def test_the_next_start_recovers_in_the_background(scene: Scene) -> None:
     assert "recovered True []" in output
 
 
+def test_the_next_start_tells_of_a_journal_that_cannot_be_read(scene: Scene) -> None:
+    """What it owes is not known, so somebody must look."""
+    scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")
+    (journal,) = scene.journals()
+    for segment in journal.glob("seg-*.pej"):
+        segment.unlink()
+        segment.symlink_to("/nowhere")
+    output = scene.run("""
+    with Ender('demo', grace=20, recover='on-start') as ender:
+        say('recovered', ender.recovered.wait(20))
+    """)
+
+    assert f"cannot recover {journal}: " in output
+
+
 def test_two_recoveries_at_once_release_each_thing_once(scene: Scene) -> None:
     """Adopting is taking the lock of the dead."""
     scene.run("""
@@ -308,6 +329,28 @@ def test_two_jobs_share_one_owner(scene: Scene) -> None:
     assert ["b1"] == scene.left()
 
 
+def test_a_job_of_two_dead_owners_is_walked_from_the_newest_to_the_oldest(tmp_path: Path) -> None:
+    """Whatever the names of their journals are, and however their things were made by turns."""
+    journals = [FileJournal(claim(str(tmp_path / "journal")), complain=pytest.fail) for _ in range(2)]
+    for number in range(1, 7):
+        made = Obligation(str(number), "thing", f"/{number}", "thing", {}, "a", created=float(number))
+        journals[number % 2].append(intent(made))
+    for journal in journals:
+        journal.close()
+    released: list[str] = []
+
+    class Noting:
+        def check(self, obligation: Obligation) -> bool:
+            return obligation.id not in released
+
+        def release(self, obligation: Obligation, token: int, ctx: object) -> None:
+            released.append(obligation.id)
+
+    recover(str(tmp_path), lambda _name: Noting(), SystemClock(), 20.0, job="a")
+
+    assert ["6", "5", "4", "3", "2", "1"] == released
+
+
 def test_leaving_the_scope_of_a_job_releases_its_own(scene: Scene) -> None:
     """The other job goes on."""
     output = scene.run("""
@@ -340,6 +383,22 @@ def test_a_partial_file_is_removed_after_a_crash(scene: Scene) -> None:
     assert ["whole"] == scene.left()
 
 
+def test_a_partial_file_that_cannot_be_made_is_owed_no_longer(scene: Scene) -> None:
+    """The block was never entered, so nobody leaves it."""
+    output = scene.run("""
+    with Ender('demo', grace=20) as ender:
+        try:
+            with atomic_write(ender, path('missing') + '/report', root=root):
+                say('entered')
+        except FileNotFoundError:
+            say('refused')
+        die()
+    """)
+
+    assert "refused" == output.strip()
+    assert [] == states(scene.recover())
+
+
 def test_a_dry_run_touches_nothing(scene: Scene) -> None:
     """It says what would be released."""
     scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")
@@ -367,6 +426,45 @@ def test_what_was_saved_is_there_for_the_next_process(scene: Scene) -> None:
     assert "2 {'n': 2} (3,) None" in output
 
 
+def on_a_terminal(scene: Scene, *argv: str) -> str:
+    """Run the command line with its standard error on a terminal and return what it shows there."""
+    master, slave = os.openpty()
+    env = {**os.environ, "PROCESSENDER_STATE": str(scene.state)}
+    command = [sys.executable, "-m", "processender", *argv]
+    with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave) as ran:
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                said = os.read(master, 65536)
+            except OSError:  # how Linux says that nobody has the other end open any more
+                break
+            if not said:
+                break
+            shown += said
+        ran.wait(LIMIT_S)
+    os.close(master)
+    return shown.decode()
+
+
+def test_a_recovery_shows_on_a_terminal_how_far_it_has_come(scene: Scene) -> None:
+    """Each thing as it ends, with its number of all."""
+    scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); make(ender, 'b'); die()")
+    shown = on_a_terminal(scene, "recover").splitlines()
+
+    assert "processender: releasing 2 things that the dead have left" == shown[0]
+    assert ["[1/2]", "[2/2]"] == [line.split()[1] for line in shown[1:3]]
+    assert {f"{scene.root}/a", f"{scene.root}/b"} == {line.split()[3] for line in shown[1:3]}
+    assert all(line.endswith(": released") for line in shown[1:3])
+
+
+def test_a_recovery_that_prints_data_shows_no_progress(scene: Scene) -> None:
+    """Not even on a terminal."""
+    scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")
+
+    assert "" == on_a_terminal(scene, "recover", "--json")
+
+
 def test_an_unclean_recovery_exits_with_one_and_names_the_next_step(scene: Scene) -> None:
     """What could not be released is kept, and a human is told where."""
     scene.run("""
@@ -380,7 +478,7 @@ def test_an_unclean_recovery_exits_with_one_and_names_the_next_step(scene: Scene
 
     assert 1 == ran.returncode
     assert "there is no releaser 'only-here' here" in ran.stdout
-    assert "`processender journal dead`" in ran.stdout
+    assert "0 of 1 released; 1 can be released by --app MODULE:ENDER or an installed plugin only" in ran.stdout
 
 
 def test_a_journal_whose_owner_lives_is_refused_with_three(scene: Scene) -> None:
@@ -409,7 +507,9 @@ def test_a_journal_of_another_boot_is_recovered(scene: Scene) -> None:
     scene.run("with Ender('demo', grace=20) as ender: make(ender, 'a'); die()")
     (journal,) = scene.journals()
     owner = journal / "owner.json"
-    owner.write_text(json.dumps({**json.loads(owner.read_text()), "boot": "another", "pid": os.getpid()}))
+    said = read_owner(str(journal))
+    owner.unlink()
+    write_owner(str(journal), {**said, "boot": "another", "pid": os.getpid()})
 
     assert ["released"] == states(scene.recover())
 
@@ -433,11 +533,14 @@ def test_things_outside_the_root_are_never_touched(scene: Scene, tmp_path: Path)
     precious = tmp_path / "precious"
     precious.write_text("x")
     (scene.root / "link").symlink_to(tmp_path)
+    (scene.state / "demo").mkdir(parents=True)
     scene.run("""
-    with Ender('demo', grace=20) as ender:
-        for key in (path('../precious'), path('link/precious'), os.path.dirname(root) + '/precious'):
-            ender.obligation('file', key=key, root=root).acquire()
-        die()
+    from processender.core.obligation import Obligation, intent
+    from processender.recovering import open_own
+    journal = open_own(os.path.join(os.environ['PROCESSENDER_STATE'], 'demo'), 'refuse', say)
+    for key in (path('../precious'), path('link/precious'), os.path.dirname(root) + '/precious'):
+        journal.append(intent(Obligation(key, 'file', key, 'file', {'root': root})))
+    die()
     """)
     recovered = scene.recover()
 
@@ -538,4 +641,5 @@ def test_the_unit_that_is_printed_is_one(tmp_path: Path) -> None:
     )
 
     assert (0, "") == (told.returncode, told.stderr)
+    assert "remote-fs.target" in unit.read_text()
     assert 0 == done.returncode

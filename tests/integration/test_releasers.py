@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import http.server
+import json
 import os
+import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from multiprocessing import shared_memory
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -87,6 +91,87 @@ def test_a_file_that_got_the_number_of_a_dead_one_is_left_alone(tmp_path: Path) 
     inherited = {**args, "born": args["born"] - 1}
 
     assert (True, False) == (FileReleaser().check(owed(path, **args)), FileReleaser().check(owed(path, **inherited)))
+
+
+@pytest.mark.parametrize(
+    "releaser",
+    [FileReleaser(), TreeReleaser(), FlockReleaser(), PidFileReleaser()],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_file_is_known_again_when_its_device_has_another_number(releaser: Any, tmp_path: Path) -> None:
+    """A file system that was mounted anew may have one; the time of its birth tells."""
+    path = tmp_path / "file"
+    path.touch()
+    args = file_args(str(path), str(tmp_path))
+    obligation = owed(path, **{**args, "device": args["device"] + 1})
+    other = owed(path, **{**args, "device": args["device"] + 1, "born": args["born"] + 1})
+    releaser.release(other, 1, context())
+    before = (path.exists(), releaser.check(obligation), releaser.check(other))
+    releaser.release(obligation, 1, context())
+
+    assert (True, True, False) == before
+    assert not path.exists()
+
+
+def test_a_file_below_a_root_that_is_gone_is_not_taken_for_gone(tmp_path: Path) -> None:
+    """Its file system may be mounted later; on the one that is there it is gone indeed."""
+    root = tmp_path / "root"
+    (root / "below").mkdir(parents=True)
+    path = root / "below" / "file"
+    path.touch()
+    args = file_args(str(path), str(root))
+    shutil.rmtree(root)
+    there = FileReleaser().check(owed(path, **args))
+
+    for unseen in ({**args, "device": args["device"] + 1}, {"root": str(root)}):
+        with pytest.raises(Transient, match="is not there, or not mounted; mount it"):
+            FileReleaser().check(owed(path, **unseen))
+    assert not there
+
+
+def test_a_file_on_what_is_not_mounted_is_not_taken_for_gone(tmp_path: Path) -> None:
+    """An empty directory in the place of another file system tells nothing; nothing was marked, nothing is waited for."""
+    root, path = tmp_path / "root", tmp_path / "root" / "file"
+    root.mkdir()
+    tried = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(root)], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"nothing can be mounted here: {tried.stderr.strip()}")
+    try:
+        path.touch()
+        obligation = owed(path, **file_args(str(path), str(root)))
+        mounted = FileReleaser().check(obligation)
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+    with pytest.raises(Transient, match="not mounted"):
+        FileReleaser().check(obligation)
+    assert mounted
+    assert not FileReleaser().check(owed(path, root=str(root)))
+
+
+IN_NEW_MEMORY = """
+import json, subprocess, sys
+from processender.core.obligation import Obligation
+from processender.integrations.shm import SharedMemoryReleaser
+subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', '/dev/shm'], check=True)
+print(SharedMemoryReleaser().check(Obligation('0-id', 'shm', sys.argv[1], 'shm', json.loads(sys.argv[2]))))
+"""
+"""Looks for shared memory where /dev/shm is another, as in a container that was started anew."""
+
+
+def test_shared_memory_is_gone_with_its_mount() -> None:
+    """An empty one in its place is the ordinary case after a restart, and nothing is waited for."""
+    memory = shared_memory.SharedMemory(create=True, size=16)
+    try:
+        argv = [sys.executable, "-c", IN_NEW_MEMORY, memory.name, json.dumps(shm_args(memory.name))]
+        done = subprocess.run(["unshare", "-m", *argv], capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        memory.close()
+        memory.unlink()
+    if "not permitted" in done.stderr or "must be superuser" in done.stderr:
+        pytest.skip("nothing can be mounted here")
+
+    assert (0, "False\n") == (done.returncode, done.stdout), done.stderr
 
 
 def test_the_time_at_which_a_file_was_made_is_that_of_the_system(tmp_path: Path) -> None:
@@ -249,6 +334,58 @@ def test_a_group_is_ended_after_its_leader_is_gone(children: list) -> None:
     ProcessGroupReleaser().release(owed("group", **args), 1, context())
 
     assert (True, False) == (before, is_alive(identity))
+
+
+ENDS_ITS_GROUP = """
+import json, sys
+from processender.core.obligation import Obligation
+from processender.integrations.processes import ProcessGroupReleaser
+from processender.testing.releasers import context
+owed = Obligation('0-id', 'group', 'group', 'process-group', json.loads(sys.argv[1]))
+ProcessGroupReleaser().release(owed, 1, context())
+print('released', ProcessGroupReleaser().check(owed), flush=True)
+"""
+"""Releases the group that it is a member of."""
+
+
+def test_a_recovery_in_the_group_that_it_ends_comes_to_its_end(children: list) -> None:
+    """All members but itself are ended."""
+    leader = subprocess.Popen(["sleep", "1000"], process_group=0)
+    children.append(leader)
+    argv = [sys.executable, "-c", ENDS_ITS_GROUP, json.dumps(process_args(leader.pid, grace=1))]
+    done = subprocess.run(argv, process_group=leader.pid, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (0, "released False\n") == (done.returncode, done.stdout)
+    assert -15 == leader.wait(60)
+
+
+@pytest.mark.parametrize(
+    "grace", [-1, float("nan"), float("inf"), "long", None, 10**400], ids=lambda odd: repr(odd)[:9]
+)
+def test_a_grace_that_is_none_keeps_no_process_alive(children: list, grace: Any) -> None:
+    """A record is hostile input: KILL comes all the same, in time."""
+    script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE)
+    children.append(process)
+    process.stdout.readline()
+    process.stdout.close()
+    releasing = threading.Thread(
+        target=ProcessReleaser().release,
+        args=(owed("child", **{**process_args(process.pid), "grace": grace}), 1, context(2.0)),
+        daemon=True,
+    )
+    releasing.start()
+
+    assert -9 == process.wait(60)
+    releasing.join(60)
+    assert not releasing.is_alive()
+
+
+@pytest.mark.parametrize("grace", [-1, float("nan"), float("inf"), "long"], ids=repr)
+def test_a_grace_that_is_none_is_refused_before_it_is_owed(grace: Any) -> None:
+    """Seconds, 0 or more."""
+    with pytest.raises(ReleaserError, match="its grace must be seconds, 0 or more, not"):
+        process_args(os.getpid(), grace)
 
 
 @pytest.mark.parametrize("identity", [None, {}, {"pid": 1}, "all", {**dict.fromkeys(Identity.fields, 0), "boot": "x"}])

@@ -16,14 +16,14 @@ import psycopg
 import pytest
 import redis
 
-from processender import Ender, LockHeld, Obligation, ReleaserError, Transient
+from processender import Ender, LockHeld, Obligation, ObligationError, ReleaserError, Transient
 from processender.engine.clock import SystemClock
 from processender.integrations import redis as redis_room
-from processender.integrations import s3 as s3_room
 from processender.integrations.jobs import JobReleaser
 from processender.integrations.postgres import SessionReleaser, advisory_lock
 from processender.integrations.redis import LockReleaser, lock
 from processender.integrations.s3 import ObjectReleaser, UploadReleaser, upload
+from processender.integrations.s3 import releaser as s3_room
 from processender.integrations.sql import SqlReleaser
 from processender.plugins import find_releaser
 from processender.recovering import recover
@@ -158,6 +158,21 @@ def test_a_lock_of_redis_is_held_for_its_block(redis_url: str, client: Any, ende
         assert 0 < client.pttl("l") <= 30_000
 
     assert (0, []) == (client.exists("l"), ender._home().journal().live())
+
+
+@pytest.mark.parametrize("ttl", [0, -1.0, 0.0001, float("nan")])
+def test_a_lock_that_would_be_given_up_at_once_is_refused(redis_url: str, ender: Ender, ttl: float) -> None:
+    """Before anything is owed or asked for."""
+    with pytest.raises(ObligationError, match=r"give a ttl= of 0\.001 or more"):
+        lock(ender, redis_url, "l", ttl=ttl)
+
+
+def test_a_redis_that_cannot_be_reached_leaves_nothing_owed(ender: Ender) -> None:
+    """The lock was never asked for."""
+    with pytest.raises(Transient), lock(ender, f"redis://127.0.0.1:{free_port()}/0", "l", ttl=30.0):
+        pass
+
+    assert [] == ender._home().journal().live()
 
 
 def test_a_lock_of_redis_that_is_held_is_told(redis_url: str, client: Any, ender: Ender) -> None:
@@ -411,6 +426,21 @@ def test_a_storage_without_credentials_is_told(s3_url: str, monkeypatch: pytest.
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(ReleaserError, match="credentials"):
         ObjectReleaser().release(owed("b/a", endpoint=s3_url, region="us-east-1"), 1, context())
+
+
+@pytest.mark.parametrize("bucket", ["artifacts", "no such bucket"])
+def test_an_upload_that_was_never_asked_for_is_not_owed(
+    s3_url: str, ender: Ender, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    """Without credentials, or with a name that no request can carry, nothing has left this process."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x") if " " in bucket else monkeypatch.delenv(name, raising=False)
+    block = upload(ender, bucket, "a", endpoint=s3_url, region="us-east-1")
+    with pytest.raises(ReleaserError, match="cannot ask the object storage"), block:
+        pass
+
+    assert [] == ender._home().journal().live()
 
 
 @pytest.mark.parametrize("key", ["", "bucket", "/key", "bucket/"])

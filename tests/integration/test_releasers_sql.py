@@ -597,6 +597,23 @@ def test_statements_are_given_id_key_ref_and_token(database: str) -> None:
     assert [("k", "0-id", "r", 9)] == rows(database, "SELECT * FROM log")
 
 
+@pytest.mark.parametrize(
+    "args", [{"release": "DELETE FROM nosuch"}, {"release": "SELEC 1"}, LEASE | {"check": "SELEC 1"}]
+)
+def test_a_wrong_statement_is_a_permanent_failure_in_sqlite_too(database: str, args: dict[str, Any]) -> None:
+    """Its driver calls it an operational error, as it calls a lock that passes."""
+    with pytest.raises(ReleaserError, match="mend the database or the statement"):
+        SqlReleaser().release(owed("a", url=database, **args), 1, context())
+
+
+def test_a_database_that_is_locked_is_tried_again(database: str) -> None:
+    """Whoever has it will let go of it."""
+    with closing(sqlite3.connect(database.partition("///")[2], isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Transient, match="database is locked"):
+            SqlReleaser().release(owed("a", url=f"{database}?timeout=0.1", **LEASE), 1, context())
+
+
 def test_statements_are_one_transaction(database: str) -> None:
     """The second fails, so the first has not happened."""
     run_sql(database, "INSERT INTO leases (name) VALUES ('a')")

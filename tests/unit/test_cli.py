@@ -187,8 +187,8 @@ class TestPlan:
             ("nothing", "write it like --app shop.service:ender"),
             (":x", "write it like --app shop.service:ender"),
             ("no_such_module:ender", "cannot import 'no_such_module'"),
-            ("APP:nobody", "there is nothing, not an Ender"),
-            ("APP:other", "there is a int, not an Ender"),
+            ("APP:nobody", "has no 'nobody'; known: broken, ender"),
+            ("APP:other", "it is of type int, no Ender"),
         ],
     )
     def test_what_is_no_ender_is_said(
@@ -199,6 +199,38 @@ class TestPlan:
 
         assert 2 == code
         assert said in err
+
+    @pytest.mark.parametrize("command", [("plan",), ("recover", "--dry-run"), ("recover",)])
+    @pytest.mark.parametrize(
+        "body",
+        ["with ender:\n    print('runs')", "ender.run(lambda: print('runs'))",
+         "import asyncio\nasync def main():\n    async with ender:\n        print('runs')\nasyncio.run(main())"],
+    )  # fmt: skip
+    def test_an_application_that_would_run_when_it_is_imported_is_refused(
+        self, capsys: pytest.CaptureFixture[str], app: str, monkeypatch: pytest.MonkeyPatch,
+        command: tuple[str, ...], body: str,
+    ) -> None:  # fmt: skip
+        """Its body does not run, and the message says where to put it."""
+        monkeypatch.setenv("PROCESSENDER_STATE", str(Path.cwd()))
+        Path(f"{app}_runs.py").write_text(f"from processender import Ender\nender = Ender('shop')\n{body}\n")
+        monkeypatch.delitem(sys.modules, f"{app}_runs", raising=False)
+        code, out, err = call(capsys, *command, "--app", f"{app}_runs:ender")
+
+        assert (2, False) == (code, "runs" in out)
+        assert 'put what runs it under `if __name__ == "__main__":`' in err
+
+    def test_an_application_that_hears_signals_early_is_only_looked_at(
+        self, capsys: pytest.CaptureFixture[str], app: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its `install()` takes nothing up in a process that is not its own."""
+        import signal
+
+        monkeypatch.delitem(sys.modules, f"{app}_early", raising=False)
+        Path(f"{app}_early.py").write_text("from processender import Ender\nender = Ender('shop').install()\n")
+        before = signal.getsignal(signal.SIGTERM)
+        code, out, _ = call(capsys, "plan", "--app", f"{app}_early:ender")
+
+        assert (0, True, before) == (code, "shop: 0 handlers" in out, signal.getsignal(signal.SIGTERM))
 
     def test_an_agents_plan_needs_no_file(self, capsys: pytest.CaptureFixture[str], app: str) -> None:
         """It has three handlers of its own."""
@@ -222,7 +254,8 @@ class TestPlan:
             (["--window", "5"], "--window: '5' has no unit; give a unit: '5s'"),
             (["--app", "a:b", "-c", "x"], "--app and --config name two plans; choose one"),
             (["-c", "/no/such"], "/no/such: cannot be read"),
-            (["--nope"], "unrecognized arguments: --nope"),
+            (["--nope"], "there is no option '--nope'"),
+            (["--windo=5s"], "there is no option '--windo'; did you mean '--window'?"),
         ],
     )
     def test_a_mistake_leaves_with_2(self, capsys: pytest.CaptureFixture[str], argv: list[str], said: str) -> None:
@@ -260,3 +293,27 @@ class TestOutput:
         table = output.table([["n", "name"], ["10", "a"], ["5", "long"]], right=frozenset({0}))
 
         assert "   n  name\n  10  a\n   5  long" == table
+
+
+SAYS = r"""
+import sys
+from processender.cli import output
+output.say("größe \udcff")
+output.say(output.table([["kind", "job"], ["\x1b]0;owned\x07file", "one\ntwo\x9b2J"]]))
+output.complain("\x1b[2J")
+"""
+"""Prints what a record may hold."""
+
+
+@pytest.mark.parametrize(("encoding", "word"), [("utf-8", "größe"), ("ascii", r"gr\xf6\xdfe")])
+def test_nothing_that_is_said_is_lost_and_nothing_commands_the_terminal(encoding: str, word: str) -> None:
+    """What cannot be encoded, and what a terminal would obey, is written out."""
+    argv, environ = [sys.executable, "-c", SAYS], {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(argv, env=environ, capture_output=True, timeout=60, check=True)
+
+    assert [
+        rf"{word} \udcff",
+        r"  kind                  job",
+        r"  \x1b]0;owned\x07file  one\ntwo\x9b2J",
+    ] == done.stdout.decode(encoding).splitlines()
+    assert b"processender: \\x1b[2J\n" == done.stderr

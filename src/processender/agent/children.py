@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from subprocess import Popen
 
-_PR_SET_CHILD_SUBREAPER = 36
-
 
 class Children:
     """Who is whose. Safe for threads."""
@@ -48,7 +46,7 @@ class Children:
         if self.adopts:
             return ""
         try:
-            why = load("agent.prctl").prctl(_PR_SET_CHILD_SUBREAPER, 1)
+            why = load("agent.prctl").adopt_orphans()
         except (ImportError, OSError, AttributeError) as error:
             why = str(error)
         self.adopts = not why

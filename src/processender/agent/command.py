@@ -32,6 +32,7 @@ class Command:
         *,
         mask: Iterable[int] = (),
         session: bool = True,
+        terminal: bool = False,
         group: bool = False,
         rewrite: Mapping[int, int] | None = None,
     ) -> None:
@@ -47,6 +48,8 @@ class Command:
             mask: The signals that it begins with blocked.
 
             session: Whether it leads a session of its own; otherwise it stays in that, and in the group, of the agent.
+
+            terminal: Whether its session has standard input as its terminal.
 
             group: Whether what is sent to it goes to its whole process group, which it leads in its session.
 
@@ -68,6 +71,9 @@ class Command:
         self._children = children
         self._mask = tuple(mask)
         self._session = session
+        self._terminal = terminal
+        self._spared = False
+        self._cell: Any = None
         self._group = group and session
         self._rewrite = dict(rewrite or {})
         self._lock = _thread.allocate_lock()
@@ -81,11 +87,21 @@ class Command:
                 return False
             environment = child_environment({**os.environ, **self.more}, grace)
             environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
-            self.pid = self._children.own(
-                lambda: spawn(self.argv, environment, self._mask, session=self._session),
-            )
+            self._cell = self._cell or load("agent.cgroup").make_cell()
+            self.pid = self._children.own(lambda: self._spawn(environment))
             self.status, self.gone = None, False
             return True
+
+    def _spawn(self, environment: Mapping[str, str]) -> int:
+        def start() -> int:
+            return spawn(self.argv, environment, self._mask, session=self._session, terminal=self._terminal)
+
+        return start() if self._cell is None else int(self._cell.spawn(start))
+
+    def tidy(self) -> None:
+        """Take away what was made for it."""
+        if self._cell is not None:
+            self._cell.remove()
 
     @property
     def running(self) -> bool:
@@ -122,16 +138,25 @@ class Command:
             self._barred = True
             return bool(self.pid)
 
-    def send(self, signum: int) -> bool:
-        """Send it a signal, or what is to be sent in its place; tell whether it was still there."""
+    def reached(self, signum: int) -> None:
+        """Take note that it has this signal from elsewhere: the next that is sent to it is spared."""
+        with self._lock:
+            self.sent.add(signum)
+            self._spared = True
+
+    def send(self, signum: int, *, group: bool = False) -> bool:
+        """Send it a signal, or what is to be sent in its place, its *group* too; tell whether it was still there."""
         number = self._rewrite.get(signum, signum)
         with self._lock:
+            if self._spared:
+                self._spared = False
+                return self.running
             # It was not waited for, so its number is its own.
             if not self.running:
                 return False
             if number:
                 self.sent.add(number)
-                (os.killpg if self._group else os.kill)(self.pid, number)
+                (os.killpg if self._group or group else os.kill)(self.pid, number)
             return True
 
     def all_gone(self) -> bool:
@@ -172,9 +197,21 @@ class Command:
             if self.running:
                 self.sent.add(kernel.KILL)
                 os.kill(self.pid, kernel.KILL)
+            if self._session and (self.running or any(member.session == self.pid for member in found)):
+                # At once, so that nobody of it can fork away; while the session has members its number is its own.
+                _kill_group(self.pid)
+        if self._cell is not None:
+            self._cell.kill()
         for member in found:
             _tree().send(member, kernel.KILL)
         return found
+
+
+def _kill_group(leader: int) -> None:
+    try:
+        os.killpg(leader, kernel.KILL)
+    except OSError:
+        return
 
 
 def _tree() -> Any:

@@ -13,6 +13,8 @@ from ..demand import load
 from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
+from ..identity import boot_id
+from ..journal.owner import OwnerLock
 from ..plugins import find_releaser
 from ..telemetry.logs import render
 from ..telemetry.stacks import take_stacks
@@ -42,17 +44,34 @@ class Crash:
     def handle(self, facts: Mapping[str, Any], events: Sequence[Event]) -> None:
         """Write the account of the crash that *facts* tell of, and do what follows."""
         others = self._others(facts["pid"])
-        self._aftermath.follow(self._report(facts, events, others))
+        places = [*([self._place] if self._owes else ()), *others]
+        dead = [each for place in places for each in self._own(place, facts["pid"])]
+        self._aftermath.follow(self._report(facts, events, [each for each, _ in dead]), dead)
+        keep = self._aftermath.unaccounted
         for place in others if self._recovers else ():
-            load("recovering").recover_at_start(place, find_releaser, self._clock, self._window, self._tell)
+            load("recovering").recover_at_start(place, find_releaser, self._clock, self._window, self._tell, keep)
 
-    def _dead(self, place: str) -> list[Dead]:
+    def _own(self, place: str, pid: int) -> list[tuple[Dead, OwnerLock]]:
+        """Return what the command has left in *place*; each other that has died there gets an account of its own."""
+        boot = boot_id()
+        own: list[tuple[Dead, OwnerLock]] = []
+        accounts = Aftermath(place, os.path.basename(place), find_releaser, self._clock, self._window, self._tell)
+        accounts.unaccounted = self._aftermath.unaccounted
         try:
-            return list(the_dead(place))
+            for dead, lock in the_dead(place):
+                if (dead.pid, dead.boot) == (pid, boot):
+                    own.append((dead, lock))
+                else:
+                    accounts.account_of(dead, lock, told=False)
         except (OSError, ProcessEnderError) as error:
             # Who follows a crash is told of it all the same.
             self._tell(Trouble(self._clock.now(), "crash", f"cannot tell what the command owed: {error}"))
-            return []
+        # The number may have been that of another before; the command is the last that had it.
+        last = max((dead.started for dead, _ in own), default=0)
+        for dead, lock in own:
+            if dead.started != last:
+                accounts.account_of(dead, lock, told=False)
+        return [each for each in own if each[0].started == last]
 
     def _others(self, pid: int) -> list[str]:
         """Return the places of other services in which the command has a journal: its Ender may have another name."""
@@ -63,13 +82,11 @@ class Crash:
         ]
         return [place for place in ours if place != self._place]
 
-    def _report(self, facts: Mapping[str, Any], events: Sequence[Event], others: Sequence[str]) -> CrashReport:
+    def _report(self, facts: Mapping[str, Any], events: Sequence[Event], dead: Sequence[Dead]) -> CrashReport:
         at = round(self._clock.wall(), 3)
         status, pid = facts["status"], facts["pid"]
-        places = [*([self._place] if self._owes else ()), *others]
-        dead = [each for place in places for each in self._dead(place)]
         # What the command has written down itself comes before what the agent has seen of its end.
-        told = tuple(event for each in dead if each.pid == pid for event in each.events)
+        told = tuple(event for each in dead for event in each.events)
         stacks = "".join(each.stacks for each in dead) or (take_stacks(self._place, pid) if self._place else "")
         return CrashReport(
             id=new_id(at),
@@ -97,10 +114,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIG{number}"
-
-
-def _has_journal_of(pid: int, place: str) -> bool:
-    return any(name.startswith(f"{pid}-") for name in _names(os.path.join(place, "journal")))
 
 
 def _names(directory: str) -> list[str]:

@@ -41,7 +41,7 @@ def decide(path: str, flags: Mapping[str, Any], environ: Mapping[str, str], keep
         source = find_source(path)
         if source is not None or overrides(environ):
             # Only now: `msgspec` and `tomllib` are half of the agent's memory.
-            settings = load("agent.config").load(source, environ, keeper)
+            settings = _configured(source, environ, keeper)
     except ConfigError as error:
         problems += error.problems
     if settings.source:
@@ -64,6 +64,17 @@ def decide(path: str, flags: Mapping[str, Any], environ: Mapping[str, str], keep
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def _configured(source: Any, environ: Mapping[str, str], keeper: Keeper) -> Settings:
+    try:
+        room = load("agent.config")
+    except ModuleNotFoundError as error:
+        where = f"the file {source.path}" if source is not None else "variables PROCESSENDER_..."
+        step = "say it by flags, or install the package `processender` and use `processender run`"
+        raise ConfigError([f"cannot read {where}: {error.name} is not there; {step}"]) from error
+    made: Settings = room.load(source, environ, keeper)
+    return made
 
 
 def _contradictions(settings: Settings) -> list[str]:
@@ -127,6 +138,9 @@ _FLAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "no_wait_tree": ("wait_tree", _not),
     "rewrite": ("rewrite", parse_rewrite),
     "on_signal": ("policy", parse_policy),
+    "parent_death": ("parent_death", number_of),
+    "verbose": ("verbosity", lambda _: 1),
+    "quiet": ("verbosity", lambda _: -1),
     "expect_exit": ("expect_exit", _code),
 }
 """Each flag with the setting that it changes, and what makes a value of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.handler import LONGEST_S
+from ..core.spans import LONGEST_S
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _EXAMPLES = "'500ms', '30s', '2m' or '1h'"

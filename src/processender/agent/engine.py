@@ -65,7 +65,9 @@ class Engine:
         self._clock = SystemClock()
         self._ladder = ladder = Ladder(command, settings.stop_signal, wait_tree=settings.wait_tree)
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
-        self._lines = lines = Lines(as_json=settings.json_lines, talkative=bool(settings.handlers))
+        self._lines = lines = Lines(
+            as_json=settings.json_lines, talkative=bool(settings.handlers), verbosity=settings.verbosity
+        )
         self._joined = joined
         self._health = health
         self.ender: Ender = build_ender(settings, name, self._calls(settings), (lines, self._watch))

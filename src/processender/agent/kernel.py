@@ -17,7 +17,7 @@ import os
 from ..hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 KILL, TERM, INT, QUIT, HUP = _signal.SIGKILL, _signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGHUP
 CHLD, CONT, STOP, ALRM = _signal.SIGCHLD, _signal.SIGCONT, _signal.SIGSTOP, _signal.SIGALRM
@@ -72,9 +72,9 @@ def ignored() -> frozenset[int]:
     return frozenset(n for n in ALL if n not in {PIPE, XFSZ} and _signal.getsignal(n) is _signal.SIG_IGN)
 
 
-def take(seconds: float | None = None) -> Heard | None:
-    """Wait for the next signal, at most *seconds*; return None when none came in this time."""
-    info = _signal.sigwaitinfo(ALL) if seconds is None else _signal.sigtimedwait(ALL, max(0.0, seconds))
+def take(seconds: float | None = None, numbers: Collection[int] = ALL) -> Heard | None:
+    """Wait for the next signal of *numbers*, at most *seconds*; return None when none came in this time."""
+    info = _signal.sigwaitinfo(numbers) if seconds is None else _signal.sigtimedwait(numbers, max(0.0, seconds))
     if info is None:
         return None
     sent = info.si_code in _BY_SOMEBODY
@@ -84,6 +84,23 @@ def take(seconds: float | None = None) -> Heard | None:
 def restore(mask: Iterable[int]) -> None:
     """Give this thread back the *mask* with which the process was started; what was kept then comes at once."""
     _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+
+
+def ignore(numbers: Iterable[int]) -> frozenset[int]:
+    """Ignore *numbers* from now on; return those that were ignored before."""
+    return frozenset(number for number in numbers if _signal.signal(number, _signal.SIG_IGN) is _signal.SIG_IGN)
+
+
+def unblock(numbers: Iterable[int]) -> None:
+    """Let *numbers* have their effect on this process, at once and from now on."""
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, numbers)
+
+
+def hand_over(mask: Iterable[int], defaults: Iterable[int]) -> None:
+    """In a child that is to become a command: *defaults*, and what Python ignores, get their effect, *mask* is kept."""
+    for number in {*defaults, PIPE, XFSZ} - {KILL, STOP}:
+        _signal.signal(number, _signal.SIG_DFL)
+    restore(mask)
 
 
 def default(number: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..core.events import Event, NoticeHeard
-from ..core.notice import Action
+from ..core.notice import Action, Notice
 from ..telemetry.logs import DEBUG, INFO, WARNING, render, write_line
 
 _NAMES = {DEBUG: "debug", INFO: "info", WARNING: "warning"}
@@ -20,7 +20,7 @@ class Lines:
     what went wrong is told. It has a thread of its own: a full pipe holds up nothing.
     """
 
-    def __init__(self, *, as_json: bool, talkative: bool, descriptor: int = STDERR) -> None:
+    def __init__(self, *, as_json: bool, talkative: bool, verbosity: int = 0, descriptor: int = STDERR) -> None:
         """
         Write nothing yet.
 
@@ -30,15 +30,18 @@ class Lines:
 
             talkative: Whether to tell of every run.
 
+            verbosity: 1 to tell everything, -1 to tell only what goes wrong.
+
             descriptor: Where to write.
         """
         self._as_json = as_json
-        self._least = INFO if talkative else WARNING
+        self._fixed = bool(verbosity)
+        self._least = {1: DEBUG, -1: WARNING}.get(verbosity, INFO if talkative else WARNING)
         self._descriptor = descriptor
 
     def observe(self, event: Event) -> None:
         """Write one event."""
-        if isinstance(event, NoticeHeard) and event.notice.origin != "api" and event.notice.action is not Action.ADVISE:
+        if not self._fixed and isinstance(event, NoticeHeard) and _asks(event.notice):
             self._least = INFO
         level, key, text = render(event)
         if level < self._least:
@@ -48,3 +51,8 @@ class Lines:
             write_line(self._descriptor, json.dumps(line))
         else:
             write_line(self._descriptor, f"processender: {text}")
+
+
+def _asks(notice: Notice) -> bool:
+    """Tell whether somebody wants the end, or a drain: then every step is told."""
+    return notice.origin != "api" and notice.action is not Action.ADVISE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from ..demand import load
 from ..hints import TYPE_CHECKING
 from .errors import NOT_EXECUTABLE, NOT_FOUND, CommandNotStarted
 from .kernel import PIPE, XFSZ
@@ -12,6 +13,8 @@ from .kernel import PIPE, XFSZ
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+"""What Python sets LC_CTYPE to where the locale is none (PEP 538)."""
 _NOT_HANDED_ON = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
@@ -45,13 +48,28 @@ def child_environment(environ: Mapping[str, str], grace: str) -> dict[str, str]:
     return kept | {"PROCESSENDER_GRACE": grace}
 
 
+def restore_environment() -> None:
+    """Take out of the environment what Python itself has put there, for its own start in a bare locale."""
+    if os.environ.get("LC_CTYPE") not in _COERCED:
+        return
+    try:
+        with open("/proc/self/environ", "rb", buffering=0) as file:
+            given = file.readall() or b""
+    except OSError:
+        return
+    if not any(line.startswith(b"LC_CTYPE=") for line in given.split(b"\0")):
+        del os.environ["LC_CTYPE"]
+
+
 # Python ignores these two for itself, and what is ignored stays so over an exec. What was ignored before Python came
 # (nohup) stays ignored: whoever started us wants it so.
 RESTORED = (PIPE, XFSZ)
 """The signals that a command gets back at their default."""
 
 
-def spawn(argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], *, session: bool) -> int:
+def spawn(
+    argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], *, session: bool, terminal: bool = False
+) -> int:
     """
     Start *argv* with the standard streams of the agent, and return its number.
 
@@ -65,10 +83,14 @@ def spawn(argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], 
 
         session: Whether it leads a session of its own.
 
+        terminal: Whether this session has standard input as its terminal.
+
     Raises `CommandNotStarted` when that cannot be done.
     """
     path = find_program(argv[0], environ)
     try:
+        if terminal:
+            return int(load("agent.handover").spawn_at_terminal(path, argv, environ, mask))
         return os.posix_spawn(path, tuple(argv), environ, setsid=session, setsigmask=mask, setsigdef=RESTORED)
     except OSError as error:
         raise explain(path, error) from error

@@ -14,13 +14,15 @@ import os
 
 from ..demand import load
 from ..engine.clock import SystemClock
-from ..hints import TYPE_CHECKING, Any, NoReturn
+from ..hints import TYPE_CHECKING, Any
 from . import kernel
 from .alarms import Alarms
 from .children import Children
 from .command import Command
 from .control import VARIABLE, Control
+from .ending import Ending
 from .health import Health
+from .jobs import Jobs
 from .settings import Settings
 from .steered import Steered
 
@@ -31,17 +33,6 @@ UNCLEAN = 70
 """The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
 _LOOK_S = 0.02
 _SWEEPS = 10
-
-
-class Ending:
-    """How the agent is to go."""
-
-    __slots__ = ("code", "signum")
-
-    def __init__(self, code: int, signum: int = 0) -> None:
-        """Take the exit *code*, and the signal of which the command died, 0 if it did not."""
-        self.code = code
-        self.signum = signum
 
 
 class Agent(Steered):
@@ -76,13 +67,15 @@ class Agent(Steered):
         self._clock = SystemClock()
         self._alarms = Alarms(self._clock)
         self._health = Health()
+        self._jobs = jobs = Jobs(settings.setsid)
         self._command = Command(
             argv,
             children,
             mask=mask,
-            session=not _at_own_terminal() if settings.setsid is None else settings.setsid,
+            session=jobs.session,
+            terminal=jobs.terminal,
             group=settings.kill_group,
-            rewrite=settings.rewrite,
+            rewrite=jobs.rewrites(settings.rewrite),
         )
         self._name = settings.service or os.path.basename(argv[0]) or "command"
         self._probes: Any = None
@@ -112,6 +105,7 @@ class Agent(Steered):
             raise
         finally:
             self._control.close()
+            self._command.tidy()
         if self._tracker is not None:
             self._tracker.tidy()
         if self._command.status and self._settings.crash_recover:
@@ -142,6 +136,7 @@ class Agent(Steered):
     # The life of the command.
 
     def _begin(self) -> None:
+        self._troubles += self._jobs.begin(self._settings.parent_death)
         trouble = self._children.adopt_orphans()
         if trouble:
             self._troubles.append(("no-subreaper", trouble))
@@ -150,6 +145,9 @@ class Agent(Steered):
             self._troubles.append(("no-control", trouble))
         if self._engine is not None:
             self._arm()
+        elif self._troubles:
+            # What cannot be done is told now, also by a lean agent.
+            self.armed()
         for face in (self._probes, self._face):
             if face is not None:
                 face.start()
@@ -224,13 +222,20 @@ class Agent(Steered):
             policy = "stop"
         if policy == "ignore" or heard.number in self._ignored:
             return
+        if self._jobs.take(heard, self._command, policy):
+            return
         if policy == "stop":
+            if not self._asked:
+                self._jobs.spare(heard, self._command, self._alarms, self._settings.grace, self._ask)
             self._asked = True
             self.armed().hear(heard)
         elif policy == "forward":
             self._command.send(heard.number)
         elif policy == "reload":
             self.reload(heard.sender)
+
+    def _ask(self) -> None:
+        self._command.send(self._settings.stop_signal)
 
     def _sweep(self, *, everything: bool) -> None:
         """Kill what is left, for a moment; what the kernel does not let go of even then is left to it."""
@@ -258,28 +263,3 @@ class Agent(Steered):
             code, signum = 0, 0
         clean = self._engine is None or str(self._engine.verdict) == "clean"
         return Ending(UNCLEAN if self._settings.strict and not code and not clean else code, signum)
-
-
-def _at_own_terminal() -> bool:
-    """Tell whether standard input is the terminal of this session: then the command stays in it, under its control."""
-    try:
-        return os.tcgetpgrp(0) == os.getpgrp()
-    except OSError:
-        return False
-
-
-def leave(ending: Ending, *, reraise: bool) -> NoReturn:
-    """End this process as *ending* says, without waiting for any thread."""
-    if reraise and ending.signum:
-        _die_of(ending.signum)
-    # PID 1 does not die of its own signals, and no process of some: then the code must say it.
-    os._exit(ending.code)
-
-
-def _die_of(signum: int) -> None:
-    import resource  # noqa: PLC0415 - only this way out needs it
-
-    # The core of the command is of use, that of the agent is not.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    kernel.default(signum)
-    os.kill(os.getpid(), signum)

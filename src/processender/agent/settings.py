@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..core.handler import Handler
 from ..core.record import Record
+from ..hints import Any
 from . import kernel
 
 GRACE_S = 30.0
@@ -48,17 +48,21 @@ class Settings(Record):
     """What a signal means: `stop`, `forward` (also of those not named), `reload` or `ignore`."""
     expect_exit: frozenset[int] = frozenset()
     """The exit codes of the command that become 0."""
+    parent_death: int = 0
+    """The signal that the agent gets when its parent ends; 0 for none."""
+    verbosity: int = 0
+    """How much the agent tells: -1 for what goes wrong only, 1 for everything."""
     require: tuple[tuple[str, ...], ...] = ()
     """Chains of names that every plan must imply."""
     lanes: Mapping[str, int] = {}
     """The capacity of each named resource."""
-    handlers: tuple[Handler, ...] = ()
-    """The configured clean-up steps."""
+    handlers: tuple[Any, ...] = ()
+    """The configured clean-up steps, each a `Handler`, whose room few commands need."""
     crash_recover: bool = True
     """Whether what the dead of this service have left is released after a crash of the command."""
     crash_grace: float = GRACE_S
     """How long all that follows a crash may take."""
-    crash_handlers: tuple[Handler, ...] = ()
+    crash_handlers: tuple[Any, ...] = ()
     """What follows a crash; the calls take the `CrashReport` and the `Context`."""
     source: str = ""
     """The file that it comes from; empty if there is none."""

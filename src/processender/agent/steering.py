@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 
 from .. import __version__
-from ..core.handler import LONGEST_S
+from ..core.spans import LONGEST_S
 from ..core.notice import Action, Notice
 from ..errors import ProcessEnderError
 from ..hints import Any

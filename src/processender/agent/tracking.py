@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ..core.graph import nearest
 from ..core.handler import Handler
-from ..core.obligation import Entry, Kind, Standing, State, as_data
+from ..core.obligation import Standing, State, as_data, retried
 from ..engine.clock import SystemClock
 from ..errors import JournalError, ObligationError, StateError
 from ..hints import Any
@@ -66,8 +66,7 @@ class Tracker:
     def _retry(self, request: Mapping[str, Any]) -> dict[str, Any]:
         chosen = [each for each in self._chosen(request) if each.state in {State.DEAD, State.FAILED}]
         for each in chosen:
-            entry = Entry(Kind.FAILED, each.obligation.id, {"error": each.error, "afresh": True})
-            self._home.journal().append(entry)
+            self._home.journal().append(retried(each))
         return {"retry": [each.obligation.id for each in chosen]}
 
     def _list(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +78,7 @@ class Tracker:
         live = self._home.journal().live()
         known = {each.obligation.id for each in live}
         for id_ in ids:
-            if id_ not in known and not request.get("gone_is_fine"):
+            if id_ not in known:
                 text = f"cannot find {id_!r} among what is owed{nearest(id_, known)}"
                 raise ObligationError(f"{text}; `processender track list` shows it all")
         return [each for each in live if (not ids or each.obligation.id in ids) and job in {"", each.obligation.job}]

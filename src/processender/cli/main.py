@@ -9,6 +9,7 @@ from .. import __version__
 from ..agent import kernel
 from ..demand import load
 from ..hints import TYPE_CHECKING
+from ..inits.names import become, personality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,9 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that *argv* (by default that of the process) names and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    room = personality(sys.argv[0]) if argv is None else ""
+    if room:
+        become(room, sys.argv[0], words)
     first = words[0] if words else "--help"
     if first in COMMANDS:
         if first == "run":

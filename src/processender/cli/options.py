@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
 
+from ..core.graph import nearest
 from ..hints import Any, NoReturn
 from . import output
 
@@ -29,5 +30,10 @@ class Options(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and leave."""
+        _, colon, words = message.partition("unrecognized arguments: ")
+        if colon:
+            word = words.split()[0].partition("=")[0]
+            message = f"there is no {'option ' if word.startswith('-') else ''}{word!r}"
+            message += nearest(word, self._option_string_actions) if word.startswith("--") else ""
         output.complain(f"{message}; see `{self.prog} --help`")
         raise SystemExit(self._code)

@@ -6,13 +6,19 @@ import json
 import os
 import sys
 
+from ..core.events import Event, Trouble
 from ..hints import Any
 
 
 def say(text: str) -> None:
-    """Print *text* on standard output; one that nobody reads any more is no error."""
+    """Print *text* on standard output, as far as that can encode it; one that nobody reads any more is no error."""
+    text = _plain(text)
     try:
-        print(text)
+        try:
+            print(text)
+        except UnicodeEncodeError:
+            encoding = sys.stdout.encoding or "ascii"
+            print(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except (BrokenPipeError, AttributeError, ValueError):
         _give_up_stdout()
@@ -26,19 +32,31 @@ def say_json(value: Any) -> None:
 def complain(text: str) -> None:
     """Print *text* on standard error, with our name in front; there may be none."""
     try:
-        print(f"processender: {text}", file=sys.stderr)
+        print(f"processender: {_plain(text)}", file=sys.stderr)
     except (OSError, AttributeError, ValueError):
         return
 
 
+def complain_of(event: Event) -> None:
+    """Print what went wrong beside, on standard error."""
+    if isinstance(event, Trouble):
+        complain(event.text)
+
+
 def table(rows: list[list[str]], *, right: frozenset[int] = frozenset()) -> str:
     """Return *rows*, the first of them the head, as text in columns; those with a number in *right* to the right."""
+    rows = [[_plain(cell, but="") for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = [text.rjust(widths[n]) if n in right else text.ljust(widths[n]) for n, text in enumerate(row)]
         lines.append("  " + "  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def _plain(text: str, but: str = "\n\t") -> str:
+    """Return *text* with all written out that a terminal would not print but obey: records are hostile input."""
+    return "".join([each if each.isprintable() or each in but else ascii(each)[1:-1] for each in text])
 
 
 def _give_up_stdout() -> None:

@@ -6,7 +6,7 @@ import os
 
 from ..core.graph import nearest
 from ..errors import ProcessEnderError
-from ..telemetry.state import state_root
+from ..telemetry.state import file_name, state_root
 
 
 def places(service: str = "") -> dict[str, str]:
@@ -18,7 +18,8 @@ def places(service: str = "") -> dict[str, str]:
         names = []
     except OSError as error:
         raise ProcessEnderError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
-    if service and service not in names:
+    wanted = file_name(service) if service else ""
+    if service and wanted not in names:
         text = f"there is no service {service!r} in {root}{nearest(service, names)}"
         raise ProcessEnderError(f"{text}; PROCESSENDER_STATE names the place")
-    return {name: os.path.join(root, name) for name in names if service in {"", name}}
+    return {name: os.path.join(root, name) for name in names if wanted in {"", name}}

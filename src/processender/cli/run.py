@@ -8,9 +8,10 @@ import sys
 from ..agent import kernel
 from ..agent.children import Children
 from ..agent.decide import decide
+from ..agent.ending import leave
 from ..agent.errors import CANNOT_RUN, AgentError
-from ..agent.program import RESTORED, explain, find_program
-from ..agent.runner import Agent, leave
+from ..agent.program import RESTORED, explain, find_program, restore_environment
+from ..agent.runner import Agent
 from ..agent.settings import Settings
 from ..agent.streams import keep_standard_streams
 from ..demand import load
@@ -21,7 +22,7 @@ from .flags import end_of_options, parse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_USAGE = "processender run [OPTIONS] -- COMMAND [ARGUMENT ...]"
+_USAGE = "{name} [OPTIONS] -- COMMAND [ARGUMENT ...]"
 _DESCRIPTION = """\
 Start COMMAND and wait for it. When the end comes (SIGTERM, SIGINT, SIGQUIT, SIGHUP, or COMMAND ending by itself),
 let readiness fail, wait for the drain delay, ask COMMAND and all that it has started to end, run the configured
@@ -48,11 +49,23 @@ PROCESSENDER_DISABLE=1 runs COMMAND and does nothing else.\
 """
 
 
-def main(argv: Sequence[str], mask: frozenset[int]) -> NoReturn:
-    """Run with the options and the command of *argv*; *mask* was blocked before every signal was."""
+def main(argv: Sequence[str], mask: frozenset[int], *, init: bool = False) -> NoReturn:
+    """
+    Run with the options and the command of *argv*.
+
+    Args:
+
+        argv: The words behind `run`.
+
+        mask: What was blocked before every signal was.
+
+        init: Whether this is `processender-init`, which is lean.
+    """
     keep_standard_streams()
-    options = _options(argv)
+    options = _options(argv, "processender-init" if init else "processender run")
+    options.lean |= init
     command = options.command
+    restore_environment()
     try:
         if os.environ.get("PROCESSENDER_DISABLE") == "1":
             _become(command, mask)
@@ -87,19 +100,20 @@ def _become(command: Sequence[str], mask: frozenset[int]) -> NoReturn:
         raise explain(path, error) from error
 
 
-def _options(argv: Sequence[str]) -> Any:
+def _options(argv: Sequence[str], name: str = "processender run") -> Any:
     """Return the options of *argv* and, as `command`, what stands behind them."""
-    return parse(argv, FLAGS) or _explain(argv)
+    return parse(argv, FLAGS) or _explain(argv, name)
 
 
-def _explain(argv: Sequence[str]) -> NoReturn:
+def _explain(argv: Sequence[str], name: str) -> NoReturn:
     """Help, or say what is wrong with *argv*; what does so takes longer to load than the rest of a short run."""
-    parser = load("cli.options").Options("run", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
+    usage, epilog = _USAGE.format(name=name), _EPILOG.replace("processender run", name)
+    parser = load("cli.options").Options("run", usage=usage, description=_DESCRIPTION, epilog=epilog, code=CANNOT_RUN)
     for names, how in FLAGS:
         parser.add_argument(*names, **how)
     end = end_of_options(argv, FLAGS)
     parser.parse_args(argv[:end])
-    parser.error("there is no command; put one behind the --, like `processender run -- ./server`")
+    parser.error(f"there is no command; put one behind the --, like `{name} -- ./server`")
     sys.exit(CANNOT_RUN)
 
 
@@ -128,6 +142,12 @@ FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ("--expect-exit",),
         {"metavar": "CODE", "action": "append", "help": "leave with 0 when COMMAND ends with CODE, such as 143"},
     ),
+    (
+        ("--parent-death",),
+        {"metavar": "SIGNAL", "help": "get SIGNAL when the process that has started this one ends; TERM stops"},
+    ),
+    (("-v", "--verbose"), {"action": "store_true", "help": "tell more on standard error"}),
+    (("-q", "--quiet"), {"action": "store_true", "help": "tell only what goes wrong"}),
     (("--json",), {"action": "store_true", "help": "write the lines on standard error as JSON"}),
     (
         ("--lean",),

@@ -16,11 +16,13 @@ from ..engine.clock import SystemClock
 from ..errors import JournalError, ObligationError, ProcessEnderError
 from ..hints import Any
 from ..identity import Identity, identify
+from ..journal.directory import kept_for
 from ..journal.file import FileJournal
+from ..journal.memory import MemoryJournal
 from ..journal.owner import OwnerLock, claim, tracked
+from ..looking import journal_root, look
 from ..obligations import Obligations
-from ..recovering import journal_root
-from ..telemetry.state import state_place
+from ..telemetry.state import file_name, state_place, state_root
 from . import output
 from .client import ask
 from .journal import standing_as_data, standings_as_text
@@ -37,7 +39,7 @@ _VERBS = {
     "settle": "say that things are gone: settle ID ..., or settle --job ID",
     "list": "show what is owed",
     "dead": "show what keeps failing and waits for you",
-    "retry": "let dead letters be tried again: those with these ids, of this job, or all",
+    "retry": "let what is dead or has failed begin anew: those with these ids, of this job, or all",
 }
 _USAGE = """\
 processender track add KIND KEY [--releaser NAME] [--arg NAME=VALUE] [--job ID] [--outlives ID]
@@ -118,24 +120,48 @@ def _of_process(options: Any, request: dict[str, Any]) -> dict[str, Any]:
     if identity is None:
         text = f"cannot track for process {options.owner_pid}: there is none"
         raise ObligationError(f"{text}; name one that lives as long as the thing, such as $$")
-    service = options.service or "tracked"
-    place = state_place(service, os.environ)
+    root = os.path.join(state_root(os.environ), file_name(options.service or "tracked"))
+    try:
+        kept = kept_for(journal_root(root), identity)
+        if request["do"] == "add":
+            return _write(_made(options), identity, request)
+        if request["do"] == "list" or not kept:
+            # Who only asks leaves nothing behind.
+            return _read(kept, request)
+        return _write(root, identity, request)
+    except OSError as error:
+        text = f"cannot track it: {error.filename or root}: {error.strerror or error}"
+        raise JournalError(f"{text}; set PROCESSENDER_STATE to a place that can be written to") from error
+
+
+def _made(options: Any) -> str:
+    """Return the directory of the service, which is made if there is none."""
+    place = state_place(options.service or "tracked", os.environ)
     if not place.path:
         raise JournalError(place.trouble)
-    if place.warning and options.verb == "add":
+    if place.warning:
         output.complain(place.warning)
+    return place.path
 
-    def opener() -> FileJournal:
-        return FileJournal(_lock(journal_root(place.path), identity), complain=output.complain)
 
-    turn = _turn(place.path)
+def _read(directory: str, request: dict[str, Any]) -> dict[str, Any]:
+    journal = MemoryJournal()
+    if directory:
+        for text in look(directory, journal.append).troubles:
+            output.complain(text)
+    return Tracker(Obligations(SystemClock(), lambda: journal)).answer(request)
+
+
+def _write(place: str, identity: Identity, request: dict[str, Any]) -> dict[str, Any]:
+    turn = _turn(place)
+    home = Obligations(
+        SystemClock(), lambda: FileJournal(_lock(journal_root(place), identity), complain=output.complain)
+    )
     try:
-        home = Obligations(SystemClock(), opener)
-        answer = Tracker(home).answer(request)
-        home.close()
+        return Tracker(home).answer(request)
     finally:
+        home.close()
         os.close(turn)
-    return answer
 
 
 def _turn(place: str) -> int:
@@ -206,7 +232,7 @@ def _parser() -> Options:
     about = "Track what a script makes, so that it is released whatever becomes of the script."
     parser = Options("track", usage=_USAGE, description=f"{about}\n\n{verbs}", epilog=_EPILOG, code=_MISTAKE)
     parser.add_argument("verb", metavar="add|settle|list|dead|retry", help="what to do")
-    parser.add_argument("what", nargs="*", metavar="KIND KEY | ID", help="the thing, or the ids")
+    parser.add_argument("what", nargs="*", default=[], metavar="KIND KEY | ID", help="the thing, or the ids")
     parser.add_argument("--releaser", default="", metavar="NAME", help="what releases it (default: the KIND)")
     parser.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="what the releaser needs")
     parser.add_argument("--job", default="", metavar="ID", help="the job that it belongs to")

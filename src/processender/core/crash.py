@@ -62,6 +62,8 @@ class CrashReport(Record):
             return None
         if not {"id", "service", "cause", "at", "pid"} <= set(known) or not isinstance(known["at"], int | float):
             return None
+        if not all(isinstance(each, dict) for name in lists[1:] for each in known.get(name, ())):
+            return None
         return cls(**{**known, **{name: tuple(known.get(name, ())) for name in lists}})
 
     @property

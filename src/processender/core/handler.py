@@ -10,14 +10,12 @@ from ..errors import HandlerError
 from ..hints import Any
 from .record import Record
 from .retry import Retry
+from .spans import LONGEST_S
 
 PHASES = ("drain", "quiesce", "flush", "commit", "close", "release")
 """The default phases, in order: leave traffic, finish work, write out, confirm, close, give back."""
 DRAIN = "drain"
 """The phase that can be taken back: traffic may come again."""
-
-LONGEST_S = 7 * 24 * 3600.0
-"""The longest time that is believed, a week: what is longer is a unit gone wrong."""
 
 
 class Importance(StrEnum):

@@ -10,6 +10,8 @@ from ..hints import Any
 from .record import Record
 
 _READABLE = 24
+_MOST = 1 << 62
+"""No attempt and no token has ever a higher number."""
 
 
 class State(StrEnum):
@@ -47,7 +49,7 @@ class Obligation(Record):
     outlives: tuple[str, ...] = ()
     """The ids of those that must be gone before this one is released."""
     created: float = 0.0
-    """When, seconds since 1970; for display only."""
+    """When, seconds since 1970; for display, and for the order of a job between the journals of two owners."""
     ref: str = ""
     """The real id, known since it was acquired."""
 
@@ -61,6 +63,14 @@ class Obligation(Record):
     def label(self) -> str:
         """The kind and what a human knows it by."""
         return f"{self.kind} {self.what}"
+
+    def about(self) -> dict[str, Any]:
+        """Return what tells it to whoever reads of it, without what its releaser needs; data of JSON."""
+        return {name: getattr(self, name) for name in ("id", "kind", "key", "ref", "releaser", "job")}
+
+    def as_data(self) -> dict[str, Any]:
+        """Return all of it as data of JSON."""
+        return {**self.as_dict(), "args": dict(self.args), "outlives": list(self.outlives)}
 
 
 class Kind(StrEnum):
@@ -134,6 +144,9 @@ _LEGAL = {
 }
 """From which states an entry of a kind may lead on."""
 
+_COPIED = frozenset(State) - {State.RELEASED}
+"""What a checkpoint may say."""
+
 
 class Ledger:
     """
@@ -187,7 +200,10 @@ class Ledger:
 
 def _begun(entry: Entry) -> Standing:
     if entry.kind is Kind.CHECKPOINT:
-        return standing_from(entry.data)
+        found = standing_from(entry.data)
+        # What follows speaks of the id of the record, whatever its content says.
+        same = found.obligation.id == entry.id
+        return found if same else found.replace(obligation=found.obligation.replace(id=entry.id))
     return Standing(obligation_from({**entry.data, "id": entry.id}))
 
 
@@ -202,7 +218,7 @@ def _advance(standing: Standing, entry: Entry) -> Standing:
         obligation = standing.obligation.replace(ref=_of(str, data.get("ref"), ""), args=known)
         return standing.replace(state=State.ACQUIRED, obligation=obligation)
     if entry.kind is Kind.RELEASING:
-        token = max(standing.token + 1, _of(int, data.get("token"), 0))
+        token = max(standing.token + 1, _count(data.get("token")))
         return standing.replace(state=State.RELEASING, attempts=standing.attempts + 1, token=token)
     state = State.DEAD if data.get("dead") else State.FAILED
     return standing.replace(
@@ -210,7 +226,7 @@ def _advance(standing: Standing, entry: Entry) -> Standing:
         # A human has mended the cause: the attempts before count no longer.
         attempts=0 if data.get("afresh") else standing.attempts,
         error=_of(str, data.get("error"), ""),
-        again_at=float(_of((int, float), data.get("again_at"), 0.0)),
+        again_at=_number(data.get("again_at")),
         boot=_of(str, data.get("boot"), ""),
     )
 
@@ -229,7 +245,7 @@ def obligation_from(data: Mapping[str, Any]) -> Obligation:
     """
     texts = {name: _of(str, data.get(name), "") for name in ("id", "kind", "key", "releaser", "job", "ref")}
     outlives = tuple(each for each in _of((list, tuple), data.get("outlives"), ()) if isinstance(each, str))
-    created = float(_of((int, float), data.get("created"), 0.0))
+    created = _number(data.get("created"))
     return Obligation(**texts, args=_of(dict, data.get("args"), {}), outlives=outlives, created=created)
 
 
@@ -237,21 +253,42 @@ def _of(kind: Any, value: Any, otherwise: Any) -> Any:
     return value if isinstance(value, kind) else otherwise
 
 
+def _number(value: Any) -> float:
+    try:
+        number = float(_of((int, float), value, 0.0))
+    except OverflowError:
+        return 0.0
+    # Neither infinite nor none at all: that has no place on a clock.
+    return number if number - number == 0 else 0.0
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and 0 <= value <= _MOST else 0
+
+
+def _state(value: Any) -> State:
+    # What is released is not copied: a copy that says so contradicts itself, and the thing is looked at once more.
+    return State(value) if isinstance(value, str) and value in _COPIED else State.INTENDED
+
+
 def standing_from(data: Mapping[str, Any]) -> Standing:
     """Make a standing of what a checkpoint holds; nothing is raised, whatever that is."""
-    state = data.get("state")
     return Standing(
         obligation_from(_of(dict, data.get("obligation"), {})),
-        State(state) if state in set(State) else State.INTENDED,
-        attempts=_of(int, data.get("attempts"), 0),
-        token=_of(int, data.get("token"), 0),
+        _state(data.get("state")),
+        attempts=_count(data.get("attempts")),
+        token=_count(data.get("token")),
         error=_of(str, data.get("error"), ""),
-        again_at=float(_of((int, float), data.get("again_at"), 0.0)),
+        again_at=_number(data.get("again_at")),
         boot=_of(str, data.get("boot"), ""),
     )
 
 
+def retried(standing: Standing) -> Entry:
+    """Return the entry by which the attempts at *standing* are counted anew."""
+    return Entry(Kind.FAILED, standing.obligation.id, {"error": standing.error, "afresh": True})
+
+
 def as_data(standing: Standing) -> dict[str, Any]:
     """Return *standing* as data of JSON."""
-    obligation = {**standing.obligation.as_dict(), "outlives": list(standing.obligation.outlives)}
-    return {**standing.as_dict(), "obligation": obligation, "state": str(standing.state)}
+    return {**standing.as_dict(), "obligation": standing.obligation.as_data(), "state": str(standing.state)}

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from ..errors import HandlerError, Permanent, Transient
 from .record import Record
 
-TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+# Of a tuple: the order in which it is shown must not depend on where it was compiled.
+TRANSIENT_STATUS = frozenset((408, 425, 429, 500, 502, 503, 504))
 """The HTTP status codes (RFC 9110 section 15, RFC 6585) after which the same request may succeed later."""
 
 

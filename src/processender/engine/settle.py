@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from ..core.obligation import Entry, Kind, Obligation, Standing, State
 from ..core.outcome import describe
 from ..core.retry import Retry
-from ..errors import JournalError, Permanent
+from ..errors import JournalError, ObligationError, Permanent
 from ..hints import Any, NoReturn
 from ..ports import Clock, Journal, Releaser
 from .context import Context
@@ -45,6 +46,19 @@ class Settler:
         self._clock = clock
         self._boot = boot
         self._complain = complain
+        self._guard = threading.Lock()
+        self._at_work: dict[str, int] = {}
+        self._turns = threading.Condition(self._guard)
+        self._inside = 0
+        self._then: Callable[[], object] | None = None
+
+    def end(self, then: Callable[[], object]) -> None:
+        """Begin no attempt any more; call *then* when the last has come back: now, or once an abandoned one does."""
+        with self._guard:
+            self._then = then
+            idle = not self._inside
+        if idle:
+            then()
 
     def due(self, standing: Standing, *, patient: bool) -> bool:
         """Tell whether an attempt may be made now: it is not dead, and if we are *patient* its pause is over."""
@@ -54,18 +68,49 @@ class Settler:
         # A longer pause than the longest was never meant: the clock of another time namespace wrote it.
         return standing.boot != self._boot or not 0 < pause <= BACKOFF.maximum
 
+    def give_up(self, standing: Standing, error: Permanent) -> str:
+        """Make a dead letter of *standing* and return why."""
+        self._write(Entry(Kind.FAILED, standing.obligation.id, {"error": describe(error), "dead": True}))
+        return str(error)
+
     def settle(self, obligation: Obligation, ctx: Context) -> None:
         """
         Release *obligation* unless it is gone already; raise what its releaser raised.
 
+        Raise `ObligationError` while something that it must outlive is still there. Of two calls at once the second
+        waits for the first, then looks again.
+
         A releaser that died with its attempt has counted too: what ends every process that touches it is dead one day.
         """
-        standing = self.journal.standing(obligation.id)
-        if standing is None:
-            return
+        self._await_turn(obligation, ctx)
+        try:
+            standing = self.journal.standing(obligation.id)
+            if standing is not None:
+                self._settle(standing, ctx)
+        finally:
+            with self._turns:
+                del self._at_work[obligation.id]
+                self._turns.notify_all()
+
+    def _await_turn(self, obligation: Obligation, ctx: Context) -> None:
+        with self._turns:
+            while (thread := self._at_work.get(obligation.id)) is not None:
+                text = f"cannot release {obligation.label}: "
+                if thread == threading.get_ident():
+                    raise ObligationError(f"{text}its own releaser asks for it; leave that out")
+                if not self._turns.wait(max(0.0, ctx.remaining())) and obligation.id in self._at_work:
+                    raise TimeoutError(f"{text}another thread is still at it")
+            self._at_work[obligation.id] = threading.get_ident()
+
+    def _settle(self, standing: Standing, ctx: Context) -> None:
+        obligation = standing.obligation
+        for id_ in obligation.outlives:
+            if id_ != obligation.id and (other := self.journal.standing(id_)) is not None:
+                text = f"cannot release {obligation.label}: it must outlive {other.obligation.label}, which is there"
+                raise ObligationError(f"{text}; release that first")
         releaser = self.find(obligation.releaser)
         if releaser is None:
-            raise UnknownReleaser(obligation)
+            self._fail_unknown(standing)
         if standing.state is State.DEAD:
             raise Permanent(standing.error)
         if standing.attempts >= ATTEMPTS:
@@ -81,9 +126,31 @@ class Settler:
         ctx.call(dependency, lambda: self._attempt(standing, releaser, ctx))
 
     def _attempt(self, standing: Standing, releaser: Releaser, ctx: Context) -> None:
+        self._enter(standing.obligation)
+        try:
+            self._release(standing, releaser, ctx)
+        finally:
+            self._leave()
+
+    def _enter(self, obligation: Obligation) -> None:
+        with self._guard:
+            if self._then is not None:
+                raise TimeoutError(f"cannot release {obligation.label}: the recovery is over")
+            self._inside += 1
+
+    def _leave(self) -> None:
+        with self._guard:
+            self._inside -= 1
+            then = None if self._inside else self._then
+        if then is not None:
+            then()
+
+    def _release(self, standing: Standing, releaser: Releaser, ctx: Context) -> None:
         obligation, token = standing.obligation, standing.token + 1
         ctx.idempotency_key = obligation.id
-        self._write(Entry(Kind.RELEASING, obligation.id, {"attempt": standing.attempts + 1, "token": token}))
+        begun = Entry(Kind.RELEASING, obligation.id, {"attempt": standing.attempts + 1, "token": token})
+        if not self._write(begun):
+            return
         try:
             if releaser.check(obligation):
                 releaser.release(obligation, token, ctx)
@@ -98,11 +165,22 @@ class Settler:
         self._write(Entry(Kind.FAILED, standing.obligation.id, {**data, "dead": dead}))
         raise error
 
-    def _write(self, entry: Entry) -> None:
+    def _fail_unknown(self, standing: Standing) -> NoReturn:
+        error = UnknownReleaser(standing.obligation)
+        if standing.error != str(error):
+            # Without a pause: an application that knows the releaser may start at any moment.
+            self._write(Entry(Kind.FAILED, standing.obligation.id, {"error": str(error)}))
+        raise error
+
+    def _write(self, entry: Entry) -> bool:
+        """Return False for what contradicts the journal: another thread has settled it meanwhile, by hand."""
         try:
             self.journal.append(entry)
         except JournalError as error:
             self._complain(f"the journal does not know that {entry.id} is {entry.kind}: {error}")
+        except ObligationError:
+            return False
+        return True
 
 
 class UnknownReleaser(Permanent):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from types import TracebackType
 
 from ..core.obligation import Obligation
 from ..hints import Any
-from ..paths import Place, mark, stands
+from ..paths import BelowRoot, Place, mark, stands, sync_directory
 from ..ports import Context, Owing
 
 
@@ -16,7 +17,7 @@ def file_args(path: str, root: str) -> dict[str, Any]:
     return {"root": root, **mark(path)}
 
 
-class FileReleaser:
+class FileReleaser(BelowRoot):
     """
     Removes one file; what has taken its name since is left alone.
 
@@ -62,8 +63,12 @@ class AtomicFile:
     def __enter__(self) -> Any:
         """Return the file, open for writing bytes."""
         self._held.__enter__()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file = open(os.open(self._partial, flags, self._mode), "wb")
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._file = open(os.open(self._partial, flags, self._mode), "wb")
+        except BaseException:
+            self._held.__exit__(*sys.exc_info())
+            raise
         return self._file
 
     def __exit__(
@@ -77,7 +82,7 @@ class AtomicFile:
                     os.fsync(file.fileno())
             if kind is None:
                 os.replace(self._partial, self._path)
-                _sync_directory(os.path.dirname(self._path))
+                sync_directory(os.path.dirname(self._path))
         finally:
             self._held.__exit__(kind, error, trace)
 
@@ -85,11 +90,3 @@ class AtomicFile:
 def atomic_write(owing: Owing, path: str, *, root: str, mode: int = 0o644) -> AtomicFile:
     """Return the block that writes the file at *path*; see `AtomicFile`."""
     return AtomicFile(owing, path, root, mode)
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -36,15 +36,22 @@ class JobReleaser:
         self._then = {"cancel": cancel, "requeue": requeue}
         self._active = active
 
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for a `then` that means nothing here."""
+        self._callback(obligation)
+
     def check(self, obligation: Obligation) -> bool:
         """Tell whether the job is still there."""
         return self._active is None or self._active(obligation)
 
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """Call back."""
+        self._callback(obligation)(obligation)
+
+    def _callback(self, obligation: Obligation) -> Callback:
         wanted = obligation.args.get("then", "cancel")
         callback = self._then.get(wanted) if isinstance(wanted, str) else None
         if callback is None:
             known = ", ".join(name for name, each in self._then.items() if each is not None)
             raise ReleaserError(f"cannot release {obligation.label}: its then={wanted!r} is none of: {known}")
-        callback(obligation)
+        return callback

@@ -10,7 +10,7 @@ from ..core.obligation import Obligation
 from ..errors import Transient
 from ..hints import Any
 from ..identity import Identity, identify, is_alive
-from ..paths import Place, is_marked, mark, stands
+from ..paths import BelowRoot, Place, mark, stands
 from ..ports import Context
 
 
@@ -20,7 +20,7 @@ def lock_args(path: str, root: str) -> dict[str, Any]:
     return {"root": root, **mark(path), "holder": own.as_dict() if own is not None else {}}
 
 
-class FlockReleaser:
+class FlockReleaser(BelowRoot):
     """Removes the file of a flock(2) when nobody holds it any more; the lock itself the kernel has given back."""
 
     def check(self, obligation: Obligation) -> bool:
@@ -37,7 +37,7 @@ class FlockReleaser:
             descriptor = os.open(place.name, flags, dir_fd=place.directory)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if is_marked(os.fstat(descriptor), obligation.args):
+                if os.path.samestat(os.fstat(descriptor), found):
                     place.unlink()
             except BlockingIOError:
                 raise Transient(f"cannot remove the lock {obligation.key}: a process holds it") from None
@@ -45,7 +45,7 @@ class FlockReleaser:
                 os.close(descriptor)
 
 
-class PidFileReleaser:
+class PidFileReleaser(BelowRoot):
     """Removes a pid file whose process is gone; one that another process has written since is left alone."""
 
     def check(self, obligation: Obligation) -> bool:
@@ -63,7 +63,7 @@ class PidFileReleaser:
                 place.unlink()
 
 
-class LockDirReleaser:
+class LockDirReleaser(BelowRoot):
     """Removes a directory that was made as a lock, with what its maker has put into it."""
 
     def check(self, obligation: Obligation) -> bool:

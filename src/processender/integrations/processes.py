@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -20,7 +21,13 @@ _GONE_S = 2.0
 
 
 def process_args(pid: int, grace: float = GRACE_S) -> dict[str, Any]:
-    """Return the arguments of the obligation to end the process *pid*; raise `ReleaserError` if there is none."""
+    """
+    Return the arguments of the obligation to end the process *pid*; raise `ReleaserError` if there is none.
+
+    The *grace* is the seconds between TERM and KILL, 0 or more.
+    """
+    if not _is_grace(grace):
+        raise ReleaserError(f"cannot owe the end of process {pid}: its grace must be seconds, 0 or more, not {grace!r}")
     found = identify(pid)
     if found is None:
         raise ReleaserError(f"cannot owe the end of process {pid}: there is no such process")
@@ -35,6 +42,11 @@ class ProcessReleaser:
     under `PROCESSENDER_OBLIGATION`.
     """
 
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for arguments that do not tell a process."""
+        if "identity" in obligation.args:
+            _identity(obligation)
+
     def check(self, obligation: Obligation) -> bool:
         """Tell whether the very process lives."""
         return any(is_alive(each) for each in self.members(obligation))
@@ -46,7 +58,7 @@ class ProcessReleaser:
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """End it; raise `Transient` if the kernel does not let go of it."""
         grace = obligation.args.get("grace", GRACE_S)
-        patience = min(float(grace) if isinstance(grace, int | float) else GRACE_S, ctx.remaining() / 2)
+        patience = min(grace if _is_grace(grace) else GRACE_S, ctx.remaining() / 2)
         left = _end(self.members(obligation), signal.SIGTERM, patience)
         # Members of a group may have started others meanwhile.
         left = _end(self.members(obligation), signal.SIGKILL, min(_GONE_S, ctx.remaining())) if left else left
@@ -63,7 +75,7 @@ class ProcessGroupReleaser(ProcessReleaser):
     """
 
     def members(self, obligation: Obligation) -> list[Identity]:
-        """Return the live members of the group."""
+        """Return the live members of the group, without this process: a recovery in it must come to its end."""
         if "identity" not in obligation.args:
             return _tagged(obligation.id)
         leader = _identity(obligation)
@@ -73,8 +85,13 @@ class ProcessGroupReleaser(ProcessReleaser):
             return []
         if status is not None and status[1] != leader.started:
             return []
-        found = [identify(int(name)) for name in os.listdir("/proc") if name.isdigit() and _group(name) == leader.pid]
+        others = [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+        found = [identify(int(name)) for name in others if _group(name) == leader.pid]
         return [each for each in found if each is not None and each.started >= leader.started and is_alive(each)]
+
+
+def _is_grace(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value < math.inf
 
 
 def _tagged(id_: str) -> list[Identity]:
@@ -112,7 +129,7 @@ def _end(processes: list[Identity], signum: int, patience: float) -> list[Identi
                 continue
             poll.register(descriptor, select.POLLIN)
     waiting = {descriptor for descriptor, process in opened.items() if is_alive(process)}
-    while waiting and (ended := poll.poll(patience * 1000)):
+    while waiting and (ended := poll.poll(max(0.0, patience) * 1000)):
         for descriptor, _ in ended:
             poll.unregister(descriptor)
             waiting.discard(descriptor)

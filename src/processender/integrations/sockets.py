@@ -9,7 +9,7 @@ import stat
 from ..core.obligation import Obligation
 from ..errors import Transient
 from ..hints import Any
-from ..paths import Place, mark, stands
+from ..paths import BelowRoot, Place, mark, stands
 from ..ports import Context
 
 _PATIENCE_S = 1.0
@@ -20,7 +20,7 @@ def socket_args(path: str, root: str) -> dict[str, Any]:
     return {"root": root, **mark(path)}
 
 
-class SocketReleaser:
+class SocketReleaser(BelowRoot):
     """Removes the file of a Unix socket that nobody listens on; the key is its absolute path."""
 
     def check(self, obligation: Obligation) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 
 from ..hints import Protocol
+from ..paths import sync_directory
+from .segment import LARGEST
 
 _ZEROS = bytes(1 << 16)
 
@@ -67,7 +70,10 @@ class SystemDisk:
         """Return a file up to its last byte that is not zero; most of a large segment may be zeros."""
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
-            return file.read(_end(descriptor))
+            end = _end(descriptor)
+            if end > LARGEST:
+                raise OSError(errno.EFBIG, "it is larger than any segment")
+            return file.read(end)
 
     def size(self, path: str) -> int:
         """Return how many bytes a file has."""
@@ -83,11 +89,7 @@ class SystemDisk:
 
     def sync_directory(self, path: str) -> None:
         """Flush the names."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_directory(path)
 
     def close(self, descriptor: int) -> None:
         """Close a file."""
@@ -113,11 +115,31 @@ def _fill(descriptor: int, size: int) -> None:
 
 def _end(descriptor: int) -> int:
     """Return how many bytes there are up to the last that is not zero, looking from the end."""
-    end = os.fstat(descriptor).st_size
-    while end:
-        begin = max(0, end - len(_ZEROS))
-        piece = os.pread(descriptor, end - begin, begin)
-        if piece != _ZEROS[: len(piece)]:
-            return begin + len(piece.rstrip(b"\0"))
-        end = begin
+    pieces = list(_pieces(descriptor, os.fstat(descriptor).st_size))
+    if sum(end - first for first, end in pieces) > LARGEST:
+        raise OSError(errno.EFBIG, "it is larger than any segment")
+    for first, last in reversed(pieces):
+        end = last
+        while end > first:
+            begin = max(first, end - len(_ZEROS))
+            piece = os.pread(descriptor, end - begin, begin)
+            if piece != _ZEROS[: len(piece)]:
+                return begin + len(piece.rstrip(b"\0"))
+            end = begin
     return 0
+
+
+def _pieces(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where something was written: a file may say that it has more bytes than any disk."""
+    end = 0
+    try:
+        while end < size:
+            begin = os.lseek(descriptor, end, os.SEEK_DATA)
+            end = os.lseek(descriptor, begin, os.SEEK_HOLE)
+            yield begin, end
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            # This file system does not tell.
+            yield end, size
+    finally:
+        os.lseek(descriptor, 0, os.SEEK_SET)

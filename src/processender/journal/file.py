@@ -26,7 +26,7 @@ class FileJournal:
 
         Args:
 
-            lock: The right to write into its directory.
+            lock: The right to write into its directory; given up if anything is raised.
 
             policy: What becomes of an obligation that cannot be kept: `refuse` raises before the thing exists;
                 `allow-unjournaled` goes on, and the thing is owed by this process only.
@@ -40,7 +40,17 @@ class FileJournal:
         self._complain = complain
         self._pid = os.getpid()
         self._ledger = Ledger()
-        self._log = Log(lock.directory, self._ledger, disk or SystemDisk(), complain)
+        try:
+            self._log = Log(lock.directory, self._ledger, disk or SystemDisk(), complain)
+        except BaseException:
+            lock.release()
+            raise
+        if (broken := self._log.broken) is not None:
+            if policy == "refuse":
+                # The directory goes with it: once there is room, the next call makes another.
+                self.close()
+                raise broken
+            complain(f"{broken}; nothing more is kept")
 
     @property
     def directory(self) -> str:
@@ -79,15 +89,17 @@ class FileJournal:
         """Return where one obligation stands, None when it is released or was never there."""
         return self._ledger.get(id_)
 
-    def close(self) -> None:
-        """Give the directory up; one that owes nothing is removed."""
+    def close(self, *, keep: bool = False) -> None:
+        """Give the directory up; one that owes nothing is removed, unless we *keep* it."""
         if self._pid != os.getpid():
             return
-        done = not self._ledger.live()
+        done = not keep and not len(self._ledger)
         try:
             self._log.close(remove=done)
             if done:
                 self._lock.remove()
+            else:
+                self._lock.give_up()
         except OSError as error:
             self._complain(f"the journal {self.directory} cannot be removed: {error}")
         finally:

@@ -54,6 +54,8 @@ class Log:
         """
         Read what is there and begin a segment of our own; raise `JournalError` for what cannot be read.
 
+        A disk that takes no segment makes a log that is *broken* from its beginning: what is there can be looked at.
+
         Args:
 
             directory: Where its segments are.
@@ -89,7 +91,7 @@ class Log:
             # Behind a torn tail nothing is written, so the first thing is always a new segment.
             self._segments.rotate(fold.snapshot(), 0)
         except OSError as error:
-            self._break("begin", error)
+            self.broken = cannot("begin", directory, error)
 
     # Appending.
 

@@ -11,16 +11,18 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 
 from ..core.record import Record
 from ..errors import JournalError
 from ..hints import Any
-from ..identity import Identity, identify, is_alive, status_of
-from .directory import OWNER, identity_of, private, read_owner, sync, unlink, write_owner
+from ..identity import Identity, identify
+from ..paths import sync_directory
+from .directory import GIVEN_UP, LOCK, OWNER, discard, entries_of, kept_for, private, read_owner, unlink, write_owner
+from .liveness import judge, maker_lives
 
-LOCK = "LOCK"
 MARK = "accounted"
 """An empty file: the crash of the owner was accounted for."""
 _held: dict[tuple[int, int], int] = {}
@@ -52,16 +54,26 @@ class OwnerLock:
 
     def mark(self) -> None:
         """Note that it is; on a disk that takes nothing it is accounted for once more one day."""
+        self._touch(MARK)
+
+    def give_up(self) -> None:
+        """Let others release what is still owed although the owner lives, if that is this process."""
+        owner = read_owner(self.directory)
+        if owner.get("held_by") == "lock" and owner.get("pid") == os.getpid():
+            self._touch(GIVEN_UP)
+
+    def _touch(self, name: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            os.close(os.open(os.path.join(self.directory, MARK), flags, 0o600))
+            os.close(os.open(os.path.join(self.directory, name), flags, 0o600))
         except OSError:
             return
 
     def remove(self) -> None:
         """Remove the directory, if nothing but the lock and the owner's name is in it, and give the lock up."""
-        for name in (MARK, OWNER, LOCK):
-            if set(os.listdir(self.directory)) <= {MARK, OWNER, LOCK}:
+        ours = (MARK, GIVEN_UP, OWNER, LOCK)
+        for name in ours:
+            if set(os.listdir(self.directory)) <= set(ours):
                 unlink(os.path.join(self.directory, name))
         if not os.listdir(self.directory):
             os.rmdir(self.directory)
@@ -110,20 +122,32 @@ def claim(root: str, owner: Identity | None = None) -> OwnerLock:
         raise JournalError("cannot make a journal: /proc does not tell who this process is; mount it")
     try:
         private(root)
-        directory = os.path.join(root, f"{identity.pid}-{identity.started}-{os.urandom(3).hex()}")
-        os.mkdir(directory, 0o700)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        lock = _lock(directory, flags)
-        if lock is None:
+        while (lock := _make(root, identity, "lock" if owner is None else "identity")) is None:
             # A recovery looks at everything that has a lock file, and leaves at once.
-            return claim(root, owner)
-        lock.held_by_identity = owner is not None
-        write_owner(directory, {**identity.as_dict(), "held_by": "lock" if owner is None else "identity"})
-        sync(root)
+            continue
     except JournalError:
         raise
     except OSError as error:
         raise JournalError(f"cannot make a journal in {root}: {error.strerror}; set PROCESSENDER_STATE") from error
+    lock.held_by_identity = owner is not None
+    return lock
+
+
+def _make(root: str, identity: Identity, held_by: str) -> OwnerLock | None:
+    """Make a directory and take its lock; None if another was faster. What was made by halves is taken back."""
+    directory = os.path.join(root, f"{identity.pid}-{identity.started}-{os.urandom(3).hex()}")
+    os.mkdir(directory, 0o700)
+    lock = None
+    try:
+        lock = _lock(directory, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if lock is not None:
+            write_owner(directory, {**identity.as_dict(), "held_by": held_by})
+            sync_directory(root)
+    except OSError:
+        discard(directory)
+        if lock is not None:
+            lock.release()
+        raise
     return lock
 
 
@@ -153,24 +177,47 @@ def adopt(directory: str) -> Found:
         return Found(directory, why=_unmade(directory), alive=True)
     except OSError as error:
         return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
-    pid = owner.get("pid", os.path.basename(directory).partition("-")[0])
-    state = status_of(pid) if isinstance(pid, int) else None
-    verb = "is stopped" if state is not None and state[0] in {"T", "t"} else "lives"
-    alive = f"its owner, process {pid}, {verb}"
-    if lock is None:
-        return Found(directory, why=alive, owner=owner)
-    held_by = owner.get("held_by")
-    lock.held_by_identity = held_by == "identity"
-    # Without a word of who holds it the lock alone does not tell: the owner may be one that holds none.
-    if is_alive(identity_of(owner)) if held_by == "identity" else held_by != "lock" and _maker_lives(directory):
+    if lock is not None:
+        lock.held_by_identity = owner.get("held_by") == "identity"
+    alive, why = judge(directory, owner, held=lock is None)
+    if why and lock is not None:
         lock.release()
-        return Found(directory, why=alive, owner=owner)
-    return Found(directory, lock, alive=False, owner=owner)
+        lock = None
+    return Found(directory, lock, why, alive=alive, owner=owner)
+
+
+def whose(directory: str) -> Found:
+    """Tell whose *directory* is, and whether that owner lives, without taking its lock."""
+    try:
+        owner = read_owner(directory)
+        alive, why = judge(directory, owner, held=_is_held(directory))
+    except OSError as error:
+        return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
+    return Found(directory, why=why, alive=alive, owner=owner)
+
+
+def _is_held(directory: str) -> bool:
+    """Tell whether a process holds the lock, without taking it."""
+    with _guard:
+        try:
+            there = os.lstat(os.path.join(directory, LOCK))
+            if (there.st_dev, there.st_ino) in _held:
+                return True
+            descriptor = os.open(os.path.join(directory, LOCK), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        try:
+            # struct flock: type, whence, start, length, process.
+            asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            found: int = struct.unpack("hhqqi4x", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))[0]
+        finally:
+            os.close(descriptor)
+    return found != fcntl.F_UNLCK
 
 
 def _unmade(directory: str) -> str:
     """Remove what a process has left that died while it made the directory, or removed it; tell what it was."""
-    if _maker_lives(directory):
+    if maker_lives(directory):
         return "it is being made, or being removed"
     try:
         if set(os.listdir(directory)) <= {OWNER}:
@@ -182,46 +229,35 @@ def _unmade(directory: str) -> str:
     return "it has no lock file; remove it if you know what it is"
 
 
-def _maker_lives(directory: str) -> bool:
-    """Tell whether the process lives whose number and start are the name of *directory*."""
-    pid, _, rest = os.path.basename(directory).partition("-")
-    state = status_of(int(pid)) if pid.isdecimal() else None
-    return state is not None and state[0] not in {"Z", "X"} and str(state[1]) == rest.partition("-")[0]
-
-
 def orphans(root: str) -> Iterator[Found]:
     """Yield every journal below *root*: with its lock, which is ours then, if its owner is dead."""
+    return filter(None, map(orphan, entries_of(root)))
+
+
+def orphan(directory: str) -> Found | None:
+    """Return one journal: with its lock, which is ours then, if its owner is dead; None if there is none any more."""
     try:
-        names = sorted(os.listdir(root))
+        there = os.lstat(directory)
     except FileNotFoundError:
-        return
+        # Another recovery was faster.
+        return None
     except OSError as error:
-        raise JournalError(f"cannot look into {root}: {error.strerror}; run as its owner") from error
-    for name in names:
-        directory = os.path.join(root, name)
-        try:
-            found = os.lstat(directory)
-        except FileNotFoundError:
-            # Another recovery was faster.
-            continue
-        if not stat.S_ISDIR(found.st_mode):
-            yield Found(directory, why="it is no directory; a link is never followed", alive=False)
-        elif found.st_uid != os.geteuid() or found.st_mode & 0o022:
-            yield Found(directory, why="it belongs to another user, or others can write to it", alive=False)
-        elif (journal := adopt(directory)).lock is not None or journal.why:
-            yield journal
+        return Found(directory, why=f"it cannot be used: {error.strerror or error}", alive=False)
+    if not stat.S_ISDIR(there.st_mode):
+        return Found(directory, why="it is no directory; a link is never followed", alive=False)
+    if there.st_uid != os.geteuid() or there.st_mode & 0o022:
+        return Found(directory, why="it belongs to another user, or others can write to it", alive=False)
+    journal = adopt(directory)
+    return journal if journal.lock is not None or journal.why else None
 
 
 def tracked(root: str, owner: Identity) -> Found | None:
     """Return the journal that is kept for *owner* by its identity, with its lock; None if there is none yet."""
-    for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
-        if name.startswith(f"{owner.pid}-{owner.started}-"):
-            directory = os.path.join(root, name)
-            said = read_owner(directory)
-            if said.get("held_by") == "identity" and said.get("boot") == owner.boot:
-                lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-                return Found(directory, lock, "" if lock else "another process writes into it", owner=said)
-    return None
+    directory = kept_for(root, owner)
+    if not directory:
+        return None
+    lock = _lock(directory, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    return Found(directory, lock, "" if lock else "another process writes into it", owner=read_owner(directory))
 
 
 def _lock(directory: str, flags: int) -> OwnerLock | None:

@@ -22,6 +22,8 @@ SCHEMA = 1
 """The version of the payloads that this code writes, and the highest that it reads."""
 LARGEST = 1 << 16
 """The most bytes of one payload: the journal holds what a releaser needs, not what it releases."""
+HIGHEST = 1 << 62
+"""No record and no segment has ever a number that high; one that says so would leave no room for those behind it."""
 ALIGNMENT = 8
 _HEAD = struct.Struct("<IIQIHH")
 _SIGNED = struct.Struct("<IIQHH")
@@ -105,7 +107,7 @@ def unseal(data: bytes, offset: int, seed: int) -> tuple[int, int, Kind, bytes] 
         return None
     magic, length, number, check, schema, code = _HEAD.unpack_from(data, offset)
     begin = offset + HEAD
-    if magic != MAGIC or begin + length > len(data):
+    if magic != MAGIC or begin + length > len(data) or number >= HIGHEST:
         return None
     payload = data[begin : begin + length]
     if zlib.crc32(payload, zlib.crc32(_SIGNED.pack(magic, length, number, schema, code), seed)) != check:

@@ -5,15 +5,20 @@ The segment with the highest valid header counts: it began with all that was liv
 no header yet is that of a rotation which did not come to its end, and no damage. In the one that counts the first
 record that is not valid is the end, unless a valid one with a higher number follows. Then something was damaged in
 between: the rest is still used, and a copy of the file is kept aside.
+
+At the end a torn record is told from a damaged one by its zeros. A segment is full of them before it is used, and JSON
+has none: where a write was cut short, or a power cut took sectors of it, some are left, and nothing was acknowledged
+there. A record that was written to its last byte and whose checksum is wrong was damaged later: it may have been.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from collections.abc import Callable, Iterator
 
-from ..core.obligation import Entry
+from ..core.obligation import Entry, Kind
 from ..errors import ObligationError
 from .disk import Disk
 from .record import ALIGNMENT, HEAD, MAGIC, NewerVersion, decode, unseal
@@ -37,6 +42,8 @@ class Replayed:
         """The files of which a copy should be kept aside."""
         self.troubles: list[str] = []
         """What is wrong, in sentences."""
+        self.notes: list[str] = []
+        """What is no damage, and good to know."""
 
 
 def replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Replayed:
@@ -61,7 +68,13 @@ def _replay(disk: Disk, directory: str, apply: Callable[[Entry], object]) -> Rep
     data = b""
     unfinished = []
     for name in reversed(found.names):
-        content = disk.read(os.path.join(directory, name))
+        try:
+            content = disk.read(os.path.join(directory, name))
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            _damage(found, name, f"{name} is larger than any segment; it is left out")
+            continue
         header = read_header(content)
         if header is not None and name_of(header.number) == name:
             found.header, data = header, content
@@ -101,18 +114,48 @@ def _read(found: Replayed, data: bytes, apply: Callable[[Entry], object]) -> Non
             break
         offset = following
     found.last = last
+    _look_at_end(found, name, data, offset)
+
+
+def _look_at_end(found: Replayed, name: str, data: bytes, offset: int) -> None:
+    """Tell what stands behind the last valid record, if it is not only zeros."""
+    rest = data[offset:].rstrip(b"\0")
+    if not rest:
+        return
+    number = found.last + 1
+    if _was_written(rest):
+        _damage(found, name, f"{name} has a damaged record {number} at its end; what it said is not known")
+    else:
+        found.notes.append(f"{name} ends with a torn record {number}; nothing in it was acknowledged")
+
+
+def _was_written(rest: bytes) -> bool:
+    """Tell whether the record at the beginning of *rest* had reached the disk as a whole."""
+    if len(rest) <= HEAD:
+        return False
+    # The magic and the length stand at a multiple of eight, so no sector ends within them.
+    if rest[:4] != _MAGIC_BYTES:
+        return rest[:4] != bytes(4)
+    length = int.from_bytes(rest[4:8], "little")
+    payload = rest[HEAD : HEAD + length]
+    if length and len(payload) == length and b"\0" not in payload:
+        return True
+    # Perhaps it is the length that is wrong.
+    return _decoded(Kind.RUN, rest[HEAD:]) is not None
 
 
 def _records(data: bytes, offset: int, seed: int) -> Iterator[tuple[int, int, Entry | None]]:
     while (record := unseal(data, offset, seed)) is not None:
         number, offset, kind, payload = record
-        try:
-            entry = decode(kind, payload)
-        except (ValueError, RecursionError):
-            # Its checksum is right, so somebody has written it on purpose.
-            yield number, offset, None
-        else:
-            yield number, offset, entry
+        # One that says nothing has the right checksum, so somebody has written it on purpose.
+        yield number, offset, _decoded(kind, payload)
+
+
+def _decoded(kind: Kind, payload: bytes) -> Entry | None:
+    try:
+        return decode(kind, payload)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _apply(apply: Callable[[Entry], object], entry: Entry) -> None:

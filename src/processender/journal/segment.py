@@ -11,12 +11,14 @@ import struct
 import zlib
 
 from ..core.record import Record
-from .record import NewerVersion
+from .record import HIGHEST, NewerVersion
 
 HEADER = 4096
 """Where the records begin."""
 SIZE = 1 << 20
 """The bytes of a segment, unless the live set needs more."""
+LARGEST = 1 << 30
+"""The most bytes of a segment; more are neither written nor read."""
 FORMAT = 1
 _MAGIC = b"PEJ1"
 _FIELDS = struct.Struct("<4sHxx16sQQI")
@@ -57,7 +59,7 @@ def read_header(data: bytes) -> Header | None:
             if format_ > FORMAT:
                 text = f"cannot read the journal: it has format {format_}, this version knows {FORMAT}"
                 raise NewerVersion(f"{text}; use the version that wrote it, or a newer one")
-            return Header(journal, number, first)
+            return Header(journal, number, first) if number < HIGHEST and 0 < first < HIGHEST else None
     return None
 
 
@@ -70,4 +72,4 @@ def number_of(name: str) -> int | None:
     """Return the number of the segment with this file name, None if it is none of ours."""
     digits = name[len(_PREFIX) : -len(_SUFFIX)]
     ours = name.startswith(_PREFIX) and name.endswith(_SUFFIX) and digits.isascii() and digits.isdigit()
-    return int(digits) if ours and name == name_of(int(digits)) else None
+    return int(digits) if ours and int(digits) < HIGHEST and name == name_of(int(digits)) else None

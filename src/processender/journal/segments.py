@@ -11,7 +11,7 @@ from ..errors import JournalError
 from .disk import Disk
 from .record import encode, seal, size_of
 from .replay import Replayed
-from .segment import HEADER, Header, name_of, number_of
+from .segment import HEADER, LARGEST, Header, name_of, number_of
 
 _ZEROS = bytes(1 << 16)
 
@@ -72,6 +72,7 @@ class Segments:
             return
         try:
             size = self._disk.size(self._path(name))
+            _check(size)
             self._spare = self._disk.open(self._path(name))
             # A rotation may have died in the middle of it; what it wrote must not be taken for ours.
             for offset in range(0, size, len(_ZEROS)):
@@ -87,7 +88,8 @@ class Segments:
     def _keep_aside(self, name: str) -> None:
         """Keep a copy of a damaged segment beside it, for who wants to look."""
         try:
-            data = self._disk.read(self._path(name)).ljust(self._disk.size(self._path(name)), b"\0")
+            data, size = self._disk.read(self._path(name)), self._disk.size(self._path(name))
+            data = data.ljust(size if size <= LARGEST else 0, b"\0")
             copy = self._disk.create(self._path(f"{name}.{self._next}.damaged"), len(data))
             write_all(self._disk, copy, data, 0)
             self._disk.close(copy)
@@ -179,6 +181,7 @@ class Segments:
 
     def _create(self, size: int) -> int:
         """Make the segment with the next number; one that could not be made is not used again either."""
+        _check(size)
         self._highest += 1
         number = self._highest
         file = self._disk.create(self._path(name_of(number)), size)
@@ -253,6 +256,11 @@ class Segments:
                 if number_of(name) is not None and not self._remove(name):
                     break
         self._file = self._spare = -1
+
+
+def _check(size: int) -> None:
+    if size > LARGEST:
+        raise OSError(errno.EFBIG, f"a segment has at most {LARGEST} bytes")
 
 
 def write_all(disk: Disk, file: int, data: bytes | bytearray, offset: int) -> None:

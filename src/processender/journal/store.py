@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 
+from ..core.data import plain
 from ..core.obligation import Entry, Kind
-from ..core.saved import Saved
+from ..core.saved import Saved, as_json
 from ..errors import JournalError
 from ..hints import Any
 from .disk import Disk, SystemDisk
@@ -23,7 +25,9 @@ class _States:
     def apply(self, entry: Entry) -> None:
         state = self.by_key.get(entry.id)
         if entry.kind is Kind.SAVED:
-            version = entry.data.get("version") or (state.version + 1 if state else 1)
+            version = entry.data.get("version")
+            if not isinstance(version, int) or version < 1:
+                version = state.version + 1 if state else 1
             self.by_key[entry.id] = Saved(version, entry.data.get("data"))
         elif entry.kind is Kind.EXTENDED:
             state = state or Saved(0, None)
@@ -48,28 +52,34 @@ class FileStore:
         self._lock = hold(directory)
         self._pid = os.getpid()
         self._states = _States()
-        self._log = Log(directory, self._states, disk or SystemDisk(), complain)
+        try:
+            self._log = Log(directory, self._states, disk or SystemDisk(), complain)
+        except BaseException:
+            self._lock.release()
+            raise
+        if (broken := self._log.broken) is not None:
+            self.close()
+            raise broken
 
     def save(self, entries: Mapping[str, Any], *, durable: bool) -> None:
         """Replace the snapshots of these keys, all of them or none; their deltas are gone."""
-        self._append([Entry(Kind.SAVED, key, {"data": data}) for key, data in entries.items()], durable=durable)
+        packed = [(key, as_json(key, data)) for key, data in entries.items()]
+        self._append([Entry(Kind.SAVED, key, {"data": json.loads(text)}) for key, text in packed], durable=durable)
 
     def extend(self, key: str, delta: Any, *, durable: bool) -> None:
         """Add *delta* behind the snapshot of *key*."""
-        self._append([Entry(Kind.EXTENDED, key, {"delta": delta})], durable=durable)
+        self._append([Entry(Kind.EXTENDED, key, {"delta": json.loads(as_json(key, delta))})], durable=durable)
 
     def _append(self, entries: list[Entry], *, durable: bool) -> None:
         if self._pid != os.getpid():
             raise JournalError("cannot use the states in a fork child: they are the parent's")
-        try:
-            self._log.append(entries, durable=durable)
-        except (TypeError, ValueError) as error:
-            names = ", ".join(entry.id for entry in entries)
-            raise JournalError(f"cannot save {names}: {error}; only data of JSON can be saved") from error
+        self._log.append(entries, durable=durable)
 
     def load(self, key: str) -> Saved | None:
         """Return what was saved, None for nothing."""
-        return self._states.by_key.get(key)
+        state = self._states.by_key.get(key)
+        # A copy: what the caller does to it must not reach the disk with the next rotation.
+        return state and state.replace(data=plain(state.data), deltas=tuple(plain(each) for each in state.deltas))
 
     def close(self) -> None:
         """Give the states up."""

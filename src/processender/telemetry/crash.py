@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Sequence
 
 from ..core.crash import CrashReport
 
 SCHEMA = 1
 KEPT = 64
 """How many crash reports of a service are kept."""
+_UNTOLD = 4 * KEPT
+"""How many of which nobody was told yet are kept at most."""
+_DRAFT = ".new"
 MOST_BYTES = 1 << 22
+STALE_S = 600.0
+"""After so long a draft has no writer any more."""
 
 
 def write_crash(place: str, report: CrashReport) -> CrashReport:
@@ -22,21 +29,64 @@ def write_crash(place: str, report: CrashReport) -> CrashReport:
         if os.path.islink(directory):
             raise
     report = report.replace(path=os.path.join(directory, f"{report.id}.json"))
-    draft = f"{report.path}.new"
+    # A name of its own: one that a writer has left behind must not keep the next from writing.
+    draft = f"{report.path}.{os.urandom(3).hex()}{_DRAFT}"
     data = json.dumps({"schema": SCHEMA, **report.as_dict()}).encode()
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         while data:
             data = data[os.write(descriptor, data) :]
+        # Once the account is there nobody makes another.
+        os.fsync(descriptor)
+        os.replace(draft, report.path)
     except OSError:
         os.unlink(draft)
         raise
     finally:
         os.close(descriptor)
-    os.replace(draft, report.path)
-    for name in sorted(name for name in os.listdir(directory) if name.endswith(".json"))[:-KEPT]:
-        os.unlink(os.path.join(directory, name))
+    _sync(directory)
+    _tidy(directory, report)
     return report
+
+
+def _tidy(directory: str, written: CrashReport) -> None:
+    """Remove what is too old; whatever goes wrong with that, the account is *written*."""
+    with contextlib.suppress(OSError):
+        names = os.listdir(directory)
+        now = os.lstat(written.path).st_mtime
+        for name in [*_old(directory, names, f"{written.id}.json"), *_stale(directory, names, now)]:
+            with contextlib.suppress(OSError):  # another writer was faster, or it is no file
+                os.unlink(os.path.join(directory, name))
+
+
+def _old(directory: str, names: Sequence[str], own: str) -> list[str]:
+    """Return the oldest accounts: never our *own*, whatever the clock says, and one that nobody was told of last."""
+    accounts = sorted(name for name in names if name.endswith(".json") and name != own)
+    over = len(accounts) + 1 - KEPT
+    if over <= 0:
+        return []
+    read = {name: _read(os.path.join(directory, name)) for name in accounts}
+    untold = [name for name in accounts if (report := read[name]) is not None and not report.told]
+    told = [name for name in accounts if name not in untold]
+    return told[:over] + untold[:-_UNTOLD]
+
+
+def _stale(directory: str, names: Sequence[str], now: float) -> list[str]:
+    """Return the drafts that were left by a writer that was killed."""
+    found = []
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):  # its writer has just finished it
+            if name.endswith(_DRAFT) and now - os.lstat(os.path.join(directory, name)).st_mtime > STALE_S:
+                found.append(name)
+    return found
+
+
+def _sync(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def untold_crashes(place: str) -> list[CrashReport]:
@@ -58,4 +108,6 @@ def _read(path: str) -> CrashReport | None:
     except (OSError, ValueError, RecursionError):
         # What cannot be read is no account of ours.
         return None
-    return CrashReport.read(data) if isinstance(data, dict) else None
+    report = CrashReport.read(data) if isinstance(data, dict) else None
+    # Another id would have it written elsewhere.
+    return report.replace(path=path) if report is not None and f"{report.id}.json" == os.path.basename(path) else None

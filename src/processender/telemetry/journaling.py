@@ -43,6 +43,19 @@ class JournalObserver:
         self._journal.append(Entry(kind, id_, data))
 
 
+def as_event(entry: Entry) -> dict[str, Any]:
+    """Return an *entry* of a run as it is told in the account of a crash."""
+    data = dict(entry.data)
+    if entry.id == NOTICE and entry.kind is Kind.RUN:
+        asked = data.get("asked")
+        told = asked if isinstance(asked, dict) else {}
+        text = f"{told.get('cause')} ({told.get('action')}) by {told.get('sender')}"
+        return {"key": "notice.heard", "text": text}
+    verb = "started" if data.pop("begun", False) else "ended"
+    more = ", ".join(f"{name}={value}" for name, value in data.items() if value)
+    return {"key": f"{entry.kind}.{verb}", "text": f"{entry.id} {verb}" + (f" ({more})" if more else "")}
+
+
 def still_owed(journal: Journal) -> dict[str, Any]:
     """Return, for the report, how much *journal* still owes, and the first of it with the reason."""
     live = journal.live()

@@ -20,15 +20,16 @@ def stacks_path(place: str) -> str:
     return os.path.join(place, f"{_BEFORE}{name}{_AFTER}")
 
 
-def take_stacks(place: str, pid: int, started: int = 0) -> str:
-    """Return what the dead process *pid*, if known *started* then, has written at last, and remove its file."""
+def take_stacks(place: str, pid: int, started: int = 0, *, keep: bool = False) -> str:
+    """Return what the dead process *pid*, if known *started* then, wrote at last; remove its file, or *keep* it."""
     wanted = f"{_BEFORE}{pid}-{started or ''}"
     found = ""
     for name in _names(place):
         if name.startswith(wanted):
             path = os.path.join(place, name)
             found += _read(path)
-            _remove(path)
+            if not keep:
+                _remove(path)
     return found
 
 

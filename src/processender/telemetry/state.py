@@ -11,6 +11,10 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"}
 """Where locks and flushes may not hold what the journal builds on."""
 
 
+SYSTEM = "/var/lib/processender"
+"""Where the services of root have theirs."""
+
+
 class StatePlace:
     """A directory that may be used, or the reason why there is none."""
 
@@ -32,7 +36,7 @@ def state_root(environ: Mapping[str, str]) -> str:
         # systemd joins several with a colon; the first is the unit's main one.
         return environ["STATE_DIRECTORY"].split(":")[0]
     if os.geteuid() == 0:
-        return "/var/lib/processender"
+        return SYSTEM
     home = environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.join(home, "processender")
 
@@ -40,7 +44,7 @@ def state_root(environ: Mapping[str, str]) -> str:
 def state_place(service: str, environ: Mapping[str, str]) -> StatePlace:
     """Make the directory of *service*, private to the user, and return it; nothing is raised."""
     root = state_root(environ)
-    path = os.path.join(root, _file_name(service))
+    path = os.path.join(root, file_name(service))
     try:
         os.makedirs(root, mode=0o700, exist_ok=True)
         for each in (path, os.path.join(path, "reports")):
@@ -67,7 +71,8 @@ def _warning(path: str, kind: str) -> str:
     return ""
 
 
-def _file_name(service: str) -> str:
+def file_name(service: str) -> str:
+    """Return the name of the directory of *service*; names that differ in other signs only share one."""
     kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in service)
     return kept.lstrip(".")[:100] or "service"
 

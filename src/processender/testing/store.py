@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ..core.saved import Saved
 from ..errors import JournalError
+from ..hints import Any
 from ..ports import StateStore
 
 
@@ -76,10 +78,36 @@ def _what_is_no_data_is_refused(store: StateStore) -> None:
     raise AssertionError("a store breaks its promise: what is no data of JSON is refused")
 
 
+def _what_would_come_back_as_something_else_is_refused(store: StateStore) -> None:
+    """Keys that are no text, and numbers that JSON does not know, are refused rather than changed."""
+    store.save({"key": {"a": [1, 2]}}, durable=True)
+    odd: list[tuple[Any, Any]] = [("key", {1: 2}), ("key", [{None: 1}]), ("key", math.nan), (7, "a")]
+    for key, data in odd:
+        for extends in (False, True):
+            try:
+                store.extend(key, data, durable=True) if extends else store.save({key: data}, durable=True)
+            except JournalError:
+                continue
+            raise AssertionError(f"a store breaks its promise: {data!r} under {key!r} is refused")
+
+
+def _what_is_kept_is_not_shared(store: StateStore) -> None:
+    """What the caller does to the data, before or after loading it, changes nothing that is kept."""
+    data, delta = {"a": [1]}, [1]
+    store.save({"key": data}, durable=True)
+    store.extend("key", delta, durable=True)
+    for _ in range(2):
+        data["a"].append(2)
+        delta.append(2)
+        found = store.load("key")
+        assert found == Saved(1, {"a": [1]}, ([1],)), "a store breaks its promise: what is kept is not shared"
+        data, delta = found.data, found.deltas[0]
+
+
 _FACTS = (
     _nothing_was_saved, _a_snapshot_outlasts_its_process, _a_snapshot_is_replaced,
     _deltas_follow_their_snapshot_in_order, _deltas_need_no_snapshot, _keys_do_not_touch_each_other,
-    _what_is_no_data_is_refused,
+    _what_is_no_data_is_refused, _what_would_come_back_as_something_else_is_refused, _what_is_kept_is_not_shared,
 )  # fmt: skip
 _EXPECTED = {
     "nothing_was_saved": None,
@@ -89,4 +117,6 @@ _EXPECTED = {
     "deltas_need_no_snapshot": Saved(0, None, (1,)),
     "keys_do_not_touch_each_other": Saved(1, 1),
     "what_is_no_data_is_refused": Saved(1, 1),
+    "what_would_come_back_as_something_else_is_refused": Saved(1, {"a": [1, 2]}),
+    "what_is_kept_is_not_shared": Saved(1, {"a": [1]}, ([1],)),
 }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from processender.core.obligation import Entry, Kind, Ledger, Obligation, State, intent
+from processender.core.obligation import Entry, Kind, Ledger, Obligation, State, as_data, intent, retried, standing_from
 from processender.errors import ObligationError
 
 VM = Obligation("1", "vm", "build-7", "ec2.terminate", {"region": "eu"}, job="7", outlives=("2",), created=5.0)
+HUGE = 10**400
 
 
 def ledger(*entries: Entry) -> Ledger:
@@ -100,15 +101,47 @@ def test_what_is_being_released_cannot_be_acquired() -> None:
         ledger(intent(VM), Entry(Kind.RELEASING, "1"), Entry(Kind.ACQUIRED, "1"))
 
 
+@pytest.mark.parametrize("odd", [[], {}, "released", "gone", None, 5], ids=repr)
+def test_the_state_of_a_checkpoint_that_is_none_counts_as_intended(odd: object) -> None:
+    """What is released is in no checkpoint: its system is asked once more, and it is settled."""
+    copied = Entry(Kind.CHECKPOINT, "1", {"obligation": VM.as_dict(), "state": odd})
+    made = ledger(copied)
+    before = made.get("1").state
+    made.apply(Entry(Kind.RELEASED, "1"))
+
+    assert State.INTENDED is before
+    assert [] == made.live()
+
+
+def test_a_checkpoint_that_names_another_id_is_settled_under_its_own() -> None:
+    """The id of the record counts: under it the release will be written."""
+    copied = Entry(Kind.CHECKPOINT, "9", {"obligation": VM.as_dict(), "state": "acquired"})
+    made = ledger(copied)
+    (standing,) = made.live()
+    made.apply(Entry(Kind.RELEASED, standing.obligation.id))
+
+    assert VM.replace(id="9") == standing.obligation
+    assert [] == made.live()
+
+
+@pytest.mark.parametrize("odd", [HUGE, -HUGE, float("inf"), float("nan"), -5], ids=lambda odd: repr(odd)[:12])
+def test_a_number_that_cannot_be_one_counts_as_none(odd: float) -> None:
+    """Neither a pause for ever nor a token that cannot be written."""
+    fields = {"obligation": VM.as_dict(), "attempts": odd, "token": odd}
+    standing = ledger(Entry(Kind.CHECKPOINT, "1", {**fields, "again_at": odd if odd != -5 else 0})).get("1")
+
+    assert (0, 0, 0.0) == (standing.attempts, standing.token, standing.again_at)
+
+
 def test_runs_and_handlers_owe_nothing() -> None:
     """They are in the journal for the crash report."""
     assert [] == ledger(Entry(Kind.RUN, "r", {"begun": True}), Entry(Kind.HANDLER, "h", {"begun": True})).live()
 
 
-ODD = [None, 5, -1.5, "text", [], [1, None], {}, {"x": []}, True]
+ODD = [None, 5, -1.5, "text", [], [1, None], {}, {"x": []}, True, HUGE, -HUGE, float("inf"), float("nan"), "released"]
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:12])
 @pytest.mark.parametrize("kind", list(Kind))
 def test_whatever_a_record_holds_the_ledger_can_be_read(kind: Kind, odd: object) -> None:
     """A journal is hostile input: no record keeps the others from being recovered."""
@@ -126,3 +159,21 @@ def test_whatever_a_record_holds_the_ledger_can_be_read(kind: Kind, odd: object)
 
     assert 1 <= len(made.live()) <= 2
     assert len(made.live()) == len(made.snapshot())
+
+
+def test_a_thing_that_is_tried_again_is_counted_anew() -> None:
+    """The reason of the last failure stays."""
+    failed = [Entry(Kind.RELEASING, "1"), Entry(Kind.FAILED, "1", {"error": "refused", "dead": True})]
+    dead = ledger(intent(VM), *failed).get("1")
+    assert dead is not None
+    again = ledger(intent(VM), *failed, retried(dead)).get("1")
+
+    assert (State.FAILED, 0, "refused") == (again.state, again.attempts, again.error)
+
+
+def test_a_standing_is_the_same_after_it_was_data() -> None:
+    """All of it goes into a checkpoint, and who reads of it needs less."""
+    standing = ledger(intent(VM)).get("1")
+
+    assert standing == standing_from(as_data(standing))
+    assert {"id": "1", "kind": "vm", "key": "build-7", "ref": "", "releaser": "ec2.terminate", "job": "7"} == VM.about()

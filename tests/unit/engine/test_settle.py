@@ -11,8 +11,10 @@ from processender.core.outcome import Outcome
 from processender.engine.clock import SystemClock
 from processender.engine.recovery import Estate, Recovery, Settled
 from processender.engine.settle import ATTEMPTS, Settler
-from processender.errors import ReleaserError, Transient
+from processender.errors import ObligationError, ReleaserError, Transient
+from processender.held import Held, Scope
 from processender.journal.memory import MemoryJournal
+from processender.obligations import Obligations
 
 
 class Things:
@@ -90,12 +92,19 @@ def test_what_is_gone_already_is_settled_without_a_release() -> None:
 
 
 def test_an_unknown_releaser_is_kept_and_reported() -> None:
-    """It is not dropped, and it does not count as an attempt."""
-    journal = owing(Things(), "a")
+    """It is not dropped, it does not count as an attempt, and the journal says once why it is still there."""
+    things = Things()
+    journal = owing(things, "a")
     (settled,) = settle(journal, None)
+    settle(journal, None, patient=True)
+    standing = journal.live()[0]
+    settle(journal, things, patient=True)
 
     assert "there is no releaser 'things' here" in settled.error
-    assert (State.INTENDED, 0) == (journal.live()[0].state, journal.live()[0].attempts)
+    assert (State.FAILED, 0, settled.error.removeprefix("UnknownReleaser: ")) == (
+        standing.state, standing.attempts, standing.error
+    )  # fmt: skip
+    assert ["intent", "failed", "releasing", "released"] == kinds(journal)
 
 
 def test_a_failure_is_kept_with_its_reason() -> None:
@@ -276,3 +285,252 @@ def test_a_pause_that_is_longer_than_the_longest_is_over() -> None:
     settler = Settler(journal, lambda _name: None, SystemClock(), "boot", lambda _text: None)
 
     assert settler.due(journal.live()[0], patient=True)
+
+
+def chain(things: Things, *outlives: tuple[str, tuple[str, ...]]) -> MemoryJournal:
+    """Return a journal that owes a thing for each key, each with those that must be gone before."""
+    journal = MemoryJournal()
+    for number, (key, before) in enumerate(outlives):
+        things.there.add(key)
+        ids = tuple(f"id-{each}" for each in before)
+        journal.append(
+            intent(Obligation(f"id-{key}", "thing", key, "things", outlives=ids, created=float(number), job=key[0]))
+        )
+    return journal
+
+
+def test_a_thing_is_kept_in_every_recovery_while_a_dead_letter_that_must_be_gone_before_is_there() -> None:
+    """The second recovery does not try the dead letter again, and releases nothing out of turn."""
+    things = Things(ReleaserError("no"))
+    journal = chain(things, ("a", ()), ("b", ("a",)), ("c", ("b",)))
+    journal.append(Entry(Kind.FAILED, "id-a", {"error": "no", "dead": True}))
+    settle(journal, things)
+    settled = settle(journal, things)
+
+    assert {"a", "b", "c"} == things.there
+    assert ["no", "it must outlive thing a, which is still there", "it must outlive thing b, which is still there"] == [
+        each.error for each in settled
+    ]
+
+
+def test_a_thing_is_kept_while_what_must_be_gone_before_is_in_its_pause() -> None:
+    """A patient recovery leaves both alone."""
+    things = Things(*[Transient("busy")] * 3)
+    journal = chain(things, ("a", ()), ("b", ("a",)))
+    settle(journal, things)
+    settle(journal, things, patient=True)
+
+    assert {"a", "b"} == things.there
+
+
+def test_a_thing_is_kept_while_what_must_be_gone_before_belongs_to_another_job() -> None:
+    """The other job is not touched, so its things are still there."""
+    things = Things()
+    journal = chain(things, ("a", ()), ("b", ("a",)))
+    settler = Settler(journal, lambda _name: things, SystemClock(), "boot", print)
+    of_job = [each for each in journal.live() if each.obligation.job == "b"]
+    Recovery(SystemClock(), 20.0).run([Estate(settler, of_job)], chained=True)
+
+    assert {"a", "b"} == things.there
+
+
+def test_a_thing_is_kept_while_what_must_be_gone_before_is_in_another_journal() -> None:
+    """Its owner may live."""
+    things = Things()
+    journal = chain(things, ("b", ("a",)))
+    elsewhere = chain(things, ("a", ()))
+    settle(journal, things, others=elsewhere.live())
+
+    assert {"a", "b"} == things.there
+
+
+def test_things_that_must_outlive_each_other_are_dead_letters_and_hold_up_nobody() -> None:
+    """No order would do for them; the rest is released."""
+    things = Things()
+    journal = chain(things, ("a", ("b",)), ("b", ("a",)), ("c", ("c",)), ("d", ("a",)), ("e", ()))
+    settled = settle(journal, things)
+
+    assert [State.DEAD, State.DEAD, State.DEAD, State.INTENDED, State.RELEASED] == [each.state for each in settled]
+    assert "it must outlive itself" in settled[0].error
+    assert {"a", "b", "c", "d"} == things.there
+
+
+def test_a_job_is_walked_from_the_newest_to_the_oldest_over_all_its_journals() -> None:
+    """Whatever the order of the journals; what must be gone before comes first all the same."""
+    things = Things()
+    late, early = chain(things, ("x", ())), MemoryJournal()
+    for key, created, outlives in (("old", -5.0, ()), ("middle", -3.0, ()), ("newest", 7.0, ("id-old",))):
+        early.append(intent(Obligation(f"id-{key}", "thing", key, "things", created=created, outlives=outlives)))
+        things.there.add(key)
+    settlers = [Settler(each, lambda _name: things, SystemClock(), "boot", print) for each in (late, early)]
+    estates = [Estate(settler, settler.journal.live()) for settler in settlers]
+    Recovery(SystemClock(), 20.0).run(estates, chained=True)
+
+    assert ["x", "middle", "old", "newest"] == [key for key, _, _ in things.calls]
+
+
+def test_what_must_outlive_another_thing_cannot_be_released_before() -> None:
+    """Also by who releases it itself."""
+    things = Things()
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", things)
+    things.there |= {"a", "b"}
+    first = home.make("thing", "a", "things", {}, "", ()).acquire()
+    last = home.make("thing", "b", "things", {}, "", [first]).acquire()
+    with pytest.raises(ObligationError, match="it must outlive thing a"):
+        last.release()
+
+    assert {"a", "b"} == things.there
+
+
+def test_leaving_a_job_releases_what_must_be_gone_before_first() -> None:
+    """Though it is older."""
+    things = Things()
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", things)
+    things.there |= {"a", "b"}
+
+    def make(kind: str, *, key: str, outlives, job: str, **_fields) -> Held:
+        return home.make(kind, key, "things", {}, job, outlives)
+
+    with Scope("job", make) as scope:
+        first = scope.obligation("thing", key="a").acquire()
+        scope.obligation("thing", key="b", outlives=[first]).acquire()
+
+    assert ["a", "b"] == [key for key, _, _ in things.calls]
+
+
+class Slow(Things):
+    """A releaser that waits in the middle until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+        self.may_end = threading.Event()
+
+    def release(self, obligation: Obligation, token: int, ctx) -> None:
+        """Wait, then remove it."""
+        self.begun.set()
+        self.may_end.wait(20.0)
+        super().release(obligation, token, ctx)
+
+
+def owned_by(things: Things) -> tuple[Obligations, Held]:
+    """Return the obligations of a process, and one of them."""
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", things)
+    things.there.add("a")
+    return home, home.make("thing", "a", "things", {}, "").acquire()
+
+
+def test_of_two_threads_that_release_one_thing_the_second_waits_and_finds_it_gone() -> None:
+    """The releaser never runs twice at once, and nobody is told of an error."""
+    things = Slow()
+    home, held = owned_by(things)
+    said: list[str] = []
+    home.complain = said.append
+    failed: list[BaseException] = []
+
+    def release() -> None:
+        try:
+            held.release()
+        except BaseException as error:  # it is asserted below
+            failed.append(error)
+
+    threads = [threading.Thread(target=release) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert things.begun.wait(20.0)
+    things.may_end.set()
+    for thread in threads:
+        thread.join(20.0)
+
+    assert ([], [], 1) == (failed, said, len(things.calls))
+
+
+def test_the_end_of_the_process_waits_for_a_block_that_releases_the_same_thing() -> None:
+    """Both call the same releaser, one after the other."""
+    things = Slow()
+    home, held = owned_by(things)
+    thread = threading.Thread(target=held.release)
+    thread.start()
+    assert things.begun.wait(20.0)
+    recovery = Recovery(SystemClock(), 20.0)
+    settler = home._settler
+    assert settler is not None
+    threading.Timer(0.1, things.may_end.set).start()
+    settled = recovery.run([Estate(settler, settler.journal.live())])
+    thread.join(20.0)
+
+    assert [State.RELEASED] == [each.state for each in settled]
+    assert 1 == len(things.calls)
+
+
+def test_what_is_settled_by_hand_while_it_is_released_is_settled() -> None:
+    """The end of the releaser adds nothing to that."""
+    things = Slow()
+    _, held = owned_by(things)
+    failed: list[BaseException] = []
+
+    def release() -> None:
+        try:
+            held.release()
+        except BaseException as error:  # it is asserted below
+            failed.append(error)
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    assert things.begun.wait(20.0)
+    held.settle()
+    things.may_end.set()
+    thread.join(20.0)
+
+    assert [] == failed
+
+
+def test_a_releaser_that_releases_its_own_obligation_is_refused_and_does_not_wait_for_itself() -> None:
+    """It would wait for ever."""
+    home = Obligations(SystemClock(), MemoryJournal)
+    held: list[Held] = []
+    home.register("again", lambda _obligation: held[0].release())
+    held.append(home.make("thing", "a", "again", {}, "").acquire())
+
+    with pytest.raises(ObligationError, match="its own releaser asks for it"):
+        held[0].release()
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_copy_of_a_journal_changes_nothing_for_the_things_in_it(chained: bool) -> None:
+    """Each is released once, one after the other, and neither journal owes it any more."""
+    things = Things()
+    journals = [chain(things, ("a", ()), ("b", ("a",))) for _ in range(3)]
+    settlers = [Settler(each, lambda _name: things, SystemClock(), "boot", print) for each in journals]
+    estates = [Estate(each, each.journal.live()) for each in settlers]
+    settled = Recovery(SystemClock(), 20.0).run(estates, chained=chained)
+
+    assert [State.RELEASED] * 6 == [each.state for each in settled]
+    assert ["a", "b"] == [key for key, _, _ in things.calls]
+
+
+def test_ids_that_end_alike_are_told_apart() -> None:
+    """A record of hostile hands must not keep the others from being released."""
+    things = Things()
+    journal = MemoryJournal()
+    for id_ in ("one-aaaaaaaaaaaa", "two-aaaaaaaaaaaa"):
+        journal.append(intent(Obligation(id_, "thing", "a", "things")))
+    settled = settle(journal, things)
+
+    assert [State.RELEASED] * 2 == [each.state for each in settled]
+
+
+def test_arguments_that_are_nested_too_deeply_are_refused_before_they_are_owed() -> None:
+    """A script gets a sentence, and no trace of a stack."""
+    home = Obligations(SystemClock(), MemoryJournal)
+    home.register("things", Things())
+    deep: list[object] = []
+    # Deep enough for what looks for passwords, and not for what writes JSON.
+    for _ in range(900):
+        deep = [deep]
+
+    with pytest.raises(ObligationError, match="nested too deeply"):
+        home.make("thing", "a", "things", {"deep": deep}, "")

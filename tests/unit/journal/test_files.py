@@ -12,6 +12,7 @@ import pytest
 
 from processender.core.obligation import Entry, Kind, Ledger, Obligation, intent
 from processender.errors import JournalError
+from processender.journal.directory import private
 from processender.journal.disk import SystemDisk
 from processender.journal.file import FileJournal
 from processender.journal.log import Log
@@ -20,6 +21,7 @@ from processender.journal.owner import claim
 from processender.journal.record import LARGEST, NewerVersion, encode, seal, unseal
 from processender.journal.replay import replay
 from processender.journal.segment import HEADER, SIZE, Header, name_of, number_of, read_header
+from processender.journal.store import FileStore
 from processender.testing.journal import check_journal
 
 THING = Obligation("1", "file", "/x", "file", {"root": "/"}, created=1.0)
@@ -95,6 +97,72 @@ def test_a_torn_tail_is_cut(kept: Kept) -> None:
 
     assert [entry.id for entry in entries(9)] == kept.ids()
     assert [] == kept.said
+
+
+def last_record(data: bytes) -> tuple[int, int]:
+    """Return where the last record begins, and where its last byte that is not zero ends."""
+    header = read_header(data)
+    assert header is not None
+    begin = offset = HEADER
+    while (record := unseal(data, offset, header.seed)) is not None:
+        begin, offset = offset, record[1]
+    return begin, len(data.rstrip(b"\0"))
+
+
+def found_in(kept: Kept, data: bytes) -> tuple[int, list[str], list[str], list[str]]:
+    """Return how many entries, and which files are damaged, troubles and notes, a segment of *data* has."""
+    kept.segment().write_bytes(data.ljust(SIZE, b"\0"))
+    taken: list[Entry] = []
+    found = replay(SystemDisk(), str(kept.directory), taken.append)
+    return len(taken), found.damaged, found.troubles, found.notes
+
+
+def test_a_write_that_was_cut_short_anywhere_is_told_and_is_no_damage(kept: Kept) -> None:
+    """Whatever length of the last record has reached the disk."""
+    write(kept)
+    data = kept.segment().read_bytes()
+    begin, end = last_record(data)
+    for cut in range(begin + 1, end):
+        count, damaged, troubles, notes = found_in(kept, data[:cut])
+
+        assert (9, [], []) == (count, damaged, troubles), cut
+        assert ["ends with a torn record 10"] == [note.partition(" ")[2].partition(";")[0] for note in notes], cut
+
+
+def test_a_record_that_has_lost_sectors_is_no_damage(kept: Kept) -> None:
+    """A power cut writes them in any order: whichever is missing, nothing in the record was acknowledged."""
+    with_large = [*entries(9), intent(THING.replace(id="last", key="x" * 3000))]
+    log = kept.open()
+    for entry in with_large:
+        log.append([entry], durable=True)
+    data = kept.segment().read_bytes()
+    begin, end = last_record(data)
+    sectors = range(begin // 512, end // 512 + 1)
+
+    assert 6 < len(sectors)
+    for missing in sectors:
+        lost = bytearray(data)
+        lost[max(begin, missing * 512) : (missing + 1) * 512] = bytes((missing + 1) * 512 - max(begin, missing * 512))
+        count, damaged, troubles, notes = found_in(kept, bytes(lost))
+
+        assert (9, [], [], 1) == (count, damaged, troubles, len(notes)), missing
+
+
+def test_a_last_record_that_was_damaged_is_reported_and_a_copy_kept(kept: Kept) -> None:
+    """It was whole once, so it may have been acknowledged; whichever byte of it is another now."""
+    write(kept)
+    data = kept.segment().read_bytes()
+    begin, end = last_record(data)
+    for offset in range(begin, end):
+        wrong = bytearray(data)
+        wrong[offset] ^= 0x40
+        count, damaged, troubles, notes = found_in(kept, bytes(wrong))
+
+        assert (9, 1, 1, []) == (count, len(damaged), len(troubles), notes), offset
+        assert "has a damaged record 10 at its end" in troubles[0], offset
+
+    assert 9 == len(kept.ids())
+    assert 1 == len([*kept.directory.glob("*.damaged")])
 
 
 def test_a_flipped_bit_costs_one_record_and_is_reported(kept: Kept) -> None:
@@ -325,7 +393,8 @@ def test_threads_share_their_flushes(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["seg-1.pej", "seg-0000000x.pej", "seg-00000001.pej.damaged", "LOCK", "seg-٣٣٣٣٣٣٣٣.pej"]
+    "name",
+    ["seg-1.pej", "seg-0000000x.pej", "seg-00000001.pej.damaged", "LOCK", "seg-٣٣٣٣٣٣٣٣.pej", f"seg-{1 << 64}.pej"],
 )
 def test_what_is_not_named_as_a_segment_is_none(name: str) -> None:
     """Only the exact form of the name counts."""
@@ -454,6 +523,100 @@ def test_a_record_that_says_nothing_is_left_out_and_reported(kept: Kept, payload
     assert "a record 3 that says nothing" in kept.said[0]
 
 
+TOO_HIGH = (1 << 64) - 1
+
+
+def test_numbers_behind_which_there_is_no_room_do_not_count(kept: Kept) -> None:
+    """A file name, a header and a record that are numbered to the end keep nothing from being recovered."""
+    write(kept, 2)
+    path = kept.segment()
+    data = path.read_bytes()
+    end = len(data.rstrip(b"\0")) + 7 & ~7
+    last = seal(Kind.INTENT, encode(entries(5)[4]), TOO_HIGH, read_header(data).seed)
+    path.write_bytes((data[:end] + last).ljust(SIZE, b"\0"))
+    (kept.directory / name_of(1 << 64)).write_bytes(b"x" * HEADER)
+    (kept.directory / name_of(TOO_HIGH)).write_bytes(Header(b"a" * 16, TOO_HIGH, 1).pack())
+    (kept.directory / name_of(77)).write_bytes(Header(b"a" * 16, 77, TOO_HIGH).pack())
+    log = kept.open()
+    log.append([entries(4)[3]], durable=True)
+    log.close()
+
+    assert ["00000000", "00000001", "00000003"] == kept.ids()
+    assert "seg-00000077.pej has no valid header" in kept.said[0]
+
+
+@pytest.mark.parametrize("end", [b"", b"x"], ids=["holes", "something behind them"])
+def test_a_file_that_is_larger_than_any_disk_is_left_out(kept: Kept, end: bytes) -> None:
+    """It is neither read through nor filled with zeros, and the others are used."""
+    write(kept, 2)
+    with open(kept.directory / name_of(77), "wb") as file:
+        file.truncate(1 << 43)
+        file.seek(-1, os.SEEK_END)
+        file.write(end)
+    log = kept.open()
+    log.append([entries(4)[3]], durable=True)
+    log.close()
+    said = " ".join(kept.said)
+
+    assert ("larger than any segment" in said, "at most 1073741824 bytes" in said) == (bool(end), not end)
+    assert ["00000000", "00000001", "00000003"] == kept.ids()
+
+
+def test_the_segment_that_counts_may_be_full_of_holes(kept: Kept) -> None:
+    """What was written into it counts, whatever its size is."""
+    write(kept, 2)
+    os.truncate(kept.segment(), 1 << 43)
+
+    assert ["00000000", "00000001"] == kept.ids()
+
+
+def test_a_journal_that_may_be_done_without_goes_on_where_none_can_be_begun(tmp_path: Path) -> None:
+    """It says so once, and what is owed is known to the process."""
+    said: list[str] = []
+    disk = Failing("create", 1, errno.ENOSPC, lasting=True)
+    journal = FileJournal(claim(str(tmp_path / "j")), policy="allow-unjournaled", complain=said.append, disk=disk)
+    before = list(said)
+    journal.append(entries(1)[0])
+
+    assert ["nothing more is kept"] == [text.rpartition("; ")[2] for text in before]
+    assert 1 == len(journal.live())
+    journal.close()
+
+
+def test_a_store_that_cannot_be_read_is_given_up(tmp_path: Path) -> None:
+    """Once it can be read, the same process opens it."""
+    directory = str(tmp_path / "state")
+    FileStore(directory, complain=print).close()
+    (segment,) = [path for path in (tmp_path / "state").glob("seg-*.pej") if read_header(path.read_bytes())]
+    aside = segment.rename(tmp_path / "aside")
+    segment.symlink_to(aside)
+
+    with pytest.raises(JournalError, match="cannot read the journal"):
+        FileStore(directory, complain=print)
+    aside.replace(segment)
+    store = FileStore(directory, complain=print)
+    store.save({"a": 1}, durable=True)
+    store.close()
+
+
+@pytest.mark.parametrize("version", ["x", [], 0, -1, None, 1.5], ids=repr)
+def test_a_version_that_is_none_keeps_no_state_from_being_used(tmp_path: Path, version: object) -> None:
+    """It is counted anew."""
+    directory = str(tmp_path / "state")
+    FileStore(directory, complain=print).close()
+    (path,) = [path for path in (tmp_path / "state").glob("seg-*.pej") if read_header(path.read_bytes())]
+    header = read_header(path.read_bytes())
+    odd = encode(Entry(Kind.SAVED, "a", {"data": 5, "version": version}))
+    path.write_bytes((header.pack() + seal(Kind.SAVED, odd, header.first, header.seed)).ljust(SIZE, b"\0"))
+    store = FileStore(directory, complain=print)
+    before = store.load("a")
+    store.save({"a": 6}, durable=True)
+    after = store.load("a")
+    store.close()
+
+    assert (5, 1, 6, 2) == (before.data, before.version, after.data, after.version)
+
+
 class Gated(SystemDisk):
     """A disk whose flushes wait to be let through, once it is told so."""
 
@@ -534,3 +697,15 @@ def test_a_writer_that_is_interrupted_comes_back(tmp_path: Path) -> None:
         log.append(entries(1), durable=True)
     log.append(entries(2), durable=True)
     log.close()
+
+
+def test_a_root_that_another_made_just_now_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who loses the race to make it must not trust what the winner has made."""
+    root = tmp_path / "journal"
+    root.mkdir()
+    root.chmod(0o777)
+    # As if it had not been there a moment before.
+    monkeypatch.setattr(os.path, "lexists", lambda _path: False)
+
+    with pytest.raises(JournalError, match="nobody else can write to"):
+        private(str(root))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from ...core.obligation import Obligation
 from ...errors import HandlerError, ReleaserError
+from ...hints import Any
 from ...ports import Context
-from ...secret import reveal
+from ...secret import check_reference, reveal
 from .handler import http
 
 _GONE = (*range(200, 300), 404, 410)
+_SECRET = {"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"}
+"""Headers whose values are secrets."""
 
 
 class HttpReleaser:
@@ -20,6 +23,17 @@ class HttpReleaser:
     410 mean that the thing was gone before.
     """
 
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for arguments that no request can be made of, and for a secret that is written out."""
+        _, headers = _parts(obligation)
+        for name, value in headers.items():
+            if value == "":
+                continue
+            check_reference(value, name)
+            if isinstance(value, str) and name.lower() in _SECRET:
+                text = f"cannot owe it: the header {name} is a secret, and the journal must not hold any"
+                raise ReleaserError(f'{text}; give {{"env": NAME}} or {{"file": PATH}} as its value')
+
     def check(self, obligation: Obligation) -> bool:  # noqa: ARG002 - only the other side can tell
         """Tell that there may be something to release."""
         return True
@@ -29,10 +43,7 @@ class HttpReleaser:
         from urllib.parse import quote  # noqa: PLC0415 - for those who need it
 
         args = obligation.args
-        url = args.get("url")
-        headers = args.get("headers", {})
-        if not isinstance(url, str) or not isinstance(headers, dict):
-            raise ReleaserError(f"cannot release {obligation.label}: its arguments need url=, and headers= is a table")
+        url, headers = _parts(obligation)
         for name, value in (("id", obligation.id), ("key", obligation.key), ("ref", obligation.ref)):
             url = url.replace(f"{{{name}}}", quote(value, safe=""))
         try:
@@ -46,3 +57,14 @@ class HttpReleaser:
         except HandlerError as error:
             raise ReleaserError(str(error)) from error
         send(ctx)
+
+
+def _parts(obligation: Obligation) -> tuple[str, dict[str, Any]]:
+    """Return the URL and the headers; raise `ReleaserError`."""
+    url, headers = obligation.args.get("url"), obligation.args.get("headers", {})
+    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
+        text = f"cannot release {obligation.label}: its arguments need url=, which begins with http:// or https://"
+        raise ReleaserError(text)
+    if not isinstance(headers, dict):
+        raise ReleaserError(f"cannot release {obligation.label}: headers= must be a table of names and values")
+    return url, headers

@@ -1,8 +1,9 @@
-"""PostgreSQL: sessions and advisory locks that a client has left, and blocks that leave none."""
+"""PostgreSQL: sessions and advisory locks that a client has left, and blocks that leave none, and small states."""
 
 from __future__ import annotations
 
 from .blocks import advisory_lock, session
 from .releaser import AdvisoryLockReleaser, SessionReleaser
+from .store import PostgresStore
 
-__all__ = ["AdvisoryLockReleaser", "SessionReleaser", "advisory_lock", "session"]
+__all__ = ["AdvisoryLockReleaser", "PostgresStore", "SessionReleaser", "advisory_lock", "session"]

@@ -13,6 +13,7 @@ from ...core.obligation import Obligation
 from ...errors import ReleaserError, Transient
 from ...hints import Any
 from ...ports import Context
+from ...secret import check_reference, refuse_password
 from .server import LOOK_S, address, parsed, serving
 
 _NAME_BYTES = 63
@@ -37,6 +38,12 @@ class SessionReleaser:
     """
 
     _only = ""
+
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for arguments that tell no server or no session, and for a password in them."""
+        check_reference(obligation.args.get("url"), "url")
+        refuse_password(obligation.args.get("url"))
+        self._values(obligation)
 
     def dependency(self, obligation: Obligation) -> str:
         """Return the name of the server, without credentials."""

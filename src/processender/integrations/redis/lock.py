@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from ...core.obligation import Obligation
-from ...errors import LockHeld
+from ...errors import LockHeld, ObligationError
 from ...hints import AbstractContextManager, Any
 from ...ports import Context, Owing
-from ...secret import reveal, without_password
+from ...secret import check_reference, refuse_password, reveal, without_password
 from .server import CONNECT_S, Connection, server
 
+_LEAST_S = 0.001
 _ACQUIRE = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return redis.call('INCR', KEYS[2]) end
 return 0
@@ -35,6 +36,11 @@ class LockReleaser:
     def dependency(self, obligation: Obligation) -> str:
         """Return the server, without credentials."""
         return f"redis {server(reveal(obligation.args.get('url')))}"
+
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for arguments that tell no server, and for a password in them."""
+        check_reference(obligation.args.get("url"), "url")
+        refuse_password(obligation.args.get("url"))
 
     def check(self, obligation: Obligation) -> bool:
         """Tell whether the lock holds the owner's value."""
@@ -80,15 +86,20 @@ def lock(owing: Owing, url: Any, name: str, *, ttl: float) -> AbstractContextMan
     """
     from contextlib import contextmanager  # noqa: PLC0415 - 3 ms, for those who lock
 
+    if not ttl >= _LEAST_S:
+        text = f"cannot take the lock {name!r} for {ttl} seconds: Redis would give it up before it is held"
+        raise ObligationError(f"{text}; give a ttl= of {_LEAST_S} or more, longer than what it guards takes")
     held = owing.obligation("redis-lock", key=name, url=without_password(url))
 
     connection = Connection(url, CONNECT_S)
 
     @contextmanager
     def block() -> Generator[Lock]:
-        held.acquire()
-        # If the answer is lost the lock may be ours: then it stays owed.
         with connection as redis:
+            # Nothing was asked for yet: a server that cannot be reached, or refuses us, leaves nothing owed.
+            redis.ping()
+            held.acquire()
+            # If the answer is lost the lock may be ours: then it stays owed.
             token = redis.eval(_ACQUIRE, 2, name, f"{name}:token", held.id, _milliseconds(ttl))
         if not token:
             held.settle()
@@ -108,4 +119,4 @@ def _value(obligation: Obligation) -> str:
 
 
 def _milliseconds(seconds: float) -> int:
-    return max(1, int(seconds * 1000))
+    return int(seconds * 1000)

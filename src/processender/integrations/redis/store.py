@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ...core.saved import Saved
+from ...core.saved import Saved, as_json
 from ...errors import JournalError, ProcessEnderError
 from ...hints import Any
 from ...secret import reveal
@@ -40,11 +40,11 @@ class RedisStore:
     def save(self, entries: Mapping[str, Any], *, durable: bool) -> None:  # noqa: ARG002 - see above
         """Replace the snapshots of these keys, all of them or none; raise `JournalError`."""
         keys = [name for key in entries for name in self._names(key)]
-        self._run(_SAVE, keys, [_encode(key, data) for key, data in entries.items()])
+        self._run(_SAVE, keys, [as_json(key, data) for key, data in entries.items()])
 
     def extend(self, key: str, delta: Any, *, durable: bool) -> None:  # noqa: ARG002 - see above
         """Add *delta* behind the snapshot of *key*; raise `JournalError`."""
-        self._run("redis.call('RPUSH', KEYS[2], ARGV[1])", self._names(key), [_encode(key, delta)])
+        self._run("redis.call('RPUSH', KEYS[2], ARGV[1])", self._names(key), [as_json(key, delta)])
 
     def load(self, key: str) -> Saved | None:
         """Return what was saved, None for nothing; raise `JournalError`."""
@@ -67,10 +67,3 @@ class RedisStore:
                 return redis.eval(script, len(keys), *keys, *values)
         except ProcessEnderError as error:
             raise JournalError(f"cannot use the states of {self._service!r}: {error}") from error
-
-
-def _encode(key: str, data: Any) -> str:
-    try:
-        return json.dumps(data)
-    except (TypeError, ValueError) as error:
-        raise JournalError(f"cannot save {key}: {error}; only data of JSON can be saved") from error

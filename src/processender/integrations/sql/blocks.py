@@ -77,6 +77,10 @@ class ConnectionReleaser:
     After a crash there is nothing to release: the connection died with its process, and its work was rolled back.
     """
 
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for an end that there is not."""
+        _end(obligation)
+
     def check(self, obligation: Obligation) -> bool:
         """Tell whether this process has the connection and its transaction is open."""
         entry = _open.get(obligation.id)
@@ -84,9 +88,7 @@ class ConnectionReleaser:
 
     def release(self, obligation: Obligation, token: int, ctx: Context) -> None:  # noqa: ARG002 - the face of all releasers
         """End the transaction and close the connection; raise `Transient` if its block does not let go of it."""
-        how, entry = obligation.args.get("at_end", "rollback"), _open.get(obligation.id)
-        if how not in _ENDS:
-            raise ReleaserError(f"cannot release {obligation.label}: at_end={how!r} is neither rollback nor commit")
+        how, entry = _end(obligation), _open.get(obligation.id)
         if entry is None or entry.pid != os.getpid():
             return
         if not entry.lock.acquire(timeout=ctx.remaining()):
@@ -96,6 +98,13 @@ class ConnectionReleaser:
                 entry.end(how)
         finally:
             entry.lock.release()
+
+
+def _end(obligation: Obligation) -> str:
+    how = obligation.args.get("at_end", "rollback")
+    if how not in _ENDS:
+        raise ReleaserError(f"cannot release {obligation.label}: at_end={how!r} is neither rollback nor commit")
+    return str(how)
 
 
 @contextmanager

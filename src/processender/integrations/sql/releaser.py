@@ -9,7 +9,10 @@ from ...core.obligation import Obligation
 from ...errors import ReleaserError, Transient
 from ...hints import Any
 from ...ports import Context
-from ...secret import reveal
+from ...secret import check_reference, refuse_password, reveal
+
+_PASSING = {5, 6, 10, 13, 14}
+"""Of SQLite: SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL and SQLITE_CANTOPEN."""
 
 
 class SqlReleaser:
@@ -29,6 +32,12 @@ class SqlReleaser:
         except ReleaserError:
             return "sql"  # the attempt says why
         return f"{url.get_backend_name()} {f'{url.host}:{url.port}' if url.host else url.database}"
+
+    def validate(self, obligation: Obligation) -> None:
+        """Raise `ReleaserError` for arguments without a URL or statements, and for a password in them."""
+        check_reference(obligation.args.get("url"), "url")
+        refuse_password(obligation.args.get("url"))
+        _statements(obligation)
 
     def check(self, obligation: Obligation) -> bool:
         """Tell what the query tells; without one there may be something to release."""
@@ -94,7 +103,7 @@ def _engine(obligation: Obligation) -> Iterator[Any]:
         yield engine
     except exc.DBAPIError as error:
         text = f"cannot release {obligation.label}: {type(error.orig).__name__}: {error.orig}"
-        if isinstance(error, exc.OperationalError) or error.connection_invalidated:
+        if error.connection_invalidated or (isinstance(error, exc.OperationalError) and _may_pass(error.orig)):
             raise Transient(text) from error
         raise ReleaserError(f"{text}; mend the database or the statement, then retry it") from error
     except exc.SQLAlchemyError as error:
@@ -102,6 +111,13 @@ def _engine(obligation: Obligation) -> Iterator[Any]:
         raise ReleaserError(f"{text}; mend the statement, then retry it") from error
     finally:
         engine.dispose()
+
+
+def _may_pass(error: Any) -> bool:
+    """Tell whether another attempt may succeed; SQLite calls a wrong statement an operational error as well."""
+    code = getattr(error, "sqlite_errorcode", None)
+    # The primary code is the low byte, see sqlite.org/rescode.html.
+    return code is None or code & 0xFF in _PASSING
 
 
 def _parsed(obligation: Obligation) -> Any:
