@@ -322,7 +322,7 @@ class TestClient:
         [
             (["stop", "--within", "5"], "has no unit"),
             (["signal"], "SIGNAL"),
-            (["status", "now"], "unrecognized"),
+            (["status", "now"], "there is no 'now'"),
         ],
     )
     def test_a_mistake_leaves_with_2(self, words: list[str], says: str) -> None:

@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable
 
 from .. import __version__
-from ..core.spans import LONGEST_S
 from ..core.notice import Action, Notice
+from ..core.spans import LONGEST_S
 from ..errors import ProcessEnderError
 from ..hints import Any
 from . import kernel
