@@ -48,7 +48,7 @@ class Session:
         self._registry = registry
         self._clock = clock
         self._stopping = stopping
-        run_id = new_id(clock)
+        run_id = new_id(clock.wall())
         self._outlets = Outlets(clock)
         escalation = Escalation(numbers(settings.escalate))
         self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)

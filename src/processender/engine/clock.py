@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-from ..ports import Clock
-
 _CHANCE_BITS = 52
 
 
@@ -26,6 +24,6 @@ class SystemClock:
         return (int.from_bytes(os.urandom(8)) >> (64 - _CHANCE_BITS)) / (1 << _CHANCE_BITS)
 
 
-def new_id(clock: Clock) -> str:
-    """Return an id that nobody else has; those of later times sort behind."""
-    return f"{int(clock.wall()):x}-{os.urandom(6).hex()}"
+def new_id(wall: float) -> str:
+    """Return an id of the instant *wall*, seconds since 1970, that nobody else has; those of later ones sort behind."""
+    return f"{int(wall):x}-{os.urandom(6).hex()}"

@@ -229,7 +229,7 @@ class Coordinator(Hearing):
         self._escalation.forget()
         self.run, self.window, self.withdrawing = None, None, False
         self.notices.clear()
-        self.run_id = new_id(self.clock)
+        self.run_id = new_id(self.clock.wall())
         later, self._later = self._later, []
         for each in later:
             self._hear(each)
