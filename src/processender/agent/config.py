@@ -24,10 +24,11 @@ from .durations import parse_duration
 from .kernel import number_of
 from .locate import Path
 from .mistakes import Mistakes
-from .schema import Config, CrashHandlerConfig, HandlerConfig, RetryConfig
+from .schema import Config, CrashHandlerConfig, HandlerConfig, OutputConfig, RetryConfig
 from .semantics import check_meaning
-from .settings import Settings
+from .settings import Settings, Style
 from .sources import Source, overrides
+from .steps import Step
 from .variables import apply
 
 
@@ -60,6 +61,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
+    steps = _steps(config, environ, keeper, mistakes)
     mistakes.raise_if_any()
     calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
     after = config.on_crash.handlers
@@ -76,7 +78,10 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         on_drain=config.on_drain,
         strict=config.strict,
         exit=config.exit,
-        stop_signal=number_of(config.command.stop_signal),
+        stop_signal=number_of(config.command.stop_signal or "TERM"),
+        stop_steps=steps,
+        capture=config.output.capture,
+        output=_style(config.output),
         crash_recover=config.on_crash.recover,
         crash_grace=parse_duration(config.on_crash.grace),
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
@@ -85,6 +90,17 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
         source=source.path if source else "",
     )
+
+
+def _steps(config: Config, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes) -> tuple[Step, ...]:
+    if not (config.command.stop or config.command.preset):
+        return ()
+    steps: tuple[Step, ...] = demand.load("agent.stopping").make_steps(config.command, environ, keeper, mistakes)
+    return steps
+
+
+def _style(config: OutputConfig) -> Style:
+    return Style(timestamps=config.timestamps, streams=config.streams, prefix=config.prefix, max_line=config.max_line)
 
 
 def _decode(source: Source) -> str:
