@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,7 +129,7 @@ class TestSignals:
     def test_every_step_has_its_turn_in_a_short_window(self, tmp_path: Path) -> None:
         """Waits of minutes are shortened, and the kill comes in time, although nothing is heard."""
         tables = ('signal = "TERM"\nwait = "2m"', 'signal = "INT"\nwait = "1m"', 'signal = "QUIT"\nwait = "1m"')
-        with agent(steps(tmp_path, *tables, grace="2s"), [*TELLS, "64"]) as program:
+        with agent(steps(tmp_path, *tables, grace="5s"), [*TELLS, "64"]) as program:
             began = time.monotonic()
 
             assert 137 == stops_with(program)
@@ -155,7 +159,7 @@ class TestSignals:
 
     def test_a_flag_names_a_preset(self) -> None:
         """And the steps of the program of that name are taken."""
-        with agent(["--preset", "postgres", "--grace", "2s"], [*TELLS, "3"]) as program:
+        with agent(["--preset", "postgres", "--grace", "6s"], [*TELLS, "3"]) as program:
             assert 7 == stops_with(program)
             assert ["SIGINT", "SIGQUIT"] == got(program)
 
@@ -198,7 +202,7 @@ class TestCommands:
 
     def test_when_the_last_one_hangs_term_still_comes_before_the_kill(self, tmp_path: Path) -> None:
         """A part of the window is kept for it."""
-        with agent(steps(tmp_path, 'run = ["sleep", "60"]', grace="3s"), [*TELLS, "15"]) as program:
+        with agent(steps(tmp_path, 'run = ["sleep", "60"]', grace="6s"), [*TELLS, "15"]) as program:
             assert 7 == stops_with(program)
             assert ["SIGTERM"] == got(program)
 
@@ -325,3 +329,87 @@ class TestConditions:
 
             assert 7 == program.wait()
             assert time.monotonic() - began < 10
+
+
+class TestStandardInput:
+    """The command is asked by the end of its input; the tests give the agent an input of its own."""
+
+    @contextmanager
+    def started(self, tmp_path: Path, command: list[str], *more: str) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
+        """Start an agent whose command is asked to end by closing its input; give it and its input; leave nothing."""
+        first = "close_stdin = true" + ('\nwait = "200ms"' if more else "")
+        argv = [sys.executable, "-m", "processender", "run", *steps(tmp_path, first, *more), "--", *command]
+        with subprocess.Popen(argv, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            try:
+                yield process, process.stdin
+            finally:
+                process.terminate()
+
+    def test_its_end_ends_the_command(self, tmp_path: Path) -> None:
+        """With the null device as the agent's own input nothing is said, and nothing ends before its time."""
+        source = "echo ready; cat; echo over; exit 6"
+        with agent(steps(tmp_path, "close_stdin = true"), ["sh", "-c", source]) as program:
+            program.wait_for("ready")
+            time.sleep(0.2)
+            before = program.output
+            program.signal("TERM")
+
+            assert 6 == program.wait()
+            assert ("ready\n", True) == (before, "over" in program.output)
+            assert "done" == outcomes(program)["command"]
+
+    def test_what_is_said_to_the_agent_is_said_to_the_command(self, tmp_path: Path) -> None:
+        """Before the end, and only before."""
+        with self.started(tmp_path, ["sh", "-c", "cat; exit 6"]) as (process, stdin):
+            assert process.stdout is not None
+            stdin.write(b"hello\n")
+            stdin.flush()
+            heard = process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+
+            assert (b"hello\n", 6) == (heard, process.wait(20))
+
+    def test_the_end_of_the_agents_input_is_passed_on(self, tmp_path: Path) -> None:
+        """All of it came before: a megabyte, through a pipe that holds 64 KiB."""
+        text = b"x" * 999_999 + b"\n"
+        with self.started(tmp_path, ["sh", "-c", "wc -c; exit 6"]) as (process, _):
+            out, _ = process.communicate(text, 20)
+
+            assert (6, 1_000_000) == (process.returncode, int(out))
+
+    def test_a_closed_input_is_no_end(self, tmp_path: Path) -> None:
+        """The agent was started without any: nobody says anything, and the command goes on until it is asked."""
+        options = " ".join(steps(tmp_path, "close_stdin = true"))
+        shell = f"exec {sys.executable} -m processender run {options} -- sh -c 'echo ready; cat; exit 6' <&-"
+        with Program(["sh", "-c", shell], cwd="/") as program:
+            assert 6 == stops_with(program)
+
+    def test_one_who_has_found_the_end_already_is_asked_by_the_next_step(self, tmp_path: Path) -> None:
+        """Closing what is closed changes nothing, and fails nothing."""
+        with self.started(tmp_path, [*TELLS, "10"], 'signal = "USR1"') as (process, stdin):
+            assert process.stdout is not None
+            process.stdout.readline()
+            stdin.close()
+            process.send_signal(signal.SIGTERM)
+
+            assert 7 == process.wait(20)
+            assert b"got SIGUSR1\n" == process.stdout.read()
+
+    def test_closing_waits_for_nobody_who_does_not_read(self, tmp_path: Path) -> None:
+        """The pipe is full, and more is to come; the command ends on TERM as the next step."""
+        with self.started(tmp_path, [*TELLS, "15"], 'signal = "TERM"') as (process, stdin):
+            assert process.stdout is not None
+            process.stdout.readline()
+            os.set_blocking(stdin.fileno(), False)
+            with pytest.raises(BlockingIOError):
+                for _ in range(1000):
+                    os.write(stdin.fileno(), b"x" * 65536)
+            process.send_signal(signal.SIGTERM)
+
+            assert 7 == process.wait(20)
+
+    def test_a_command_that_does_not_care_is_killed_in_time(self, tmp_path: Path) -> None:
+        """As ever."""
+        with agent(steps(tmp_path, "close_stdin = true", grace="4s"), [*TELLS, "64"]) as program:
+            assert 137 == stops_with(program)
+            assert "did not end in" in reason(program)
