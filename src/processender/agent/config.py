@@ -24,7 +24,7 @@ from .durations import parse_duration
 from .kernel import number_of
 from .locate import Path
 from .mistakes import Mistakes
-from .schema import Config, CrashHandlerConfig, HandlerConfig, OutputConfig, RetryConfig
+from .schema import Config, CrashHandlerConfig, HandlerConfig, RetryConfig
 from .semantics import check_meaning
 from .settings import Settings, Style
 from .sources import Source, overrides
@@ -61,7 +61,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
-    steps = _steps(config, environ, keeper, mistakes)
+    of_command = _of_command(config, environ, keeper, mistakes)
     mistakes.raise_if_any()
     calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
     after = config.on_crash.handlers
@@ -78,10 +78,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         on_drain=config.on_drain,
         strict=config.strict,
         exit=config.exit,
-        stop_signal=number_of(config.command.stop_signal or "TERM"),
-        stop_steps=steps,
-        capture=config.output.capture,
-        output=_style(config.output),
+        **of_command,
         crash_recover=config.on_crash.recover,
         crash_grace=parse_duration(config.on_crash.grace),
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
@@ -92,15 +89,17 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     )
 
 
-def _steps(config: Config, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes) -> tuple[Step, ...]:
-    if not (config.command.stop or config.command.preset):
-        return ()
-    steps: tuple[Step, ...] = demand.load("agent.stopping").make_steps(config.command, environ, keeper, mistakes)
-    return steps
-
-
-def _style(config: OutputConfig) -> Style:
-    return Style(timestamps=config.timestamps, streams=config.streams, prefix=config.prefix, max_line=config.max_line)
+def _of_command(
+    config: Config, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
+) -> dict[str, Any]:
+    """Return the settings that say how the command is ended, and its output passed on."""
+    command, said = config.command, config.output
+    steps: tuple[Step, ...] = ()
+    if command.stop or command.preset:
+        steps = demand.load("agent.stopping").make_steps(command, environ, keeper, mistakes)
+    style = Style(timestamps=said.timestamps, streams=said.streams, prefix=said.prefix, max_line=said.max_line)
+    signum = 0 if mistakes.touches(("command",)) else number_of(command.stop_signal or "TERM")
+    return {"stop_signal": signum, "stop_steps": steps, "capture": said.capture, "output": style}
 
 
 def _decode(source: Source) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ..core.graph import nearest
 from ..core.handler import PHASES
+from .kernel import number_of
 from .locate import Path
 from .mistakes import Mistakes
 from .probes import parse_address
@@ -42,10 +43,17 @@ def check_signal(name: str, mistakes: Mistakes, path: Path) -> None:
     full = name if name.startswith("SIG") else f"SIG{name}"
     if full in _NOT_TO_END:
         mistakes.add(path, f"{name!r} ends nothing; use 'TERM', 'INT' or 'QUIT'")
-    elif full not in signal.Signals.__members__:
+    elif full not in signal.Signals.__members__ and not _is_real_time(full):
         known = [each.removeprefix("SIG") for each in signal.Signals.__members__]
         hint = nearest(name.removeprefix("SIG"), known)
         mistakes.add(path, f"there is no signal {name!r}{hint if 'did you' in hint else '; write it like TERM'}")
+
+
+def _is_real_time(name: str) -> bool:
+    try:
+        return name.startswith(("SIGRTMIN+", "SIGRTMAX-")) and bool(number_of(name))
+    except ValueError:
+        return False
 
 
 def _check_handler(handler: HandlerConfig, path: Path, environ: Mapping[str, str], mistakes: Mistakes) -> None:
