@@ -151,11 +151,21 @@ class TestSignals:
             assert 137 == program.wait()
             assert "asked to hurry" in reason(program)
 
-    def test_a_flag_names_a_preset(self) -> None:
-        """And the steps of the program of that name are taken."""
-        with agent(["--preset", "postgres", "--grace", "6s"], [*TELLS, "3"]) as program:
+    @pytest.mark.parametrize("options", [[], ["--lean"]])
+    def test_a_flag_names_a_preset(self, options: list[str]) -> None:
+        """And the steps of the program of that name are taken, by a lean agent too."""
+        with agent([*options, "--preset", "postgres", "--grace", "6s"], [*TELLS, "3"]) as program:
             assert 7 == stops_with(program)
             assert ["SIGINT", "SIGQUIT"] == got(program)
+
+
+class TestRewrites:
+    def test_what_is_sent_is_rewritten(self, tmp_path: Path) -> None:
+        """As every other signal to the command."""
+        options = steps(tmp_path, 'signal = "HUP"\nwait = "200ms"', 'signal = "TERM"')
+        with agent([*options, "--rewrite", "TERM:USR1", "--rewrite", "HUP:0"], [*TELLS, "10"]) as program:
+            assert 7 == stops_with(program)
+            assert ["SIGUSR1"] == got(program)
 
 
 class TestCommands:
@@ -165,6 +175,27 @@ class TestCommands:
         with agent(steps(tmp_path, table), [*TELLS, "10"]) as program:
             assert 7 == stops_with(program)
             assert ["SIGUSR1"] == got(program)
+
+    def test_what_it_is_told_is_no_configuration(self, tmp_path: Path) -> None:
+        """A command of ours can be a step."""
+        ours = f"{sys.executable} -m processender plan && kill -USR1 $PROCESSENDER_PID"
+        with agent(steps(tmp_path, f'run = ["sh", "-c", "{ours}"]'), [*TELLS, "10"]) as program:
+            assert 7 == stops_with(program)
+            assert ["SIGUSR1"] == got(program)
+
+    def test_one_that_hangs_gives_way_to_a_hurry(self, tmp_path: Path) -> None:
+        """A second Ctrl-C kills the command, and what hangs is not waited for."""
+        mark = tmp_path / "mark"
+        table = f'run = ["sh", "-c", "echo $$ > {mark}; kill -USR1 $PROCESSENDER_PID; exec sleep 600"]'
+        with agent(steps(tmp_path, table), [*TELLS, "64"]) as program:
+            program.wait_for("ready")
+            program.signal("INT")
+            program.wait_for("got SIGUSR1")
+            time.sleep(0.6)
+            program.signal("INT")
+
+            assert 137 == program.wait()
+            assert not Path(f"/proc/{int(mark.read_text())}").exists()
 
     def test_one_that_fails_is_told_and_the_next_step_comes_at_once(self, tmp_path: Path) -> None:
         """Nobody was asked, so there is nothing to wait for."""
