@@ -329,6 +329,16 @@ class TestConditions:
                     assert f"SIGUSR2: 1 connections to {port} are still there" in program.output
                 accepted.close()
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to take /proc away")
+    def test_without_proc_nobody_can_tell_who_is_connected(self, tmp_path: Path) -> None:
+        """The step has its time, and why is told."""
+        tables = ('signal = "USR2"\nwait = "300ms"\nuntil_closed = "80"', 'signal = "USR1"')
+        run = [sys.executable, "-m", "processender", "run", *steps(tmp_path, *tables), "--", *TELLS, "10"]
+        argv = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh", *run]
+        with Program(argv, cwd="/") as program:
+            assert 7 == stops_with(program)
+            assert "cannot tell which connections there are: /proc cannot be read" in program.output
+
     def test_the_next_step_comes_when_a_file_is_gone(self, tmp_path: Path) -> None:
         """Such as a pid file, or a lock."""
         lock = tmp_path / "lock"
