@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.agents import agent, kill, python, stops_with
+from tests.integration.inits import Terminal
 
 AGENT = [sys.executable, "-m", "processender", "run"]
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (stdout|stderr) (.*)$")
@@ -231,3 +232,33 @@ def test_a_write_that_would_block_is_waited_for() -> None:
 
         assert 0 == process.wait(30)
     assert 30_000 == lines
+
+
+class TestTerminal:
+    @pytest.mark.parametrize("options", [[], ["--setsid"]])
+    def test_captured_lines_go_to_the_terminal_and_words_come_from_it(self, options: list[str]) -> None:
+        """In one session or in two: only what the command writes goes through the agent."""
+        source = "test -t 0 && echo in; test -t 1 || echo captured; read line; echo got $line"
+        with Terminal([*AGENT, "--capture", *options, "--", "sh", "-c", source]) as terminal:
+            terminal.wait_for("Z stdout captured")
+            terminal.type("words\n")
+            terminal.wait_for("Z stdout got words")
+
+            assert 0 == terminal.wait()
+            assert "Z stdout in" in terminal.output
+
+    @pytest.mark.parametrize("options", [[], ["--setsid"]])
+    def test_what_is_typed_is_fed_to_a_command_that_ends_with_its_input(
+        self, options: list[str], tmp_path: Path
+    ) -> None:
+        """The agent keeps the terminal, and reads it."""
+        file = tmp_path / "pe.toml"
+        file.write_text("[[command.stop]]\nclose_stdin = true\n")
+        source = "test -t 0 || echo fed; while read line; do echo got $line; done; exit 6"
+        with Terminal([*AGENT, "-c", str(file), *options, "--", "sh", "-c", source]) as terminal:
+            terminal.wait_for("fed")
+            terminal.type("words\n")
+            terminal.wait_for("got words")
+            terminal.signal(signal.SIGTERM)
+
+            assert 6 == terminal.wait()
