@@ -73,8 +73,9 @@ class CannotMount(Exception):
 class Mount:
     """An image with a file system, mounted, whose power can be cut."""
 
-    def __init__(self, device: str, place: Path) -> None:
-        self.device, self.place = device, place
+    def __init__(self, kind: str, image: Path, place: Path) -> None:
+        self.device, self.place = attach(image), place
+        self._image, self._options = image, ["-o", "nouuid"] if kind == "xfs" else []
 
     def cut(self) -> None:
         """Let nothing more reach the device, from this instant on."""
@@ -84,10 +85,30 @@ class Mount:
         finally:
             os.close(descriptor)
 
+    def begin(self) -> None:
+        """Mount it."""
+        command("mount", *self._options, self.device, str(self.place))
+
     def again(self) -> None:
-        """Mount it as the next boot does: what was in memory only is gone, and the file system repairs itself."""
+        """
+        Mount it as the next boot does: what was in memory only is gone, and the file system repairs itself.
+
+        On another device: a mount namespace that somebody has made meanwhile would keep the old one, and what is in
+        memory of it.
+        """
         command("umount", str(self.place))
-        command("mount", self.device, str(self.place))
+        command("losetup", "--detach", self.device)
+        self.device = attach(self._image)
+        self.begin()
+
+
+def attach(image: Path) -> str:
+    """Return a device that is *image*; raise `CannotMount` where there is none."""
+    try:
+        return command("losetup", "--find", "--show", str(image))
+    except subprocess.CalledProcessError as error:
+        text = f"there is no loop device here, as in most containers: {error.stderr.strip()}"
+        raise CannotMount(text) from error
 
 
 def command(*argv: str) -> str:
@@ -106,19 +127,15 @@ def mounted(kind: str, base: Path) -> Iterator[Mount]:
     command("truncate", "-s", size, str(image))
     command(*make, str(image))
     place.mkdir()
+    mount = Mount(kind, image, place)
     try:
-        device = command("losetup", "--find", "--show", str(image))
-    except subprocess.CalledProcessError as error:
-        text = f"there is no loop device here, as in most containers: {error.stderr.strip()}"
-        raise CannotMount(text) from error
-    try:
-        command("mount", device, str(place))
+        mount.begin()
         try:
-            yield Mount(device, place)
+            yield mount
         finally:
             command("umount", str(place))
     finally:
-        command("losetup", "--detach", device)
+        command("losetup", "--detach", mount.device)
         image.unlink()
 
 

@@ -493,7 +493,20 @@ class TestOverrides:
 
     @pytest.mark.parametrize(
         "name",
-        ["STATE", "DISABLE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "PORT", "PORT_80_TCP", "SERVICE_HOST"],
+        [
+            *[
+                "STATE",
+                "DISABLE",
+                "CAUSE",
+                "REMAINING",
+                "ATTEMPT",
+                "IDEMPOTENCY_KEY",
+                "PORT",
+                "PORT_80_TCP",
+                "SERVICE_HOST",
+            ],
+            *["PID", "CRASH", "CRASH_CAUSE", "CRASH_SUMMARY"],
+        ],
     )
     def test_some_variables_are_no_overrides(self, name: str) -> None:
         """What we set ourselves, and what Kubernetes sets for a Service of our name."""

@@ -43,7 +43,9 @@ class Again:
     def _end(self, seconds: float) -> None:
         agent = self._agent
         settings = agent.settings
-        ladder = Ladder(agent.command, settings.stop_signal, wait_tree=settings.wait_tree, for_good=False)
+        ladder = Ladder(
+            agent.command, settings.steps, agent.engine.ender.tell, wait_tree=settings.wait_tree, for_good=False
+        )
         try:
             ladder.stop(_Patience(agent.clock.now, seconds))
         except CommandKilled as error:
@@ -74,7 +76,13 @@ class Again:
 
 
 class _Patience:
-    """How long a ladder may take."""
+    """How long a ladder may take, in the form that handlers know."""
+
+    handler = "restart"
+    cause = "restart"
+    attempt = 1
+    idempotency_key = "restart"
+    log = None
 
     def __init__(self, now: Callable[[], float], seconds: float) -> None:
         self._now = now
@@ -86,3 +94,8 @@ class _Patience:
 
     def on_cancel(self, function: Callable[[], object]) -> None:
         """Nobody cuts it short: the command was asked to end, whatever comes next."""
+
+    def call(self, dependency: str, function: Callable[[], object], timeout: float | None = None) -> object:
+        """Call *function*: a ladder has no dependencies."""
+        del dependency, timeout
+        return function()

@@ -68,6 +68,8 @@ class Command:
         """More variables for its environment; one with an empty value is taken out of it."""
         self.sent: set[int] = set()
         """The signals that have come from here."""
+        self.pipes: Any = None
+        """Its standard streams where they are pipes of ours (see `pipes`); None where they are those of the agent."""
         self._children = children
         self._mask = tuple(mask)
         self._session = session
@@ -88,13 +90,19 @@ class Command:
             environment = child_environment({**os.environ, **self.more}, grace)
             environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
             self._cell = self._cell or load("agent.cgroup").make_cell()
-            self.pid = self._children.own(lambda: self._spawn(environment))
+            actions = () if self.pipes is None else self.pipes.open()
+            try:
+                self.pid = self._children.own(lambda: self._spawn(environment, actions))
+            finally:
+                if self.pipes is not None:
+                    self.pipes.settle()
             self.status, self.gone = None, False
             return True
 
-    def _spawn(self, environment: Mapping[str, str]) -> int:
+    def _spawn(self, environment: Mapping[str, str], actions: Sequence[Any]) -> int:
         def start() -> int:
-            return spawn(self.argv, environment, self._mask, session=self._session, terminal=self._terminal)
+            how = {"session": self._session, "terminal": self._terminal}
+            return spawn(self.argv, environment, self._mask, actions=actions, **how)
 
         return start() if self._cell is None else int(self._cell.spawn(start))
 
@@ -158,6 +166,10 @@ class Command:
                 self.sent.add(number)
                 (os.killpg if self._group or group else os.kill)(self.pid, number)
             return True
+
+    def close_stdin(self) -> bool:
+        """Close its standard input; tell whether that was ours to close."""
+        return self.pipes is not None and bool(self.pipes.close_stdin())
 
     def all_gone(self) -> bool:
         """Tell whether nothing is left of it."""

@@ -26,8 +26,9 @@ from .locate import Path
 from .mistakes import Mistakes
 from .schema import Config, CrashHandlerConfig, HandlerConfig, RetryConfig
 from .semantics import check_meaning
-from .settings import Settings
+from .settings import Settings, Style
 from .sources import Source, overrides
+from .steps import Step
 from .tokens import tokens
 from .variables import apply
 
@@ -62,6 +63,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
     secrets = tokens(config.control.tokens, environ, mistakes)
+    of_command = _of_command(config, environ, keeper, mistakes)
     mistakes.raise_if_any()
     calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
     after = config.on_crash.handlers
@@ -80,7 +82,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         on_drain=config.on_drain,
         strict=config.strict,
         exit=config.exit,
-        stop_signal=number_of(config.command.stop_signal),
+        **of_command,
         crash_recover=config.on_crash.recover,
         crash_grace=parse_duration(config.on_crash.grace),
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
@@ -89,6 +91,19 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
         source=source.path if source else "",
     )
+
+
+def _of_command(
+    config: Config, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
+) -> dict[str, Any]:
+    """Return the settings that say how the command is ended, and its output passed on."""
+    command, said = config.command, config.output
+    steps: tuple[Step, ...] = ()
+    if command.stop or command.preset:
+        steps = demand.load("agent.stopping").make_steps(command, environ, keeper, mistakes)
+    style = Style(timestamps=said.timestamps, streams=said.streams, prefix=said.prefix, max_line=said.max_line)
+    signum = 0 if mistakes.touches(("command",)) else number_of(command.stop_signal or "TERM")
+    return {"stop_signal": signum, "stop_steps": steps, "capture": said.capture, "output": style}
 
 
 def _decode(source: Source) -> str:

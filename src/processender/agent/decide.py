@@ -9,6 +9,7 @@ from .errors import ConfigError
 from .kernel import HUP, number_of
 from .settings import Settings
 from .sources import find_source, overrides
+from .steps import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,5 +143,7 @@ _FLAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "verbose": ("verbosity", lambda _: 1),
     "quiet": ("verbosity", lambda _: -1),
     "expect_exit": ("expect_exit", _code),
+    "capture": ("capture", _as_it_is),
+    "preset": ("stop_steps", lambda name: PRESETS[name]),
 }
 """Each flag with the setting that it changes, and what makes a value of it."""

@@ -63,7 +63,7 @@ class Engine:
         self._name = name
         self._command = command
         self._clock = SystemClock()
-        self._ladder = ladder = Ladder(command, settings.stop_signal, wait_tree=settings.wait_tree)
+        self._ladder = ladder = Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
         self._lines = lines = Lines(
             as_json=settings.json_lines, talkative=bool(settings.handlers), verbosity=settings.verbosity
@@ -113,7 +113,10 @@ class Engine:
 
     def tell(self, code: str, text: str) -> None:
         """Tell the observers that something could not be done."""
-        self.ender.tell(Trouble(self._clock.now(), code, text))
+        self._emit(Trouble(self._clock.now(), code, text))
+
+    def _emit(self, event: Event) -> None:
+        self.ender.tell(event)
 
     def hear(self, heard: kernel.Heard) -> None:
         """Take a signal that means the end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..hints import TYPE_CHECKING
+from ..hints import TYPE_CHECKING, Any
 from . import kernel
 from .terminal import give_terminal
 
@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
-def spawn_at_terminal(path: str, argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int]) -> int:
+def spawn_at_terminal(
+    path: str, argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], actions: Sequence[Any] = ()
+) -> int:
     """Start *path* as the leader of a session that has standard input as its terminal; raise `OSError` if it cannot."""
     # Closed by the exec; what comes out before is why there was none.
     out, into = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if not pid:
-        _become(path, argv, environ, mask, into)
+        _become(path, argv, environ, mask, into, actions)
     os.close(into)
     try:
         failed = os.read(out, 16)
@@ -30,7 +32,14 @@ def spawn_at_terminal(path: str, argv: Sequence[str], environ: Mapping[str, str]
     return pid
 
 
-def _become(path: str, argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], into: int) -> None:
+def _become(
+    path: str,
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    mask: Iterable[int],
+    into: int,
+    actions: Sequence[Any],
+) -> None:
     try:
         os.setsid()
         try:
@@ -38,6 +47,8 @@ def _become(path: str, argv: Sequence[str], environ: Mapping[str, str], mask: It
         except OSError:
             # It is that of another session; then it is a file like any other.
             pass
+        for _, descriptor, target in actions:
+            os.dup2(descriptor, target)
         kernel.hand_over(mask, ())
         os.execve(path, tuple(argv), environ)  # noqa: S606 - that is what is asked for
     except OSError as error:

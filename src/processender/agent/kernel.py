@@ -23,6 +23,7 @@ KILL, TERM, INT, QUIT, HUP = _signal.SIGKILL, _signal.SIGTERM, _signal.SIGINT, _
 CHLD, CONT, STOP, ALRM = _signal.SIGCHLD, _signal.SIGCONT, _signal.SIGSTOP, _signal.SIGALRM
 TSTP, TTIN, TTOU, IO = _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU, _signal.SIGIO
 PIPE, XFSZ = _signal.SIGPIPE, _signal.SIGXFSZ
+USR1, WINCH = _signal.SIGUSR1, _signal.SIGWINCH
 ALL = tuple(sorted(_signal.valid_signals()))
 """The numbers of all signals; two of them the C library keeps for itself."""
 _SECOND_NAMES = {"SIGCLD", "SIGPOLL", "SIGIOT"}

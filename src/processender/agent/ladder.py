@@ -1,21 +1,24 @@
 """
 How a command is brought to its end, with everything that it has started itself.
 
-Theory of operation. The end is a ladder: the stop signal to the command alone, so that it can end its helpers itself;
-when it is gone, TERM to whatever is left of its tree; and when the time of the handler is up, KILL to all of it. Nobody
-sleeps on the ladder: each step waits for processes to end, through descriptors that the kernel makes readable, and a
-look at the tree every now and then finds those born meanwhile.
+Theory of operation. The end is a ladder: its steps (see `asking`), by default the stop signal, to the command alone, so
+that it can end its helpers itself; when it is gone, TERM to whatever is left of its tree; and when the time of the
+handler is up, KILL to all of it. Nobody sleeps on the ladder: each step waits for processes to end, through descriptors
+that the kernel makes readable, and a look at the tree every now and then finds those born meanwhile.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from ..hints import Protocol
+from ..core.events import Event
+from ..ports import Context
 from . import kernel
+from .asking import Asking, Pace
 from .command import Command
 from .errors import AgentError
+from .steps import Step
 from .tree import Member, await_change, send, untold
 
 LOOK_S = 0.05
@@ -33,26 +36,22 @@ class CommandKilled(AgentError):
     code = "command-killed"
 
 
-class Patience(Protocol):
-    """How long it may take, as a handler's context tells it."""
-
-    def remaining(self) -> float:
-        """Return the seconds that are left."""
-
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when it must be cut short."""
-
-
 class Ladder:
     """Ends one command, on a worker of the engine."""
 
     def __init__(
-        self, command: Command, stop_signal: int = kernel.TERM, *, wait_tree: bool = True, for_good: bool = True
+        self,
+        command: Command,
+        steps: Sequence[Step],
+        tell: Callable[[Event], object],
+        *,
+        wait_tree: bool = True,
+        for_good: bool = True,
     ) -> None:
-        """Take the command, its stop signal, whether what it leaves is waited for, and whether it ends for good."""
+        """Take the command, what asks it to end, who is told, whether its rest is waited for, and if it is for good."""
         self._for_good = for_good
         self._command = command
-        self._signum = stop_signal
+        self._asking = Asking(command, steps, tell)
         self._wait_tree = wait_tree
         self._hurried = False
         self._bell_out, self._bell_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -60,9 +59,9 @@ class Ladder:
     @property
     def signals(self) -> tuple[int, ...]:
         """The signals of which a command that was asked to end may die."""
-        return (self._signum, kernel.TERM, kernel.KILL, *self._command.sent)
+        return (*self._asking.signals, kernel.TERM, kernel.KILL, *self._command.sent)
 
-    def stop(self, ctx: Patience) -> None:
+    def stop(self, ctx: Context) -> None:
         """Bring it to its end in the time of *ctx*; raise `CommandKilled` when something of it had to be killed."""
         command = self._command
         if self._for_good and not command.bar():
@@ -71,12 +70,7 @@ class Ladder:
         need = min(_NEED_S, _NEED_SHARE * span)
         ctx.on_cancel(self._ring)
         command.when_gone(self._ring)
-        command.send(self._signum)
-        # Who is stopped hears nothing before it goes on.
-        command.send(kernel.CONT)
-        while not command.gone and ctx.remaining() > need:
-            # The main thread rings when it has waited for the command, and the engine when the time is up.
-            self._await((), ctx.remaining() - need)
+        self._asking.carry_out(Pace(ctx, need, lambda seconds: self._await((), seconds), self._ring))
         if command.gone and not self._wait_tree:
             return
         if command.gone:
@@ -89,7 +83,9 @@ class Ladder:
     def hurry(self) -> None:
         """Kill it now, although its time is not up."""
         self._hurried = True
+        self._asking.hurry()
         self._command.kill()
+        self._ring()
 
     def close(self) -> None:
         """Close what was opened."""
@@ -109,7 +105,7 @@ class Ladder:
         except BlockingIOError:
             return
 
-    def _end_rest(self, ctx: Patience, need: float) -> None:
+    def _end_rest(self, ctx: Context, need: float) -> None:
         """Ask what is left to end, each process once, until it has or the time is up."""
         told: dict[int, int] = {}
         while not self._command.all_gone() and ctx.remaining() > need:

@@ -6,7 +6,7 @@ import errno
 import os
 
 from ..demand import load
-from ..hints import TYPE_CHECKING
+from ..hints import TYPE_CHECKING, Any
 from .errors import NOT_EXECUTABLE, NOT_FOUND, CommandNotStarted
 from .kernel import PIPE, XFSZ
 
@@ -68,10 +68,16 @@ RESTORED = (PIPE, XFSZ)
 
 
 def spawn(
-    argv: Sequence[str], environ: Mapping[str, str], mask: Iterable[int], *, session: bool, terminal: bool = False
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    mask: Iterable[int],
+    *,
+    session: bool,
+    terminal: bool = False,
+    actions: Sequence[Any] = (),
 ) -> int:
     """
-    Start *argv* with the standard streams of the agent, and return its number.
+    Start *argv* and return its number; it has the standard streams of the agent unless *actions* give it others.
 
     Args:
 
@@ -85,13 +91,17 @@ def spawn(
 
         terminal: Whether this session has standard input as its terminal.
 
+        actions: What happens to its descriptors before it begins; see `os.posix_spawn`.
+
     Raises `CommandNotStarted` when that cannot be done.
     """
     path = find_program(argv[0], environ)
     try:
         if terminal:
-            return int(load("agent.handover").spawn_at_terminal(path, argv, environ, mask))
-        return os.posix_spawn(path, tuple(argv), environ, setsid=session, setsigmask=mask, setsigdef=RESTORED)
+            return int(load("agent.handover").spawn_at_terminal(path, argv, environ, mask, actions))
+        return os.posix_spawn(
+            path, tuple(argv), environ, file_actions=actions, setsid=session, setsigmask=mask, setsigdef=RESTORED
+        )
     except OSError as error:
         raise explain(path, error) from error
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FIXED = (
     "service", "probe_listen", "control_listen", "exit", "stop_signal", "lean", "setsid", "kill_group", "wait_tree",
-    "rewrite", "require", "lanes", "json_lines",
+    "rewrite", "require", "lanes", "json_lines", "stop_steps", "parent_death", "verbosity", "capture", "output",
 )  # fmt: skip
 """What a running agent cannot change."""
 
@@ -49,10 +49,15 @@ def reload(
     except ProcessEnderError as error:
         problems = [str(error)]
     else:
-        later = [name for name in FIXED if getattr(old, name) != getattr(read, name)]
+        later = [name for name in FIXED if _told(old, name) != _told(read, name)]
         if later:
             engine.tell("reload", f"read again, but {', '.join(later)} change only when the agent is started anew")
         return new, []
     for text in problems:
         engine.tell("reload", f"the configuration was not taken over: {text}")
     return old, problems
+
+
+def _told(settings: Settings, name: str) -> object:
+    """Return a setting in a form that can be compared: of a step, what it does is a function anew each time."""
+    return [step.shown for step in settings.stop_steps] if name == "stop_steps" else getattr(settings, name)

@@ -33,6 +33,7 @@ UNCLEAN = 70
 """The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
 _LOOK_S = 0.02
 _SWEEPS = 10
+_LAST_WORDS_S = 0.5
 
 
 class Agent(Steered):
@@ -68,6 +69,8 @@ class Agent(Steered):
         self._alarms = Alarms(self._clock)
         self._health = Health()
         self._jobs = jobs = Jobs(settings.setsid)
+        # Who feeds the command reads the terminal itself.
+        jobs.terminal = jobs.terminal and not settings.feeds
         self._command = Command(
             argv,
             children,
@@ -77,6 +80,8 @@ class Agent(Steered):
             group=settings.kill_group,
             rewrite=jobs.rewrites(settings.rewrite),
         )
+        if settings.capture or settings.feeds:
+            self._command.pipes = load("agent.pipes").Pipes(settings, self._have_trouble)
         self._name = settings.service or os.path.basename(argv[0]) or "command"
         self._probes: Any = None
         if settings.probe_listen:
@@ -106,6 +111,7 @@ class Agent(Steered):
         finally:
             self._control.close()
             self._command.tidy()
+        self._finish_output()
         if self._tracker is not None:
             self._tracker.tidy()
         if self._command.status and self._settings.crash_recover:
@@ -235,7 +241,22 @@ class Agent(Steered):
             self.reload(heard.sender)
 
     def _ask(self) -> None:
-        self._command.send(self._settings.stop_signal)
+        first = self._settings.steps[0].signum
+        if first:
+            self._command.send(first)
+
+    def _have_trouble(self, code: str, text: str) -> None:
+        """Tell of what could not be done, or keep it until there is somebody who can tell."""
+        if self._engine is None:
+            self._troubles.append((code, text))
+        else:
+            self._engine.tell(code, text)
+
+    def _finish_output(self) -> None:
+        if self._command.pipes is not None:
+            until = None if self._engine is None else self._engine.kill_at
+            left = self._settings.grace if until is None else until - self._clock.now()
+            self._command.pipes.finish(max(_LAST_WORDS_S, left))
 
     def _sweep(self, *, everything: bool) -> None:
         """Kill what is left, for a moment; what the kernel does not let go of even then is left to it."""

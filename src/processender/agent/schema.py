@@ -33,19 +33,24 @@ class RetryConfig(Struct, forbid_unknown_fields=True):
     """The exit codes, or HTTP status codes, that may pass; by default 75, or 408 425 429 500 502 503 504."""
 
 
-class HttpConfig(Struct, forbid_unknown_fields=True):
-    """A request that a handler sends."""
+class LookConfig(Struct, forbid_unknown_fields=True):
+    """A page that is looked at."""
 
     url: str = ""
     """Where to, with http or https."""
-    method: str = "POST"
-    """How."""
     expect: list[Annotated[int, Meta(ge=100, le=599)]] = field(default_factory=list)
     """The status codes that mean done; by default all of 200 to 299."""
     headers: dict[str, str] = field(default_factory=dict)
     """More header fields."""
     headers_env: dict[str, str] = field(default_factory=dict)
     """More header fields, each with the name of the environment variable that holds its secret."""
+
+
+class HttpConfig(LookConfig, forbid_unknown_fields=True):
+    """A request that a handler sends."""
+
+    method: str = "POST"
+    """How."""
     body: str = ""
     """The body."""
 
@@ -87,11 +92,53 @@ class HandlerConfig(Struct, forbid_unknown_fields=True):
     """The resource of limited capacity that it occupies."""
 
 
+class StopConfig(Struct, forbid_unknown_fields=True):
+    """One step that asks the command to end: one deed, and when the next step comes."""
+
+    signal: str | None = None
+    """The signal that it is sent."""
+    run: list[str] | None = None
+    """A command and its arguments; `PROCESSENDER_PID` is the number of the command that is to end."""
+    http: HttpConfig | None = None
+    """A request."""
+    close_stdin: bool = False
+    """Whether its standard input, which the agent then feeds from its own, is closed."""
+    wait: Delay | None = None
+    """After how long the next step comes; by default what the others leave."""
+    until_http: LookConfig | None = None
+    """The next step comes as soon as a GET is answered as expected."""
+    until_closed: str | None = None
+    """The next step comes as soon as no TCP connection to this port (`8080` or `127.0.0.1:8080`) is established."""
+    until_gone: str | None = None
+    """The next step comes as soon as this file is gone."""
+
+
 class CommandConfig(Struct, forbid_unknown_fields=True):
     """How the command is ended."""
 
-    stop_signal: str = "TERM"
-    """The signal that asks it to end."""
+    stop_signal: str | None = None
+    """The signal that asks it to end; by default TERM."""
+    preset: (
+        Literal["apache", "celery", "gunicorn", "haproxy", "java", "nginx", "php-fpm", "postgres", "unicorn"] | None
+    ) = None
+    """The steps that a known program is ended with."""
+    stop: list[StopConfig] = field(default_factory=list)
+    """The steps that ask it to end, one after the other."""
+
+
+class OutputConfig(Struct, forbid_unknown_fields=True):
+    """How the output of the command is passed on."""
+
+    capture: bool = False
+    """Whether the agent reads it and passes it on line by line; otherwise the command writes where the agent would."""
+    timestamps: bool = True
+    """Whether each line begins with its time, in UTC."""
+    streams: bool = True
+    """Whether each line names its stream, `stdout` or `stderr`."""
+    prefix: str = ""
+    """What stands before the text of each line."""
+    max_line: Annotated[int, Meta(ge=64, le=1_048_576)] = 16384
+    """After how many bytes a line is split."""
 
 
 class CrashHandlerConfig(HandlerConfig, forbid_unknown_fields=True):
@@ -160,6 +207,8 @@ class Config(Struct, forbid_unknown_fields=True):
     """How the death of the command by a signal is passed on: as 128+n, or by dying of it."""
     command: CommandConfig = field(default_factory=CommandConfig)
     """How the command is ended."""
+    output: OutputConfig = field(default_factory=OutputConfig)
+    """How the output of the command is passed on."""
     on_crash: OnCrashConfig = field(default_factory=OnCrashConfig)
     """What follows a crash of the command."""
     control: ControlConfig = field(default_factory=ControlConfig)

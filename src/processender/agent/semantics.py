@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from ..core.graph import nearest
 from ..core.handler import PHASES
+from .kernel import number_of
 from .locate import Path
 from .mistakes import Mistakes
 from .probes import parse_address
-from .schema import Config, HandlerConfig, HttpConfig
+from .schema import Config, HandlerConfig, HttpConfig, LookConfig
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -28,22 +29,31 @@ def check_meaning(config: Config, environ: Mapping[str, str], mistakes: Mistakes
             parse_address(address if address is not None else ":0")
         except ValueError as error:
             mistakes.add(path, str(error))
-    check_signal(config.command.stop_signal, mistakes)
+    if config.command.stop_signal is not None:
+        check_signal(config.command.stop_signal, mistakes, ("command", "stop_signal"))
+    if not config.output.prefix.isprintable():
+        mistakes.add(("output", "prefix"), f"{config.output.prefix!r} cannot be printed; give it a word")
     for place, handlers in ((("handlers",), config.handlers), (("on_crash", "handlers"), config.on_crash.handlers)):
         for name, handler in handlers.items():
             _check_handler(handler, (*place, name), environ, mistakes)
 
 
-def check_signal(name: str, mistakes: Mistakes) -> None:
-    """Note what is wrong with *name* as the name of the signal that asks the command to end."""
+def check_signal(name: str, mistakes: Mistakes, path: Path) -> None:
+    """Note what is wrong with *name*, given at *path*, as the name of a signal that asks the command to end."""
     full = name if name.startswith("SIG") else f"SIG{name}"
-    path = ("command", "stop_signal")
     if full in _NOT_TO_END:
         mistakes.add(path, f"{name!r} ends nothing; use 'TERM', 'INT' or 'QUIT'")
-    elif full not in signal.Signals.__members__:
+    elif full not in signal.Signals.__members__ and not _is_real_time(full):
         known = [each.removeprefix("SIG") for each in signal.Signals.__members__]
         hint = nearest(name.removeprefix("SIG"), known)
         mistakes.add(path, f"there is no signal {name!r}{hint if 'did you' in hint else '; write it like TERM'}")
+
+
+def _is_real_time(name: str) -> bool:
+    try:
+        return name.startswith(("SIGRTMIN+", "SIGRTMAX-")) and bool(number_of(name))
+    except ValueError:
+        return False
 
 
 def _check_handler(handler: HandlerConfig, path: Path, environ: Mapping[str, str], mistakes: Mistakes) -> None:
@@ -62,8 +72,8 @@ def _check_handler(handler: HandlerConfig, path: Path, environ: Mapping[str, str
     for deed in ("http", "webhook"):
         request = getattr(handler, deed, None)
         if request is not None:
-            _check_http(request, (*path, deed), mistakes)
-            _check_secrets(request, environ, (*path, deed, "headers_env"), mistakes)
+            check_http(request, (*path, deed), mistakes)
+            check_secrets(request, environ, (*path, deed, "headers_env"), mistakes)
     for key in ("env", "cwd"):
         if given and handler.run is None and getattr(handler, key):
             mistakes.add((*path, key), f"goes with `run`, not with `{given[0]}`; remove it")
@@ -84,12 +94,13 @@ def _check_run(handler: HandlerConfig, argv: list[str], path: Path, mistakes: Mi
             mistakes.add((*path, "retry", "on", number), f"{code} is no exit code; it must be from 0 to 255")
 
 
-def _check_http(http: HttpConfig, path: Path, mistakes: Mistakes) -> None:
+def check_http(http: LookConfig, path: Path, mistakes: Mistakes) -> None:
+    """Note what is wrong with a request."""
     if not mistakes.touches((*path, "url")):
         wrong = _wrong_url(http.url)
         if wrong:
             mistakes.add((*path, "url") if http.url else path, wrong)
-    if http.method not in _METHODS:
+    if isinstance(http, HttpConfig) and http.method not in _METHODS:
         mistakes.add((*path, "method"), f"there is no method {http.method!r}{nearest(http.method.upper(), _METHODS)}")
     for table in ("headers", "headers_env"):
         for key, text in getattr(http, table).items():
@@ -99,7 +110,8 @@ def _check_http(http: HttpConfig, path: Path, mistakes: Mistakes) -> None:
                 mistakes.add((*path, table, key), "contains a line end or another sign that cannot be sent")
 
 
-def _check_secrets(http: HttpConfig, environ: Mapping[str, str], path: Path, mistakes: Mistakes) -> None:
+def check_secrets(http: LookConfig, environ: Mapping[str, str], path: Path, mistakes: Mistakes) -> None:
+    """Note which secrets of a request are not in *environ*."""
     for field, name in http.headers_env.items():
         if name not in environ:
             mistakes.add((*path, field), f"the variable {name!r}, which should hold its secret, is not set")

@@ -7,8 +7,26 @@ from collections.abc import Mapping
 from ..core.record import Record
 from ..hints import Any
 from . import kernel
+from .steps import Step
 
 GRACE_S = 30.0
+
+
+class Style(Record):
+    """How the output of a command is passed on."""
+
+    raw: bool = False
+    """Whether it is passed on as it is."""
+    timestamps: bool = True
+    """Whether each line begins with its time."""
+    streams: bool = True
+    """Whether each line names its stream."""
+    prefix: str = ""
+    """What stands before the text of each line."""
+    as_json: bool = False
+    """Whether each line is an object of JSON."""
+    max_line: int = 16384
+    """After how many bytes a line is split."""
 
 
 class Settings(Record):
@@ -34,6 +52,8 @@ class Settings(Record):
     """How the command's death by signal n is passed on: `code` as 128+n, `reraise` by dying of it."""
     stop_signal: int = kernel.TERM
     """The signal that asks the command to end."""
+    stop_steps: tuple[Step, ...] = ()
+    """The steps that ask it; none means the stop signal alone."""
     lean: bool = False
     """Whether what only the end needs is loaded only then."""
     setsid: bool | None = None
@@ -66,5 +86,19 @@ class Settings(Record):
     """What follows a crash; the calls take the `CrashReport` and the `Context`."""
     source: str = ""
     """The file that it comes from; empty if there is none."""
+    capture: bool = False
+    """Whether the agent reads the output of the command and passes it on line by line."""
+    output: Style = Style()
+    """How it does so."""
     json_lines: bool = False
     """Whether what the agent tells on standard error is JSON."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that ask the command to end."""
+        return self.stop_steps or (Step(self.stop_signal),)
+
+    @property
+    def feeds(self) -> bool:
+        """Whether the command's standard input is a pipe that the agent fills, and can close."""
+        return any(step.close_stdin for step in self.stop_steps)

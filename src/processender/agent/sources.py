@@ -67,7 +67,9 @@ def _is_foreign(name: str) -> bool:
     key = name.removeprefix(PREFIX)
     # Kubernetes makes such variables for a Service that happens to be named `processender`.
     is_link = key == "PORT" or key.startswith(("PORT_", "SERVICE_HOST", "SERVICE_PORT"))
-    return key in RESERVED or is_link
+    # What the commands of `[[command.stop]]` and `[on_crash]` are told, of which some are agents.
+    is_told = key in {"PID", "CRASH"} or key.startswith("CRASH_")
+    return key in RESERVED or is_link or is_told
 
 
 def _read(path: str) -> bytes:

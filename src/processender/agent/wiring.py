@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..core.handler import Handler
 from ..core.limits import cancel_grace
+from ..core.plan import Plan
 from ..ender import Ender
 from ..hints import Any
 from ..ports import Observer
@@ -58,7 +59,11 @@ def calls_of_nothing() -> Calls:
 
 def command_budget(ender: Ender) -> float:
     """Return the seconds that the command will have from its stop signal to KILL."""
-    plan = ender.plan()
+    return command_span(ender.plan())
+
+
+def command_span(plan: Plan) -> float:
+    """Return the seconds that the command will have in *plan* from its first step to KILL."""
     step = plan.steps[plan.graph.index[COMMAND]]
     span = max(0.0, step.latest - step.start)
     return span - cancel_grace(span)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from ..agent.decide import decide
 from ..agent.durations import format_duration, parse_duration
-from ..agent.wiring import build_ender, calls_of_nothing
+from ..agent.steps import Step as StopStep
+from ..agent.steps import timetable
+from ..agent.wiring import build_ender, calls_of_nothing, command_span
 from ..core.plan import Plan, Step
 from ..ender import Ender
 from ..errors import ProcessEnderError
@@ -46,21 +48,23 @@ def main(argv: Sequence[str]) -> int:
     except ValueError as error:
         parser.error(f"--window: {error}")
     try:
-        ender = find_ender(options.app) if options.app else _from_config(options.config)
+        ender, steps = (find_ender(options.app), ()) if options.app else _from_config(options.config)
     except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE
     plan = ender.plan(window)
     if options.json:
-        output.say_json(as_data(ender.name, plan))
+        output.say_json(as_data(ender.name, plan) | ({"stop": steps_as_data(steps, plan)} if steps else {}))
     else:
         output.say(as_text(ender.name, plan))
+        if steps:
+            output.say(f"\n{steps_as_text(steps, plan)}")
     return 0 if plan.fits and not plan.problems else DOES_NOT_FIT
 
 
-def _from_config(path: str) -> Ender:
+def _from_config(path: str) -> tuple[Ender, tuple[StopStep, ...]]:
     settings = decide(path, {}, os.environ)
-    return build_ender(settings, settings.service or "agent", calls_of_nothing(), ())
+    return build_ender(settings, settings.service or "agent", calls_of_nothing(), ()), settings.stop_steps
 
 
 def as_data(name: str, plan: Plan) -> dict[str, Any]:
@@ -118,6 +122,32 @@ def as_text(name: str, plan: Plan) -> str:
     else:
         parts += [f"does not fit: {misfit.reason}" for misfit in plan.misfits]
     return "\n".join(parts)
+
+
+def steps_as_data(steps: Sequence[StopStep], plan: Plan) -> list[dict[str, Any]]:
+    """Return the steps that ask the command to end as what `--json` prints; times are seconds from the first one."""
+    table = timetable(steps, command_span(plan))
+    return [
+        {
+            "step": step.shown,
+            "at_s": _round(start),
+            "wait_s": _round(length),
+            "asked_wait_s": step.wait,
+            "until": [until.shown for until in step.until],
+        }
+        for step, (start, length) in zip(steps, table, strict=True)
+    ]
+
+
+def steps_as_text(steps: Sequence[StopStep], plan: Plan) -> str:
+    """Return the steps that ask the command to end as text for people."""
+    span = command_span(plan)
+    rows = [["at", "wait", "step", "or as soon as"]]
+    for step, (start, length) in zip(steps, timetable(steps, span), strict=True):
+        rows.append([f"{start:.2f}", f"{length:.2f}", step.shown, " and ".join(until.shown for until in step.until)])
+    rows.append([f"{span:.2f}", "", "KILL, to all that is left", ""])
+    head = "the end of the command, at the latest, in seconds from its first step:"
+    return f"{head}\n\n{output.table(rows, right=frozenset({0, 1}))}"
 
 
 def _row(step: Step) -> list[str]:

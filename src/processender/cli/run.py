@@ -13,6 +13,7 @@ from ..agent.errors import CANNOT_RUN, AgentError
 from ..agent.program import RESTORED, explain, find_program, restore_environment
 from ..agent.runner import Agent
 from ..agent.settings import Settings
+from ..agent.steps import PRESETS
 from ..agent.streams import keep_standard_streams
 from ..demand import load
 from ..errors import ProcessEnderError
@@ -170,4 +171,6 @@ FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         {"metavar": "SIGNAL:WHAT", "action": "append",
          "help": "what a signal means: stop, forward, reload or ignore (default: TERM, INT, QUIT and HUP stop)"},
     ),
+    (("--capture",), {"action": "store_true", "help": "pass on the output of COMMAND by lines, each with its time"}),
+    (("--preset",), {"choices": tuple(PRESETS), "help": "end COMMAND as this program wants to be ended"}),
 )  # fmt: skip
