@@ -62,7 +62,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
-    secrets = tokens(config.control.tokens, environ, mistakes)
+    of_control = _of_control(config, environ, mistakes)
     of_command = _of_command(config, environ, keeper, mistakes)
     mistakes.raise_if_any()
     calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
@@ -76,9 +76,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         service=config.service or "",
         grace=parse_duration(config.grace),
         drain_delay=parse_duration(config.drain_delay, zero=True),
-        probe_listen=config.probe_listen or "",
-        control_listen=config.control.listen or "",
-        control_tokens=secrets,
+        **of_control,
         on_drain=config.on_drain,
         strict=config.strict,
         exit=config.exit,
@@ -91,6 +89,13 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
         source=source.path if source else "",
     )
+
+
+def _of_control(config: Config, environ: Mapping[str, str], mistakes: Mistakes) -> dict[str, Any]:
+    """Return the settings that say who can ask the agent, and where."""
+    secrets = tokens(config.control.tokens, environ, mistakes)
+    listen, probes = config.control.listen or "", config.probe_listen or ""
+    return {"probe_listen": probes, "control_listen": listen, "control_tokens": secrets}
 
 
 def _of_command(
