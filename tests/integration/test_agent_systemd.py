@@ -27,6 +27,8 @@ def say(data, fds=()):
         sender.connect(os.environ["NOTIFY_SOCKET"])
         socket.send_fds(sender, [data if isinstance(data, bytes) else data.encode()], fds)
 """
+SLOW = "trap 'sleep 0.5; exit 143' TERM; echo ready; while :; do sleep 0.05; done"
+"""A command that takes a moment to end, in which its end can be seen."""
 
 
 class Manager:
@@ -92,7 +94,7 @@ class TestTheLife:
     @pytest.mark.parametrize("lean", [[], ["--lean"]], ids=["default", "lean"])
     def test_it_is_told_from_ready_to_the_barrier(self, manager: Manager, lean: list[str]) -> None:
         """READY as the command is started, STOPPING at the notice, each step, and a barrier before the exit."""
-        with unit(manager, lean, ["sh", "-c", "echo ready; exec sleep 60"]) as program:
+        with unit(manager, lean, ["sh", "-c", SLOW]) as program:
             program.wait_for("ready")
             manager.wait_for("READY=1")
             program.signal("TERM")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.machine import TREE, play
 
+pytestmark = pytest.mark.timeout(300)
 SAY = """
 import os, socket, sys, time
 def say(text, fds=()):
