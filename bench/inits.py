@@ -92,7 +92,9 @@ def processor_time(argv: list[str], where: str) -> float:
 
 def storm(argv: list[str], where: str) -> tuple[int, int, float]:
     """Send an init signals of all kinds; return the real-time ones that are lost, the stops and the seconds."""
-    process = subprocess.Popen([*argv, sys.executable, "-IS", "-c", COUNTER], env=surroundings(where), stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*argv, sys.executable, "-IS", "-c", COUNTER], env=surroundings(where), stdout=subprocess.PIPE
+    )
     assert process.stdout is not None
     process.stdout.readline()
     kinds = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, 35, 40, 50, 60]
@@ -124,7 +126,9 @@ def measure() -> list[Figure]:
             "tini": ["/usr/bin/tini", "-s", "true"], "dumb-init": ["/usr/bin/dumb-init", "true"],
         }, where)  # fmt: skip
         beside = ", ".join(f"{name} {took[name]:.1f} ms" for name in took if name != "own")
-        figures = [Figure("zipapp `-- true` / python -IS -c pass", took["own"] / took["python"], "", bar=3, beside=beside)]
+        figures = [
+            Figure("zipapp `-- true` / python -IS -c pass", took["own"] / took["python"], "", bar=3, beside=beside)
+        ]
         say("inits: orphans ...")
         forker = [sys.executable, "-IS", "-c", FORKER]
         tini = processor_time(["/usr/bin/tini", "-s", "--", *forker], where)
@@ -136,7 +140,13 @@ def measure() -> list[Figure]:
         lost, stops, seconds = storm([own, "--on-signal", "TERM:stop", "--"], where)
         others = storm(["/usr/bin/tini", "-s", "--"], where)
         figures += [
-            Figure(f"real-time signals lost of {SIGNALS} mixed ones in {seconds:.2f} s", lost, "", bar=0, beside=f"tini {others[0]}"),
+            Figure(
+                f"real-time signals lost of {SIGNALS} mixed ones in {seconds:.2f} s",
+                lost,
+                "",
+                bar=0,
+                beside=f"tini {others[0]}",
+            ),
             Figure("stops that the command has got", stops, "", bar=1, at_least=1),
         ]
         return figures

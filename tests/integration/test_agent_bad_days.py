@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,23 @@ from tests.integration.inits import LIMIT_S, until
 
 RUN = [sys.executable, "-m", "processender", "run"]
 SLEEPS = "import os, time; os.write(1, b'ready %d\\n' % os.getpid()); time.sleep(600)"
-DOUBLE_FORK = f"import os\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n{SLEEPS}"
+DOUBLE_FORK = """
+import os, sys, time
+out, into = os.pipe()
+if os.fork():
+    os.read(out, 1)
+    if 'stay' in sys.argv:
+        time.sleep(600)
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+os.write(1, open('/proc/self/cgroup', 'rb').read())
+os.write(1, b'ready %d\\n' % os.getpid())
+os.write(into, b'!')
+time.sleep(600)
+"""
+"""A daemon; the command that has made it ends when it runs."""
 
 
 def ready_pid(program: Program) -> int:
@@ -80,7 +97,9 @@ class TestCommands:
 
     def test_a_bomb_of_forks_is_ended(self) -> None:
         """Under a limit of processes, with everybody deaf to TERM."""
-        bomb = '$SIG{TERM} = "IGNORE"; $| = 1; print "ready\\n"; while (1) { fork // select(undef, undef, undef, 0.01) }'
+        bomb = (
+            '$SIG{TERM} = "IGNORE"; $| = 1; print "ready\\n"; while (1) { fork // select(undef, undef, undef, 0.01) }'
+        )
         # root has no limit of processes, so the bomb is a user of its own.
         limited = ["setpriv", "--reuid=4242", "--clear-groups", "prlimit", "--nproc=60", "perl", "-e", bomb]
         with agent(["--grace", "3s"], limited) as program:
@@ -101,7 +120,12 @@ class TestSystems:
         """Its group is still known."""
         script = f"mount -t tmpfs none /proc && exec {' '.join(RUN)} --grace 3s -- sh -c 'exit 5'"
 
-        assert 5 == subprocess.run(["unshare", "--mount", "--pid", "--fork", "sh", "-c", script], check=False, timeout=60, cwd="/").returncode
+        assert (
+            5
+            == subprocess.run(
+                ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script], check=False, timeout=60, cwd="/"
+            ).returncode
+        )
 
     def test_without_ctypes_it_says_so_once(self, tmp_path: Path) -> None:
         """Orphans are not adopted then; all else works, also for a lean agent."""
@@ -115,7 +139,20 @@ class TestSystems:
     def test_calls_that_are_forbidden_are_done_without(self, calls: str) -> None:
         """A sandbox answers them with EPERM."""
         inject = [word for call in calls.split(",") for word in ("-e", f"inject={call}:error=EPERM")]
-        words = ["strace", "-qq", "-o", "/dev/null", *inject, *RUN, "--grace", "4s", "--", "sh", "-c", "sleep 600 & echo ready; wait"]
+        words = [
+            "strace",
+            "-qq",
+            "-o",
+            "/dev/null",
+            *inject,
+            *RUN,
+            "--grace",
+            "4s",
+            "--",
+            "sh",
+            "-c",
+            "sleep 600 & echo ready; wait",
+        ]
         with Program(words, cwd="/") as program:
             program.wait_for("ready", LIMIT_S)
             tracer = program.pid
@@ -134,12 +171,14 @@ class TestSystems:
 
 
 class TestTheGroupOfItsOwn:
-    def test_one_write_ends_who_escapes(self, delegated: Path) -> None:
+    def test_one_write_ends_who_escapes(self, delegated: Path, tmp_path: Path) -> None:
         """In a group that is delegated the command has one of its own, which goes with it."""
-        join = f"echo 0 > {delegated}/cgroup.procs; exec {' '.join(RUN)} --grace 4s -- {sys.executable} -c \"{DOUBLE_FORK.splitlines()[0]}; os.write(1, open('/proc/self/cgroup','rb').read()); {SLEEPS}\""
-        with Program(["sh", "-c", join], cwd="/") as program:
+        daemon = tmp_path / "daemon.py"
+        daemon.write_text(DOUBLE_FORK)
+        command = f"{' '.join(RUN)} --grace 4s -- {sys.executable} -IS {daemon} stay"
+        with Program(["sh", "-c", f"echo 0 > {delegated}/cgroup.procs; exec {command}"], cwd="/") as program:
             pid = ready_pid(program)
-            own = [line for line in program.output.splitlines() if line.startswith("0::")][0]
+            own = next(line for line in program.output.splitlines() if line.startswith("0::"))
             outside = Path(f"/proc/{program.pid}/cgroup").read_text()
 
             assert f"0::/{delegated.name}/processender-{program.pid}" == own
@@ -161,9 +200,11 @@ class TestTheGroupOfItsOwn:
 
 
 @pytest.fixture
-def delegated() -> Path:
+def delegated() -> Iterator[Path]:
     """Return a control group of version 2 that is marked as its holder's own."""
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup2 " in line]
+    mounts = [
+        line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup2 " in line
+    ]
     made = Path(mounts[0], f"processender-test-{os.getpid()}")
     made.mkdir()
     os.setxattr(made, "user.delegate", b"1")

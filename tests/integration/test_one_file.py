@@ -18,7 +18,9 @@ from tests.integration.inits import LIMIT_S, ROOT, witness, witness_pid
 def run(one_file: Path, *argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run *argv* to its end, where the python3 of the tests comes first."""
     path = {"PATH": f"{one_file}:{os.environ['PATH']}", "PROCESSENDER_STATE": str(one_file / "state")}
-    return subprocess.run(argv, env={**path, **environ}, cwd="/", capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        argv, env={**path, **environ}, cwd="/", capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 class TestTheFile:
@@ -31,7 +33,9 @@ class TestTheFile:
     def test_it_ends_its_command_well(self, one_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What only the end needs comes out of the file then."""
         monkeypatch.setenv("PATH", f"{one_file}:{os.environ['PATH']}")
-        with Program([str(one_file / "processender-init"), "--", "sh", "-c", "echo ready; exec sleep 60"], cwd="/") as program:
+        with Program(
+            [str(one_file / "processender-init"), "--", "sh", "-c", "echo ready; exec sleep 60"], cwd="/"
+        ) as program:
             program.wait_for("ready")
             program.signal("TERM")
 
@@ -48,7 +52,10 @@ class TestTheFile:
 
     def test_it_knows_itself(self, one_file: Path) -> None:
         """Its version and its help carry its name."""
-        assert f"processender-init {__version__}\n" == run(one_file, str(one_file / "processender-init"), "--version").stdout
+        assert (
+            f"processender-init {__version__}\n"
+            == run(one_file, str(one_file / "processender-init"), "--version").stdout
+        )
 
         told = run(one_file, str(one_file / "processender-init"), "--help").stdout
 
@@ -74,7 +81,9 @@ class TestTheFile:
     def test_the_environment_is_not_touched(self, one_file: Path) -> None:
         """Python sets a locale for itself where there is none; the command does not get it."""
         path = f"PATH={one_file}:{os.environ['PATH']}"
-        seen = subprocess.run(["env", "-i", path, "A=b", "tini", "-s", "env"], capture_output=True, text=True, check=True).stdout
+        seen = subprocess.run(
+            ["env", "-i", path, "A=b", "tini", "-s", "env"], capture_output=True, text=True, check=True
+        ).stdout
 
         assert ["A=b", path] == sorted(seen.splitlines())
 
@@ -118,7 +127,9 @@ class TestOtherNames:
 
     def test_a_name_that_is_none_is_told(self) -> None:
         """With those that are."""
-        ended = subprocess.run([sys.executable, "-m", "processender.inits", "init"], capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            [sys.executable, "-m", "processender.inits", "init"], capture_output=True, text=True, check=False
+        )
 
         assert 1 == ended.returncode
         assert "{tini|docker-init|dumb-init}" in ended.stderr
