@@ -92,9 +92,7 @@ class TestOneSession:
     def test_a_job_is_suspended_and_goes_on(self) -> None:
         """Under a shell, Ctrl-Z stops agent and command, and `fg` wakes both."""
         with Terminal(["bash", "--norc", "-i"], PS1="") as terminal:
-            terminal.type(
-                f"{sys.executable} -m processender run -- sh -c 'echo rea''dy; read line; echo got $line'\n"
-            )
+            terminal.type(f"{sys.executable} -m processender run -- sh -c 'echo rea''dy; read line; echo got $line'\n")
             terminal.wait_for("ready")
             terminal.type("\x1a")
             terminal.wait_for("Stopped")
