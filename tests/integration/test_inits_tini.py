@@ -260,7 +260,8 @@ class TestSignals:
     def test_the_group_can_have_them(self, tini: str, flags: list[str], environ: dict[str, str]) -> None:
         """With -g, or the variable, what the program has started gets the signal too."""
         # The shell goes on when it is told, and waits a second time: only the end of what it has started ends it.
-        script = "trap : USR1; sleep 100 & echo ready; wait; wait; echo over"
+        child = f"{sys.executable} -IS -c 'import os, time; os.write(1, b\"ready\"); time.sleep(100)'"
+        script = f"trap : USR1; {child} & wait; wait; echo over"
         with Program([tini, "-s", *flags, "--", "bash", "-c", script], env=environ) as program:
             program.wait_for("ready", LIMIT_S)
             program.signal("USR1")

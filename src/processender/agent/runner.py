@@ -89,8 +89,10 @@ class Agent(Steered):
         self._face: Any = None
         if settings.control_listen:
             self._face = load("agent.serving").control_face(settings.control_listen, self)
-        self._tracker: Any = None
         self._control = Control(self.make_desk)
+        self._unit: Any = None
+        if "NOTIFY_SOCKET" in os.environ or os.environ.get("LISTEN_PID") == str(os.getpid()):
+            self._unit = load("agent.unit").Unit(os.environ, settings, self._command, self._alarms, self._clock)
         self._troubles: list[tuple[str, str]] = []
         self._ignored = kernel.ignored()
         self._asked = False
@@ -109,35 +111,33 @@ class Agent(Steered):
             self._command.kill(everything=True)
             raise
         finally:
+            if self._unit is not None:
+                self._unit.close()
             self._control.close()
             self._command.tidy()
         self._finish_output()
         if self._tracker is not None:
             self._tracker.tidy()
-        if self._command.status and self._settings.crash_recover:
-            self.armed().after_crash()
+        if self._command.status and self._settings.crash_recover and self.armed().crashed():
+            if self._unit is not None:
+                self._unit.aftermath(self._settings.crash_grace)
+            self._engine.after_crash()
+        if self._unit is not None:
+            self._unit.leave()
         return self._ending()
 
     # The engine.
 
     def _load_engine(self) -> None:
-        self._engine = load("agent.engine").Engine(self._settings, self._name, self._command, self._health, self.joined)
-
-    def armed(self) -> Any:
-        """Return the engine, which a lean agent loads and arms only now."""
-        if self._engine is None:
-            self._load_engine()
-            self._arm()
-        return self._engine
+        observers = () if self._unit is None else (load("agent.telling").Telling(self._unit, self._alarms),)
+        self._engine = load("agent.engine").Engine(
+            self._settings, self._name, self._command, self._health, observers, self.joined
+        )
 
     def _arm(self) -> None:
         self._engine.arm(lambda _verdict: self._ending().code)
         for code, text in self._troubles:
             self._engine.tell(code, text)
-
-    def _make_tracker(self) -> Any:
-        self._tracker = self.armed().tracker()
-        return self._tracker
 
     # The life of the command.
 
@@ -149,6 +149,11 @@ class Agent(Steered):
         trouble = self._control.open()
         if trouble:
             self._troubles.append(("no-control", trouble))
+        self._command.more = {VARIABLE: self._control.path}
+        if self._unit is not None:
+            self._unit.prepare(os.path.dirname(self._control.path))
+            if self._unit.trouble:
+                self._troubles.append(("systemd", self._unit.trouble))
         if self._engine is not None:
             self._arm()
         elif self._troubles:
@@ -160,8 +165,9 @@ class Agent(Steered):
         while (heard := kernel.take(0.0)) is not None:
             self._take(heard)
         if not self._asked:
-            self._command.more = {VARIABLE: self._control.path}
             self._command.start("" if self._engine is None else self._engine.budget)
+            if self._unit is not None:
+                self._unit.started()
         self._health.running = self._health.started = self._command.running
         # Everything is loaded; what is there now is not looked through again.
         gc.freeze()
@@ -214,6 +220,8 @@ class Agent(Steered):
             return
         if number == kernel.IO and heard.by_kernel:
             self._control.answer()
+        elif number == kernel.URG and heard.by_kernel:
+            self._unit.listen()
         elif number == kernel.ALRM and heard.by_kernel:
             # The last resort of the engine, which is armed for when nothing else works.
             self._command.kill(everything=True)
@@ -236,6 +244,8 @@ class Agent(Steered):
             self._asked = True
             self.armed().hear(heard)
         elif policy == "forward":
+            if self._unit is not None and heard.number == kernel.HUP:
+                self._unit.reloading()
             self._command.send(heard.number)
         elif policy == "reload":
             self.reload(heard.sender)

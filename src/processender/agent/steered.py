@@ -40,6 +40,7 @@ class Steered:
         """When the agent began, seconds on the monotonic clock."""
         self._reread = reread
         self._engine: Any = None
+        self._tracker: Any = None
 
     @property
     def alarms(self) -> Alarms:
@@ -78,6 +79,15 @@ class Steered:
 
     def armed(self) -> Any:
         """Return the engine, which a lean agent loads and arms only now."""
+        if self._engine is None:
+            self._load_engine()
+            self._arm()
+        return self._engine
+
+    def _load_engine(self) -> None:
+        raise NotImplementedError
+
+    def _arm(self) -> None:
         raise NotImplementedError
 
     def notices(self) -> list[Notice]:
@@ -116,4 +126,5 @@ class Steered:
 
     def _make_tracker(self) -> Any:
         """Make what tracks for shells."""
-        raise NotImplementedError
+        self._tracker = self.armed().tracker()
+        return self._tracker

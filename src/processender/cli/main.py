@@ -26,6 +26,8 @@ COMMANDS = {
     "reload": "let an agent read its configuration again",
     "signal": "send a signal to the command of an agent",
     "track": "let an agent, or a process, owe what a script has made",
+    "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
+    "unit": "print a systemd unit for a command",
     "journal": "look into the journals of what is owed, and retry dead letters",
 }
 
@@ -65,11 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             # What is loaded stays, so looking through it for garbage, a dozen times on the way, finds none.
             gc.disable()
             load("cli.run").main(words[1:], mask)
-        code: int = load("cli.steer").main(words) if first in STEERING else load(f"cli.{first}").main(words[1:])
+        room = "steer" if first in STEERING else first.replace("-", "_")
+        code: int = load(f"cli.{room}").main(words if first in STEERING else words[1:])
         return code
     output = load("cli.output")
     if first in {"-h", "--help", "help"}:
-        listed = "\n".join(f"  {name:7} {text}" for name, text in COMMANDS.items())
+        listed = "\n".join(f"  {name:11} {text}" for name, text in COMMANDS.items())
         output.say(_USAGE.format(commands=listed))
         return 0 if words else 2
     if first in {"-V", "--version", "version"}:
