@@ -41,6 +41,7 @@ class Steered:
         self._reread = reread
         self._engine: Any = None
         self._tracker: Any = None
+        self._unit: Any = None
 
     @property
     def alarms(self) -> Alarms:
@@ -106,6 +107,8 @@ class Steered:
 
     def reload(self, sender: str) -> tuple[str, ...]:
         """Read the configuration again for *sender*, and take it over; return why that cannot be, one line each."""
+        if self._unit is not None:
+            self._unit.reloading()
         changed, problems = load("agent.reload").reload(self, self._reread, sender)
         self._settings = changed
         return tuple(problems)
