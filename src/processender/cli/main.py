@@ -22,6 +22,7 @@ COMMANDS = {
     "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
     "unit": "print a systemd unit for a command",
     "journal": "look into the journals of what is owed, and retry dead letters",
+    "oci-hook": "be a hook of runc, crun or podman: release what a container has left behind",
 }
 
 _USAGE = """\

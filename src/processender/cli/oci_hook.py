@@ -1,0 +1,258 @@
+"""`processender oci-hook`: a container is an owner; what it leaves is released when its runtime deletes it."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Iterator, Sequence
+
+from ..agent.durations import parse_duration
+from ..core.events import Event
+from ..core.graph import nearest
+from ..core.obligation import Obligation
+from ..crashing import Aftermath
+from ..engine.clock import SystemClock
+from ..errors import JournalError, ObligationError, ProcessEnderError
+from ..hints import Any
+from ..identity import Identity, identify
+from ..integrations.oci import KIND, LONGEST, Allowance, Container, parse_state, wanted
+from ..journal.directory import read_owner
+from ..looking import journals_of, look
+from ..obligations import Obligations
+from ..plugins import find_releaser
+from ..recovering import recover
+from ..telemetry.state import state_place
+from . import output
+from .kept import Kept
+from .options import Options
+from .places import places
+from .recovered import shown
+
+_MISTAKE = 2
+_STAGES = {
+    "createRuntime": "write down that the container owes what its annotations name",
+    "poststart": "the same, if createRuntime did not, or was not told the process of the container",
+    "poststop": "release what the container owes, and what processes in it have left",
+}
+_USAGE = """\
+processender oci-hook createRuntime|poststart|poststop [--allow-root DIR] [--allow RELEASER] [--state DIR]
+       [--window TIME] [--strict]\
+"""
+_EPILOG = """\
+The state of the container comes on standard input. Annotations: dev.processender.service (default: containers),
+dev.processender.job, and dev.processender.release.0, .1 ... = {"kind": "tree", "key": "/srv/scratch/a"}: what releases
+it as "releaser" (default: the kind), all else is what that needs. Files and trees must lie below a DIR of --allow-root.
+It never fails the container unless --strict is said; what cannot be released in time is left to `processender recover`.
+
+exit codes: 0 done, or not and told on standard error, 1 with --strict: something was not done, 2 a mistake in what was
+given
+
+examples:
+  processender oci-hook createRuntime --allow-root /srv/scratch
+  processender oci-hook poststop --allow-root /srv/scratch --window 4s    # "timeout": 5 in the hook\
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the hook that *argv* names is for and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.stage not in _STAGES:
+        parser.error(f"there is no hook {options.stage!r} here{nearest(options.stage, _STAGES)}")
+    for path in [*options.root, options.state or "/"]:
+        if not os.path.isabs(path):
+            parser.error(f"{path!r} is no absolute path, and a hook has no directory of its own; begin it with a /")
+    if options.state:
+        os.environ["PROCESSENDER_STATE"] = options.state
+    try:
+        hook = Hook(options, parse_duration(options.window))
+    except ValueError as error:
+        parser.error(f"--window: {error}")
+    try:
+        container = parse_state(hook.read())
+        if options.stage == "poststop":
+            hook.settle(container)
+        else:
+            hook.register(container)
+    except (ProcessEnderError, OSError) as error:
+        hook.complain(str(error))
+    return 1 if hook.troubled and options.strict else 0
+
+
+class Hook:
+    """One call by a runtime, which waits for its end."""
+
+    def __init__(self, options: Any, window: float) -> None:
+        """Take what was given and how long the whole may take, seconds."""
+        self._clock = SystemClock()
+        self._until = self._clock.now() + window
+        roots = tuple(os.path.normpath(root) for root in options.root)
+        self._allowance = Allowance(roots, tuple(options.allow))
+        self.troubled = False
+        """Whether something was not done."""
+
+    def complain(self, text: str) -> None:
+        """Say what was not done."""
+        self.troubled = True
+        output.complain(shown(text))
+
+    def read(self) -> bytes:
+        """Return what the runtime says, at most what a state may have and a byte more."""
+        data = b""
+        waiting = select.poll()
+        waiting.register(0, select.POLLIN | select.POLLHUP)
+        while len(data) <= LONGEST:
+            if not waiting.poll(max(0.0, self._left()) * 1000):
+                raise ObligationError("cannot read the state of the container: its end does not come; close the input")
+            more = os.read(0, 65536)
+            if not more:
+                break
+            data += more
+        return data
+
+    def _left(self) -> float:
+        return self._until - self._clock.now()
+
+    def register(self, container: Container) -> None:
+        """Write down what *container* owes; what is written down already is left as it is."""
+        identity = identify(container.pid) if container.pid else None
+        if identity is None:
+            text = f"cannot write down what {container.id!r} owes: its runtime tells no process that lives"
+            raise ObligationError(f"{text}; poststart can do it, too")
+        place = state_place(container.note("service", "containers"), os.environ)
+        if not place.path:
+            raise JournalError(place.trouble)
+        things, troubles = wanted(container, self._allowance)
+        for trouble in troubles:
+            self.complain(trouble)
+        with Kept(place.path, identity, self._left()) as home:
+            owed = [each.obligation for each in home.journal().live()]
+            there = {(each.releaser, each.key): each.id for each in owed}
+            if (KIND, container.id) in there:
+                return
+            ids = []
+            for each in things:
+                known = there.get((each.releaser, each.key))
+                ids.append(known or self._owe(home, each.kind, each.key, each.releaser, each.args, container))
+            args = {"bundle": container.bundle, "space": _space(identity)}
+            self._owe(home, KIND, container.id, KIND, args, container, [each for each in ids if each])
+
+    def _owe(
+        self, home: Obligations, kind: str, key: str, releaser: str, args: Any, container: Container,
+        outlives: Sequence[str] = (),
+    ) -> str:  # fmt: skip
+        """Write one thing down and return its id; empty if it could never be released."""
+        try:
+            return home.make(kind, key, releaser, args, container.note("job"), outlives).acquire().id
+        except ObligationError as error:
+            self.complain(str(error))
+            return ""
+
+    def settle(self, container: Container) -> None:
+        """Release what *container* owes, and then what processes in it have left."""
+        chosen = places()
+        spaces: set[int] = set()
+        known = False
+        for place in chosen.values():
+            for directory in _of_others(place):
+                if space := _registered(directory, container.id):
+                    known = True
+                    spaces |= space
+                    self._recover(place, directory, guarded=False)
+        if not known:
+            output.complain(f"nothing is known of the container {shown(container.id)!r}: nothing to release")
+            return
+        here = identify()
+        spaces -= {0, here.space if here is not None else 0}
+        for place in chosen.values():
+            for directory in _inside(place, spaces):
+                self._recover(place, directory, guarded=True)
+
+    def _recover(self, place: str, directory: str, *, guarded: bool) -> None:
+        """Settle one journal; with *guarded*, only what the hook is allowed to, since the container has written it."""
+        if self._left() <= 0:
+            self.complain(f"no time is left for {directory}; `processender recover` releases what is in it")
+            return
+        if guarded:
+            name = os.path.basename(place)
+            aftermath = Aftermath(place, name, find_releaser, self._clock, self._left(), _ignore)
+            aftermath.account(told=False, directory=directory)
+
+        def takes(obligation: Obligation) -> bool:
+            why = self._allowance.refusal(obligation.releaser, obligation.key, obligation.args) if guarded else ""
+            if why:
+                self.complain(f"cannot release {obligation.label}: {why}")
+            return not why
+
+        found = recover(place, find_releaser, self._clock, self._left(), directory=directory, takes=takes)
+        for trouble in found.troubles:
+            self.complain(trouble)
+        for left in found.left:
+            self.complain(f"left alone: {left.directory}: {left.why}")
+        for each in found.open:
+            self.complain(f"cannot release {each.obligation.label}: {each.error}; `processender recover` tries again")
+
+
+def _of_others(place: str) -> Iterator[str]:
+    """Yield the journals that are kept for a process by its identity, as that of a container is."""
+    for directory in journals_of(place):
+        try:
+            if read_owner(directory).get("held_by") == "identity":
+                yield directory
+        except OSError:
+            # Removed meanwhile, or another user's.
+            continue
+
+
+def _registered(directory: str, id_: str) -> set[int]:
+    """Return the pid namespaces of the container *id_*, 0 for an unknown one, if *directory* is kept for it."""
+    try:
+        standings = look(directory).standings
+    except JournalError:
+        # Another hook was faster, or it cannot be read, which every recovery says.
+        return set()
+    mine = [each.obligation for each in standings if each.obligation.kind == KIND and each.obligation.key == id_]
+    spaces = [each.args.get("space") for each in mine]
+    return {space if isinstance(space, int) else 0 for space in spaces}
+
+
+def _inside(place: str, spaces: set[int]) -> Iterator[str]:
+    """Yield the journals whose owners lived in one of these pid namespaces."""
+    for directory in journals_of(place) if spaces else ():
+        try:
+            if read_owner(directory).get("space") in spaces:
+                yield directory
+        except OSError:
+            # Removed meanwhile, or another user's.
+            continue
+
+
+def _space(identity: Identity) -> int:
+    """Return the number of the pid namespace in which a process lives, 0 if that cannot be seen."""
+    try:
+        return os.stat(f"/proc/{identity.pid}/ns/pid").st_ino
+    except OSError:
+        return 0
+
+
+def _ignore(_event: Event) -> None:
+    """Say nothing: what could not be written is told by the next start."""
+
+
+def _parser() -> Options:
+    stages = "\n".join(f"  {name:13} {text}" for name, text in _STAGES.items())
+    about = "Be a hook of an OCI runtime: runc, crun, or podman with --hooks-dir."
+    parser = Options("oci-hook", usage=_USAGE, description=f"{about}\n\n{stages}", epilog=_EPILOG, code=_MISTAKE)
+    parser.add_argument("stage", metavar="createRuntime|poststart|poststop", help="which hook this is")
+    parser.add_argument(
+        "--allow-root", dest="root", action="append", default=[], metavar="DIR",
+        help="files and trees below this directory may be released",
+    )  # fmt: skip
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="RELEASER",
+        help="let containers name anything that this releaser can release, as the user of the hook",
+    )  # fmt: skip
+    parser.add_argument("--state", default="", metavar="DIR", help="where it is kept (default: $PROCESSENDER_STATE)")
+    parser.add_argument("--window", default="9s", metavar="TIME", help="how long the whole may take (default 9s)")
+    parser.add_argument("--strict", action="store_true", help="end with 1 when something was not done")
+    return parser
