@@ -40,8 +40,9 @@ processender oci-hook createRuntime|poststart|poststop [--allow-root DIR] [--all
 """
 _EPILOG = """\
 The state of the container comes on standard input. Annotations: dev.processender.service (default: containers),
-dev.processender.job, and dev.processender.release.0, .1 ... = {"kind": "tree", "key": "/srv/scratch/a"}: what releases
-it as "releaser" (default: the kind), all else is what that needs. Files and trees must lie below a DIR of --allow-root.
+dev.processender.job, and dev.processender.release.0, .1 ... = KIND KEY, like `tree /srv/scratch/a`, or an object
+{"kind": "tree", "key": "/srv/scratch/a"}: what releases it as "releaser" (default: the kind), all else is what that
+needs. Files and trees must lie below a DIR of --allow-root.
 It never fails the container unless --strict is said; what cannot be released in time is left to `processender recover`.
 
 exit codes: 0 done, or not and told on standard error, 1 with --strict: something was not done, 2 a mistake in what was

@@ -155,13 +155,22 @@ def _number(name: str) -> tuple[int, str]:
     return (int(last) if last.isascii() and last.isdecimal() and len(last) < 10 else 10**10, last)
 
 
-def _one(text: str, allowance: Allowance) -> Wanted:
+def _read(text: str) -> dict[str, Any]:
+    """Return what an annotation says: an object of JSON, or a kind and a key with a space between."""
+    if not text.lstrip().startswith("{"):
+        kind, space, key = text.strip().partition(" ")
+        if not space:
+            raise ObligationError('write "tree /srv/scratch/a", or {"kind": "tree", "key": "/srv/scratch/a"}')
+        return {"kind": kind, "key": key.strip()}
     try:
-        said = json.loads(text)
+        said: dict[str, Any] = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ObligationError(f"it is no JSON: {str(error)[:100]}") from None
-    if not isinstance(said, dict):
-        raise ObligationError('it must be an object like {"kind": "tree", "key": "/srv/scratch/a"}')
+    return said
+
+
+def _one(text: str, allowance: Allowance) -> Wanted:
+    said = _read(text)
     kind, key, releaser = said.pop("kind", ""), said.pop("key", ""), said.pop("releaser", "")
     for name, value in (("kind", kind), ("key", key), ("releaser", releaser)):
         if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
