@@ -226,6 +226,43 @@ def can_run(runtime: str) -> None:
         shutil.rmtree(where, ignore_errors=True)
 
 
+def podman(
+    where: Path, command: Sequence[str], *, hooks_d: Path | None, annotations: Mapping[str, str],
+    mounts: Sequence[str | Path],
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """Run *command* in a container of podman, whose root is made in *where*, and remove the container."""
+    where.mkdir(parents=True, exist_ok=True)
+    words = ["--rm", "--network", "none", "--cgroups=disabled", "--ulimit", "nofile=1024:1024"]
+    words += ["--ulimit", "nproc=1024:1024"]
+    for name, text in annotations.items():
+        words += ["--annotation", f"{name}={text}"]
+    for each in system()[1]:
+        words += ["--volume", f"{each}:{each}:ro"]
+    for each in mounts:
+        words += ["--volume", f"{each}:{each}"]
+    # The path of what is kept while it runs may have 50 letters.
+    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as own:
+        options = ["--root", f"{own}/root", "--runroot", f"{own}/run", "--tmpdir", f"{own}/tmp", "--runtime", "crun"]
+        options += ["--cgroup-manager", "cgroupfs", "--storage-driver", "vfs", "--events-backend", "file"]
+        options += [] if hooks_d is None else ["--hooks-dir", str(hooks_d)]
+        ran = with_cgroups("podman", *options, "run", *words, "--rootfs", str(root_directory(where)), *command)
+        return subprocess.run(ran, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+
+
+@functools.cache
+def can_run_podman() -> None:
+    """Raise `CannotRunError` where this machine lets podman start nothing, with its words."""
+    where = Path(tempfile.mkdtemp(prefix="processender-container-"))
+    try:
+        if shutil.which("podman") is None:
+            raise CannotRunError("there is no podman here")
+        ran = podman(where, ["true"], hooks_d=None, annotations={}, mounts=[])
+        if ran.returncode:
+            raise CannotRunError(f"podman starts no container here ({ran.returncode}): {ran.stderr.strip()}")
+    finally:
+        shutil.rmtree(where, ignore_errors=True)
+
+
 def orphans_left(runtime: str, where: Path) -> int:
     """Let a container make orphans, and return how many processes are left beside its first and its command."""
     made = bundle(where, agent("--", *python(MAKE_ORPHANS)), hooks={}, annotations={})

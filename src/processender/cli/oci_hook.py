@@ -190,7 +190,8 @@ class Hook:
             self.complain(trouble)
         for left in found.left:
             self.complain(f"left alone: {left.directory}: {left.why}")
-        for each in found.open:
+        # That the container waits for what is left says no more than that.
+        for each in (each for each in found.open if each.obligation.kind != KIND):
             self.complain(f"cannot release {each.obligation.label}: {each.error}; `processender recover` tries again")
 
 
