@@ -92,10 +92,7 @@ def root_directory(where: Path) -> Path:
 def hooks_of(file: Path, *more: str, strict: bool = False) -> dict[str, Any]:
     """Return the hooks of the fragment that is shipped, with the program and the roots of a test in their place."""
     hooks: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["hooks"]
-    for entries in hooks.values():
-        for entry in entries:
-            entry |= here(entry, *more, strict=strict)
-    return hooks
+    return {name: [here(each, *more, strict=strict) for each in entries] for name, entries in hooks.items()}
 
 
 def here(entry: Mapping[str, Any], *more: str, strict: bool = False) -> dict[str, Any]:
@@ -276,15 +273,13 @@ def signals_lost(runtime: str, where: Path) -> list[int]:
     """Send every signal that can be caught to the first process, and return those that its command did not hear."""
     policies = [word for name in ("TERM", "INT", "QUIT", "HUP") for word in ("--on-signal", f"{name}:forward")]
     made = bundle(where, agent(*policies, "--", *python(HEAR)), hooks={}, annotations={})
-    lost = []
     with Container(runtime, made) as container:
         container.wait_for("ready")
         for number in CATCHABLE:
             container.kill(str(number))
         with contextlib.suppress(AssertionError):
             container.wait_for("heard 64 .")
-        lost = [number for number in CATCHABLE if f"heard {number} ." not in container.output]
-    return lost
+        return [number for number in CATCHABLE if f"heard {number} ." not in container.output]
 
 
 def left_behind(runtime: str, where: Path) -> list[str]:

@@ -13,8 +13,21 @@ from typing import Any
 import pytest
 
 from bench.containers import (
-    DEPLOY, RUNTIMES, CannotRunError, Container, agent, bundle, can_run, can_run_podman, here, hooks_of, left_behind,
-    orphans_left, podman, python, signals_lost,
+    DEPLOY,
+    RUNTIMES,
+    CannotRunError,
+    Container,
+    agent,
+    bundle,
+    can_run,
+    can_run_podman,
+    here,
+    hooks_of,
+    left_behind,
+    orphans_left,
+    podman,
+    python,
+    signals_lost,
 )  # fmt: skip
 
 pytestmark = pytest.mark.timeout(300)
@@ -167,6 +180,22 @@ def test_the_next_start_is_told_of_an_agent_that_was_killed_in_a_container(runti
     accounts = [json.loads(each.read_text(encoding="utf-8")) for each in host.state.glob("inside/crashes/*.json")]
 
     assert [("inside", "killed")] == [(each["service"], each["cause"]) for each in accounts]
+
+
+def test_what_a_process_of_a_container_owes_is_left_alone_while_it_lives(runtime: str, host: Host) -> None:
+    """The host knows it by another number; once it is gone poststop settles it."""
+    track = f"{sys.executable} -m processender track add file {host.scratch}/a --arg root={host.scratch}"
+    script = f"touch {host.scratch}/a; {track} --owner-pid $$ && echo ready && exec sleep 1000"
+    with Container(runtime, host.bundle(["sh", "-c", script])) as container:
+        container.wait_for("ready")
+        environ = os.environ | {"PROCESSENDER_STATE": str(host.state)}
+        subprocess.run([sys.executable, "-m", "processender", "recover"], env=environ, check=True, capture_output=True)
+        while_it_lived = (host.scratch / "a").exists()
+        container.kill("KILL")
+        container.wait()
+
+    assert while_it_lived
+    assert [] == [*host.scratch.iterdir(), *host.kept()]
 
 
 @pytest.fixture

@@ -276,6 +276,21 @@ def test_annotations_touch_nothing_that_the_hook_was_not_told_of(runtime: Runtim
     assert (tmp_path / "host").exists()
 
 
+def test_the_log_keeps_what_runtimes_drop(runtime: Runtime, tmp_path: Path) -> None:
+    """One line for each thing, whatever the annotation holds, and not without an end."""
+    log = tmp_path / "log"
+    releases = {f"dev.processender.release.{n}": f"tree /etc/{n}\n" for n in range(60)}
+    runtime.annotations |= releases
+    runtime.hook("createRuntime", "--log", str(log))
+    runtime.hook("poststop", "--log", str(log), data=b"{")
+    lines = log.read_text(encoding="utf-8").splitlines()
+
+    assert 52 == len(lines)
+    assert all(" createRuntime c1: cannot release what 'dev.proc" in line for line in lines[:50])
+    assert lines[50].endswith(" createRuntime c1: there is more; `processender journal show` tells the rest")
+    assert " poststop ?: cannot read the state" in lines[51]
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 200_000, b'{"id": "' + b"a" * 3_000_000])
 def test_what_is_no_state_is_told_and_fails_nothing(runtime: Runtime, data: bytes) -> None:
     """Three megabytes are not read to their end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Iterator, Sequence
 
 from ..agent.durations import parse_duration
@@ -29,6 +30,8 @@ from .places import places
 from .recovered import shown
 
 _MISTAKE = 2
+_MOST = 50
+_LONGEST = 1000
 _STAGES = {
     "createRuntime": "write down that the container owes what its annotations name",
     "poststart": "the same, if createRuntime did not, or was not told the process of the container",
@@ -36,7 +39,7 @@ _STAGES = {
 }
 _USAGE = """\
 processender oci-hook createRuntime|poststart|poststop [--allow-root DIR] [--allow RELEASER] [--state DIR]
-       [--window TIME] [--strict]\
+       [--log FILE] [--window TIME] [--strict]\
 """
 _EPILOG = """\
 The state of the container comes on standard input. Annotations: dev.processender.service (default: containers),
@@ -60,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     if options.stage not in _STAGES:
         parser.error(f"there is no hook {options.stage!r} here{nearest(options.stage, _STAGES)}")
-    for path in [*options.root, options.state or "/"]:
+    for path in [*options.root, options.state or "/", options.log or "/"]:
         if not os.path.isabs(path):
             parser.error(f"{path!r} is no absolute path, and a hook has no directory of its own; begin it with a /")
     if options.state:
@@ -70,11 +73,7 @@ def main(argv: Sequence[str]) -> int:
     except ValueError as error:
         parser.error(f"--window: {error}")
     try:
-        container = parse_state(hook.read())
-        if options.stage == "poststop":
-            hook.settle(container)
-        else:
-            hook.register(container)
+        hook.run(parse_state(hook.read()))
     except (ProcessEnderError, OSError) as error:
         hook.complain(str(error))
     return 1 if hook.troubled and options.strict else 0
@@ -89,13 +88,39 @@ class Hook:
         self._until = self._clock.now() + window
         roots = tuple(os.path.normpath(root) for root in options.root)
         self._allowance = Allowance(roots, tuple(options.allow))
-        self.troubled = False
+        self._stage = options.stage
+        self._log = options.log
+        self._complaints = 0
+        self._who = "?"
+
+    @property
+    def troubled(self) -> bool:
         """Whether something was not done."""
+        return self._complaints > 0
 
     def complain(self, text: str) -> None:
-        """Say what was not done."""
-        self.troubled = True
-        output.complain(shown(text))
+        """Say what was not done; a container can make up any number of such things."""
+        self._complaints += 1
+        if self._complaints <= _MOST:
+            self.say(text)
+        elif self._complaints == _MOST + 1:
+            self.say("there is more; `processender journal show` tells the rest")
+
+    def say(self, text: str) -> None:
+        """Say something on standard error, which runtimes drop, and in the log."""
+        text = shown(text)[:_LONGEST]
+        output.complain(text)
+        if self._log:
+            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock.wall()))
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            try:
+                log = os.open(self._log, flags, 0o600)
+            except OSError as error:
+                output.complain(f"cannot write the log {self._log}: {error.strerror}")
+                return
+            # In one piece: others may write at the same time.
+            os.write(log, f"{at} {self._stage} {self._who}: {text}\n".encode("utf-8", "replace"))
+            os.close(log)
 
     def read(self) -> bytes:
         """Return what the runtime says, at most what a state may have and a byte more."""
@@ -114,7 +139,15 @@ class Hook:
     def _left(self) -> float:
         return self._until - self._clock.now()
 
-    def register(self, container: Container) -> None:
+    def run(self, container: Container) -> None:
+        """Do what the hook is for."""
+        self._who = shown(container.id)
+        if self._stage == "poststop":
+            self._settle(container)
+        else:
+            self._register(container)
+
+    def _register(self, container: Container) -> None:
         """Write down what *container* owes; what is written down already is left as it is."""
         identity = identify(container.pid) if container.pid else None
         if identity is None:
@@ -149,7 +182,7 @@ class Hook:
             self.complain(str(error))
             return ""
 
-    def settle(self, container: Container) -> None:
+    def _settle(self, container: Container) -> None:
         """Release what *container* owes, and then what processes in it have left."""
         chosen = places()
         spaces: set[int] = set()
@@ -161,7 +194,7 @@ class Hook:
                     spaces |= space
                     self._recover(place, directory, guarded=False)
         if not known:
-            output.complain(f"nothing is known of the container {shown(container.id)!r}: nothing to release")
+            self.say(f"nothing is known of the container {container.id!r}: nothing to release")
             return
         here = identify()
         spaces -= {0, here.space if here is not None else 0}
@@ -255,6 +288,7 @@ def _parser() -> Options:
         help="let containers name anything that this releaser can release, as the user of the hook",
     )  # fmt: skip
     parser.add_argument("--state", default="", metavar="DIR", help="where it is kept (default: $PROCESSENDER_STATE)")
+    parser.add_argument("--log", default="", metavar="FILE", help="where to add a line for what was not done, too")
     parser.add_argument("--window", default="9s", metavar="TIME", help="how long the whole may take (default 9s)")
     parser.add_argument("--strict", action="store_true", help="end with 1 when something was not done")
     return parser
