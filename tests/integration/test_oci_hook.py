@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -241,7 +242,7 @@ def test_a_slow_recovery_ends_with_the_time_of_the_hook(runtime: Runtime) -> Non
     runtime.hook("createRuntime", "--allow", "command")
     runtime.end()
     began = time.monotonic()
-    code, said = runtime.hook("poststop", "--window", "2s")
+    code, said = runtime.hook("poststop", "--window", "2s", "--allow", "command")
     took = time.monotonic() - began
 
     assert (0, False) == (code, tree.exists())
@@ -289,6 +290,54 @@ def test_the_log_keeps_what_runtimes_drop(runtime: Runtime, tmp_path: Path) -> N
     assert all(" createRuntime c1: cannot release what 'dev.proc" in line for line in lines[:50])
     assert lines[50].endswith(" createRuntime c1: there is more; `processender journal show` tells the rest")
     assert " poststop ?: cannot read the state" in lines[51]
+
+
+def test_a_journal_is_judged_by_the_limits_of_the_hook(runtime: Runtime) -> None:
+    """A container that can write where journals are can write any: no command is run, and what was asked for is kept."""
+    runtime.hook("createRuntime")
+    environ = os.environ | {"PROCESSENDER_STATE": str(runtime.state)}
+    words = ["track", "add", "job", "forged", "--releaser", "command", "--arg"]
+    words += [f'run=["touch", "{runtime.scratch}/ran"]', "--service", "containers"]
+    words += ["--owner-pid", str(runtime.process.pid)]
+    subprocess.run([sys.executable, "-m", "processender", *words], env=environ, check=True, capture_output=True)
+    runtime.end()
+    code, said = runtime.hook("poststop")
+
+    assert 0 == code
+    assert "cannot release job forged: the releaser 'command' is not allowed here" in said
+    assert ["forged"] == runtime.owed()
+    assert [] == list(runtime.scratch.iterdir())
+
+
+def test_what_hostile_hands_have_written_keeps_no_container_from_being_released(runtime: Runtime) -> None:
+    """Journals that are none, of owners that make no sense, beside a good one."""
+    tree = runtime.tree()
+    runtime.hook("createRuntime")
+    good = next(runtime.state.glob("containers/journal/*"))
+    for number, owner in enumerate([b"[", b"{}", b'{"space": [], "held_by": "identity"}', b"\xff" * 5000]):
+        bad = good.parent / f"1-{number}-bad"
+        shutil.copytree(good, bad)
+        (bad / "owner.json").write_bytes(owner)
+        (bad / "seg-00000000000000000009").write_bytes(os.urandom(4000))
+    (good.parent / "file").write_bytes(b"x")
+    runtime.end()
+    code, _ = runtime.hook("poststop")
+
+    assert (0, False) == (code, tree.exists())
+    assert not good.exists()
+
+
+def test_links_in_the_state_are_not_followed(runtime: Runtime, tmp_path: Path) -> None:
+    """A container that can write there cannot lead the host to the journals of others."""
+    tree = runtime.tree()
+    runtime.hook("createRuntime")
+    runtime.end()
+    (runtime.state / "containers").rename(tmp_path / "elsewhere")
+    (runtime.state / "containers").symlink_to(tmp_path / "elsewhere")
+    said = runtime.hook("poststop")[1]
+
+    assert "nothing is known of the container 'c1'" in said
+    assert tree.exists()
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 200_000, b'{"id": "' + b"a" * 3_000_000])

@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from ..agent.durations import parse_duration
-from ..core.events import Event
 from ..core.graph import nearest
 from ..core.obligation import Obligation
 from ..crashing import Aftermath
 from ..engine.clock import SystemClock
 from ..errors import JournalError, ObligationError, ProcessEnderError
 from ..hints import Any
-from ..identity import Identity, identify
+from ..identity import identify
 from ..integrations.oci import KIND, LONGEST, Allowance, Container, parse_state, wanted
-from ..journal.directory import read_owner
-from ..looking import journals_of, look
 from ..obligations import Obligations
 from ..plugins import find_releaser
 from ..recovering import recover
 from ..telemetry.state import state_place
 from . import output
+from .containers import inside, is_real, of_others, registered, space
 from .kept import Kept
 from .options import Options
 from .places import places
@@ -76,6 +75,8 @@ def main(argv: Sequence[str]) -> int:
         hook.run(parse_state(hook.read()))
     except (ProcessEnderError, OSError) as error:
         hook.complain(str(error))
+    except Exception as error:  # whatever a container may have written, no container fails for it
+        hook.complain(f"cannot do the work of {options.stage}: {error!r}")
     return 1 if hook.troubled and options.strict else 0
 
 
@@ -168,7 +169,7 @@ class Hook:
             for each in things:
                 known = there.get((each.releaser, each.key))
                 ids.append(known or self._owe(home, each.kind, each.key, each.releaser, each.args, container))
-            args = {"bundle": container.bundle, "space": _space(identity)}
+            args = {"bundle": container.bundle, "space": space(identity)}
             self._owe(home, KIND, container.id, KIND, args, container, [each for each in ids if each])
 
     def _owe(
@@ -184,41 +185,44 @@ class Hook:
 
     def _settle(self, container: Container) -> None:
         """Release what *container* owes, and then what processes in it have left."""
-        chosen = places()
+        chosen = [place for place in places().values() if is_real(place)]
         spaces: set[int] = set()
         known = False
-        for place in chosen.values():
-            for directory in _of_others(place):
-                if space := _registered(directory, container.id):
+        for place in chosen:
+            for directory in of_others(place):
+                if found := registered(directory, container.id):
                     known = True
-                    spaces |= space
-                    self._recover(place, directory, guarded=False)
+                    spaces |= found
+                    self._recover(place, directory)
         if not known:
             self.say(f"nothing is known of the container {container.id!r}: nothing to release")
             return
         here = identify()
         spaces -= {0, here.space if here is not None else 0}
-        for place in chosen.values():
-            for directory in _inside(place, spaces):
-                self._recover(place, directory, guarded=True)
+        for place in chosen:
+            for directory in inside(place, spaces):
+                self._recover(place, directory, self._account(place, directory))
 
-    def _recover(self, place: str, directory: str, *, guarded: bool) -> None:
-        """Settle one journal; with *guarded*, only what the hook is allowed to, since the container has written it."""
+    def _account(self, place: str, directory: str) -> set[str]:
+        """Write an account of one that has died in the container, and return its journal if that was not possible."""
+        name = os.path.basename(place)
+        aftermath = Aftermath(place, name, find_releaser, self._clock, max(0.1, self._left()), output.complain_of)
+        aftermath.account(told=False, directory=directory)
+        return aftermath.unaccounted
+
+    def _recover(self, place: str, directory: str, keep: AbstractSet[str] = frozenset()) -> None:
+        """Settle what the hook is allowed to of one journal, since any may have been written by a container."""
         if self._left() <= 0:
             self.complain(f"no time is left for {directory}; `processender recover` releases what is in it")
             return
-        if guarded:
-            name = os.path.basename(place)
-            aftermath = Aftermath(place, name, find_releaser, self._clock, self._left(), _ignore)
-            aftermath.account(told=False, directory=directory)
 
         def takes(obligation: Obligation) -> bool:
-            why = self._allowance.refusal(obligation.releaser, obligation.key, obligation.args) if guarded else ""
+            why = self._allowance.refusal(obligation.releaser, obligation.key, obligation.args)
             if why:
                 self.complain(f"cannot release {obligation.label}: {why}")
             return not why
 
-        found = recover(place, find_releaser, self._clock, self._left(), directory=directory, takes=takes)
+        found = recover(place, find_releaser, self._clock, self._left(), directory=directory, takes=takes, keep=keep)
         for trouble in found.troubles:
             self.complain(trouble)
         for left in found.left:
@@ -226,52 +230,6 @@ class Hook:
         # That the container waits for what is left says no more than that.
         for each in (each for each in found.open if each.obligation.kind != KIND):
             self.complain(f"cannot release {each.obligation.label}: {each.error}; `processender recover` tries again")
-
-
-def _of_others(place: str) -> Iterator[str]:
-    """Yield the journals that are kept for a process by its identity, as that of a container is."""
-    for directory in journals_of(place):
-        try:
-            if read_owner(directory).get("held_by") == "identity":
-                yield directory
-        except OSError:
-            # Removed meanwhile, or another user's.
-            continue
-
-
-def _registered(directory: str, id_: str) -> set[int]:
-    """Return the pid namespaces of the container *id_*, 0 for an unknown one, if *directory* is kept for it."""
-    try:
-        standings = look(directory).standings
-    except JournalError:
-        # Another hook was faster, or it cannot be read, which every recovery says.
-        return set()
-    mine = [each.obligation for each in standings if each.obligation.kind == KIND and each.obligation.key == id_]
-    spaces = [each.args.get("space") for each in mine]
-    return {space if isinstance(space, int) else 0 for space in spaces}
-
-
-def _inside(place: str, spaces: set[int]) -> Iterator[str]:
-    """Yield the journals whose owners lived in one of these pid namespaces."""
-    for directory in journals_of(place) if spaces else ():
-        try:
-            if read_owner(directory).get("space") in spaces:
-                yield directory
-        except OSError:
-            # Removed meanwhile, or another user's.
-            continue
-
-
-def _space(identity: Identity) -> int:
-    """Return the number of the pid namespace in which a process lives, 0 if that cannot be seen."""
-    try:
-        return os.stat(f"/proc/{identity.pid}/ns/pid").st_ino
-    except OSError:
-        return 0
-
-
-def _ignore(_event: Event) -> None:
-    """Say nothing: what could not be written is told by the next start."""
 
 
 def _parser() -> Options:
