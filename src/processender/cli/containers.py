@@ -34,6 +34,7 @@ def registered(directory: str, id_: str) -> set[int]:
     try:
         standings = look(directory).standings
     except Exception:
+        # Its records may be of hostile hands; every recovery says what is wrong with it.
         return set()
     mine = [each.obligation for each in standings if each.obligation.kind == KIND and each.obligation.key == id_]
     spaces = [each.args.get("space") for each in mine]
