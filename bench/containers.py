@@ -272,6 +272,8 @@ def orphans_left(runtime: str, where: Path) -> int:
 def signals_lost(runtime: str, where: Path) -> list[int]:
     """Send every signal that can be caught to the first process, and return those that its command did not hear."""
     policies = [word for name in ("TERM", "INT", "QUIT", "HUP") for word in ("--on-signal", f"{name}:forward")]
+    # In a session of its own a command is stopped instead, since the default effect of these is none there.
+    policies += [word for number in (20, 21, 22) for word in ("--rewrite", f"{number}:{number}")]
     made = bundle(where, agent(*policies, "--", *python(HEAR)), hooks={}, annotations={})
     with Container(runtime, made) as container:
         container.wait_for("ready")

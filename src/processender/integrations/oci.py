@@ -191,7 +191,7 @@ def _root(key: str, root: Any, roots: Sequence[str]) -> str:
         if _lies_below(key, each) and (root is None or root.rstrip("/") == each or _lies_below(root, each)):
             return each
     allowed = ", ".join(roots) or "no directory"
-    raise ObligationError(f"{key!r} lies below {allowed} that is allowed here; the hook takes --allow-root DIR")
+    raise ObligationError(f"{key!r} does not lie below {allowed}, as the hook allows it; it takes --allow-root DIR")
 
 
 def _lies_below(path: str, root: str) -> bool:
