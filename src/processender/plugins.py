@@ -21,6 +21,7 @@ _BUILT_IN = {
     "http": ("http.releaser", "HttpReleaser"),
     "command": ("command.releaser", "CommandReleaser"),
     "shm": ("shm", "SharedMemoryReleaser"),
+    "container": ("oci", "ContainerReleaser"),
     "socket": ("sockets", "SocketReleaser"),
     "postgres-session": ("postgres", "SessionReleaser"),
     "postgres-lock": ("postgres", "AdvisoryLockReleaser"),

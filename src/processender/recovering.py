@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Container, Sequence
 
 from .core.events import Event, RoomEvent, Trouble
-from .core.obligation import Standing, State
+from .core.obligation import Obligation, Standing, State
 from .core.record import Record
 from .engine.recovery import Settled
 from .errors import JournalError
@@ -72,7 +72,7 @@ def recover(
     *, observers: Sequence[Observer] = (), job: str = "", directory: str = "", dry_run: bool = False,
     patient: bool = False,
     found: Callable[[Sequence[Standing]], object] = lambda _standings: None,
-    keep: Container[str] = (),
+    keep: Container[str] = (), takes: Callable[[Obligation], bool] = lambda _obligation: True,
 ) -> Recovered:  # fmt: skip
     """
     Settle what the dead owners below *place* have left and return what became of it.
@@ -100,12 +100,15 @@ def recover(
         found: Is told what is going to be settled, before it begins; once for each batch of journals.
 
         keep: The directories that stay although they owe nothing any more: the account of the crash is still to come.
+
+        takes: Tells of each obligation whether it may be settled here; the others stay as they are.
     """
     directories = [directory] if directory else entries_of(journal_root(place))
     if dry_run:
         return _rehearse(directories, job)
     rounds = Rounds(place, find, clock, window, found)
     rounds.observers, rounds.job, rounds.patient, rounds.keep = observers, job, patient, keep
+    rounds.takes = takes
     rounds.run(directories)
     return Recovered(tuple(rounds.settled.values()), tuple(rounds.left.values()), tuple(rounds.troubles))
 

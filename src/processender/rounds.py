@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from .core.obligation import Standing, State
+from .core.obligation import Obligation, Standing, State
 from .core.record import Record
 from .engine.recovery import Estate, Recovery, Settled
 from .engine.settle import Settler
@@ -68,6 +68,8 @@ class Rounds:
         self._find = find
         self._clock = clock
         self._until = clock.now() + window
+        self.takes: Callable[[Obligation], bool] = lambda _obligation: True
+        """Tells of each obligation whether it may be settled here; the others stay as they are."""
         self.settled: dict[tuple[str, str], Settled] = {}
         """What became of each obligation, by its directory and its id."""
         self.left: dict[str, LeftAlone] = {}
@@ -140,13 +142,16 @@ class Rounds:
             settler = Settler(journal, self._find, self._clock, boot_id(), self.troubles.append)
             # One whose releaser hangs is kept: another recovery must not run the same beside it.
             stack.callback(settler.end, partial(journal.close, keep=directory in self.keep))
-            standings = [each for each in journal.live() if self._asked(each) and self._is_open(directory, each)]
+            standings = [each for each in journal.live() if self._is_due(directory, each)]
         except Exception as error:  # its records may be of hostile hands, and the others must be recovered
             found.lock.release()
             why = str(error) if isinstance(error, ProcessEnderError) else f"it cannot be read: {error!r}"
             self.left[directory] = LeftAlone(directory, why, alive=False)
             return None
         return Estate(settler, standings)
+
+    def _is_due(self, directory: str, standing: Standing) -> bool:
+        return self._asked(standing) and self._is_open(directory, standing) and self.takes(standing.obligation)
 
     def _is_open(self, directory: str, standing: Standing) -> bool:
         """Tell whether no earlier round has tried it."""

@@ -65,6 +65,22 @@ class TestNotices:
             assert ["SIGHUP", "SIGTERM"] == [notice["cause"] for notice in program.report()["notices"]]
 
 
+class TestChildren:
+    def test_a_chld_that_somebody_sends_is_forwarded(self) -> None:
+        """Those of the kernel tell the agent of its children, and are nobody else's."""
+        source = (
+            "import signal\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD]); print('ready', flush=True)\n"
+            "signal.sigwait([signal.SIGCHLD]); print('heard', flush=True)"
+        )
+        with agent([], python(source)) as program:
+            program.wait_for("ready")
+            program.signal("CHLD")
+
+            assert 0 == program.wait(60.0)
+            assert "heard" in program.output
+
+
 class TestInterrupts:
     @pytest.mark.parametrize(("name", "waits"), [("INT", False), ("TERM", True)])
     def test_at_a_terminal_an_int_waits_for_nobody(self, name: str, waits: bool) -> None:

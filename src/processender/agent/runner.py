@@ -216,7 +216,9 @@ class Agent(Steered):
     def _take(self, heard: kernel.Heard) -> None:
         """Do what a signal means."""
         number = heard.number
-        if number == kernel.CHLD or (heard.pid == os.getpid() and number in {kernel.PIPE, kernel.XFSZ}):
+        # A word of the kernel or of a thread of our own; from anybody else it is a signal like all others.
+        inside = heard.pid == os.getpid() and number in {kernel.CHLD, kernel.PIPE, kernel.XFSZ}
+        if inside or (number == kernel.CHLD and heard.by_kernel):
             return
         if number == kernel.IO and heard.by_kernel:
             self._control.answer()

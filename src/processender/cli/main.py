@@ -29,6 +29,7 @@ COMMANDS = {
     "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
     "unit": "print a systemd unit for a command",
     "journal": "look into the journals of what is owed, and retry dead letters",
+    "oci-hook": "be a hook of runc, crun or podman: release what a container has left behind",
 }
 
 STEERING = ("status", "stop", "drain", "resume", "restart", "reload", "signal")

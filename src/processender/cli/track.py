@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import select
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..agent.control import VARIABLE
 from ..agent.tracking import Tracker
@@ -17,23 +15,20 @@ from ..errors import JournalError, ObligationError, ProcessEnderError
 from ..hints import Any
 from ..identity import Identity, identify
 from ..journal.directory import kept_for
-from ..journal.file import FileJournal
 from ..journal.memory import MemoryJournal
-from ..journal.owner import OwnerLock, claim, tracked
 from ..looking import journal_root, look
 from ..obligations import Obligations
 from ..telemetry.state import file_name, state_place, state_root
 from . import output
 from .client import ask
 from .journal import standing_as_data, standings_as_text
+from .kept import Kept
 from .options import Options
 
 SCHEMA = 1
 DEAD = 1
 """The exit code of `dead` when there are any."""
 _MISTAKE = 2
-_TRIES = 500
-_PAUSE_MS = 20
 _VERBS = {
     "add": "write down that a thing must be released, before it is made, and print its id: add KIND KEY",
     "settle": "say that things are gone: settle ID ..., or settle --job ID",
@@ -153,57 +148,8 @@ def _read(directory: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(place: str, identity: Identity, request: dict[str, Any]) -> dict[str, Any]:
-    turn = _turn(place)
-    home = Obligations(
-        SystemClock(), lambda: FileJournal(_lock(journal_root(place), identity), complain=output.complain)
-    )
-    try:
+    with Kept(place, identity) as home:
         return Tracker(home).answer(request)
-    finally:
-        home.close()
-        os.close(turn)
-
-
-def _turn(place: str) -> int:
-    """Wait until no other `track` writes for this service, and return the descriptor that keeps others away."""
-    descriptor = os.open(
-        os.path.join(place, "track.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-    )
-
-    def attempt() -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    _until(attempt, f"another `processender track` holds {place}/track.lock")
-    return descriptor
-
-
-def _lock(root: str, identity: Identity) -> OwnerLock:
-    """Return the right to write into the journal that is kept for *identity*, which is made if there is none."""
-    locks: list[OwnerLock] = []
-
-    def attempt() -> bool:
-        found = tracked(root, identity)
-        if found is None:
-            locks.append(claim(root, owner=identity))
-        elif found.lock is not None:
-            locks.append(found.lock)
-        return bool(locks)
-
-    _until(attempt, "a recovery looks into its journal")
-    return locks[0]
-
-
-def _until(attempt: Callable[[], bool], why: str) -> None:
-    waiting = select.poll()
-    for _ in range(_TRIES):
-        if attempt():
-            return
-        waiting.poll(_PAUSE_MS)
-    raise JournalError(f"cannot track it: {why}, for {_TRIES * _PAUSE_MS // 1000} s; try again")
 
 
 def _show(options: Any, answer: dict[str, Any]) -> int:
