@@ -19,7 +19,6 @@ from ..engine.clock import SystemClock
 from ..hints import Any
 from . import kernel
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
-from .command import Command
 from .drain import drain_delay, fail_readiness
 from .durations import format_duration
 from .health import Health
@@ -35,7 +34,7 @@ _ENDED_S = 5.0
 class Engine:
     """The Ender of one agent; its run happens on threads of its own."""
 
-    def __init__(self, settings: Settings, name: str, command: Command, health: Health) -> None:
+    def __init__(self, settings: Settings, name: str, command: Any, health: Health, ladder: Any = None) -> None:
         """
         Take everything up except signals and files.
 
@@ -45,18 +44,21 @@ class Engine:
 
             name: The name of the service.
 
-            command: What is to be brought to its end.
+            command: What is to be brought to its end: a `Command`, or an `Application` that is not ours.
 
             health: What the probes say.
+
+            ladder: What brings it to its end, instead of a `Ladder`.
         """
         self._settings = settings
         self._name = name
         self._command = command
         self._clock = SystemClock()
-        self._ladder = ladder = Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
+        talkative = bool(settings.handlers) or ladder is not None
+        self._ladder = ladder = ladder or Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
         self._lines = lines = Lines(
-            as_json=settings.json_lines, talkative=bool(settings.handlers), verbosity=settings.verbosity
+            as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity
         )
         calls: Calls = {
             READINESS: fail_readiness(health),
@@ -105,6 +107,11 @@ class Engine:
     def verdict(self) -> Verdict | None:
         """How the run has ended; None before that."""
         return self._watch.verdict
+
+    @property
+    def notice(self) -> Notice | None:
+        """What was heard first, None before that."""
+        return self._watch.notice
 
     @property
     def signum(self) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "start a command, and end it well when the end comes",
+    "sidecar": "watch an application that was started by somebody else, and see to its end",
+    "pre-stop": "tell the sidecar that the end has come, and wait until its drain is done",
     "plan": "print what would run at the end, in which order, and whether it fits",
     "recover": "release what processes that died have left behind",
     "track": "let an agent, or a process, owe what a script has made",
@@ -49,17 +51,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         become(room, sys.argv[0], words)
     first = words[0] if words else "--help"
     if first in COMMANDS:
-        if first == "run":
+        if first in {"run", "sidecar"}:
             # Before everything that takes time: as PID 1 a process loses the signals that it does not handle yet.
             mask = kernel.block()
             # What is loaded stays, so looking through it for garbage, a dozen times on the way, finds none.
             gc.disable()
-            load("cli.run").main(words[1:], mask)
-        code: int = load(f"cli.{first}").main(words[1:])
+            load(f"cli.{first}").main(words[1:], mask)
+        code: int = load(f"cli.{first.replace('-', '_')}").main(words[1:])
         return code
     output = load("cli.output")
     if first in {"-h", "--help", "help"}:
-        listed = "\n".join(f"  {name:7} {text}" for name, text in COMMANDS.items())
+        listed = "\n".join(f"  {name:8} {text}" for name, text in COMMANDS.items())
         output.say(_USAGE.format(commands=listed))
         return 0 if words else 2
     if first in {"-V", "--version", "version"}:
