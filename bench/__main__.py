@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from . import agent, crashes, deadline, engine, imports, inits, journal, kills, latency, rolling, stops
+from . import agent, crashes, deadline, engine, imports, inits, journal, kills, kubelet, latency, rolling, stops
 from .figures import Figure, say, table
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -24,6 +24,7 @@ BENCHES = {
     "stops": stops.measure,
     "crashes": crashes.measure,
     "kills": kills.measure,
+    "kubelet": kubelet.measure,
 }
 
 

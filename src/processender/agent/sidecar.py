@@ -44,6 +44,7 @@ from .telling import Telling
 UNCLEAN = 70
 """The exit code after an end that was not clean (EX_SOFTWARE of sysexits.h)."""
 _LAST_WORDS_S = 0.25
+_MOMENT_S = 0.02
 _RECOVERY_S = 2.0
 _RECOVERY_SHARE = 0.1
 _USED = 0.9
@@ -112,11 +113,12 @@ class Sidecar(Listener):
         self._busy = 0
         self._status: int | None = None
         self._held = 0
+        self._lock = threading.Lock()
 
     def run(self) -> int:
         """Watch until the end and return the exit code."""
         try:
-            self._engine.arm(lambda _verdict: self._code())
+            self._engine.arm(self._code)
             if self._probes is not None:
                 self._probes.start()
             serve(self._socket, lambda: self)
@@ -126,7 +128,7 @@ class Sidecar(Listener):
             self._linger()
         finally:
             meeting.leave(self._path)
-        return self._code()
+        return self._code(self._engine.verdict)
 
     # The main thread.
 
@@ -140,13 +142,14 @@ class Sidecar(Listener):
     def _linger(self) -> None:
         """Stay until the signal comes, if there may be another pre-stop: its hook lives in this container."""
         notice = self._engine.notice
-        until = self._engine.kill_at
+        until = self._engine.kill_at or 0.0
+        last = min(until, self._clock.now() + _LAST_WORDS_S)
+        while self._held and self._clock.now() < last:
+            # Whoever holds is being answered at this moment.
+            self._turn(min(last, self._clock.now() + _MOMENT_S))
         if notice is not None and notice.origin == PRE_STOP:
-            while not self._signalled and until is not None and self._clock.now() < until:
+            while not self._signalled and self._clock.now() < until:
                 self._turn(until)
-        if self._held:
-            # Whoever still holds is being answered at this moment.
-            self._turn(self._clock.now() + _LAST_WORDS_S)
 
     def _turn(self, until: float | None) -> None:
         """Wait for one signal, or until something is due, and do what it means."""
@@ -164,11 +167,10 @@ class Sidecar(Listener):
             self._signalled = True
             self._engine.hear(heard)
 
-    def _code(self) -> int:
-        clean = self._engine.verdict is Verdict.CLEAN
+    def _code(self, verdict: Verdict | None) -> int:
         if self._once and self._status:
             return 128 - self._status if self._status < 0 else self._status
-        return 0 if clean else UNCLEAN
+        return 0 if verdict is Verdict.CLEAN else UNCLEAN
 
     # What the application does, told on the main thread.
 
@@ -237,10 +239,13 @@ class Sidecar(Listener):
         """Return what came of *request*, on a thread of its own; `pre-stop` is held until the drain is done."""
         if request.get("do") != PRE_STOP:
             raise ProcessEnderError(f"cannot do {request.get('do')!r}; a sidecar does {PRE_STOP!r}")
-        self._held += 1
         ender = self._engine.ender
+        with self._lock:
+            self._held += 1
         if not ender.stopping.is_set():
             ender.notify(Notice(PRE_STOP, PRE_STOP, self._clock.now()))
         ender.ending().wait()
+        with self._lock:
+            self._held -= 1
         verdict = self._engine.verdict
         return {"v": 1, "done": PRE_STOP, "verdict": str(verdict or "forced")}
