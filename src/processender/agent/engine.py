@@ -65,10 +65,19 @@ class Engine:
             DRAIN_DELAY: drain_delay(settings.drain_delay, command.when_gone),
             COMMAND: ladder.stop,
         }
-        self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
+        self._code: Callable[[Verdict | None], int] = _no_code
+        self._message: Any = None
+        observers: list[Any] = [lines, self._watch]
+        if settings.termination_log and os.path.exists(settings.termination_log):
+            # The kubelet makes the file before the container starts; nobody else has it.
+            made = load("integrations.kubernetes").TerminationMessage
+            self._message = made(settings.termination_log, name, lambda verdict: self._code(verdict))
+            observers.append(self._message)
+        self.ender: Ender = build_ender(settings, name, calls, observers)
 
     def arm(self, code: Callable[[Verdict | None], int]) -> None:
         """Begin to take notices; *code* tells the exit code for the report."""
+        self._code = code
         self.ender.install()
         self.ender.returns(code)
         for misfit in self.ender.plan().misfits:
@@ -137,7 +146,9 @@ class Engine:
         facts = {"status": status, "pid": command.pid, "program": command.argv[0], "core": command.core}
         try:
             crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self.observe)
-            crash.handle(facts, self._watch.last)
+            report = crash.handle(facts, self._watch.last)
+            if self._message is not None:
+                self._message.crashed(report)
         except Exception as error:  # the exit code of the command matters more
             text = f"cannot do all that follows a crash: {error}; run `processender recover`"
             self.observe(Trouble(self._clock.now(), "crash", text))
@@ -148,3 +159,8 @@ class Engine:
         return tracking.tracker_of_agent(
             self._name, os.environ, self.ender.add, lambda text: self.tell("journal", text)
         )
+
+
+def _no_code(_verdict: Verdict | None) -> int:
+    """Return 0: nobody has said yet how the process will leave."""
+    return 0

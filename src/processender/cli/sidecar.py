@@ -52,7 +52,7 @@ _EVERY = "2s"
 def main(argv: Sequence[str], mask: frozenset[int]) -> NoReturn:  # noqa: ARG001 - the face that `run` has
     """Watch what *argv* says, with every signal blocked, and leave with the exit code."""
     keep_standard_streams()
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     try:
         children = Children()
         settings = decide(options.config, vars(options), os.environ, children)
@@ -118,9 +118,10 @@ def _checked(flag: str, text: str, take: Callable[[str], Any]) -> Any:
         raise ConfigError([f"{flag}: {error}"]) from error
 
 
-def _parser() -> Options:
-    parser = Options("sidecar", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
-    add = parser.add_argument
+def parser() -> Options:
+    """Return what reads the options."""
+    made = Options("sidecar", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
+    add = made.add_argument
     add("--watch-name", default="", metavar="NAME", help="watch the processes whose program has this name")
     add("--pid-file", default="", metavar="FILE", help="watch the process whose number stands in this file")
     add("--watch-cgroup", default="", metavar="DIR", help="watch the processes of this cgroup, and of those below it")
@@ -140,4 +141,4 @@ def _parser() -> Options:
     add("--drain-delay", metavar="TIME", help="how long to wait after readiness has failed (default 0s)")
     add("--probe-listen", metavar="HOST:PORT", help="where to serve /livez and /readyz")
     add("--json", action="store_true", help="write the lines on standard error as JSON")
-    return parser
+    return made

@@ -21,7 +21,8 @@ class CrashReport(Record):
     cause: str
     """
     In one word: `signal` or `exit` where the end was seen; else `killed` (it vanished without a word: SIGKILL, or no
-    memory was left), `cut` (its clean-up had begun and was cut off) or `host` (the host went down with it).
+    memory was left), `cut` (its clean-up had begun and was cut off), `silent` (it is not heard any
+    more) or `host` (the host went down with it).
     """
     at: float
     """When it was noticed, seconds since 1970."""
@@ -75,6 +76,7 @@ class CrashReport(Record):
             "killed": "was killed or ran out of memory",
             "cut": "was cut off in its clean-up",
             "host": "went down with its host",
+            "silent": "went silent",
         }
         owed = len(self.obligations)
         owing = f", owing {owed} thing{'s' if owed > 1 else ''}" if owed else ""
