@@ -120,7 +120,7 @@ def journal_page() -> str:
 def command_page() -> str:
     """Return the page of the command line: what `--help` prints."""
     parts = ["# The command line\n", NOTE]
-    for command in ([], ["run"], ["plan"], ["recover"], ["track"], ["journal"]):
+    for command in ([], ["run"], ["sidecar"], ["pre-stop"], ["plan"], ["recover"], ["track"], ["journal"]):
         environ = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
         arguments = [sys.executable, "-m", "processender", *command, "--help"]
         ran = subprocess.run(arguments, env=environ, capture_output=True, text=True, check=True)

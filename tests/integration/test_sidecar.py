@@ -23,7 +23,7 @@ LIMIT_S = 60.0
 """How long anything may take on a busy machine."""
 PROCESSENDER = [sys.executable, "-m", "processender"]
 OWES = """
-import sys
+import signal, sys
 from processender import Ender
 ender = Ender("shop", state=sys.argv[1])
 held = ender.obligation("file", key=sys.argv[2], root=sys.argv[3]).acquire()
@@ -151,7 +151,7 @@ def test_what_the_application_has_left_is_recovered(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", OWES, str(tmp_path / "state"), str(made), str(tmp_path)]
     with Program(["sh", "-c", f'echo $$ > {tmp_path}/pid; exec "$@"', "sh", *argv]) as program:
         program.wait_for("ready", LIMIT_S)
-        with sidecar(tmp_path, "--pid-file", str(tmp_path / "pid"), "--tell-signal", "KILL") as agent:
+        with sidecar(tmp_path, "--pid-file", str(tmp_path / "pid"), "--tell-signal", "KILL", "--grace", "4s") as agent:
             says(agent, "what=process")
             there = made.exists()
             done = pre_stop(tmp_path)
@@ -232,23 +232,29 @@ def test_the_application_is_told_by_a_file(tmp_path: Path) -> None:
 def test_another_process_that_takes_the_name_is_neither_told_nor_waited_for(tmp_path: Path) -> None:
     """Who comes after the end has begun is not the application that was meant."""
     late = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
-    with app(script='trap "sleep 1; exit 0" TERM; while :; do sleep 0.05; done') as program:
-        with sidecar(tmp_path, "--watch-name", "shop-app", "--tell-signal", "TERM") as agent:
-            says(agent, "what=process")
-            env = {**os.environ, "TMPDIR": str(tmp_path)}
-            caller = subprocess.Popen([*PROCESSENDER, "pre-stop"], env=env)
-            says(agent, "readiness: done")
-            program.wait(LIMIT_S)
-            with app(script=late.replace("'", '"')) as other:
-                code = caller.wait(LIMIT_S)
-                alive = lives(other.pid)
+    slow = 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.05; done'
+    options = ("--watch-name", "shop-app", "--tell-signal", "TERM")
+    with app(script=slow) as program, sidecar(tmp_path, *options) as agent:
+        says(agent, "what=process")
+        env = {**os.environ, "TMPDIR": str(tmp_path)}
+        caller = subprocess.Popen([*PROCESSENDER, "pre-stop"], env=env)
+        says(agent, "readiness: done")
+        program.wait(LIMIT_S)
+        with app(script=late.replace("'", '"')) as other:
+            code = caller.wait(LIMIT_S)
+            alive = lives(other.pid)
 
     assert (0, True) == (code, alive)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("999999", "the file is stale"), ("rubbish", "holds no number"), ("", "holds no number"), ("-1", "holds no number")],
+    [
+        ("999999", "the file is stale"),
+        ("rubbish", "holds no number"),
+        ("", "holds no number"),
+        ("-1", "holds no number"),
+    ],
 )
 def test_a_pid_file_that_is_wrong_is_told(tmp_path: Path, text: str, words: str) -> None:
     """Nobody is watched by it, and why is said once."""

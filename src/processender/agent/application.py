@@ -163,7 +163,8 @@ class Processes(Application):
         with self._changed:
             chosen = [self._leader] if self._leader is not None and signum != 9 else list(self._handles.values())
             self.sent.add(signum)
-            return any([each.send(signum) for each in chosen])
+            # Each is sent it, also behind one that takes it.
+            return sum(each.send(signum) for each in chosen) > 0
 
     def settle(self) -> None:
         """Look once more who is there, on the thread that asks."""

@@ -65,13 +65,13 @@ class Engine:
             DRAIN_DELAY: drain_delay(settings.drain_delay, command.when_gone),
             COMMAND: ladder.stop,
         }
-        self._code: Callable[[Verdict | None], int] = _no_code
+        self._code: Callable[[Verdict | None], int] | None = None
         self._message: Any = None
         observers: list[Any] = [lines, self._watch]
         if settings.termination_log and os.path.exists(settings.termination_log):
             # The kubelet makes the file before the container starts; nobody else has it.
             made = load("integrations.kubernetes").TerminationMessage
-            self._message = made(settings.termination_log, name, lambda verdict: self._code(verdict))
+            self._message = made(settings.termination_log, name, self._exit_code)
             observers.append(self._message)
         self.ender: Ender = build_ender(settings, name, calls, observers)
 
@@ -131,6 +131,9 @@ class Engine:
         """Wait until the report is written."""
         self.ender.ending().wait(_ENDED_S)
 
+    def _exit_code(self, verdict: Verdict | None) -> int:
+        return 0 if self._code is None else self._code(verdict)
+
     def observe(self, event: Event) -> None:
         """Tell of an event that comes after the run."""
         self._lines.observe(event)
@@ -159,8 +162,3 @@ class Engine:
         return tracking.tracker_of_agent(
             self._name, os.environ, self.ender.add, lambda text: self.tell("journal", text)
         )
-
-
-def _no_code(_verdict: Verdict | None) -> int:
-    """Return 0: nobody has said yet how the process will leave."""
-    return 0

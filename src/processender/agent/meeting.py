@@ -55,17 +55,9 @@ def find_meeting(environ: Mapping[str, str]) -> str:
 
 def listen(path: str) -> socket.socket:
     """Make the socket at *path*, which only this user can reach; raise `MeetingError`."""
-    directory = os.path.dirname(path)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        if not os.path.isdir(directory):
-            os.mkdir(directory, 0o700)
-        if not _is_ours(path, missing=True):
-            raise OSError(None, f"{directory} is not a private directory of this user")
-        if os.path.lexists(path):
-            if _answers(path):
-                raise OSError(None, "another sidecar of this service is there; give one of them another --service")
-            os.unlink(path)
+        _make_room(path)
         made.bind(path)
         os.chmod(path, 0o600)
         made.listen(_WAITING)
@@ -107,6 +99,19 @@ def ask(path: str, request: Mapping[str, Any]) -> dict[str, Any]:
         text = f"the sidecar at {path} went without an answer, before its drain was done"
         raise NobodyThere(f"{text}; its report, or its lines, tell more") from error
     return answer if isinstance(answer, dict) else {"error": f"the sidecar at {path} talks of something else"}
+
+
+def _make_room(path: str) -> None:
+    """See to it that a socket can be made at *path*: the directory is private, and nobody listens there."""
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        os.mkdir(directory, 0o700)
+    if not _is_ours(path, missing=True):
+        raise OSError(None, f"{directory} is not a private directory of this user")
+    if os.path.lexists(path):
+        if _answers(path):
+            raise OSError(None, "another sidecar of this service is there; give one of them another --service")
+        os.unlink(path)
 
 
 def _root(environ: Mapping[str, str]) -> str:

@@ -99,9 +99,7 @@ class Sidecar(Listener):
         self._health = Health()
         self._application = make(self._alarms.soon, self)
         self._name = settings.service or os.path.basename(self._application.argv[0]) or "sidecar"
-        self._engine = Engine(
-            settings, self._name, self._application, self._health, ladder=tell(self._application)
-        )
+        self._engine = Engine(settings, self._name, self._application, self._health, ladder=tell(self._application))
         self._expected = min(_RECOVERY_S, _RECOVERY_SHARE * settings.grace)
         self._engine.ender.add(
             Handler(RECOVERY, self._recover, phase="release", importance=Importance.MUST, expected=self._expected)

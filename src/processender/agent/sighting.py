@@ -41,7 +41,8 @@ def by_name(name: str) -> Look:
     def look() -> list[Member]:
         everyone = read_all()
         if not everyone:
-            raise Unseen("cannot look for a name: /proc does not show the processes here; use --pid-file or --watch-http")
+            text = "cannot look for a name: /proc does not show the processes here"
+            raise Unseen(f"{text}; use --pid-file or --watch-http")
         found = [member for member in _not_ours(everyone) if _is_called(member, name)]
         if not found:
             if os.getpid() == 1:

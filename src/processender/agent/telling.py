@@ -73,7 +73,8 @@ class Telling:
         need = min(_NEED_S, _NEED_SHARE * span)
         for signum, seconds in self._steps(ctx.remaining() - need, need):
             if signum and application.there and not application.send(signum):
-                self._troubles.append(f"cannot send {kernel.name_of(signum)}: there is no process that takes it from us")
+                name = kernel.name_of(signum)
+                self._troubles.append(f"cannot send {name}: there is no process that takes it from us")
             if application.await_gone(min(seconds, ctx.remaining() - need / 2)):
                 return
         if application.there:

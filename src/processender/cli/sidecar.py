@@ -128,7 +128,7 @@ def parser() -> Options:
     add("--heartbeat", default="", metavar="SOCKET", help="watch for datagrams that the application sends here")
     add("--watch-http", default="", metavar="URL", help="watch for answers of 200 to 399")
     add("--silence", default=_SILENCE, metavar="TIME", help="without a heartbeat for so long it is gone (default 10s)")
-    add("--every", default=_EVERY, metavar="TIME", help="how often to ask the URL; three failures mean gone (default 2s)")
+    add("--every", default=_EVERY, metavar="TIME", help="how often to ask the URL; three failures: gone (default 2s)")
     add("--tell-http", default="", metavar="[METHOD ]URL", help="at the end send a request, by default POST")
     add("--tell-file", default="", metavar="FILE", help="at the end make this file")
     add("--tell-signal", default=[], action="append", metavar="SIGNAL",

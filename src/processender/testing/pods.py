@@ -102,7 +102,8 @@ def _round(timings: Sequence[Timing], grace: int, begun: float, before: Mapping[
     fates = dict(before)
     waits = prerequisites(timings)
     # Sidecars end in reverse order, after all others, so nobody's fate hangs on one that is not known yet.
-    for timing in [*(each for each in timings if not each.sidecar), *(each for each in reversed(timings) if each.sidecar)]:
+    backwards = timings[::-1]
+    for timing in sorted(backwards, key=lambda each: each.sidecar):
         at, left = begun, grace
         if timing.hook is not None and left > 0:
             took = min(timing.hook, left, max(0.0, timing.ends - at))

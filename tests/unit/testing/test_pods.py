@@ -35,7 +35,11 @@ def test_a_native_sidecar_ends_after_the_others() -> None:
 
 def test_native_sidecars_end_in_reverse_order() -> None:
     """The one that was started last is asked first."""
-    timings = [Timing("first", sidecar=True, stops=1.0), Timing("second", sidecar=True, stops=1.0), Timing("app", stops=1.0)]
+    timings = [
+        Timing("first", sidecar=True, stops=1.0),
+        Timing("second", sidecar=True, stops=1.0),
+        Timing("app", stops=1.0),
+    ]
     found = foretell(timings, 30)
 
     assert [2.0, 1.0, 0.0] == [found[name].term_at for name in ("first", "second", "app")]
