@@ -106,6 +106,32 @@ def test_pre_stop_without_a_sidecar_says_so(tmp_path: Path) -> None:
     assert (3, True) == (done.returncode, "there is no sidecar here" in done.stderr)
 
 
+def test_pre_stop_of_two_services_asks_which(tmp_path: Path) -> None:
+    """It does not guess; with the name it ends that one only."""
+    watch = ("--watch-name", "nobody-yet")
+    with sidecar(tmp_path, *watch) as first, sidecar(tmp_path, *watch, "--service", "other") as second:
+        says(first, "there is no process")
+        says(second, "there is no process")
+        either = pre_stop(tmp_path)
+        named = pre_stop(tmp_path, "--service", "other")
+        says(second, "ended clean")
+
+    assert (3, True, 0) == (either.returncode, "other, shop" in either.stderr, named.returncode)
+    assert "ended" not in first.output
+
+
+def test_pre_stop_does_not_trust_the_directory_of_somebody_else(tmp_path: Path) -> None:
+    """A place that others can write to is no meeting place, for neither side."""
+    place = tmp_path / "processender-sidecar-shop"
+    place.mkdir()
+    place.chmod(0o777)
+    with sidecar(tmp_path, "--watch-name", "nobody-yet") as agent:
+        code = agent.wait(LIMIT_S)
+
+    assert (125, True) == (code, "not a private directory" in agent.output)
+    assert 3 == pre_stop(tmp_path, "--service", "shop").returncode
+
+
 def test_pre_stop_finds_the_socket_that_a_dead_sidecar_has_left(tmp_path: Path) -> None:
     """Nobody answers there: 3; and the next sidecar takes the place."""
     with app():

@@ -37,18 +37,26 @@ def meeting_place(service: str, environ: Mapping[str, str]) -> str:
     return os.path.join(_root(environ), _PREFIX + file_name(service), "control")
 
 
-def find_meeting(environ: Mapping[str, str]) -> str:
-    """Return the path of the only sidecar's socket; raise `NobodyThere` when there is none, or more than one."""
+def find_meeting(environ: Mapping[str, str], service: str = "") -> str:
+    """Return the socket of the sidecar of *service*, or the only one; raise `NobodyThere` when there is no such one."""
     root = _root(environ)
+    if service:
+        path = meeting_place(service, environ)
+        if not _is_ours(path):
+            raise NobodyThere(f"there is no sidecar of {service!r} here: this user has no socket {path}")
+        return path
     try:
         names = sorted(name for name in os.listdir(root) if name.startswith(_PREFIX))
     except OSError:
         names = []
     found = [path for path in (os.path.join(root, name, "control") for name in names) if _is_ours(path)]
+    if len(found) > 1:
+        # Those that were killed have left theirs.
+        found = [path for path in found if _answers(path)] or found[:1]
     if len(found) == 1:
         return found[0]
     if found:
-        services = ", ".join(name.removeprefix(_PREFIX) for name in names)
+        services = ", ".join(os.path.basename(os.path.dirname(path)).removeprefix(_PREFIX) for path in found)
         raise NobodyThere(f"cannot tell which sidecar is meant: there are {services}; say --service NAME")
     raise NobodyThere(f"there is no sidecar here: nobody has a socket in {root}; start `processender sidecar` first")
 

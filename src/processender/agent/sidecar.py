@@ -108,7 +108,6 @@ class Sidecar(Listener):
         self._socket: Any = meeting.listen(self._path)
         self._probes = ProbeServer(settings.probe_listen, self._health, self._clock) if settings.probe_listen else None
         self._signalled = False
-        self._busy = 0
         self._status: int | None = None
         self._held = 0
         self._lock = threading.Lock()
@@ -196,7 +195,6 @@ class Sidecar(Listener):
             "status": status, "pid": pid, "program": program, "core": False,
             "cause": cause or ("killed" if status is None else ""),
         }  # fmt: skip
-        self._busy += 1
         threading.Thread(target=self._follow, args=(facts,), name="processender-crash", daemon=True).start()
 
     def _follow(self, facts: Mapping[str, Any]) -> None:
@@ -211,7 +209,6 @@ class Sidecar(Listener):
         self._alarms.soon(self._followed)
 
     def _followed(self) -> None:
-        self._busy -= 1
         if self._once:
             self._engine.command_ended()
 

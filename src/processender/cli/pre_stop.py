@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ..agent.meeting import PRE_STOP, NobodyThere, ask, find_meeting, meeting_place
+from ..agent.meeting import PRE_STOP, NobodyThere, ask, find_meeting
 from . import output
 from .options import Options
 
@@ -23,8 +23,9 @@ _EPILOG = """\
 exit codes: 0 the drain is done, 1 it has ended and was not clean, 2 a mistake in what was given, 3 there is no sidecar,
 or it went before the drain was done
 
-example, in the manifest of a pod:
-  lifecycle: {preStop: {exec: {command: ["processender", "pre-stop"]}}}\
+examples:
+  processender pre-stop --service shop
+  lifecycle: {preStop: {exec: {command: ["processender", "pre-stop"]}}}    # in the manifest of a pod\
 """
 
 
@@ -35,9 +36,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--control", default="", metavar="SOCKET", help="the socket of the sidecar")
     options = parser.parse_args(argv)
     try:
-        path = options.control or (
-            meeting_place(options.service, os.environ) if options.service else find_meeting(os.environ)
-        )
+        path = options.control or find_meeting(os.environ, options.service)
         answer = ask(path, {"v": 1, "do": PRE_STOP})
     except NobodyThere as error:
         output.complain(str(error))
