@@ -83,9 +83,10 @@ def draw(chance: random.Random, form: str) -> Draw:
         grace = chance.randint(3, 8)
         hook = chance.randint(0, grace) + chance.uniform(0.1, 0.4) if chance.random() < 0.5 else None
         stops = chance.choices((NEVER, chance.uniform(0.0, 1.5), chance.uniform(0.0, grace + 2.0)), (1, 3, 2))[0]
-        window = chance.choice((float(grace), chance.uniform(3.0, 12.0)))
+        window = chance.choice((float(grace), chance.uniform(3.0, 12.0), 20.0))
         delay = chance.choice((0.0, chance.uniform(0.1, 0.3 * window)))
-        found = Draw(form, grace, hook, stops, delay, chance.uniform(0.2, 2.0), window)
+        flush = chance.choice((chance.uniform(0.2, 2.0), chance.uniform(2.5, 4.5)))
+        found = Draw(form, grace, hook, stops, delay, flush, window)
         if is_clear(found):
             return found
 
@@ -189,7 +190,7 @@ def pod(drawn: Draw, state: Path) -> Kubelet:
     return Kubelet([sidecar, Container("app", started, hook, ready="ready")], drawn.grace, scale=SCALE, env=env)
 
 
-def play(seed: int, late_s: float = LATE_S) -> dict[str, object]:
+def play(seed: int, late_s: float = LATE_S, again: int = 2) -> dict[str, object]:
     """Delete one pod; return what it was, what was foretold, what became of it, and what is wrong."""
     chance = random.Random(seed)
     drawn = draw(chance, chance.choice(("entrypoint", "sidecar")))
@@ -210,7 +211,10 @@ def play(seed: int, late_s: float = LATE_S) -> dict[str, object]:
     seen = Expected(told["verdict"] if told and code != -9 else "cut", fate.gone_at, code)
     late = (seen.gone_at - expected.gone_at) * SCALE
     wrong = (seen.how, seen.code) != (expected.how, expected.code) or not -0.1 <= late <= late_s
-    return {"form": drawn.form, "how": expected.how, "late": late,
+    # A machine that was busy is not so in the same place again; arithmetic that is wrong is.
+    if wrong and again and seen[::2] == expected[::2]:
+        return play(seed, late_s, again - 1) | {"again": True}
+    return {"form": drawn.form, "how": expected.how, "late": late, "again": False,
             "wrong": f"seed {seed}: {drawn}\n  foretold {expected}\n  seen {seen}\n{said}" if wrong else ""}  # fmt: skip
 
 
@@ -237,6 +241,7 @@ def measure() -> list[Figure]:
         print(text)
     kinds = Counter((each["form"], each["how"]) for each in done)
     beside = ", ".join(f"{form} {how}: {number}" for (form, how), number in sorted(kinds.items()))
+    beside += f"; {sum(each['again'] for each in done)} came too late at first and were played again"
     late = sorted(each["late"] for each in done)
     return [
         Figure("pods that did not end as foretold, of 200 at random timings", len(wrong), "", bar=0, beside=beside),
