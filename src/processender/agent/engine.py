@@ -57,9 +57,7 @@ class Engine:
         talkative = bool(settings.handlers) or ladder is not None
         self._ladder = ladder = ladder or Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
-        self._lines = lines = Lines(
-            as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity
-        )
+        self._lines = lines = Lines(as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity)
         calls: Calls = {
             READINESS: fail_readiness(health),
             DRAIN_DELAY: drain_delay(settings.drain_delay, command.when_gone),

@@ -13,7 +13,6 @@ from ..agent.decide import decide
 from ..agent.durations import parse_duration
 from ..agent.errors import CANNOT_RUN, AgentError, ConfigError
 from ..agent.pulse import Answering, Heartbeat
-from ..agent.runner import Ending, leave
 from ..agent.sidecar import Sidecar
 from ..agent.streams import keep_standard_streams
 from ..agent.telling import Telling
@@ -68,7 +67,8 @@ def main(argv: Sequence[str], mask: frozenset[int]) -> NoReturn:  # noqa: ARG001
     except (OSError, RuntimeError) as error:
         output.complain(f"cannot start: {error}; see the limits of the system (ulimit -a)")
         os._exit(CANNOT_RUN)
-    leave(Ending(code), reraise=False)
+    # No thread can hold the process so.
+    os._exit(code)
 
 
 def _watched(options: Any) -> Callable[[Tell, Listener], Application]:
