@@ -41,6 +41,8 @@ START_S = 0.35
 """How long a fresh `processender pre-stop` takes, about, until it is heard."""
 AT_ONCE = 3
 FLUSH = "flush"
+UNCLEAR = "unclear"
+"""The verdict on timings that are not played."""
 APP = """
 import signal, sys, time
 stops = float(sys.argv[1])
@@ -100,8 +102,9 @@ def is_clear(drawn: Draw) -> bool:
         for stops in (drawn.stops, least[0], drawn.stops + step)
         for flush in (drawn.flush, least[1], drawn.flush + step)
     ]
-    found = [foresee(each, late)[:3:2] for each in near for late in (0.2, 0.2 + step)]
-    return len(set(found)) == 1
+    near += [drawn._replace(window=window) for window in (drawn.window - step, drawn.window + step)]
+    found = {foresee(each, late)[:3:2] for each in near for late in (0.2, 0.2 + step)}
+    return len(found) == 1 and not any(how == UNCLEAR for how, _ in found)
 
 
 def foresee(drawn: Draw, opened: float) -> Expected:
@@ -154,6 +157,9 @@ def run(drawn: Draw, gone: float, ends: Callable[[float], float]) -> tuple[float
     asked = simulate(handlers, {**script, builtin.COMMAND: NEVER}, window)
     begun, limit = asked.attempts(builtin.COMMAND)[0], dict(map(reversed, asked.asked(Cancel)))[builtin.COMMAND]
     need = min(0.25, 0.05 * (limit - begun)) if drawn.form == "entrypoint" else min(0.5, 0.1 * (limit - begun))
+    if limit - begun < APART_S:
+        # A command that has no time at all is killed while it is still looked for.
+        return window / SCALE, UNCLEAR, False
     takes = max(0.0, ends(begun / SCALE) * SCALE - begun)
     stays = takes > limit - need - begun
     script[builtin.COMMAND] = Behaviour(limit - need - begun, TimeoutError()) if stays else takes
