@@ -116,7 +116,7 @@ def _entrypoint(drawn: Draw) -> Expected:
     at = foretell([Timing("app", drawn.hook)], drawn.grace)["app"].term_at
     seconds, verdict, killed = run(drawn, NEVER, lambda begun: begun + drawn.stops)
     fate = foretell([Timing("app", drawn.hook, seconds)], drawn.grace)["app"]
-    if fate.killed:
+    if fate.killed and verdict != UNCLEAR:
         return Expected("cut", fate.gone_at, -9)
     return Expected(verdict, at + seconds, 137 if killed else 0)
 
@@ -131,7 +131,7 @@ def _sidecar(drawn: Draw, opened: float) -> Expected:
     term = foretell([Timing("sidecar", end, 0.0, sidecar=True), app], drawn.grace)["sidecar"].term_at
     late = max(0.0, end - term)
     fate = foretell([Timing("sidecar", end, late, sidecar=True, ends=max(end, leaves)), app], drawn.grace)["sidecar"]
-    if fate.killed:
+    if fate.killed and verdict != UNCLEAR:
         return Expected("cut", fate.gone_at, -9)
     return Expected(verdict, fate.gone_at, 0 if verdict == "clean" else 70)
 
