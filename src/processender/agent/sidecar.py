@@ -34,12 +34,12 @@ from .application import Application, Listener
 from .children import Children
 from .crash import Crash
 from .engine import Engine
+from .goodbye import Telling
 from .health import Health
 from .meeting import PRE_STOP
 from .probes import ProbeServer
 from .settings import Settings
 from .sighting import NotYet, Unseen
-from .telling import Telling
 
 UNCLEAN = 70
 """The exit code after an end that was not clean (EX_SOFTWARE of sysexits.h)."""

@@ -12,10 +12,10 @@ from ..agent.children import Children
 from ..agent.decide import decide
 from ..agent.durations import parse_duration
 from ..agent.errors import CANNOT_RUN, AgentError, ConfigError
+from ..agent.goodbye import Telling
 from ..agent.pulse import Answering, Heartbeat
 from ..agent.sidecar import Sidecar
 from ..agent.streams import keep_standard_streams
-from ..agent.telling import Telling
 from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any, NoReturn
