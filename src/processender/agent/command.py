@@ -66,6 +66,8 @@ class Command:
         """Whether there is nothing to wait for: it has ended, or it will not be started any more."""
         self.more: dict[str, str] = {}
         """More variables for its environment; one with an empty value is taken out of it."""
+        self.handover: Callable[[], Any] | None = None
+        """Gives what it is handed at its next start beside its arguments, see `handed_on`; None for nothing, ever."""
         self.sent: set[int] = set()
         """The signals that have come from here."""
         self.pipes: Any = None
@@ -87,7 +89,7 @@ class Command:
         with self._lock:
             if self._barred:
                 return False
-            environment = child_environment({**os.environ, **self.more}, grace)
+            environment = {**child_environment(os.environ, grace), **self.more}
             environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
             self._cell = self._cell or load("agent.cgroup").make_cell()
             actions = () if self.pipes is None else self.pipes.open()
@@ -100,9 +102,12 @@ class Command:
             return True
 
     def _spawn(self, environment: Mapping[str, str], actions: Sequence[Any]) -> int:
+        given = None if self.handover is None else self.handover()
+        begin: Callable[..., int] = spawn if given is None else given.spawn
+
         def start() -> int:
             how = {"session": self._session, "terminal": self._terminal}
-            return spawn(self.argv, environment, self._mask, actions=actions, **how)
+            return begin(self.argv, environment, self._mask, actions=actions, **how)
 
         return start() if self._cell is None else int(self._cell.spawn(start))
 

@@ -83,6 +83,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         crash_grace=parse_duration(config.on_crash.grace),
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
         termination_log=config.termination_log,
+        **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
         handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
@@ -101,6 +102,15 @@ def _of_command(
     style = Style(timestamps=said.timestamps, streams=said.streams, prefix=said.prefix, max_line=said.max_line)
     signum = 0 if mistakes.touches(("command",)) else number_of(command.stop_signal or "TERM")
     return {"stop_signal": signum, "stop_steps": steps, "capture": said.capture, "output": style}
+
+
+def _in_unit(config: Config) -> dict[str, Any]:
+    extend_to = config.systemd.extend_to
+    return {
+        "ready": config.ready,
+        "watchdog": config.systemd.watchdog,
+        "extend_to": None if extend_to is None else parse_duration(extend_to),
+    }
 
 
 def _decode(source: Source) -> str:

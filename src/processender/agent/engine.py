@@ -8,7 +8,7 @@ the end begins, and spares a command that ends by itself the time and the memory
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..core.events import Event, Trouble
 from ..core.notice import Notice
@@ -17,6 +17,7 @@ from ..demand import load
 from ..ender import Ender
 from ..engine.clock import SystemClock
 from ..hints import Any
+from ..ports import Observer
 from . import kernel
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
 from .drain import drain_delay, fail_readiness
@@ -29,12 +30,17 @@ from .watch import RunWatch
 from .wiring import Calls, build_ender, command_budget
 
 _ENDED_S = 5.0
+_LATE_S = 0.1
+"""How long the agent's own copy of a signal is waited for that all processes of a unit get, one after the other."""
 
 
 class Engine:
     """The Ender of one agent; its run happens on threads of its own."""
 
-    def __init__(self, settings: Settings, name: str, command: Any, health: Health, ladder: Any = None) -> None:
+    def __init__(
+        self, settings: Settings, name: str, command: Any, health: Health,
+        observers: Sequence[Observer] = (), ladder: Any = None,
+    ) -> None:  # fmt: skip
         """
         Take everything up except signals and files.
 
@@ -48,6 +54,8 @@ class Engine:
 
             health: What the probes say.
 
+            observers: Who else is told of every event.
+
             ladder: What brings it to its end, instead of a `Ladder`.
         """
         self._settings = settings
@@ -55,6 +63,7 @@ class Engine:
         self._command = command
         self._clock = SystemClock()
         talkative = bool(settings.handlers) or ladder is not None
+        self._heard: set[int] = set()
         self._ladder = ladder = ladder or Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
         self._lines = lines = Lines(as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity)
@@ -65,13 +74,13 @@ class Engine:
         }
         self._code: Callable[[Verdict | None], int] | None = None
         self._message: Any = None
-        observers: list[Any] = [lines, self._watch]
+        told: list[Any] = [lines, self._watch, *observers]
         if settings.termination_log and os.path.exists(settings.termination_log):
             # The kubelet makes the file before the container starts; nobody else has it.
             made = load("integrations.kubernetes").TerminationMessage
             self._message = made(settings.termination_log, name, self._exit_code)
-            observers.append(self._message)
-        self.ender: Ender = build_ender(settings, name, calls, observers)
+            told.append(self._message)
+        self.ender: Ender = build_ender(settings, name, calls, told)
 
     def arm(self, code: Callable[[Verdict | None], int]) -> None:
         """Begin to take notices; *code* tells the exit code for the report."""
@@ -95,6 +104,7 @@ class Engine:
 
     def hear(self, heard: kernel.Heard) -> None:
         """Take a signal that means the end."""
+        self._heard.add(heard.number)
         name = kernel.name_of(heard.number)
         self.ender.notify(
             Notice(name, "signals", self._clock.now(), signum=heard.number, sender=heard.sender),
@@ -136,15 +146,30 @@ class Engine:
         """Tell of an event that comes after the run."""
         self._lines.observe(event)
 
+    def crashed(self) -> bool:
+        """Tell whether the command has ended as it should not. Main thread only."""
+        status, notice = self._command.status, self._watch.notice
+        if not status:
+            return False
+        asked = bool(self._heard) or (notice is not None and notice.origin != "api") or self._asked_late(status)
+        # Who was asked to end may leave with any code, and die of what the agent has sent, or has heard itself.
+        return not (asked and (status > 0 or -status in {*self._ladder.signals, *self._heard}))
+
+    def _asked_late(self, status: int) -> bool:
+        """Tell whether the end is asked for just now: who signals all at once may have reached the command first."""
+        number = -status if status < 0 else status - 128
+        wait = _LATE_S if self._settings.policy.get(number) == "stop" else 0.0
+        until = self._clock.now() + wait
+        while (heard := kernel.take(until - self._clock.now())) is not None:
+            if self._settings.policy.get(heard.number) == "stop":
+                self._heard.add(heard.number)
+                return True
+        return False
+
     def after_crash(self) -> None:
         """Account for a crash of the command, and release what its dead have left."""
-        command, notice = self._command, self._watch.notice
-        status = command.status
-        asked = notice is not None and notice.origin != "api"
-        # Who was asked to end may leave with any code, and die of what the agent itself has sent.
-        if not status or (asked and (status > 0 or -status in self._ladder.signals)):
-            return
-        facts = {"status": status, "pid": command.pid, "program": command.argv[0], "core": command.core}
+        command = self._command
+        facts = {"status": command.status, "pid": command.pid, "program": command.argv[0], "core": command.core}
         try:
             crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self.observe)
             report = crash.handle(facts, self._watch.last)

@@ -77,6 +77,9 @@ class Agent:
             self._probes = load("agent.probes").ProbeServer(settings.probe_listen, self._health, self._clock)
         self._tracker: Any = None
         self._control = Control(self._make_tracker)
+        self._unit: Any = None
+        if "NOTIFY_SOCKET" in os.environ or os.environ.get("LISTEN_PID") == str(os.getpid()):
+            self._unit = load("agent.unit").Unit(os.environ, settings, self._command, self._alarms, self._clock)
         self._troubles: list[tuple[str, str]] = []
         self._ignored = kernel.ignored()
         self._asked = False
@@ -96,19 +99,28 @@ class Agent:
             self._command.kill(everything=True)
             raise
         finally:
+            if self._unit is not None:
+                self._unit.close()
             self._control.close()
             self._command.tidy()
         self._finish_output()
         if self._tracker is not None:
             self._tracker.tidy()
-        if self._command.status and self._settings.crash_recover:
-            self._armed().after_crash()
+        if self._command.status and self._settings.crash_recover and self._armed().crashed():
+            if self._unit is not None:
+                self._unit.aftermath(self._settings.crash_grace)
+            self._engine.after_crash()
+        if self._unit is not None:
+            self._unit.leave()
         return self._ending()
 
     # The engine.
 
     def _load_engine(self) -> None:
-        self._engine = load("agent.engine").Engine(self._settings, self._name, self._command, self._health)
+        observers = () if self._unit is None else (load("agent.telling").Telling(self._unit, self._alarms),)
+        self._engine = load("agent.engine").Engine(
+            self._settings, self._name, self._command, self._health, observers=observers
+        )
 
     def _armed(self) -> Any:
         """Return the engine, which a lean agent loads and arms only now."""
@@ -133,6 +145,12 @@ class Agent:
         trouble = self._children.adopt_orphans()
         if trouble:
             self._troubles.append(("no-subreaper", trouble))
+        self._control.open()
+        self._command.more = {VARIABLE: self._control.path}
+        if self._unit is not None:
+            self._unit.prepare(os.path.dirname(self._control.path))
+            if self._unit.trouble:
+                self._troubles.append(("systemd", self._unit.trouble))
         if self._engine is not None:
             self._arm()
         elif self._troubles:
@@ -140,12 +158,12 @@ class Agent:
             self._armed()
         if self._probes is not None:
             self._probes.start()
-        self._control.open()
         while (heard := kernel.take(0.0)) is not None:
             self._take(heard)
         if not self._asked:
-            self._command.more = {VARIABLE: self._control.path}
             self._command.start("" if self._engine is None else self._engine.budget)
+            if self._unit is not None:
+                self._unit.started()
         self._health.running = self._command.running
         # Everything is loaded; what is there now is not looked through again.
         gc.freeze()
@@ -196,6 +214,8 @@ class Agent:
             return
         if number == kernel.IO and heard.by_kernel:
             self._control.answer()
+        elif number == kernel.URG and heard.by_kernel:
+            self._unit.listen()
         elif number == kernel.ALRM and heard.by_kernel:
             # The last resort of the engine, which is armed for when nothing else works.
             self._command.kill(everything=True)
@@ -214,6 +234,8 @@ class Agent:
             self._asked = True
             self._armed().hear(heard)
         elif policy == "forward":
+            if self._unit is not None and heard.number == kernel.HUP:
+                self._unit.reloading()
             self._command.send(heard.number)
 
     def _ask(self) -> None:

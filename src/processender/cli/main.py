@@ -21,6 +21,8 @@ COMMANDS = {
     "plan": "print what would run at the end, in which order, and whether it fits",
     "recover": "release what processes that died have left behind",
     "track": "let an agent, or a process, owe what a script has made",
+    "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
+    "unit": "print a systemd unit for a command",
     "journal": "look into the journals of what is owed, and retry dead letters",
 }
 
@@ -61,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     output = load("cli.output")
     if first in {"-h", "--help", "help"}:
-        listed = "\n".join(f"  {name:8} {text}" for name, text in COMMANDS.items())
+        listed = "\n".join(f"  {name:11} {text}" for name, text in COMMANDS.items())
         output.say(_USAGE.format(commands=listed))
         return 0 if words else 2
     if first in {"-V", "--version", "version"}:

@@ -21,8 +21,8 @@ class CrashReport(Record):
     cause: str
     """
     In one word: `signal` or `exit` where the end was seen; else `killed` (it vanished without a word: SIGKILL, or no
-    memory was left), `cut` (its clean-up had begun and was cut off), `silent` (it is not heard any
-    more) or `host` (the host went down with it).
+    memory was left), `cut` (its clean-up had begun and was cut off), `silent` (it is not heard any more) or `host` (the
+    host went down with it); or, as the manager of a unit tells it, `watchdog`, `timeout` or `oom-kill`.
     """
     at: float
     """When it was noticed, seconds since 1970."""
@@ -36,6 +36,8 @@ class CrashReport(Record):
     """The name of the signal of which it died."""
     core: bool = False
     """Whether the kernel has written a core dump."""
+    invocation: str = ""
+    """The run of the unit, as systemd numbers them; empty outside of a unit."""
     restarts: int = 0
     """How often it was started again before."""
     events: tuple[dict[str, Any], ...] = ()
@@ -56,7 +58,7 @@ class CrashReport(Record):
         """Return the account that *data* of JSON hold, None for what is none of ours."""
         known = {name: data[name] for name in cls.fields if name in data}
         lists = ("command", "events", "obligations", "handlers")
-        texts = ("id", "service", "cause", "signal", "stacks", "path")
+        texts = ("id", "service", "cause", "signal", "stacks", "path", "invocation")
         if not all(isinstance(known.get(name, []), list) for name in lists):
             return None
         if not all(isinstance(known.get(name, ""), str) for name in texts):
@@ -77,7 +79,11 @@ class CrashReport(Record):
             "cut": "was cut off in its clean-up",
             "host": "went down with its host",
             "silent": "went silent",
+            "watchdog": "was killed by the watchdog of its unit",
+            "timeout": "was killed because the time of its unit was up",
+            "oom-kill": "was killed because memory ran out",
         }
         owed = len(self.obligations)
         owing = f", owing {owed} thing{'s' if owed > 1 else ''}" if owed else ""
-        return f"{self.service} (process {self.pid}) {how.get(self.cause, self.cause)}{owing}"
+        who = f"{self.service} (process {self.pid})" if self.pid else self.service
+        return f"{who} {how.get(self.cause, self.cause)}{owing}"
