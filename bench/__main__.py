@@ -8,7 +8,21 @@ import platform
 import sys
 from pathlib import Path
 
-from . import agent, containers, crashes, deadline, engine, imports, inits, journal, kills, latency, rolling, stops
+from . import (
+    agent,
+    containers,
+    crashes,
+    deadline,
+    engine,
+    imports,
+    inits,
+    journal,
+    kills,
+    kubelet,
+    latency,
+    rolling,
+    stops,
+)
 from .figures import Figure, say, table
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -25,6 +39,7 @@ BENCHES = {
     "crashes": crashes.measure,
     "kills": kills.measure,
     "containers": containers.measure,
+    "kubelet": kubelet.measure,
 }
 
 

@@ -84,6 +84,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         crash_recover=config.on_crash.recover,
         crash_grace=parse_duration(config.on_crash.grace),
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
+        termination_log=config.termination_log,
         **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,

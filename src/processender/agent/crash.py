@@ -42,15 +42,16 @@ class Crash:
         self._aftermath.recovers = settings.crash_recover and (self._owes or bool(settings.crash_handlers))
         self._aftermath.handlers, self._aftermath.lanes = settings.crash_handlers, settings.lanes
 
-    def handle(self, facts: Mapping[str, Any], events: Sequence[Event]) -> None:
-        """Write the account of the crash that *facts* tell of, and do what follows."""
+    def handle(self, facts: Mapping[str, Any], events: Sequence[Event]) -> CrashReport:
+        """Write the account of the crash that *facts* tell of, do what follows, and return it."""
         others = self._others(facts["pid"])
         places = [*([self._place] if self._owes else ()), *others]
         dead = [each for place in places for each in self._own(place, facts["pid"])]
-        self._aftermath.follow(self._report(facts, events, [each for each, _ in dead]), dead)
+        report = self._aftermath.follow(self._report(facts, events, [each for each, _ in dead]), dead)
         keep = self._aftermath.unaccounted
         for place in others if self._recovers else ():
             load("recovering").recover_at_start(place, find_releaser, self._clock, self._window, self._tell, keep)
+        return report
 
     def _own(self, place: str, pid: int) -> list[tuple[Dead, OwnerLock]]:
         """Return what the command has left in *place*; each other that has died there gets an account of its own."""
@@ -92,12 +93,12 @@ class Crash:
         return CrashReport(
             id=new_id(at),
             service=self._service,
-            cause="signal" if status < 0 else "exit",
+            cause=facts.get("cause") or ("signal" if status < 0 else "exit"),
             at=at,
             pid=pid,
             command=(facts["program"],),
-            exit=128 - status if status < 0 else status,
-            signal=_signal_name(-status) if status < 0 else "",
+            exit=None if status is None else 128 - status if status < 0 else status,
+            signal=_signal_name(-status) if status is not None and status < 0 else "",
             core=facts["core"],
             invocation=self._invocation,
             events=(*told, *map(_line, events)),

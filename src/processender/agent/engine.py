@@ -20,7 +20,6 @@ from ..hints import Any
 from ..ports import Context, Observer
 from . import kernel
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
-from .command import Command
 from .drain import drain_delay, fail_readiness, pass_readiness
 from .durations import format_duration
 from .health import Health
@@ -47,10 +46,11 @@ class Engine:
         self,
         settings: Settings,
         name: str,
-        command: Command,
+        command: Any,
         health: Health,
         observers: Sequence[Observer] = (),
         joined: Any = None,
+        ladder: Any = None,
     ) -> None:  # fmt: skip
         """
         Take everything up except signals and files.
@@ -61,27 +61,36 @@ class Engine:
 
             name: The name of the service.
 
-            command: What is to be brought to its end.
+            command: What is to be brought to its end: a `Command`, or an `Application` that is not ours.
 
             health: What the probes say.
 
             observers: Who else is told of every event.
 
             joined: The applications that have joined; None as long as none can have.
+
+            ladder: What brings it to its end, instead of a `Ladder`.
         """
         self._settings = settings
         self._name = name
         self._command = command
         self._clock = SystemClock()
+        talkative = bool(settings.handlers) or ladder is not None
         self._heard: set[int] = set()
-        self._ladder = ladder = Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
+        self._ladder = ladder = ladder or Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
-        self._lines = lines = Lines(
-            as_json=settings.json_lines, talkative=bool(settings.handlers), verbosity=settings.verbosity
-        )
+        self._lines = lines = Lines(as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity)
         self._joined = joined
         self._health = health
-        self.ender: Ender = build_ender(settings, name, self._calls(settings), (lines, self._watch, *observers))
+        self._code: Callable[[Verdict | None], int] | None = None
+        self._message: Any = None
+        told: list[Any] = [lines, self._watch, *observers]
+        if settings.termination_log and os.path.exists(settings.termination_log):
+            # The kubelet makes the file before the container starts; nobody else has it.
+            made = load("integrations.kubernetes").TerminationMessage
+            self._message = made(settings.termination_log, name, self._exit_code)
+            told.append(self._message)
+        self.ender: Ender = build_ender(settings, name, self._calls(settings), told)
 
     def _calls(self, settings: Settings) -> Calls:
         """Return what the agent's own handlers call."""
@@ -106,6 +115,7 @@ class Engine:
 
     def arm(self, code: Callable[[Verdict | None], int]) -> None:
         """Begin to take notices; *code* tells the exit code for the report."""
+        self._code = code
         self.ender.install()
         self.ender.returns(code)
         self.ender.embeds(lambda: None if self._joined is None else self._joined.account())
@@ -184,6 +194,11 @@ class Engine:
         return self._watch.verdict
 
     @property
+    def notice(self) -> Notice | None:
+        """What was heard first, None before that."""
+        return self._watch.notice
+
+    @property
     def signum(self) -> int:
         """The number of the signal that began the end, 0 if none did."""
         return self._watch.notice.signum if self._watch.notice is not None else 0
@@ -191,6 +206,9 @@ class Engine:
     def finish(self) -> None:
         """Wait until the report is written."""
         self.ender.ending().wait(_ENDED_S)
+
+    def _exit_code(self, verdict: Verdict | None) -> int:
+        return 0 if self._code is None else self._code(verdict)
 
     def observe(self, event: Event) -> None:
         """Tell of an event that comes after the run."""
@@ -222,7 +240,9 @@ class Engine:
         facts = {"status": command.status, "pid": command.pid, "program": command.argv[0], "core": command.core}
         try:
             crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self.observe)
-            crash.handle(facts, self._watch.last)
+            report = crash.handle(facts, self._watch.last)
+            if self._message is not None:
+                self._message.crashed(report)
         except Exception as error:  # the exit code of the command matters more
             text = f"cannot do all that follows a crash: {error}; run `processender recover`"
             self.observe(Trouble(self._clock.now(), "crash", text))

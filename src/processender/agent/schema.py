@@ -214,6 +214,8 @@ class Config(Struct, forbid_unknown_fields=True):
     """Whether a clean exit after an unclean shutdown becomes 70."""
     exit: Literal["code", "reraise"] = "code"
     """How the death of the command by a signal is passed on: as 128+n, or by dying of it."""
+    termination_log: str = "/dev/termination-log"
+    """The file of the container's termination message, which the outcome is left in if it is there; empty for none."""
     command: CommandConfig = field(default_factory=CommandConfig)
     """How the command is ended."""
     output: OutputConfig = field(default_factory=OutputConfig)

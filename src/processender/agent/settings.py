@@ -90,6 +90,8 @@ class Settings(Record):
     """How long all that follows a crash may take."""
     crash_handlers: tuple[Any, ...] = ()
     """What follows a crash; the calls take the `CrashReport` and the `Context`."""
+    termination_log: str = "/dev/termination-log"
+    """The file of the container's termination message, which the outcome is left in if it is there; empty for none."""
     source: str = ""
     """The file that it comes from; empty if there is none."""
     capture: bool = False

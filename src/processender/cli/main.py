@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "start a command, and end it well when the end comes",
+    "sidecar": "watch an application that was started by somebody else, and see to its end",
+    "pre-stop": "tell the sidecar that the end has come, and wait until its drain is done",
     "plan": "print what would run at the end, in which order, and whether it fits",
     "recover": "release what processes that died have left behind",
     "status": "tell how an agent and its command are",
@@ -62,12 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         become(room, sys.argv[0], words)
     first = words[0] if words else "--help"
     if first in COMMANDS:
-        if first == "run":
+        if first in {"run", "sidecar"}:
             # Before everything that takes time: as PID 1 a process loses the signals that it does not handle yet.
             mask = kernel.block()
             # What is loaded stays, so looking through it for garbage, a dozen times on the way, finds none.
             gc.disable()
-            load("cli.run").main(words[1:], mask)
+            load(f"cli.{first}").main(words[1:], mask)
         room = "steer" if first in STEERING else first.replace("-", "_")
         code: int = load(f"cli.{room}").main(words if first in STEERING else words[1:])
         return code

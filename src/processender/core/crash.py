@@ -21,8 +21,8 @@ class CrashReport(Record):
     cause: str
     """
     In one word: `signal` or `exit` where the end was seen; else `killed` (it vanished without a word: SIGKILL, or no
-    memory was left), `cut` (its clean-up had begun and was cut off) or `host` (the host went down with it); or, as the
-    manager of a unit tells it, `watchdog`, `timeout` or `oom-kill`.
+    memory was left), `cut` (its clean-up had begun and was cut off), `silent` (it is not heard any more) or `host` (the
+    host went down with it); or, as the manager of a unit tells it, `watchdog`, `timeout` or `oom-kill`.
     """
     at: float
     """When it was noticed, seconds since 1970."""
@@ -78,6 +78,7 @@ class CrashReport(Record):
             "killed": "was killed or ran out of memory",
             "cut": "was cut off in its clean-up",
             "host": "went down with its host",
+            "silent": "went silent",
             "watchdog": "was killed by the watchdog of its unit",
             "timeout": "was killed because the time of its unit was up",
             "oom-kill": "was killed because memory ran out",

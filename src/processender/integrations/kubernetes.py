@@ -13,6 +13,8 @@ import stat
 from collections.abc import Callable
 
 from ..core.crash import CrashReport
+from ..core.events import Event, HandlerEnded, NoticeHeard, RunEnded
+from ..core.outcome import Outcome, Verdict
 from ..errors import HandlerError
 from ..hints import Any
 from ..ports import Context
@@ -33,15 +35,55 @@ def termination_message(path: str = PATH) -> Callable[[CrashReport, Context], No
         raise HandlerError(f"{text}; give the path that terminationMessagePath of the container names")
 
     def write(crash: CrashReport, ctx: Context) -> None:  # noqa: ARG001 - the face of all notifiers
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.ftruncate(descriptor, 0)
-            os.write(descriptor, encode(crash))
-        finally:
-            os.close(descriptor)
+        _put(path, encode(crash))
 
     return write
+
+
+class TerminationMessage:
+    """An observer that leaves the outcome of a run in a file, one line of JSON below 1 KiB."""
+
+    def __init__(self, path: str, service: str, code: Callable[[Verdict | None], int]) -> None:
+        """Take the file, the name of the service, and what tells the exit code for a verdict."""
+        self._path = path
+        self._code = code
+        self._told: dict[str, Any] = {"service": service[:64]}
+        self._undone: dict[str, str] = {}
+
+    def observe(self, event: Event) -> None:
+        """Take one event; the last of a run writes the line."""
+        match event:
+            case NoticeHeard(notice=notice):
+                self._told.setdefault("cause", notice.cause)
+            case HandlerEnded(result=result) if result.outcome is not Outcome.DONE:
+                self._undone[result.handler] = str(result.outcome)
+            case RunEnded(verdict=verdict, seconds=seconds):
+                told = self._told | {"verdict": str(verdict), "exit": self._code(verdict), "seconds": round(seconds, 3)}
+                _put(self._path, encode_outcome(told, self._undone))
+            case _:
+                return
+
+    def crashed(self, crash: CrashReport) -> None:
+        """Leave the account of a crash instead, which tells more."""
+        _put(self._path, encode(crash))
+
+
+def encode_outcome(told: dict[str, Any], undone: dict[str, str]) -> bytes:
+    """Return the line of an outcome, with as many of the *undone* handlers as there is room for."""
+    kept = dict(undone)
+    while len(data := _line(told | ({"undone": kept} if kept else {}))) > MOST_BYTES:
+        kept.popitem()
+    return data
+
+
+def _put(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.ftruncate(descriptor, 0)
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
 
 
 def encode(crash: CrashReport) -> bytes:

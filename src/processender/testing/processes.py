@@ -83,10 +83,7 @@ class Program:
     ) -> None:
         """Kill what is left of it, in its own session and in others, and remove its directory."""
         process = self._started()
-        while left := self._left():
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        self.kill()
         process.wait()
         self._reader.join()
         if process.stdout is not None:
@@ -97,6 +94,11 @@ class Program:
     def pid(self) -> int:
         """The id of its process."""
         return self._started().pid
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Its environment, for others that are to see what it sees."""
+        return dict(self._env)
 
     @property
     def output(self) -> str:
@@ -130,6 +132,13 @@ class Program:
         # A descendant may keep the streams open for as long as it likes.
         self._reader.join(_LAST_WORDS_S)
         return code
+
+    def kill(self) -> None:
+        """Kill it, with everything that it has started."""
+        while left := self._left():
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def report(self) -> dict[str, Any]:
         """Return its newest report; raise `ProgramError` if there is none."""
