@@ -73,24 +73,31 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         demand.load("agent.crash")
     mistakes.raise_if_any()
     return Settings(
-        service=config.service or "",
-        grace=parse_duration(config.grace),
-        drain_delay=parse_duration(config.drain_delay, zero=True),
+        **_of_root(config),
         **of_control,
-        on_drain=config.on_drain,
-        strict=config.strict,
-        exit=config.exit,
         **of_command,
         crash_recover=config.on_crash.recover,
         crash_grace=parse_duration(config.on_crash.grace),
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
-        termination_log=config.termination_log,
         **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
         handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
         source=source.path if source else "",
     )
+
+
+def _of_root(config: Config) -> dict[str, Any]:
+    """Return the settings that stand at the root of the file."""
+    return {
+        "service": config.service or "",
+        "grace": parse_duration(config.grace),
+        "drain_delay": parse_duration(config.drain_delay, zero=True),
+        "on_drain": config.on_drain,
+        "strict": config.strict,
+        "exit": config.exit,
+        "termination_log": config.termination_log,
+    }
 
 
 def _of_control(config: Config, environ: Mapping[str, str], mistakes: Mistakes) -> dict[str, Any]:
