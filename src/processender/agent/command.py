@@ -14,6 +14,7 @@ from ..demand import load
 from ..hints import TYPE_CHECKING, Any
 from . import kernel
 from .children import Children
+from .oom import kills
 from .program import child_environment, spawn
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Command:
         """Whether its end has left a core dump."""
         self.gone = False
         """Whether there is nothing to wait for: it has ended, or it will not be started any more."""
+        self.ooms = -1
+        """How often the kernel had killed in its control group for want of memory when it started; -1 for unknown."""
         self.more: dict[str, str] = {}
         """More variables for its environment; one with an empty value is taken out of it."""
         self.sent: set[int] = set()
@@ -82,21 +85,34 @@ class Command:
         self._barred = False
         self._when_gone: list[Callable[[], object]] = []
 
-    def start(self, grace: str) -> bool:
-        """Start it and tell it its budget, *grace*; return False when its end was asked for before."""
+    def start(self, grace: str, anew: Callable[[], bool] | None = None) -> bool:
+        """
+        Start it, for the first time or again; return False when its end was asked for before.
+
+        Args:
+
+            grace: The budget that it is told.
+
+            anew: Tells whether it may be started although it was once brought to its end: for a restart.
+        """
         with self._lock:
+            if anew is not None:
+                # Whoever ends it for good has said so before it takes the lock.
+                self._barred = not anew()
             if self._barred:
                 return False
             environment = child_environment({**os.environ, **self.more}, grace)
             environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
             self._cell = self._cell or load("agent.cgroup").make_cell()
+            self.ooms = kills()
             actions = () if self.pipes is None else self.pipes.open()
             try:
                 self.pid = self._children.own(lambda: self._spawn(environment, actions))
             finally:
                 if self.pipes is not None:
                     self.pipes.settle()
-            self.status, self.gone = None, False
+            self.status, self.core, self.gone = None, False, False
+            self.sent.clear()
             return True
 
     def _spawn(self, environment: Mapping[str, str], actions: Sequence[Any]) -> int:
@@ -126,11 +142,25 @@ class Command:
                 return False
             self.status, self.core = os.waitstatus_to_exitcode(status), os.WCOREDUMP(status)
             self._children.forget(pid)
-            self.gone = True
-            told, self._when_gone = self._when_gone, []
+            told = self._be_gone()
         for function in told:
             function()
         return True
+
+    def abandon(self) -> None:
+        """Let nobody wait for it: it does not run, and will not any more."""
+        with self._lock:
+            if self.running:
+                return
+            self._barred = True
+            told = self._be_gone()
+        for function in told:
+            function()
+
+    def _be_gone(self) -> list[Callable[[], object]]:
+        self.gone = True
+        told, self._when_gone = self._when_gone, []
+        return told
 
     def when_gone(self, function: Callable[[], object]) -> None:
         """Let *function* be called when it has ended, on the thread that watches, or at once if it has."""
@@ -170,6 +200,13 @@ class Command:
     def close_stdin(self) -> bool:
         """Close its standard input; tell whether that was ours to close."""
         return self.pipes is not None and bool(self.pipes.close_stdin())
+
+    def strike(self, number: int) -> None:
+        """Send it exactly this signal, whatever was to be sent in its place."""
+        with self._lock:
+            if self.running:
+                self.sent.add(number)
+                os.kill(self.pid, number)
 
     def all_gone(self) -> bool:
         """Tell whether nothing is left of it."""

@@ -12,13 +12,27 @@ class Health:
         """Whether the command runs."""
         self.draining = False
         """Whether it is to get no more traffic."""
+        self.started = True
+        """Whether it has come up, as far as checks were to tell."""
+        self.unready: tuple[str, ...] = ()
+        """The checks that do not let it be ready."""
+        self.dead: tuple[str, ...] = ()
+        """The checks that say that it is not alive."""
 
     def answer(self, path: str) -> tuple[int, str] | None:
         """Return the status and the text for *path*, None if there is no such path."""
         if path == "/livez":
-            return 200, "ok\n"
+            return _unless(self.dead)
         if path == "/readyz":
             if self.draining:
                 return 503, "draining\n"
-            return (200, "ok\n") if self.running else (503, "not running\n")
+            if not self.running:
+                return 503, "not running\n"
+            return _unless(self.unready) if self.started else (503, "starting\n")
+        if path == "/startupz":
+            return (200, "ok\n") if self.running and self.started else (503, "starting\n")
         return None
+
+
+def _unless(failing: tuple[str, ...]) -> tuple[int, str]:
+    return (503, f"failing: {', '.join(failing)}\n") if failing else (200, "ok\n")

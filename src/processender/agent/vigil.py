@@ -1,0 +1,136 @@
+"""
+Signs of life of the command: a file that it touches, or datagrams that it sends; and what follows when none come.
+
+Nothing is looked at more often than it must be: the next look is when the last sign is too old. Datagrams are read by a
+thread that waits for them, because a queue that nobody reads would block the command.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+
+from ..core.care import Vigil, when_changed
+from ..engine.clock import SystemClock
+from ..hints import Any
+from .alarms import Alarms
+
+VARIABLE = "PROCESSENDER_HEARTBEAT"
+"""Where the command finds the path of the socket to which each datagram is a sign of life."""
+
+
+class Vigils:
+    """All waits for signs of one command. Main thread only, unless it says otherwise."""
+
+    def __init__(
+        self, vigils: Sequence[Vigil], alarms: Alarms, silent: Callable[[Vigil, str], object], directory: str = ""
+    ) -> None:
+        """Take what is waited for, who calls, what is told of silence, and the directory for the socket."""
+        self._alarms = alarms
+        self._clock = SystemClock()
+        self._waits = [_Wait(each, alarms, self._clock, silent) for each in vigils]
+        self._socket: Any = None
+        self._path = ""
+        if any(each.socket for each in vigils):
+            self._listen(directory)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the command must be told."""
+        return {VARIABLE: self._path} if self._path else {}
+
+    def begin(self) -> None:
+        """Wait from now on."""
+        for each in self._waits:
+            each.begin()
+
+    def end(self) -> None:
+        """Wait no longer."""
+        for each in self._waits:
+            each.end()
+
+    def beat(self) -> None:
+        """Take a sign; from any thread."""
+        for each in self._waits:
+            each.sign()
+
+    def heard(self) -> None:
+        """Take note that the command has written something, which is a sign that it is not deadlocked; any thread."""
+        for each in self._waits:
+            if each.vigil.cause == "deadlock":
+                each.sign()
+
+    def close(self) -> None:
+        """Remove the socket."""
+        if self._path:
+            path, self._path = self._path, ""
+            os.unlink(path)
+
+    def _listen(self, directory: str) -> None:
+        path = os.path.join(directory, "heartbeat")
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            made.bind(path)
+            os.chmod(path, 0o600)
+        except OSError:
+            made.close()
+            raise
+        self._socket, self._path = made, path
+        threading.Thread(target=self._receive, name="processender-heartbeat", daemon=True).start()
+
+    def _receive(self) -> None:
+        while True:
+            self._socket.recv(64)
+            self.beat()
+
+
+class _Wait:
+    """The wait for the next sign."""
+
+    def __init__(
+        self, vigil: Vigil, alarms: Alarms, clock: SystemClock, silent: Callable[[Vigil, str], object]
+    ) -> None:
+        self.vigil = vigil
+        self._alarms = alarms
+        self._clock = clock
+        self._silent = silent
+        self._last = self._looked = 0.0
+        self._allowed = vigil.first
+        self._changed: float | None = None
+        self._alarm = 0
+
+    def begin(self) -> None:
+        self._last = self._looked = self._clock.now()
+        self._allowed = self.vigil.first
+        self._changed = self._change()
+        self._alarm = self._alarms.after(self._allowed, self._look)
+
+    def end(self) -> None:
+        self._alarms.cancel(self._alarm)
+
+    def sign(self) -> None:
+        self._allowed, self._last = self.vigil.within, self._clock.now()
+
+    def _look(self) -> None:
+        now = self._clock.now()
+        changed = self._change()
+        if changed is not None and changed != self._changed:
+            last = when_changed(self._clock.wall() - changed, self._looked, now)
+            self._changed, self._last = changed, max(self._last, last)
+            self._allowed = self.vigil.within
+        self._looked = now
+        left = self._last + self._allowed - now
+        if left > 0:
+            self._alarm = self._alarms.after(left, self._look)
+            return
+        self._silent(self.vigil, f"the command has given no sign of life for {now - self._last:.2f} s")
+
+    def _change(self) -> float | None:
+        if not self.vigil.file:
+            return None
+        try:
+            return os.stat(self.vigil.file).st_mtime
+        except OSError:
+            return None
