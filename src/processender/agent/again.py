@@ -22,7 +22,7 @@ from .care import Care
 from .command import Command
 from .errors import CANNOT_RUN, CommandNotStarted
 from .health import Health
-from .hooks import Aside
+from .hooks import Asides
 from .lines import Lines
 from .settings import Settings
 
@@ -74,7 +74,7 @@ class Again:
         self._state = UP if command.pid else PREPARING
         self._started = self._clock.now()
         self._alarm = 0
-        self._asides: list[Aside] = []
+        self._asides = Asides(alarms, self._clock, self._tell)
         self._heeded = False
         self.care = Care(settings, command, health, alarms, self, self._ready)
         """Who looks after it while it runs."""
@@ -97,7 +97,7 @@ class Again:
         running, self._state = self._state in {UP, ENDING}, OVER
         self.care.end()
         if not running:
-            self._hurry("the end has begun")
+            self._asides.hurry("the end has begun")
             self._command.abandon()
 
     def ended(self) -> bool:
@@ -123,7 +123,9 @@ class Again:
         self._leave_alone(ENDING)
         self._health.running = False
         handlers = (*self._hooks("pre_stop"), self._end_of_command(), *self._hooks("post_stop"))
-        self._aside("restart", handlers, self._settings.grace, self._was_ended, self._account(failed=bool(blame)))
+        self._asides.begin(
+            "restart", handlers, self._settings.grace, self._was_ended, self._account(failed=bool(blame))
+        )
 
     def blame(self, cause: str, text: str) -> None:
         """Take note of why the command will be ended, and tell it; an empty *cause* is only told."""
@@ -136,21 +138,18 @@ class Again:
 
     def close(self) -> None:
         """Let what still runs beside give way, and wait a moment for it."""
-        self._hurry("the agent leaves")
-        until = self._clock.now() + _GIVE_WAY_S
-        for each in self._asides:
-            each.join(max(0.0, until - self._clock.now()))
+        self._asides.hurry("the agent leaves")
+        self._asides.join(_GIVE_WAY_S)
         self.care.close()
 
     @property
     def busy(self) -> bool:
         """Whether something still runs beside."""
-        return any(each.busy for each in self._asides)
+        return self._asides.busy
 
     def join(self) -> None:
         """Wait for what follows a crash, for as long as that may take."""
-        for each in self._asides:
-            each.join(self._settings.crash_grace)
+        self._asides.join(self._settings.crash_grace)
 
     # The start.
 
@@ -162,8 +161,11 @@ class Again:
         self._state = PREPARING
         self._run("on_restart", lambda _good: self._run("pre_start", self._start))
 
-    def _start(self, good: bool) -> None:  # noqa: FBT001 - the word of a run that is over
+    def _start(self, good: bool) -> None:
         if self._state != PREPARING or self._stopping():
+            return
+        if self._command.running:
+            self._not_started("the one before it has not ended, not even by KILL")
             return
         if not good:
             self._not_started("a pre-start hook has failed, so the command is not started")
@@ -218,9 +220,11 @@ class Again:
             self._state = OVER
             return
         handlers = (self._end_of_command(), *self._hooks("post_stop"))
-        self._aside("restart", handlers, self._settings.grace, lambda _good: self._wait(pause), self._account(failed=failed))
+        self._asides.begin(
+            "restart", handlers, self._settings.grace, lambda _good: self._wait(pause), self._account(failed=failed)
+        )
 
-    def _was_ended(self, _good: bool) -> None:  # noqa: FBT001 - see above
+    def _was_ended(self, _good: bool) -> None:
         """Go on when it was ended to be started anew."""
         if self._state != ENDING:
             return
@@ -269,10 +273,6 @@ class Again:
         engine = self._engine(known=True)
         return engine is not None and bool(engine.ender.stopping.is_set())
 
-    def _hurry(self, reason: str) -> None:
-        for each in self._asides:
-            each.hurry(reason)
-
     def _hooks(self, point: str) -> tuple[Handler, ...]:
         return tuple(self._settings.hooks.get(point, ()))
 
@@ -282,21 +282,9 @@ class Again:
     def _run(self, point: str, then: Callable[[bool], object] = lambda _good: None) -> None:
         handlers = self._hooks(point)
         if handlers:
-            self._aside(point.replace("_", "-"), handlers, self._settings.hooks_limit, then)
+            self._asides.begin(point.replace("_", "-"), handlers, self._settings.hooks_limit, then)
         else:
-            then(True)  # noqa: FBT003 - see above
-
-    def _aside(
-        self,
-        cause: str,
-        handlers: tuple[Handler, ...],
-        window: float,
-        then: Callable[[bool], object],
-        behind: Callable[[], object] | None = None,
-    ) -> None:
-        self._asides = [each for each in self._asides if each.busy]
-        self._asides.append(Aside(self._alarms, self._clock, self._tell))
-        self._asides[-1].begin(cause, handlers, window, then, behind)
+            then(True)
 
     def _say(self, code: str, text: str) -> None:
         self._tell(Trouble(self._clock.now(), code, text))

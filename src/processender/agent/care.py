@@ -35,8 +35,14 @@ class Care:
     """Looks after the command while it runs. Main thread only, unless it says otherwise."""
 
     def __init__(
-        self, settings: Settings, command: Command, health: Health, alarms: Alarms, life: Life, ready: Callable[[], object]
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        command: Command,
+        health: Health,
+        alarms: Alarms,
+        life: Life,
+        ready: Callable[[], object],
+    ) -> None:
         """Take everything up; *ready* is called once in each life, when the command is."""
         self._settings = settings
         self._command = command

@@ -22,9 +22,11 @@ from .calls import make_call, make_crash_call
 from .checks import INVALID, check
 from .durations import parse_duration
 from .kernel import number_of
+from .lifetime import check_life, in_plan, life_settings, make_hooks
 from .locate import Path
 from .mistakes import Mistakes
-from .schema import Config, CrashHandlerConfig, HandlerConfig, RetryConfig
+from .schema import Config, CrashHandlerConfig, HandlerConfig
+from .schema_parts import RetryConfig
 from .semantics import check_meaning
 from .settings import Settings, Style
 from .sources import Source, overrides
@@ -57,11 +59,13 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     if config is INVALID:
         mistakes.raise_if_any()
     check_meaning(config, environ, mistakes)
+    check_life(config, environ, mistakes)
     handlers = _handlers(config.handlers, ("handlers",), mistakes)
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
     of_command = _of_command(config, environ, keeper, mistakes)
+    hooks = make_hooks(config.hooks, environ, keeper, mistakes)
     mistakes.raise_if_any()
     calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
     after = config.on_crash.handlers
@@ -84,7 +88,12 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
-        handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
+        handlers=(
+            *(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
+            *in_plan(hooks),
+        ),
+        hooks=hooks,
+        **life_settings(config, keeper),
         source=source.path if source else "",
     )
 

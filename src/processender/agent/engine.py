@@ -17,6 +17,7 @@ from ..demand import load
 from ..ender import Ender
 from ..engine.clock import SystemClock
 from ..hints import Any
+from ..ports import Context
 from . import kernel
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
 from .command import Command
@@ -25,6 +26,7 @@ from .durations import format_duration
 from .health import Health
 from .ladder import Ladder
 from .lines import Lines
+from .oom import kills
 from .settings import Settings
 from .watch import RunWatch
 from .wiring import Calls, build_ender, command_budget
@@ -53,7 +55,8 @@ class Engine:
         self._name = name
         self._command = command
         self._clock = SystemClock()
-        self._ladder = ladder = Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
+        self._ladder = ladder = self._new_ladder()
+        self._renewal: Ladder | None = None
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
         self._lines = lines = Lines(
             as_json=settings.json_lines, talkative=bool(settings.handlers), verbosity=settings.verbosity
@@ -64,6 +67,15 @@ class Engine:
             COMMAND: ladder.stop,
         }
         self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
+
+    def _new_ladder(self) -> Ladder:
+        return Ladder(self._command, self._settings.steps, self._emit, wait_tree=self._settings.wait_tree)
+
+    def end_of_command(self) -> Callable[[Context], None]:
+        """Return what brings the command to its end although it will be started again."""
+        # Not the one of the end of all, which may come meanwhile: two cannot listen to one bell.
+        self._renewal = self._renewal or self._new_ladder()
+        return self._renewal.stop
 
     def arm(self, code: Callable[[Verdict | None], int]) -> None:
         """Begin to take notices; *code* tells the exit code for the report."""
@@ -119,21 +131,46 @@ class Engine:
         """Tell of an event that comes after the run."""
         self._lines.observe(event)
 
-    def after_crash(self) -> None:
-        """Account for a crash of the command, and release what its dead have left."""
+    def after_crash(self, cause: str = "", restarts: int = 0) -> None:
+        """
+        Account for a crash of the command, and release what its dead have left.
+
+        Args:
+
+            cause: Why the agent itself has ended it; empty if it has not.
+
+            restarts: How often it was started again before.
+        """
         command, notice = self._command, self._watch.notice
         status = command.status
         asked = notice is not None and notice.origin != "api"
         # Who was asked to end may leave with any code, and die of what the agent itself has sent.
-        if not status or (asked and (status > 0 or -status in self._ladder.signals)):
+        if status is None or (not cause and self._was_meant(status, asked=asked)):
             return
-        facts = {"status": status, "pid": command.pid, "program": command.argv[0], "core": command.core}
+        facts = {
+            "status": status,
+            "pid": command.pid,
+            "program": command.argv[0],
+            "core": command.core,
+            "cause": cause or self._oom(status),
+            "restarts": restarts,
+        }
         try:
             crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self.observe)
             crash.handle(facts, self._watch.last)
         except Exception as error:  # the exit code of the command matters more
             text = f"cannot do all that follows a crash: {error}; run `processender recover`"
             self.observe(Trouble(self._clock.now(), "crash", text))
+
+    def _was_meant(self, status: int, *, asked: bool) -> bool:
+        if status == 0 or (128 - status if status < 0 else status) in self._settings.expect_exit:
+            return True
+        return asked and (status > 0 or -status in self._ladder.signals)
+
+    def _oom(self, status: int) -> str:
+        """Return `oom` where the kernel has killed the command, or what it waited for, for want of memory."""
+        killed = status in {-kernel.KILL, 128 + kernel.KILL} and kernel.KILL not in self._command.sent
+        return "oom" if killed and kills() > self._command.ooms >= 0 else ""
 
     def tracker(self) -> Any:
         """Return who keeps, in a journal of this process, what the command's shells track."""

@@ -127,3 +127,42 @@ class Aside:
             reason = self._reason
         if reason:
             hurry(reason)
+
+
+class Asides:
+    """All runs that are under way. Main thread only."""
+
+    def __init__(self, alarms: Alarms, clock: SystemClock, tell: Callable[[Event], object]) -> None:
+        """Take what each of them needs; see `Aside`."""
+        self._parts = (alarms, clock, tell)
+        self._clock = clock
+        self._asides: list[Aside] = []
+
+    def begin(
+        self,
+        cause: str,
+        handlers: Sequence[Handler],
+        window: float,
+        then: Callable[[bool], object],
+        behind: Callable[[], object] | None = None,
+    ) -> None:
+        """Begin another one; see `Aside.begin`."""
+        aside = Aside(*self._parts)
+        self._asides = [*(each for each in self._asides if each.busy), aside]
+        aside.begin(cause, handlers, window, then, behind)
+
+    @property
+    def busy(self) -> bool:
+        """Whether one is under way."""
+        return any(each.busy for each in self._asides)
+
+    def hurry(self, reason: str) -> None:
+        """Let all give way at once."""
+        for each in self._asides:
+            each.hurry(reason)
+
+    def join(self, seconds: float) -> None:
+        """Wait at most *seconds* for the end of all."""
+        until = self._clock.now() + seconds
+        for each in self._asides:
+            each.join(max(0.0, until - self._clock.now()))

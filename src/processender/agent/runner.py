@@ -81,6 +81,9 @@ class Agent:
         self._ignored = kernel.ignored()
         self._asked = False
         self._engine: Any = None
+        self._again: Any = None
+        if settings.lives:
+            self.again()
         if not settings.lean:
             self._load_engine()
 
@@ -89,8 +92,7 @@ class Agent:
         try:
             self._begin()
             self._stand_guard()
-            if self._engine is not None:
-                self._sweep(everything=self._engine.verdict is None)
+            self._clear()
         except BaseException:
             # A bug here must not leave a command that nobody watches.
             self._command.kill(everything=True)
@@ -101,9 +103,34 @@ class Agent:
         self._finish_output()
         if self._tracker is not None:
             self._tracker.tidy()
-        if self._command.status and self._settings.crash_recover:
-            self._armed().after_crash()
+        self._see_to_crash()
         return self._ending()
+
+    def again(self) -> Any:
+        """Return who starts the command again; main thread only."""
+        if self._again is None:
+            room = load("agent.again")
+            parts = (self._settings, self._command, self._health, self._alarms)
+            self._again = room.Again(*parts, lambda known=False: self._engine if known else self._armed())
+        return self._again
+
+    def _clear(self) -> None:
+        """End what the run has left."""
+        beside = False
+        if self._again is not None:
+            self._again.close()
+            beside = self._again.busy
+        if self._engine is not None:
+            self._sweep(everything=beside or self._engine.verdict is None)
+
+    def _see_to_crash(self) -> None:
+        again = self._again
+        if again is None and self._command.status:
+            self._armed().after_crash()
+        elif again is not None:
+            if (self._command.status or again.blamed) and not again.accounted:
+                self._armed().after_crash(again.blamed, again.restarts)
+            again.join()
 
     # The engine.
 
@@ -145,7 +172,12 @@ class Agent:
             self._take(heard)
         if not self._asked:
             self._command.more = {VARIABLE: self._control.path}
-            self._command.start("" if self._engine is None else self._engine.budget)
+            if self._again is None:
+                self._command.start("" if self._engine is None else self._engine.budget)
+            else:
+                self._again.begin(self._control.path)
+        elif self._again is None:
+            self._command.abandon()
         self._health.running = self._command.running
         # Everything is loaded; what is there now is not looked through again.
         gc.freeze()
@@ -174,9 +206,12 @@ class Agent:
 
     def _look(self) -> bool:
         """Look who has ended; tell whether a child of ours still waits for its owner, who is another thread."""
+        if self._again is not None:
+            self._again.look()
         if self._command.watch():
             self._health.running = False
-            if self._engine is not None or not self._over():
+            again = self._again is not None and self._again.ended()
+            if not again and (self._engine is not None or not self._over()):
                 self._armed().command_ended()
         return self._children.reap()
 
@@ -248,6 +283,8 @@ class Agent:
 
     def _ending(self) -> Ending:
         status = self._command.status
+        if self._again is not None and self._again.code is not None:
+            return Ending(self._again.code)
         if status is None:
             # It was never started, or not even KILL has ended it.
             heard = 0 if self._engine is None else self._engine.signum

@@ -104,9 +104,7 @@ class Vitals:
 class _Series:
     """The looks of one check during one life of the command."""
 
-    def __init__(
-        self, check: Check, alarms: Alarms, said: Callable[[_Series, Pulse, str], object]
-    ) -> None:
+    def __init__(self, check: Check, alarms: Alarms, said: Callable[[_Series, Pulse, str], object]) -> None:
         self.check = check
         self.pulse = Pulse()
         self._alarms = alarms

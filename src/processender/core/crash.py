@@ -21,7 +21,9 @@ class CrashReport(Record):
     cause: str
     """
     In one word: `signal` or `exit` where the end was seen; else `killed` (it vanished without a word: SIGKILL, or no
-    memory was left), `cut` (its clean-up had begun and was cut off) or `host` (the host went down with it).
+    memory was left), `cut` (its clean-up had begun and was cut off) or `host` (the host went down with it). An agent
+    tells more: `oom` (the kernel killed it for want of memory), and where it has ended the command itself `heartbeat`,
+    `deadlock` or `watchdog` (no sign of life came in time) or `check` (a health check failed).
     """
     at: float
     """When it was noticed, seconds since 1970."""
@@ -75,6 +77,11 @@ class CrashReport(Record):
             "killed": "was killed or ran out of memory",
             "cut": "was cut off in its clean-up",
             "host": "went down with its host",
+            "oom": "was killed by the kernel because no memory was left",
+            "heartbeat": "gave no sign of life and was killed",
+            "deadlock": "was silent for too long and was killed",
+            "watchdog": "did not tell its watchdog that it lives and was killed",
+            "check": "failed its health check and was ended",
         }
         owed = len(self.obligations)
         owing = f", owing {owed} thing{'s' if owed > 1 else ''}" if owed else ""
