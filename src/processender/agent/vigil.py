@@ -1,8 +1,8 @@
 """
 Signs of life of the command: a file that it touches, or datagrams that it sends; and what follows when none come.
 
-Nothing is looked at more often than it must be: the next look is when the last sign is too old. Datagrams are read by a
-thread that waits for them, because a queue that nobody reads would block the command.
+Nothing is looked at more often than it must be: the next look is when the last sign would be too old. Datagrams are read
+by a thread that waits for them, because a queue that nobody reads would block the command.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Wait:
         self._last = self._looked = self._clock.now()
         self._allowed = self.vigil.first
         self._changed = self._change()
-        self._alarm = self._alarms.after(self._allowed, self._look)
+        self._await(self._allowed)
 
     def end(self) -> None:
         self._alarms.cancel(self._alarm)
@@ -123,9 +123,13 @@ class _Wait:
         self._looked = now
         left = self._last + self._allowed - now
         if left > 0:
-            self._alarm = self._alarms.after(left, self._look)
+            self._await(left)
             return
         self._silent(self.vigil, f"the command has given no sign of life for {now - self._last:.2f} s")
+
+    def _await(self, left: float) -> None:
+        # The first sign may have more time than the others; when it has come, theirs counts.
+        self._alarm = self._alarms.after(min(left, self.vigil.within), self._look)
 
     def _change(self) -> float | None:
         if not self.vigil.file:
