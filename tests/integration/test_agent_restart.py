@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -94,7 +91,9 @@ def test_giving_up_has_a_code_of_its_own(tmp_path: Path) -> None:
 
 def test_an_expected_exit_is_no_failure(tmp_path: Path) -> None:
     """It ends the agent, and is no crash."""
-    with configured(tmp_path, "", counting(tmp_path, "exit 3"), "--restart", "on-failure", "--expect-exit", "3") as program:
+    with configured(
+        tmp_path, "", counting(tmp_path, "exit 3"), "--restart", "on-failure", "--expect-exit", "3"
+    ) as program:
         code = program.wait(LIMIT_S)
 
         assert (0, 1) == (code, program.output.count("turn"))
@@ -112,14 +111,14 @@ def test_every_crash_has_an_account_with_the_number_of_restarts(tmp_path: Path) 
 
 def test_what_follows_a_crash_follows_every_one(tmp_path: Path) -> None:
     """The handlers of on_crash run before each restart, and after the last crash."""
-    text = f'''
+    text = f"""
 [restart]
 policy = "on-failure"
 give_up = {{ after = 3 }}
 {QUICK}
 [on_crash.handlers.note]
 run = ["sh", "-c", "echo told >> {tmp_path}/told"]
-'''
+"""
     with configured(tmp_path, text, counting(tmp_path, "exit 3")) as program:
         program.wait(LIMIT_S)
 
@@ -313,7 +312,7 @@ def test_a_heartbeat_that_goes_on_keeps_the_command_alive(tmp_path: Path) -> Non
 
 def test_a_command_that_never_gives_a_sign_is_started_again(tmp_path: Path) -> None:
     """A hang is a failure as any other."""
-    text = f'''
+    text = f"""
 [restart]
 policy = "on-failure"
 {QUICK}
@@ -321,7 +320,7 @@ policy = "on-failure"
 file = "{tmp_path}/alive"
 within = "300ms"
 first = "500ms"
-'''
+"""
     with configured(tmp_path, text, counting(tmp_path, "[ $n = 3 ] || exec sleep 600")) as program:
         code = program.wait(LIMIT_S)
 
@@ -376,3 +375,64 @@ def test_a_heartbeat_without_a_way_to_come_is_a_mistake(tmp_path: Path) -> None:
         code = program.wait(LIMIT_S)
 
         assert (125, True, True) == (code, "neither `file` nor `socket`" in program.output, "'NOPE'" in program.output)
+
+
+# In between.
+
+
+def test_what_shells_let_the_agent_track_is_released_before_the_next_start(tmp_path: Path) -> None:
+    """It was made by the life that is over."""
+    track = f"{sys.executable} -m processender track add file {tmp_path}/made --arg root={tmp_path}"
+    script = f"[ -e {tmp_path}/made ] && echo still; {track} && touch {tmp_path}/made; exit 3"
+    text = f'[restart]\npolicy = "on-failure"\ngive_up = {{ after = 2 }}\n{QUICK}'
+    with configured(tmp_path, text, counting(tmp_path, script)) as program:
+        code = program.wait(LIMIT_S)
+
+        assert (69, 2, False) == (code, program.output.count("turn"), "still" in program.output)
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_stop_while_the_command_is_ended_for_a_restart_is_a_stop(tmp_path: Path) -> None:
+    """It is ended once, in the time of the stop, and not started again."""
+    text = """
+grace = "4s"
+[checks.never]
+run = ["false"]
+every = "50ms"
+failures = 1
+kind = "live"
+on_failure = "restart"
+"""
+    with configured(tmp_path, text, counting(tmp_path, "trap '' TERM; while :; do sleep 0.02; done")) as program:
+        program.wait_for("has failed", LIMIT_S)
+        program.signal("TERM")
+        code = program.wait(LIMIT_S)
+
+        assert (137, 1) == (code, program.output.count("turn"))
+
+
+def test_a_stop_right_at_each_moment_of_a_restart_ends_it(tmp_path: Path) -> None:
+    """Whether before, at or after the start; nothing is left, and nobody hangs."""
+    text = f'[restart]\npolicy = "always"\ngive_up = {{ after = 0 }}\n{QUICK}'
+    for number in range(12):
+        with configured(tmp_path, text, ["sh", "-c", f"echo turn $$ >> {tmp_path}/pids"]) as program:
+            wait_until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().count("turn") > 2)
+            time.sleep(number * 0.003)
+            program.signal("TERM")
+            code = program.wait(LIMIT_S)
+
+            assert code in {0, 143}
+        pids = [int(line.split()[1]) for line in (tmp_path / "pids").read_text().splitlines()]
+        (tmp_path / "pids").unlink()
+
+        assert [] == [pid for pid in pids if lives(pid)]
+
+
+def test_without_a_private_directory_there_is_no_heartbeat_by_socket(tmp_path: Path) -> None:
+    """Said before anything is started."""
+    program = configured(tmp_path, "[heartbeat]\nsocket = true\n", ["sh", "-c", "echo ran"])
+    program.argv = ["env", "XDG_RUNTIME_DIR=/proc/none", *program.argv]
+    with program:
+        code = program.wait(LIMIT_S)
+
+        assert (125, False, True) == (code, "ran" in program.output, "XDG_RUNTIME_DIR" in program.output)

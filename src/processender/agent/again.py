@@ -122,7 +122,7 @@ class Again:
             return
         self._leave_alone(ENDING)
         self._health.running = False
-        handlers = (*self._hooks("pre_stop"), self._end_of_command(), *self._hooks("post_stop"))
+        handlers = (*self._hooks("pre_stop"), *self._end_of_command())
         self._asides.begin(
             "restart", handlers, self._settings.grace, self._was_ended, self._account(failed=bool(blame))
         )
@@ -219,7 +219,7 @@ class Again:
         if pause is None:
             self._state = OVER
             return
-        handlers = (self._end_of_command(), *self._hooks("post_stop"))
+        handlers = self._end_of_command()
         self._asides.begin(
             "restart", handlers, self._settings.grace, lambda _good: self._wait(pause), self._account(failed=failed)
         )
@@ -276,8 +276,11 @@ class Again:
     def _hooks(self, point: str) -> tuple[Handler, ...]:
         return tuple(self._settings.hooks.get(point, ()))
 
-    def _end_of_command(self) -> Handler:
-        return Handler(COMMAND, self._engine().end_of_command(), phase="quiesce", importance=Importance.MUST)
+    def _end_of_command(self) -> tuple[Handler, ...]:
+        """Return what brings all of this life to its end, and releases what its shells owed."""
+        engine = self._engine()
+        end = Handler(COMMAND, engine.end_of_command(), phase="quiesce", importance=Importance.MUST)
+        return end, *engine.tracked, *self._hooks("post_stop")
 
     def _run(self, point: str, then: Callable[[bool], object] = lambda _good: None) -> None:
         handlers = self._hooks(point)

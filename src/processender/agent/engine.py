@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 
 from ..core.events import Event, Trouble
+from ..core.handler import Handler
 from ..core.notice import Notice
 from ..core.outcome import Verdict
 from ..demand import load
@@ -57,6 +58,8 @@ class Engine:
         self._clock = SystemClock()
         self._ladder = ladder = self._new_ladder()
         self._renewal: Ladder | None = None
+        self.tracked: tuple[Handler, ...] = ()
+        """What releases that of which the command's shells have let this process keep track."""
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
         self._lines = lines = Lines(
             as_json=settings.json_lines, talkative=bool(settings.handlers), verbosity=settings.verbosity
@@ -176,5 +179,9 @@ class Engine:
         """Return who keeps, in a journal of this process, what the command's shells track."""
         tracking = load("agent.tracking")
         return tracking.tracker_of_agent(
-            self._name, os.environ, self.ender.add, lambda text: self.tell("journal", text)
+            self._name, os.environ, self._add_tracked, lambda text: self.tell("journal", text)
         )
+
+    def _add_tracked(self, handler: Handler) -> None:
+        self.ender.add(handler)
+        self.tracked = (handler,)

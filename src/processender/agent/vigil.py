@@ -16,9 +16,16 @@ from ..core.care import Vigil, when_changed
 from ..engine.clock import SystemClock
 from ..hints import Any
 from .alarms import Alarms
+from .errors import AgentError
 
 VARIABLE = "PROCESSENDER_HEARTBEAT"
 """Where the command finds the path of the socket to which each datagram is a sign of life."""
+
+
+class HeartbeatError(AgentError, OSError):
+    """The socket for signs of life cannot be made."""
+
+    code = "heartbeat-socket"
 
 
 class Vigils:
@@ -72,11 +79,17 @@ class Vigils:
         path = os.path.join(directory, "heartbeat")
         made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
+            if not directory:
+                raise OSError("there is no private directory")  # noqa: TRY301 - one way to tell it
             made.bind(path)
             os.chmod(path, 0o600)
-        except OSError:
+        except OSError as error:
             made.close()
-            raise
+            why = error.strerror or error
+            raise HeartbeatError(
+                f"cannot listen for the heartbeat: {why}; let XDG_RUNTIME_DIR name a directory that can be written, "
+                "or use `file`"
+            ) from error
         self._socket, self._path = made, path
         threading.Thread(target=self._receive, name="processender-heartbeat", daemon=True).start()
 
