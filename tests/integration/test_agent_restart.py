@@ -414,10 +414,10 @@ on_failure = "restart"
 def test_a_stop_right_at_each_moment_of_a_restart_ends_it(tmp_path: Path) -> None:
     """Whether before, at or after the start; nothing is left, and nobody hangs."""
     text = f'[restart]\npolicy = "always"\ngive_up = {{ after = 0 }}\n{QUICK}'
-    for number in range(12):
+    for number in range(6):
         with configured(tmp_path, text, ["sh", "-c", f"echo turn $$ >> {tmp_path}/pids"]) as program:
             wait_until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().count("turn") > 2)
-            time.sleep(number * 0.003)
+            time.sleep(number * 0.005)
             program.signal("TERM")
             code = program.wait(LIMIT_S)
 

@@ -53,13 +53,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     """
     text = _decode(source) if source is not None else ""
     mistakes = Mistakes(source.path if source else "", text, source.root if source else ())
-    data = _parse(source, text, mistakes) if source is not None else {}
-    apply(overrides(environ), data, mistakes)
-    config = check(data, Config, (), mistakes)
-    if config is INVALID:
-        mistakes.raise_if_any()
-    check_meaning(config, environ, mistakes)
-    check_life(config, environ, mistakes)
+    config = _understand(source, text, environ, mistakes)
     handlers = _handlers(config.handlers, ("handlers",), mistakes)
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
@@ -109,6 +103,18 @@ def _of_command(
     style = Style(timestamps=said.timestamps, streams=said.streams, prefix=said.prefix, max_line=said.max_line)
     signum = 0 if mistakes.touches(("command",)) else number_of(command.stop_signal or "TERM")
     return {"stop_signal": signum, "stop_steps": steps, "capture": said.capture, "output": style}
+
+
+def _understand(source: Source | None, text: str, environ: Mapping[str, str], mistakes: Mistakes) -> Config:
+    data = _parse(source, text, mistakes) if source is not None else {}
+    apply(overrides(environ), data, mistakes)
+    config: Any = check(data, Config, (), mistakes)
+    if config is INVALID:
+        mistakes.raise_if_any()
+    check_meaning(config, environ, mistakes)
+    check_life(config, environ, mistakes)
+    found: Config = config
+    return found
 
 
 def _decode(source: Source) -> str:

@@ -23,7 +23,7 @@ from .locate import Path
 from .mistakes import Mistakes
 from .probes import parse_address
 from .schema import Config, HandlerConfig
-from .schema_life import CheckConfig, HookConfig, HooksConfig
+from .schema_life import CheckConfig, HookConfig, HooksConfig, RestartConfig
 from .semantics import check_handler, wrong_url
 
 Hooks = dict[str, tuple[Handler, ...]]
@@ -88,7 +88,9 @@ def life_settings(config: Config, keeper: Keeper | None) -> dict[str, Any]:
         load("agent.crash")
     return {
         "restart": config.restart.policy,
-        "restarts": Restarts(retry, give_up.after, parse_duration(give_up.within), give_up.exit),
+        "restarts": Restarts(retry, give_up.after, parse_duration(give_up.within), give_up.exit)
+        if config.restart != RestartConfig()
+        else None,
         "hooks_limit": parse_duration(config.hooks.limit),
         "checks": tuple(_check(name, each, keeper) for name, each in config.checks.items()),
         "vigils": tuple(_vigils(config)),

@@ -1,8 +1,8 @@
 """
 Signs of life of the command: a file that it touches, or datagrams that it sends; and what follows when none come.
 
-Nothing is looked at more often than it must be: the next look is when the last sign would be too old. Datagrams are read
-by a thread that waits for them, because a queue that nobody reads would block the command.
+Nothing is looked at more often than it must be: the next look is when the last sign would be too old. Datagrams are
+read by a thread that waits for them, because a queue that nobody reads would block the command.
 """
 
 from __future__ import annotations
