@@ -436,3 +436,56 @@ def test_without_a_private_directory_there_is_no_heartbeat_by_socket(tmp_path: P
         code = program.wait(LIMIT_S)
 
         assert (125, False, True) == (code, "ran" in program.output, "XDG_RUNTIME_DIR" in program.output)
+
+
+def test_a_stop_does_not_wait_for_ever_for_what_follows_a_crash(tmp_path: Path) -> None:
+    """It has the time of the stop, however much it was given for itself; nothing of it is left."""
+    text = f"""
+grace = "3s"
+[restart]
+policy = "always"
+[on_crash]
+grace = "10m"
+[on_crash.handlers.hang]
+run = ["sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 600"]
+"""
+    with configured(tmp_path, text, counting(tmp_path, "exit 3")) as program:
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("\n"))
+        begun = time.monotonic()
+        program.signal("TERM")
+        code = program.wait(LIMIT_S)
+
+        assert (3, 1, True) == (code, program.output.count("turn"), time.monotonic() - begun < 30)
+    assert not lives(int((tmp_path / "pid").read_text()))
+
+
+ASKS = """
+import sys
+from processender.agent import kernel
+mask = kernel.block()
+from processender.agent.children import Children
+from processender.agent.runner import Agent, leave
+from processender.agent.settings import Settings
+agent = Agent(sys.argv[1:], Settings(), Children(), mask)
+
+def ask(number):
+    agent.again().restart()
+    if number:
+        agent._alarms.after(1.5, lambda: ask(number - 1))
+
+agent._alarms.after(1.5, lambda: ask(1))
+leave(agent.run(), reraise=False)
+"""
+
+
+def test_a_restart_that_was_asked_for_is_no_crash(tmp_path: Path) -> None:
+    """The command is asked to end, and what it leaves behind too; then it is started anew, without any policy."""
+    script = "trap 'echo asked; exit 7' TERM; setsid sleep 60 & echo $! >> $0/left; while :; do sleep 0.02; done"
+    command = counting(tmp_path, f"[ $n = 3 ] && exit 0; {script}")
+    with Program(ASKS, *command, str(tmp_path), env={"PROCESSENDER_STATE": str(tmp_path / "state")}) as program:
+        code = program.wait(LIMIT_S)
+
+        assert (0, 3, 2) == (code, program.output.count("turn"), program.output.count("asked"))
+        left = [int(line) for line in (tmp_path / "left").read_text().split()]
+        assert [False, False] == [lives(pid) for pid in left]
+    assert [] == accounts(tmp_path)

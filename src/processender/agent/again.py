@@ -136,20 +136,17 @@ class Again:
         """Begin the end of all."""
         self._engine().ender.stop(cause)
 
-    def close(self) -> None:
-        """Let what still runs beside give way, and wait a moment for it."""
+    def close(self, until: float | None) -> None:
+        """Let what still runs beside give way; what follows a crash has time up to *until*, the last moment of all."""
         self._asides.hurry("the agent leaves")
-        self._asides.join(_GIVE_WAY_S)
+        left = self._settings.crash_grace if until is None else until - self._clock.now()
+        self._asides.join(max(_GIVE_WAY_S, min(left, self._settings.crash_grace)))
         self.care.close()
 
     @property
     def busy(self) -> bool:
         """Whether something still runs beside."""
         return self._asides.busy
-
-    def join(self) -> None:
-        """Wait for what follows a crash, for as long as that may take."""
-        self._asides.join(self._settings.crash_grace)
 
     # The start.
 

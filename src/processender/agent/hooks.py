@@ -88,8 +88,14 @@ class Aside:
                 self._tell(Trouble(self._clock.now(), "hook", f"cannot run {cause}: {describe(error)}"))
             self._alarms.soon(lambda: then(good))
 
-        self._thread = threading.Thread(target=work, name="processender-hooks", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=work, name="processender-hooks", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._tell(Trouble(self._clock.now(), "hook", f"cannot run {cause}: {error}; see the limits of the system"))
+            self._alarms.soon(lambda: then(False))
+            return
+        self._thread = thread
 
     def hurry(self, reason: str) -> None:
         """Let what runs give way at once; from any thread."""

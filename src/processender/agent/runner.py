@@ -118,7 +118,7 @@ class Agent:
         """End what the run has left."""
         beside = False
         if self._again is not None:
-            self._again.close()
+            self._again.close(None if self._engine is None else self._engine.kill_at)
             beside = self._again.busy
         if self._engine is not None:
             self._sweep(everything=beside or self._engine.verdict is None)
@@ -127,10 +127,8 @@ class Agent:
         again = self._again
         if again is None and self._command.status:
             self._armed().after_crash()
-        elif again is not None:
-            if (self._command.status or again.blamed) and not again.accounted:
-                self._armed().after_crash(again.blamed, again.restarts)
-            again.join()
+        elif again is not None and (self._command.status or again.blamed) and not again.accounted:
+            self._armed().after_crash(again.blamed, again.restarts)
 
     # The engine.
 
