@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -489,3 +490,26 @@ def test_a_restart_that_was_asked_for_is_no_crash(tmp_path: Path) -> None:
         left = [int(line) for line in (tmp_path / "left").read_text().split()]
         assert [False, False] == [lives(pid) for pid in left]
     assert [] == accounts(tmp_path)
+
+
+@pytest.mark.parametrize("most", [40, 20, 8, 5, 3])
+def test_no_room_for_threads_and_processes_ends_in_words(tmp_path: Path, most: int) -> None:
+    """Under a limit of the control group a life is prepared and restarted, or refused; nobody hangs or falls over."""
+    v2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    root = Path("/sys/fs/cgroup") if v2 else Path("/sys/fs/cgroup/pids")
+    if v2:
+        (root / "cgroup.subtree_control").write_text("+pids")
+    made = root / f"processender-test-{os.getpid()}"
+    made.mkdir()
+    try:
+        (made / "pids.max").write_text(str(most))
+        text = f'[restart]\npolicy = "on-failure"\n{QUICK}[hooks.pre_start.a]\nrun = ["true"]\n'
+        with in_group(made, configured(tmp_path, text, ["sh", "-c", "exit 3"])) as program:
+            code = program.wait(LIMIT_S)
+
+            assert (True, False) == (code in {69, 125}, "Traceback" in program.output)
+    finally:
+        until = time.monotonic() + LIMIT_S
+        while made.exists() and time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                made.rmdir()

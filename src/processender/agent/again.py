@@ -15,6 +15,7 @@ from ..core.events import Trouble
 from ..core.handler import Handler, Importance
 from ..core.restarts import GIVE_UP, Past, Restarts, wanted
 from ..engine.clock import SystemClock
+from ..errors import StateError
 from ..hints import Any
 from .alarms import Alarms
 from .builtin import COMMAND
@@ -80,6 +81,11 @@ class Again:
         """Who looks after it while it runs."""
 
     @property
+    def state(self) -> str:
+        """Where the command is, in a word: `preparing`, `up`, `ending`, `clearing`, `pause` or `over`."""
+        return self._state
+
+    @property
     def up(self) -> bool:
         """Whether the command runs and nobody has asked for its end."""
         return self._state == UP and not self._stopping()
@@ -114,11 +120,15 @@ class Again:
         Args:
 
             blame: The cause, where this answers a failure: then it counts as a crash.
+
+        Raises `StateError` when it is under way already, or the end of all is.
         """
+        if self._stopping() or self._state not in {UP, PAUSE}:
+            why = "the end is under way" if self._stopping() else f"it is under way already ({self._state})"
+            raise StateError(f"cannot restart: {why}; wait for it")
         if self._state == PAUSE:
             self._alarms.cancel(self._alarm)
             self._again()
-        if not self.up:
             return
         self._leave_alone(ENDING)
         self._health.running = False
