@@ -465,7 +465,8 @@ import sys
 from processender.agent import kernel
 mask = kernel.block()
 from processender.agent.children import Children
-from processender.agent.runner import Agent, leave
+from processender.agent.ending import leave
+from processender.agent.runner import Agent
 from processender.agent.settings import Settings
 agent = Agent(sys.argv[1:], Settings(), Children(), mask)
 

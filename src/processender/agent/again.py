@@ -69,7 +69,7 @@ class Again:
         self._alarms = alarms
         self._engine = engine
         self._clock = SystemClock()
-        self._tell = Lines(as_json=settings.json_lines, talkative=False).observe
+        self._tell = Lines(as_json=settings.json_lines, talkative=False, verbosity=settings.verbosity).observe
         self._rules: Restarts = settings.restarts or Restarts()
         self._past = Past()
         self._state = UP if command.pid else PREPARING

@@ -84,7 +84,7 @@ class Settings(Record):
     """When the command is started again after it has ended: `never`, `on-failure` or `always`."""
     restarts: Any = None
     """How it is started again, see `core.restarts.Restarts`; None for the usual way."""
-    hooks: Mapping[str, tuple[Handler, ...]] = {}
+    hooks: Mapping[str, tuple[Any, ...]] = {}
     """The hooks by the points of the command's life, see `agent.hooks.POINTS`."""
     hooks_limit: float = 60.0
     """How long all hooks of one point may take, but for those that belong to the plan of the end."""
