@@ -363,11 +363,20 @@ def test_a_deadlock_shows_its_stacks_before_the_kill(tmp_path: Path) -> None:
 
 def test_a_deadlocked_command_that_dies_of_the_question_has_its_cause_too(tmp_path: Path) -> None:
     """As Go does on QUIT."""
-    text = '[heartbeat]\nsocket = true\nwithin = "60s"\n[deadlock]\nsilent = "500ms"\nstacks_wait = "30s"\n'
+    text = '[deadlock]\nsilent = "500ms"\nstacks_wait = "30s"\n'
     with configured(tmp_path, text, ["sleep", "600"]) as program:
         code = program.wait(LIMIT_S)
 
     assert (131, ["deadlock"]) == (code, [account["cause"] for account in accounts(tmp_path)])
+
+
+def test_a_command_that_writes_is_not_deadlocked(tmp_path: Path) -> None:
+    """It ends by itself, after many times the silence that is allowed; what it wrote is passed on."""
+    script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo line $i; sleep 0.15; done"
+    with configured(tmp_path, '[deadlock]\nsilent = "1s"\n', ["sh", "-c", script]) as program:
+        code = program.wait(LIMIT_S)
+
+        assert (0, 20) == (code, program.output.count("line"))
 
 
 def test_a_heartbeat_without_a_way_to_come_is_a_mistake(tmp_path: Path) -> None:

@@ -59,7 +59,15 @@ class Care:
         if not self._settings.vigils:
             return {}
         directory = os.path.dirname(control)
-        self._vigils = load("agent.vigil").Vigils(self._settings.vigils, self._alarms, self._silent, directory)
+        output = None if self._command.pipes is None else self._command.pipes.output
+        make = load("agent.vigil").Vigils
+        self._vigils = make(
+            self._settings.vigils,
+            self._alarms,
+            self._silent,
+            directory,
+            lambda: 0.0 if output is None else output.last_at,
+        )
         variables: dict[str, str] = self._vigils.variables
         return variables
 
@@ -81,11 +89,6 @@ class Care:
         """Take a sign of life; from any thread."""
         if self._vigils is not None:
             self._vigils.beat()
-
-    def heard(self) -> None:
-        """Take note that the command has written something; from any thread."""
-        if self._vigils is not None:
-            self._vigils.heard()
 
     def close(self) -> None:
         """Remove what was made."""

@@ -48,9 +48,6 @@ def check_life(config: Config, environ: Mapping[str, str], mistakes: Mistakes) -
             )
         _check_signal(beat.stacks_signal, ("heartbeat", "stacks_signal"), mistakes)
     if deadlock is not None:
-        if beat is None:
-            text = "nothing of the command can be heard; give it a [heartbeat], whose signs count here too"
-            mistakes.add(("deadlock",), text)
         _check_signal(deadlock.stacks_signal, ("deadlock", "stacks_signal"), mistakes)
 
 

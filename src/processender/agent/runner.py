@@ -69,8 +69,8 @@ class Agent:
             group=settings.kill_group,
             rewrite=jobs.rewrites(settings.rewrite),
         )
-        if settings.capture or settings.feeds:
-            self._command.pipes = load("agent.pipes").Pipes(settings, self._have_trouble)
+        if settings.capture or settings.feeds or settings.hears:
+            self._command.pipes = load("agent.pipes").Pipes(settings, self._have_trouble, watch=settings.hears)
         self._name = settings.service or os.path.basename(argv[0]) or "command"
         self._probes: Any = None
         if settings.probe_listen:

@@ -112,6 +112,11 @@ class Settings(Record):
         return any(step.close_stdin for step in self.stop_steps)
 
     @property
+    def hears(self) -> bool:
+        """Whether the command's output is a sign of life."""
+        return any(each.cause == "deadlock" for each in self.vigils)
+
+    @property
     def lives(self) -> bool:
         """Whether there is more to do about the life of the command than to start it once."""
         return self.restart != "never" or bool(self.hooks or self.checks or self.vigils)

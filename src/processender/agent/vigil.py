@@ -32,12 +32,31 @@ class Vigils:
     """All waits for signs of one command. Main thread only, unless it says otherwise."""
 
     def __init__(
-        self, vigils: Sequence[Vigil], alarms: Alarms, silent: Callable[[Vigil, str], object], directory: str = ""
+        self,
+        vigils: Sequence[Vigil],
+        alarms: Alarms,
+        silent: Callable[[Vigil, str], object],
+        directory: str,
+        heard: Callable[[], float],
     ) -> None:
-        """Take what is waited for, who calls, what is told of silence, and the directory for the socket."""
+        """
+        Take everything up.
+
+        Args:
+
+            vigils: What is waited for.
+
+            alarms: Who calls the main thread.
+
+            silent: Is told of silence.
+
+            directory: Where the socket is made; empty where there is no place for it.
+
+            heard: Tells when the command has last written something, which is a sign that it is not deadlocked.
+        """
         self._alarms = alarms
         self._clock = SystemClock()
-        self._waits = [_Wait(each, alarms, self._clock, silent) for each in vigils]
+        self._waits = [_Wait(each, alarms, self._clock, silent, heard) for each in vigils]
         self._socket: Any = None
         self._path = ""
         if any(each.socket for each in vigils):
@@ -62,12 +81,6 @@ class Vigils:
         """Take a sign; from any thread."""
         for each in self._waits:
             each.sign()
-
-    def heard(self) -> None:
-        """Take note that the command has written something, which is a sign that it is not deadlocked; any thread."""
-        for each in self._waits:
-            if each.vigil.cause == "deadlock":
-                each.sign()
 
     def close(self) -> None:
         """Remove the socket."""
@@ -103,12 +116,18 @@ class _Wait:
     """The wait for the next sign."""
 
     def __init__(
-        self, vigil: Vigil, alarms: Alarms, clock: SystemClock, silent: Callable[[Vigil, str], object]
+        self,
+        vigil: Vigil,
+        alarms: Alarms,
+        clock: SystemClock,
+        silent: Callable[[Vigil, str], object],
+        heard: Callable[[], float],
     ) -> None:
         self.vigil = vigil
         self._alarms = alarms
         self._clock = clock
         self._silent = silent
+        self._heard = heard
         self._last = self._looked = 0.0
         self._allowed = vigil.first
         self._changed: float | None = None
@@ -133,6 +152,8 @@ class _Wait:
             last = when_changed(self._clock.wall() - changed, self._looked, now)
             self._changed, self._last = changed, max(self._last, last)
             self._allowed = self.vigil.within
+        if self.vigil.cause == "deadlock":
+            self._last = max(self._last, self._heard())
         self._looked = now
         left = self._last + self._allowed - now
         if left > 0:
