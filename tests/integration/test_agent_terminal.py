@@ -80,7 +80,9 @@ class TestOneSession:
 
     def test_who_does_not_end_on_the_key_is_asked_after_a_while(self) -> None:
         """A third of the grace, or five seconds."""
-        source = "import signal,os\nsignal.signal(2, lambda *_: None)\nos.write(1, b'ready\\n')\nwhile True: signal.pause()"
+        source = (
+            "import signal,os\nsignal.signal(2, lambda *_: None)\nos.write(1, b'ready\\n')\nwhile True: signal.pause()"
+        )
         with Terminal([*RUN, "--grace", "3s", "--", *python(source)]) as terminal:
             terminal.wait_for("ready")
             terminal.type("\x03")
@@ -90,7 +92,7 @@ class TestOneSession:
     def test_a_job_is_suspended_and_goes_on(self) -> None:
         """Under a shell, Ctrl-Z stops agent and command, and `fg` wakes both."""
         with Terminal(["bash", "--norc", "-i"], PS1="") as terminal:
-            terminal.type(" ".join([sys.executable, "-m processender run -- sh -c 'echo rea''dy; read line; echo got $line'\n"]))
+            terminal.type(f"{sys.executable} -m processender run -- sh -c 'echo rea''dy; read line; echo got $line'\n")
             terminal.wait_for("ready")
             terminal.type("\x1a")
             terminal.wait_for("Stopped")
@@ -175,8 +177,19 @@ class TestTwoSessions:
 class TestTheParent:
     def test_its_death_can_stop_the_agent(self) -> None:
         """The signal of --parent-death means what it means from anybody."""
-        words = [*RUN, "--parent-death", "TERM", "--", "sh", "-c", "trap 'echo asked; exit' TERM; echo ready; while :; do sleep 0.02; done"]
-        with Program([sys.executable, "-IS", "-c", f"import subprocess,signal; subprocess.Popen({words!r}); signal.pause()"], cwd="/") as program:
+        words = [
+            *RUN,
+            "--parent-death",
+            "TERM",
+            "--",
+            "sh",
+            "-c",
+            "trap 'echo asked; exit' TERM; echo ready; while :; do sleep 0.02; done",
+        ]
+        with Program(
+            [sys.executable, "-IS", "-c", f"import subprocess,signal; subprocess.Popen({words!r}); signal.pause()"],
+            cwd="/",
+        ) as program:
             program.wait_for("ready")
             program.signal("KILL")
 

@@ -28,7 +28,13 @@ def tini(request: pytest.FixtureRequest, one_file: Path, monkeypatch: pytest.Mon
 def run(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run *argv* to its end."""
     return subprocess.run(
-        argv, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+        argv,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
 
 
@@ -43,9 +49,16 @@ class TestExitCodes:
         """As in a shell."""
         program = f"import os; os.kill(os.getpid(), {number})"
 
-        assert 128 + number == run(tini, "--", sys.executable, "-IS", "-c", f"import signal; signal.signal(2, signal.SIG_DFL); {program}").returncode
+        assert (
+            128 + number
+            == run(
+                tini, "--", sys.executable, "-IS", "-c", f"import signal; signal.signal(2, signal.SIG_DFL); {program}"
+            ).returncode
+        )
 
-    @pytest.mark.parametrize(("codes", "ended", "left"), [((143,), 143, 0), ((3, 7), 7, 0), ((3, 7), 8, 8), ((0,), 0, 0)])
+    @pytest.mark.parametrize(
+        ("codes", "ended", "left"), [((143,), 143, 0), ((3, 7), 7, 0), ((3, 7), 8, 8), ((0,), 0, 0)]
+    )
     def test_codes_can_be_made_0(self, tini: str, codes: tuple[int, ...], ended: int, left: int) -> None:
         """Each -e names one, and others stay."""
         flags = [word for code in codes for word in ("-e", str(code))]
@@ -86,7 +99,21 @@ class TestWords:
         assert (0, "") == (told.returncode, told.stderr)
         assert told.stdout.startswith("tini version 0.19.0")
 
-    @pytest.mark.parametrize("letter", ["-s", "-w", "-g", "-v", "-p SIGNAL", "-e EXIT_CODE", "-l", "TINI_SUBREAPER", "TINI_VERBOSITY", "TINI_KILL_PROCESS_GROUP"])
+    @pytest.mark.parametrize(
+        "letter",
+        [
+            "-s",
+            "-w",
+            "-g",
+            "-v",
+            "-p SIGNAL",
+            "-e EXIT_CODE",
+            "-l",
+            "TINI_SUBREAPER",
+            "TINI_VERBOSITY",
+            "TINI_KILL_PROCESS_GROUP",
+        ],
+    )
     def test_help_names_every_flag(self, tini: str, letter: str) -> None:
         """The help goes to standard output."""
         told = run(tini, "-h")
@@ -152,7 +179,9 @@ class TestWords:
         ended = run(tini, *flags, "--", "true", **({"TINI_VERBOSITY": environ} if environ else {}))
 
         assert "" == ended.stderr
-        assert [text for text in ("[INFO  tini", "[DEBUG tini", "[TRACE tini") if text in ended.stdout] == [t for t in told if t.startswith("[")]
+        assert [text for text in ("[INFO  tini", "[DEBUG tini", "[TRACE tini") if text in ended.stdout] == [
+            t for t in told if t.startswith("[")
+        ]
         assert all(text in ended.stdout for text in told)
 
 
@@ -182,7 +211,9 @@ class TestReaping:
 
     def test_a_subreaper_that_was_made_one_does_not_warn(self, tini: str) -> None:
         """The kernel keeps the mark over an exec, and it is looked at."""
-        program = f"import ctypes,os; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv({tini!r}, [{tini!r}, '--', 'true'])"
+        program = (
+            f"import ctypes,os; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv({tini!r}, [{tini!r}, '--', 'true'])"
+        )
 
         assert "" == run(sys.executable, "-IS", "-c", program).stderr
 
@@ -229,7 +260,8 @@ class TestSignals:
     def test_the_group_can_have_them(self, tini: str, flags: list[str], environ: dict[str, str]) -> None:
         """With -g, or the variable, what the program has started gets the signal too."""
         # The shell goes on when it is told, and waits a second time: only the end of what it has started ends it.
-        script = "trap : USR1; sleep 100 & echo ready; wait; wait; echo over"
+        child = f"{sys.executable} -IS -c 'import os, time; os.write(1, b\"ready\"); time.sleep(100)'"
+        script = f"trap : USR1; {child} & wait; wait; echo over"
         with Program([tini, "-s", *flags, "--", "bash", "-c", script], env=environ) as program:
             program.wait_for("ready", LIMIT_S)
             program.signal("USR1")
@@ -281,7 +313,9 @@ class TestSignals:
 class TestTheTerminal:
     def test_the_program_is_in_the_foreground_of_it(self, tini: str) -> None:
         """It leads a group of its own, which can read."""
-        with Terminal([tini, "-s", "--", "sh", "-c", "ps -o pid=,pgid=,tpgid= $$; read line; echo got $line"]) as terminal:
+        with Terminal(
+            [tini, "-s", "--", "sh", "-c", "ps -o pid=,pgid=,tpgid= $$; read line; echo got $line"]
+        ) as terminal:
             terminal.type("words\n")
             told = terminal.wait_for("got words").split()
 
@@ -317,6 +351,8 @@ class TestTheTerminal:
 
     def test_pipes_are_handed_on(self, tini: str) -> None:
         """Standard input needs to be no terminal."""
-        ended = subprocess.run([tini, "-s", "--", "sh"], input=b"echo $((6 * 7)); exit 4", capture_output=True, timeout=60, check=False)
+        ended = subprocess.run(
+            [tini, "-s", "--", "sh"], input=b"echo $((6 * 7)); exit 4", capture_output=True, timeout=60, check=False
+        )
 
         assert (4, b"42\n") == (ended.returncode, ended.stdout)

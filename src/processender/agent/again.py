@@ -38,21 +38,7 @@ class Again:
     def __init__(
         self, settings: Settings, command: Command, health: Health, alarms: Alarms, engine: Callable[..., Any]
     ) -> None:
-        """
-        Take everything up; nothing is started yet.
-
-        Args:
-
-            settings: What was decided.
-
-            command: What is started.
-
-            health: What the probes say.
-
-            alarms: Who calls the main thread.
-
-            engine: Gives the engine of the agent; with `known=True` None, where nobody has wanted it yet.
-        """
+        """Take everything up; *engine* gives that of the agent, with `known=True` None where it is not loaded yet."""
         self.code: int | None = None
         """The exit code of the agent where it is not that of the command."""
         self.accounted = False
@@ -79,6 +65,11 @@ class Again:
         self._heeded = False
         self.care = Care(settings, command, health, alarms, self, self._ready)
         """Who looks after it while it runs."""
+
+    @property
+    def last(self) -> tuple[bool, str, int]:
+        """Whether the last crash was seen to, why the agent has ended the command itself, and the restarts so far."""
+        return self.accounted, self.blamed, self.restarts
 
     @property
     def state(self) -> str:

@@ -40,7 +40,7 @@ def make_crash_call(
         made = load("integrations.http.cloudevents").cloudevent
         call = made(config.webhook.url, **_request(config, config.webhook, environ))
     elif config.systemd:
-        call = load("integrations.systemd").crash_status(environ)
+        call = load("integrations.systemd.crash").crash_status(environ)
     elif config.termination_log is not None:
         call = load("integrations.kubernetes").termination_message(config.termination_log)
     elif config.run is not None:

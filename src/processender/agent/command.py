@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _LOOKS = 3
+_SWEEPS = 10
+_SWEEP_S = 0.02
 
 
 class Command:
@@ -69,6 +71,8 @@ class Command:
         """How often the kernel had killed in its control group for want of memory when it started; -1 for unknown."""
         self.more: dict[str, str] = {}
         """More variables for its environment; one with an empty value is taken out of it."""
+        self.handover: Callable[[], Any] | None = None
+        """Gives what it is handed at its next start beside its arguments, see `handed_on`; None for nothing, ever."""
         self.sent: set[int] = set()
         """The signals that have come from here."""
         self.pipes: Any = None
@@ -101,7 +105,7 @@ class Command:
                 self._barred = not anew()
             if self._barred:
                 return False
-            environment = child_environment({**os.environ, **self.more}, grace)
+            environment = {**child_environment(os.environ, grace), **self.more}
             environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
             self._cell = self._cell or load("agent.cgroup").make_cell()
             self.ooms = kills()
@@ -116,9 +120,12 @@ class Command:
             return True
 
     def _spawn(self, environment: Mapping[str, str], actions: Sequence[Any]) -> int:
+        given = None if self.handover is None else self.handover()
+        begin: Callable[..., int] = spawn if given is None else given.spawn
+
         def start() -> int:
             how = {"session": self._session, "terminal": self._terminal}
-            return spawn(self.argv, environment, self._mask, actions=actions, **how)
+            return begin(self.argv, environment, self._mask, actions=actions, **how)
 
         return start() if self._cell is None else int(self._cell.spawn(start))
 
@@ -230,6 +237,18 @@ class Command:
             os.getpid(), leader, self._children.strangers(self.pid), self._children.sessions
         )
         return found
+
+    def sweep(self, *, everything: bool, wait_tree: bool) -> None:
+        """Kill what is left, for a moment; what the kernel does not let go of even then is left to it; main thread."""
+        for number in range(_SWEEPS):
+            # What came from handlers is not looked for a second time.
+            looked = number or not everything
+            gone = not wait_tree or self.all_gone()
+            if looked and not self.running and gone:
+                return
+            self.kill(everything=everything)
+            kernel.take(_SWEEP_S)
+            self.watch()
 
     def kill(self, *, everything: bool = False) -> list[Any]:
         """Kill what is left of it, or really *everything* that came from the agent; return what was found."""

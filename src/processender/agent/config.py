@@ -80,6 +80,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         crash_recover=config.on_crash.recover,
         crash_grace=parse_duration(config.on_crash.grace),
         crash_handlers=tuple(h.replace(call=call) for h, call in zip(following, crash_calls, strict=True)),
+        **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
         handlers=(
@@ -115,6 +116,15 @@ def _understand(source: Source | None, text: str, environ: Mapping[str, str], mi
     check_life(config, environ, mistakes)
     found: Config = config
     return found
+
+
+def _in_unit(config: Config) -> dict[str, Any]:
+    extend_to = config.systemd.extend_to
+    return {
+        "ready": config.ready,
+        "watchdog": config.systemd.watchdog,
+        "extend_to": None if extend_to is None else parse_duration(extend_to),
+    }
 
 
 def _decode(source: Source) -> str:

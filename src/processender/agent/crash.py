@@ -31,6 +31,7 @@ class Crash:
         """Take the name of the service, the environment, what was decided, and whom to tell."""
         self._service = service
         self._place = state_place(service, environ).path
+        self._invocation = environ.get("INVOCATION_ID", "")
         self._tell = tell
         self._clock = SystemClock()
         self._window = settings.crash_grace
@@ -99,6 +100,7 @@ class Crash:
             signal=_signal_name(-status) if status < 0 else "",
             core=facts["core"],
             restarts=facts["restarts"],
+            invocation=self._invocation,
             events=(*told, *map(_line, events)),
             stacks=stacks,
             obligations=tuple(owed for each in dead for owed in each.obligations),

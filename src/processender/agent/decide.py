@@ -59,6 +59,9 @@ def decide(path: str, flags: Mapping[str, Any], environ: Mapping[str, str], keep
             if isinstance(made, frozenset):
                 changes[field] = made | before
     settings = settings.replace(**changes)
+    if settings.extend_to is not None and environ.get("NOTIFY_SOCKET"):
+        # Only a manager that is asked for more time gives more.
+        settings = settings.replace(grace=settings.extend_to)
     problems += _contradictions(settings) if not problems else []
     if problems:
         raise ConfigError(problems)
@@ -143,5 +146,7 @@ _FLAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "expect_exit": ("expect_exit", _code),
     "capture": ("capture", _as_it_is),
     "preset": ("stop_steps", lambda name: PRESETS[name]),
+    "ready": ("ready", _as_it_is),
+    "watchdog": ("watchdog", _as_it_is),
 }
 """Each flag with the setting that it changes, and what makes a value of it."""

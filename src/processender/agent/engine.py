@@ -8,7 +8,7 @@ the end begins, and spares a command that ends by itself the time and the memory
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..core.events import Event, Trouble
 from ..core.handler import Handler
@@ -18,7 +18,7 @@ from ..demand import load
 from ..ender import Ender
 from ..engine.clock import SystemClock
 from ..hints import Any
-from ..ports import Context
+from ..ports import Context, Observer
 from . import kernel
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
 from .command import Command
@@ -33,12 +33,16 @@ from .watch import RunWatch
 from .wiring import Calls, build_ender, command_budget
 
 _ENDED_S = 5.0
+_LATE_S = 0.1
+"""How long the agent's own copy of a signal is waited for that all processes of a unit get, one after the other."""
 
 
 class Engine:
     """The Ender of one agent; its run happens on threads of its own."""
 
-    def __init__(self, settings: Settings, name: str, command: Command, health: Health) -> None:
+    def __init__(
+        self, settings: Settings, name: str, command: Command, health: Health, observers: Sequence[Observer] = ()
+    ) -> None:  # fmt: skip
         """
         Take everything up except signals and files.
 
@@ -51,11 +55,14 @@ class Engine:
             command: What is to be brought to its end.
 
             health: What the probes say.
+
+            observers: Who else is told of every event.
         """
         self._settings = settings
         self._name = name
         self._command = command
         self._clock = SystemClock()
+        self._heard: set[int] = set()
         self._ladder = ladder = self._new_ladder()
         self._renewal: Ladder | None = None
         self.tracked: tuple[Handler, ...] = ()
@@ -69,7 +76,7 @@ class Engine:
             DRAIN_DELAY: drain_delay(settings.drain_delay, command.when_gone),
             COMMAND: ladder.stop,
         }
-        self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch))
+        self.ender: Ender = build_ender(settings, name, calls, (lines, self._watch, *observers))
 
     def _new_ladder(self) -> Ladder:
         return Ladder(self._command, self._settings.steps, self._emit, wait_tree=self._settings.wait_tree)
@@ -101,6 +108,7 @@ class Engine:
 
     def hear(self, heard: kernel.Heard) -> None:
         """Take a signal that means the end."""
+        self._heard.add(heard.number)
         name = kernel.name_of(heard.number)
         self.ender.notify(
             Notice(name, "signals", self._clock.now(), signum=heard.number, sender=heard.sender),
@@ -134,6 +142,27 @@ class Engine:
         """Tell of an event that comes after the run."""
         self._lines.observe(event)
 
+    def crashed(self) -> bool:
+        """Tell whether the command has ended as it should not. Main thread only."""
+        status, notice = self._command.status, self._watch.notice
+        code = -status + 128 if status and status < 0 else status
+        if not status or code in self._settings.expect_exit:
+            return False
+        asked = bool(self._heard) or (notice is not None and notice.origin != "api") or self._asked_late(status)
+        # Who was asked to end may leave with any code, and die of what the agent has sent, or has heard itself.
+        return not (asked and (status > 0 or -status in {*self._ladder.signals, *self._heard}))
+
+    def _asked_late(self, status: int) -> bool:
+        """Tell whether the end is asked for just now: who signals all at once may have reached the command first."""
+        number = -status if status < 0 else status - 128
+        wait = _LATE_S if self._settings.policy.get(number) == "stop" else 0.0
+        until = self._clock.now() + wait
+        while (heard := kernel.take(until - self._clock.now())) is not None:
+            if self._settings.policy.get(heard.number) == "stop":
+                self._heard.add(heard.number)
+                return True
+        return False
+
     def after_crash(self, cause: str = "", restarts: int = 0) -> None:
         """
         Account for a crash of the command, and release what its dead have left.
@@ -144,12 +173,8 @@ class Engine:
 
             restarts: How often it was started again before.
         """
-        command, notice = self._command, self._watch.notice
-        status = command.status
-        asked = notice is not None and notice.origin != "api"
-        # Who was asked to end may leave with any code, and die of what the agent itself has sent.
-        if status is None or (not cause and self._was_meant(status, asked=asked)):
-            return
+        command = self._command
+        status = command.status or 0
         facts = {
             "status": status,
             "pid": command.pid,
@@ -164,11 +189,6 @@ class Engine:
         except Exception as error:  # the exit code of the command matters more
             text = f"cannot do all that follows a crash: {error}; run `processender recover`"
             self.observe(Trouble(self._clock.now(), "crash", text))
-
-    def _was_meant(self, status: int, *, asked: bool) -> bool:
-        if status == 0 or (128 - status if status < 0 else status) in self._settings.expect_exit:
-            return True
-        return asked and (status > 0 or -status in self._ladder.signals)
 
     def _oom(self, status: int) -> str:
         """Return `oom` where the kernel has killed the command, or what it waited for, for want of memory."""

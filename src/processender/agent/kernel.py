@@ -14,14 +14,14 @@ from __future__ import annotations
 import _signal
 import os
 
-from ..hints import TYPE_CHECKING
+from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 KILL, TERM, INT, QUIT, HUP = _signal.SIGKILL, _signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGHUP
 CHLD, CONT, STOP, ALRM = _signal.SIGCHLD, _signal.SIGCONT, _signal.SIGSTOP, _signal.SIGALRM
-TSTP, TTIN, TTOU, IO = _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU, _signal.SIGIO
+TSTP, TTIN, TTOU, IO, URG = _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU, _signal.SIGIO, _signal.SIGURG
 PIPE, XFSZ = _signal.SIGPIPE, _signal.SIGXFSZ
 USR1, WINCH = _signal.SIGUSR1, _signal.SIGWINCH
 ALL = tuple(sorted(_signal.valid_signals()))
@@ -34,6 +34,10 @@ _NAMES: dict[int, str] = {
 }
 _BY_SOMEBODY = (0, -1, -6)
 """Codes of signals that a process has sent: kill, sigqueue, tkill."""
+
+
+_SI_KERNEL = 128
+"""The highest code of any signal."""
 
 
 class Heard:
@@ -71,10 +75,20 @@ def ignored() -> frozenset[int]:
 def take(seconds: float | None = None, numbers: Collection[int] = ALL) -> Heard | None:
     """Wait for the next signal of *numbers*, at most *seconds*; return None when none came in this time."""
     info = _signal.sigwaitinfo(numbers) if seconds is None else _signal.sigtimedwait(numbers, max(0.0, seconds))
-    if info is None:
+    if info is None or not _is_real(info):
         return None
     sent = info.si_code in _BY_SOMEBODY
     return Heard(info.si_signo, by_kernel=info.si_code > 0, pid=sent and info.si_pid, uid=info.si_uid)
+
+
+def _is_real(info: Any) -> bool:
+    """
+    Tell whether *info* was written by the kernel.
+
+    Python returns what happened to be in memory when a wait is interrupted and its time is over meanwhile: after this
+    process, or its container or host, was stopped and goes on.
+    """
+    return info.si_signo in ALL and info.si_errno == 0 and abs(info.si_code) <= _SI_KERNEL
 
 
 def restore(mask: Iterable[int]) -> None:

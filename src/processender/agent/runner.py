@@ -20,7 +20,7 @@ from .alarms import Alarms
 from .children import Children
 from .command import Command
 from .control import VARIABLE, Control
-from .ending import Ending
+from .ending import Ending, ending_of
 from .health import Health
 from .jobs import Jobs
 from .settings import Settings
@@ -28,10 +28,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-UNCLEAN = 70
-"""The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
 _LOOK_S = 0.02
-_SWEEPS = 10
 _LAST_WORDS_S = 0.5
 
 
@@ -77,6 +74,9 @@ class Agent:
             self._probes = load("agent.probes").ProbeServer(settings.probe_listen, self._health, self._clock)
         self._tracker: Any = None
         self._control = Control(self._make_tracker)
+        self._unit: Any = None
+        if "NOTIFY_SOCKET" in os.environ or os.environ.get("LISTEN_PID") == str(os.getpid()):
+            self._unit = load("agent.unit").Unit(os.environ, settings, self._command, self._alarms, self._clock)
         self._troubles: list[tuple[str, str]] = []
         self._ignored = kernel.ignored()
         self._asked = False
@@ -98,12 +98,16 @@ class Agent:
             self._command.kill(everything=True)
             raise
         finally:
+            if self._unit is not None:
+                self._unit.close()
             self._control.close()
             self._command.tidy()
         self._finish_output()
         if self._tracker is not None:
             self._tracker.tidy()
         self._see_to_crash()
+        if self._unit is not None:
+            self._unit.leave()
         return self._ending()
 
     def again(self) -> Any:
@@ -121,19 +125,23 @@ class Agent:
             self._again.close(None if self._engine is None else self._engine.kill_at)
             beside = self._again.busy
         if self._engine is not None:
-            self._sweep(everything=beside or self._engine.verdict is None)
+            everything = beside or self._engine.verdict is None
+            self._command.sweep(everything=everything, wait_tree=self._settings.wait_tree)
 
     def _see_to_crash(self) -> None:
-        again = self._again
-        if again is None and self._command.status:
-            self._armed().after_crash()
-        elif again is not None and (self._command.status or again.blamed) and not again.accounted:
-            self._armed().after_crash(again.blamed, again.restarts)
+        seen, blamed, restarts = (False, "", 0) if self._again is None else self._again.last
+        if not seen and (blamed or (self._command.status and self._armed().crashed())):
+            if self._unit is not None:
+                self._unit.aftermath(self._settings.crash_grace)
+            self._armed().after_crash(blamed, restarts)
 
     # The engine.
 
     def _load_engine(self) -> None:
-        self._engine = load("agent.engine").Engine(self._settings, self._name, self._command, self._health)
+        observers = () if self._unit is None else (load("agent.telling").Telling(self._unit, self._alarms),)
+        self._engine = load("agent.engine").Engine(
+            self._settings, self._name, self._command, self._health, observers=observers
+        )
 
     def _armed(self) -> Any:
         """Return the engine, which a lean agent loads and arms only now."""
@@ -158,6 +166,12 @@ class Agent:
         trouble = self._children.adopt_orphans()
         if trouble:
             self._troubles.append(("no-subreaper", trouble))
+        self._control.open()
+        self._command.more = {VARIABLE: self._control.path}
+        if self._unit is not None:
+            self._unit.prepare(os.path.dirname(self._control.path))
+            if self._unit.trouble:
+                self._troubles.append(("systemd", self._unit.trouble))
         if self._engine is not None:
             self._arm()
         elif self._troubles:
@@ -165,21 +179,25 @@ class Agent:
             self._armed()
         if self._probes is not None:
             self._probes.start()
-        self._control.open()
         while (heard := kernel.take(0.0)) is not None:
             self._take(heard)
-        if not self._asked:
-            self._command.more = {VARIABLE: self._control.path}
-            if self._again is None:
-                self._command.start("" if self._engine is None else self._engine.budget)
-            else:
-                self._again.begin(self._control.path)
-        elif self._again is None:
-            self._command.abandon()
+        self._start()
         self._health.running = self._command.running
         # Everything is loaded; what is there now is not looked through again.
         gc.freeze()
         gc.enable()
+
+    def _start(self) -> None:
+        unit, again = self._unit, self._again
+        if again is not None and not self._asked:
+            again.when_ready += [] if unit is None else [unit.started]
+            again.begin(self._control.path)
+        elif not self._asked:
+            self._command.start("" if self._engine is None else self._engine.budget)
+            if unit is not None:
+                unit.started()
+        elif again is None:
+            self._command.abandon()
 
     def _stand_guard(self) -> None:
         """Watch the command, the orphans and the clock until the run is over or its time is."""
@@ -229,6 +247,8 @@ class Agent:
             return
         if number == kernel.IO and heard.by_kernel:
             self._control.answer()
+        elif number == kernel.URG and heard.by_kernel:
+            self._unit.listen()
         elif number == kernel.ALRM and heard.by_kernel:
             # The last resort of the engine, which is armed for when nothing else works.
             self._command.kill(everything=True)
@@ -247,6 +267,8 @@ class Agent:
             self._asked = True
             self._armed().hear(heard)
         elif policy == "forward":
+            if self._unit is not None and heard.number == kernel.HUP:
+                self._unit.reloading()
             self._command.send(heard.number)
 
     def _ask(self) -> None:
@@ -267,31 +289,9 @@ class Agent:
             left = self._settings.grace if until is None else until - self._clock.now()
             self._command.pipes.finish(max(_LAST_WORDS_S, left))
 
-    def _sweep(self, *, everything: bool) -> None:
-        """Kill what is left, for a moment; what the kernel does not let go of even then is left to it."""
-        for number in range(_SWEEPS):
-            # What came from handlers is not looked for a second time.
-            looked = number or not everything
-            gone = not self._settings.wait_tree or self._command.all_gone()
-            if looked and not self._command.running and gone:
-                return
-            self._command.kill(everything=everything)
-            kernel.take(_LOOK_S)
-            self._command.watch()
-
     def _ending(self) -> Ending:
-        status = self._command.status
         if self._again is not None and self._again.code is not None:
             return Ending(self._again.code)
-        if status is None:
-            # It was never started, or not even KILL has ended it.
-            heard = 0 if self._engine is None else self._engine.signum
-            return Ending(128 + (heard or kernel.KILL))
-        if status < 0:
-            code, signum = 128 - status, -status
-        else:
-            code, signum = status, 0
-        if code in self._settings.expect_exit:
-            code, signum = 0, 0
+        heard = 0 if self._engine is None else self._engine.signum
         clean = self._engine is None or str(self._engine.verdict) == "clean"
-        return Ending(UNCLEAN if self._settings.strict and not code and not clean else code, signum)
+        return ending_of(self._command.status, heard, self._settings, clean=clean)

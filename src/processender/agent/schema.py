@@ -125,6 +125,15 @@ class OnCrashConfig(Struct, forbid_unknown_fields=True):
     """The steps that follow a crash, by name."""
 
 
+class SystemdConfig(Struct, forbid_unknown_fields=True):
+    """What the agent does as the main process of a systemd unit."""
+
+    extend_to: Duration | None = None
+    """How long the whole end may take in a unit, by asking for more time than it gives; there it is the grace."""
+    watchdog: Literal["own", "pass"] = "own"
+    """Who feeds the watchdog: the agent on its own, or only while the command feeds the one that it is passed."""
+
+
 class OrderConfig(Struct, forbid_unknown_fields=True):
     """What every plan must imply."""
 
@@ -165,6 +174,10 @@ class Config(Struct, forbid_unknown_fields=True):
     """The sign of life that the command gives."""
     deadlock: DeadlockConfig | None = None
     """For how long the command may be silent."""
+    ready: Literal["started", "notify"] = "started"
+    """When systemd is told that the command is ready: as it is started, or as it says so on its NOTIFY_SOCKET."""
+    systemd: SystemdConfig = field(default_factory=SystemdConfig)
+    """What is done as the main process of a systemd unit."""
     order: OrderConfig = field(default_factory=OrderConfig)
     """What every plan must imply."""
     lanes: dict[str, Annotated[int, Meta(ge=1, le=100_000)]] = field(default_factory=dict)

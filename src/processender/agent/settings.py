@@ -68,6 +68,12 @@ class Settings(Record):
     """The signal that the agent gets when its parent ends; 0 for none."""
     verbosity: int = 0
     """How much the agent tells: -1 for what goes wrong only, 1 for everything."""
+    ready: str = "started"
+    """When the command is ready for the manager of the unit: `started`, or `notify` when it says so itself."""
+    watchdog: str = "own"
+    """Who feeds the watchdog of the unit: the agent on its `own`, or, with `pass`, only while the command does too."""
+    extend_to: float | None = None
+    """How long the whole end may take in a unit, by asking for more time; None means the time of the unit."""
     require: tuple[tuple[str, ...], ...] = ()
     """Chains of names that every plan must imply."""
     lanes: Mapping[str, int] = {}

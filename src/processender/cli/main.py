@@ -19,6 +19,8 @@ COMMANDS = {
     "plan": "print what would run at the end, in which order, and whether it fits",
     "recover": "release what processes that died have left behind",
     "track": "let an agent, or a process, owe what a script has made",
+    "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
+    "unit": "print a systemd unit for a command",
     "journal": "look into the journals of what is owed, and retry dead letters",
 }
 
@@ -55,11 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             # What is loaded stays, so looking through it for garbage, a dozen times on the way, finds none.
             gc.disable()
             load("cli.run").main(words[1:], mask)
-        code: int = load(f"cli.{first}").main(words[1:])
+        code: int = load(f"cli.{first.replace('-', '_')}").main(words[1:])
         return code
     output = load("cli.output")
     if first in {"-h", "--help", "help"}:
-        listed = "\n".join(f"  {name:7} {text}" for name, text in COMMANDS.items())
+        listed = "\n".join(f"  {name:11} {text}" for name, text in COMMANDS.items())
         output.say(_USAGE.format(commands=listed))
         return 0 if words else 2
     if first in {"-V", "--version", "version"}:

@@ -21,8 +21,8 @@ from . import output
 from .app import find_ender
 from .options import Options
 from .places import places
+from .recover_unit import unit
 from .recovered import Progress, as_data, as_text, exit_code
-from .unit import unit
 
 _MISTAKE = 2
 _USAGE = "processender recover [--dry-run] [--service NAME] [--job ID] [--journal DIR] [--app MODULE:ENDER] [--json]"

@@ -169,4 +169,13 @@ FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     ),
     (("--capture",), {"action": "store_true", "help": "pass on the output of COMMAND by lines, each with its time"}),
     (("--preset",), {"choices": tuple(PRESETS), "help": "end COMMAND as this program wants to be ended"}),
+    (
+        ("--ready",),
+        {"choices": ("started", "notify"), "help": "when systemd is told READY: as COMMAND is started (default), or as "
+         "COMMAND says so on its NOTIFY_SOCKET"},
+    ),
+    (
+        ("--watchdog",),
+        {"choices": ("own", "pass"), "help": "pass: feed the watchdog of systemd only while COMMAND feeds its own"},
+    ),
 )  # fmt: skip

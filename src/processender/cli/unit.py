@@ -1,52 +1,124 @@
-"""The systemd unit that recovers at boot."""
+"""`processender unit`: print a systemd unit for a command."""
 
 from __future__ import annotations
 
 import os
-import pwd
-import sys
+from collections.abc import Sequence
 
-from ..telemetry.state import SYSTEM, state_root
+from ..agent.decide import decide
+from ..agent.durations import parse_duration
+from ..errors import ProcessEnderError
+from ..hints import Any
+from ..telemetry.state import SYSTEM
+from . import output
+from .options import Options
+from .recover_unit import quoted, this_program
 
+_MISTAKE = 2
+_LATE_S = 5.0
+_USAGE = "processender unit [OPTIONS] -- COMMAND [ARGUMENT ...]"
+_DESCRIPTION = """\
+Print a unit of systemd in which the agent runs COMMAND: it tells systemd how it goes, ends COMMAND well in its time,
+and what dies without a word is cleaned up after by `processender post-mortem`.\
+"""
+_EPILOG = """\
+exit codes: 0 the unit is printed, 2 a mistake in what was given
+
+examples:
+  processender unit -- /srv/shop/server
+  processender unit --service shop --grace 20s --watchdog 30s -- /srv/shop/server --port 80 \\
+    > /etc/systemd/system/shop.service\
+"""
 _UNIT = """\
-# Settles at boot what processes that died with the machine have left behind.
+# Printed by `processender unit`.
 [Unit]
-Description=Release what crashed processes have left behind
-After=local-fs.target remote-fs.target network-online.target
+Description={service}
+After=network-online.target
 Wants=network-online.target
-ConditionPathExists={root}
+OnFailure=processender-failure@%n.service
 
 [Service]
-Type=oneshot
-{settings}ExecStart={program} recover --window 5m
-TimeoutStartSec=6min
+Type=notify
+# The agent alone speaks to systemd; it hands on what the command says on the socket that it finds in NOTIFY_SOCKET.
+NotifyAccess=main
+ExecStart={run}
+{lines}ExecStopPost={post_mortem}
+# The agent ends the command and its helpers in their order; with control-group all of them hear it at once.
+KillMode=mixed
+# What the end is called for who was asked to end by TERM or INT.
+SuccessExitStatus=143 130
+# The grace of the agent, and a little; ExecStopPost has as long again.
+TimeoutStopSec={timeout}
+Restart=on-failure
+StateDirectory={state}
+StateDirectoryMode=0700
 
 [Install]
 WantedBy=multi-user.target\
 """
 
 
-def unit(program: str = "") -> str:
-    """Return the unit that recovers what this user's processes leave, where they leave it now."""
-    root = os.path.abspath(state_root(os.environ))
-    settings = ""
-    if os.geteuid() != 0:
-        # What belongs to another user is left alone, also by root.
-        settings += f"User={pwd.getpwuid(os.geteuid()).pw_name}\n"
-    if root != SYSTEM:
-        settings += f"Environment={_quoted(f'PROCESSENDER_STATE={root}')}\n"
-    return _UNIT.format(root=root.replace("%", "%%"), settings=settings, program=program or _program())
+def main(argv: Sequence[str]) -> int:
+    """Print the unit that *argv* asks for and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if not options.command:
+        parser.error("there is no command; put one behind the --, like `processender unit -- /srv/shop/server`")
+    service = options.service or os.path.basename(options.command[0])
+    if not service.replace("-", "").replace("_", "").isalnum() or not service.isascii():
+        parser.error(f"--service: {service!r} cannot be the name of a unit; use letters, digits, - and _")
+    try:
+        watchdog = parse_duration(options.watchdog) if options.watchdog else 0.0
+        settings = decide(
+            os.path.abspath(options.config) if options.config else os.devnull, {"grace": options.grace}, {}
+        )
+    except (ProcessEnderError, ValueError) as error:
+        output.complain(str(error))
+        return _MISTAKE
+    output.say(_unit(options, service, settings.grace, watchdog))
+    return 0
 
 
-def _program() -> str:
-    """Return what starts this command, as a unit must say it."""
-    started = os.path.abspath(sys.argv[0])
-    if started.endswith("__main__.py"):
-        return f"{_quoted(sys.executable)} -m processender"
-    return _quoted(started).replace("$", "$$")
+def _unit(options: Any, service: str, grace: float, watchdog: float) -> str:
+    program = options.program or this_program()
+    config = ["--config", os.path.abspath(options.config)] if options.config else []
+    flags = [*config, *(["--grace", options.grace] if options.grace else [])]
+    flags += ["--ready", "notify"] if options.ready == "notify" else []
+    flags += ["--on-signal", "HUP:forward"] if options.reload else []
+    flags += ["--watchdog", "pass"] if options.watchdog_pass else []
+    lines = [f"User={options.user}"] if options.user else []
+    if options.user:
+        # What died with the host nobody else may release: what belongs to a user is left alone by everybody else.
+        lines.append(f"ExecStartPre=-{program} recover")
+    lines += ["ExecReload=/bin/kill -HUP $MAINPID"] if options.reload else []
+    lines += [f"WatchdogSec={watchdog:g}"] if watchdog else []
+    return _UNIT.format(
+        service=service,
+        run=" ".join([program, "run", *_words("--service", service, *flags, "--", *options.command)]),
+        post_mortem=" ".join(
+            [program, "post-mortem", *_words("--service", service, *config, "--window", f"{grace:g}s")]
+        ),
+        lines="".join(f"{line}\n" for line in lines),
+        timeout=f"{grace + _LATE_S:g}",
+        state=f"processender-{service}" if options.user else os.path.basename(SYSTEM),
+    )
 
 
-def _quoted(text: str) -> str:
-    """Return *text* as one word of a unit."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{escaped}"' if set(escaped) & set(" \t\\\"'") else escaped
+def _words(*words: str) -> list[str]:
+    """Return *words* as the line of a command has them, in which a $ begins a variable."""
+    return [quoted(word).replace("$", "$$") for word in words]
+
+
+def _parser() -> Options:
+    parser = Options("unit", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=_MISTAKE)
+    parser.add_argument("command", nargs="*", metavar="COMMAND", help="what the agent starts")
+    parser.add_argument("--service", default="", metavar="NAME", help="the name (default: that of COMMAND)")
+    parser.add_argument("-c", "--config", default="", metavar="FILE", help="the configuration of the agent")
+    parser.add_argument("--grace", default="", metavar="TIME", help="the whole time to end (default: 30s)")
+    parser.add_argument("--user", default="", metavar="NAME", help="who runs it")
+    parser.add_argument("--ready", default="started", choices=("started", "notify"), help="see `run --help`")
+    parser.add_argument("--watchdog", default="", metavar="TIME", help="end the service when its agent hangs that long")
+    parser.add_argument("--watchdog-pass", action="store_true", help="or when COMMAND, which must feed it too, does")
+    parser.add_argument("--reload", action="store_true", help="let `systemctl reload` send COMMAND a HUP")
+    parser.add_argument("--program", default="", metavar="PATH", help="where processender is (default: this one)")
+    return parser

@@ -22,8 +22,9 @@ class CrashReport(Record):
     """
     In one word: `signal` or `exit` where the end was seen; else `killed` (it vanished without a word: SIGKILL, or no
     memory was left), `cut` (its clean-up had begun and was cut off) or `host` (the host went down with it). An agent
-    tells more: `oom` (the kernel killed it for want of memory), and where it has ended the command itself `heartbeat`,
-    `deadlock` or `watchdog` (no sign of life came in time) or `check` (a health check failed).
+    tells more: `oom` (the kernel killed it for want of memory), and where it has ended the command itself `heartbeat`
+    or `deadlock` (no sign of life came in time) or `check` (a health check failed); the manager of a unit `watchdog`,
+    `timeout` or `oom-kill`.
     """
     at: float
     """When it was noticed, seconds since 1970."""
@@ -37,6 +38,8 @@ class CrashReport(Record):
     """The name of the signal of which it died."""
     core: bool = False
     """Whether the kernel has written a core dump."""
+    invocation: str = ""
+    """The run of the unit, as systemd numbers them; empty outside of a unit."""
     restarts: int = 0
     """How often it was started again before."""
     events: tuple[dict[str, Any], ...] = ()
@@ -57,7 +60,7 @@ class CrashReport(Record):
         """Return the account that *data* of JSON hold, None for what is none of ours."""
         known = {name: data[name] for name in cls.fields if name in data}
         lists = ("command", "events", "obligations", "handlers")
-        texts = ("id", "service", "cause", "signal", "stacks", "path")
+        texts = ("id", "service", "cause", "signal", "stacks", "path", "invocation")
         if not all(isinstance(known.get(name, []), list) for name in lists):
             return None
         if not all(isinstance(known.get(name, ""), str) for name in texts):
@@ -80,9 +83,12 @@ class CrashReport(Record):
             "oom": "was killed by the kernel because no memory was left",
             "heartbeat": "gave no sign of life and was killed",
             "deadlock": "was silent for too long and was killed",
-            "watchdog": "did not tell its watchdog that it lives and was killed",
             "check": "failed its health check and was ended",
+            "watchdog": "was killed by the watchdog of its unit",
+            "timeout": "was killed because the time of its unit was up",
+            "oom-kill": "was killed because memory ran out",
         }
         owed = len(self.obligations)
         owing = f", owing {owed} thing{'s' if owed > 1 else ''}" if owed else ""
-        return f"{self.service} (process {self.pid}) {how.get(self.cause, self.cause)}{owing}"
+        who = f"{self.service} (process {self.pid})" if self.pid else self.service
+        return f"{who} {how.get(self.cause, self.cause)}{owing}"

@@ -89,15 +89,24 @@ def _sync(directory: str) -> None:
         os.close(descriptor)
 
 
+def crashes_of(place: str, invocation: str) -> list[CrashReport]:
+    """Return the accounts below *place* of one run of its unit, oldest first."""
+    return [report for report in _all(place) if invocation and report.invocation == invocation]
+
+
 def untold_crashes(place: str) -> list[CrashReport]:
     """Return the accounts below *place* of which nobody was told yet, oldest first."""
+    return [report for report in _all(place) if not report.told]
+
+
+def _all(place: str) -> list[CrashReport]:
     directory = os.path.join(place, "crashes")
     try:
         names = sorted(name for name in os.listdir(directory) if name.endswith(".json"))
     except OSError:
         return []
     read = (_read(os.path.join(directory, name)) for name in names)
-    return [report for report in read if report is not None and not report.told]
+    return [report for report in read if report is not None]
 
 
 def _read(path: str) -> CrashReport | None:

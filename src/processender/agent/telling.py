@@ -1,0 +1,33 @@
+"""What the manager of the unit is told of a run: one sentence for each step."""
+
+from __future__ import annotations
+
+from ..core.events import AttemptStarted, Event, PlanChanged, RunStarted
+from .alarms import Alarms
+from .unit import Unit
+
+
+class Telling:
+    """An observer that lets the main thread tell the manager."""
+
+    def __init__(self, unit: Unit, alarms: Alarms) -> None:
+        """Take who tells, and the way to the main thread."""
+        self._unit = unit
+        self._alarms = alarms
+
+    def observe(self, event: Event) -> None:
+        """Tell of one event."""
+        unit = self._unit
+        match event:
+            case RunStarted(notice=notice, plan=plan):
+                until = plan.window.hard
+                text = f"ending ({notice.cause}), within {max(0.0, until - event.at):.1f} s"
+                self._alarms.soon(lambda: unit.ending(until, text))
+            case PlanChanged(plan=plan):
+                until = plan.window.hard
+                self._alarms.soon(lambda: unit.ending(until, ""))
+            case AttemptStarted(handler=handler, deadline=deadline):
+                text = f"ending: {handler}, within {max(0.0, deadline - event.at):.1f} s"
+                self._alarms.soon(lambda: unit.status(text))
+            case _:
+                return

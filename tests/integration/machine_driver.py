@@ -1,0 +1,244 @@
+"""Plays the scenarios inside the booted container, all at once, and writes down what came of each."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path("/results")
+LIMIT_S = 60.0
+SHOWN = ("ActiveState", "SubState", "StatusText", "Result", "ExecMainCode", "ExecMainStatus", "NRestarts", "MainPID",
+         "NFileDescriptorStore", "StatusErrno")  # fmt: skip
+
+
+def systemctl(*words: str) -> int:
+    """Run systemctl."""
+    return subprocess.run(["systemctl", *words], check=False, capture_output=True).returncode
+
+
+def show(unit: str) -> dict[str, str]:
+    """Return what systemd says of a unit."""
+    told = subprocess.run(["systemctl", "show", unit, *(f"-p{name}" for name in SHOWN)],
+                          check=True, capture_output=True, text=True).stdout  # fmt: skip
+    return dict(line.split("=", 1) for line in told.splitlines())
+
+
+def until(what: Callable[[], Any], pause: float = 0.03) -> Any:
+    """Wait until *what* is true and return it; what never comes true ends the scenario."""
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(pause)
+    raise TimeoutError
+
+
+def has_ended(unit: str) -> dict[str, str] | None:
+    """Return what systemd says of a unit once it has ended for good."""
+    told = show(unit)
+    return told if told["ActiveState"] in {"inactive", "failed"} else None
+
+
+def stop_watched(unit: str) -> dict[str, Any]:
+    """Stop a unit; return everything that was seen meanwhile and how long it took."""
+    begun = time.monotonic()
+    systemctl("stop", "--no-block", unit)
+    seen: list[str] = []
+
+    def ended() -> dict[str, str] | None:
+        told = show(unit)
+        word = f"{told['ActiveState']}/{told['SubState']}: {told['StatusText']}"
+        if word not in seen:
+            seen.append(word)
+        return told if told["ActiveState"] in {"inactive", "failed"} else None
+
+    last = until(ended)
+    return {"seen": seen, "seconds": time.monotonic() - begun, "last": last}
+
+
+def read(name: str) -> str:
+    """Return a file that a command has written; empty if there is none."""
+    path = RESULTS / name
+    return path.read_text() if path.exists() else ""
+
+
+def accounts(unit: str) -> list[dict[str, Any]]:
+    """Return the accounts of crashes of a unit."""
+    return [json.loads(path.read_text()) for path in sorted((RESULTS / "state" / unit).glob("*/crashes/*.json"))]
+
+
+def talk() -> dict[str, Any]:
+    """A command that says when it is ready, and takes a moment to end."""
+    code = systemctl("start", "talk")
+    started = show("talk")
+    return {"code": code, "started": started, "mark": read("talk.ready"), "stop": stop_watched("talk")}
+
+
+def reload() -> dict[str, Any]:
+    """A reload by HUP."""
+    systemctl("start", "reload")
+    code = systemctl("reload", "reload")
+    got = until(lambda: read("reload.hup"))
+    state = show("reload")
+    systemctl("stop", "reload")
+    return {"code": code, "got": got, "state": state}
+
+
+def slow_start() -> dict[str, Any]:
+    """A command that takes longer to be ready than its unit gives, and says so."""
+    return {"code": systemctl("start", "slow"), "state": show("slow"), "stop": systemctl("stop", "slow")}
+
+
+def by_itself() -> dict[str, Any]:
+    """A command that ends by itself, while what it has left takes a while."""
+    systemctl("start", "itself")
+    seen: list[str] = []
+
+    def ended() -> bool:
+        told = show("itself")
+        seen.append(f"{told['ActiveState']}: {told['StatusText']}")
+        return told["ActiveState"] in {"inactive", "failed"}
+
+    until(ended)
+    return {"seen": sorted(set(seen)), "last": show("itself")}
+
+
+def extend() -> dict[str, Any]:
+    """A command that needs 5 s of the 3 s that its unit gives, and one that never ends."""
+    found: dict[str, Any] = {}
+
+    def one(unit: str) -> None:
+        systemctl("start", unit)
+        until(lambda: read(f"{unit}.ready"))
+        found[unit] = stop_watched(unit) | {"done": read(f"{unit}.done")}
+
+    together(*(lambda unit=unit: one(unit) for unit in ("needs5", "deaf8", "deaf3")))
+    return found | {"accounts": accounts("deaf3"), "post": read("deaf3.post")}
+
+
+def watchdog() -> dict[str, Any]:
+    """An agent that hangs, and a command that does."""
+    found: dict[str, Any] = {}
+
+    def hung_agent() -> None:
+        systemctl("start", "hung")
+        until(lambda: read("hung.ready"))
+        before = os.path.exists("/results/hung.d/thing")
+        os.kill(int(show("hung")["MainPID"]), signal.SIGSTOP)
+        last = until(lambda: has_ended("hung"))
+        found["hung"] = {"before": before, "after": os.path.exists("/results/hung.d/thing"), "last": last,
+                         "post": read("hung.post"), "accounts": accounts("hung")}  # fmt: skip
+
+    def hung_command() -> None:
+        systemctl("start", "mute")
+        last = until(lambda: has_ended("mute"))
+        found["mute"] = {"last": last, "post": read("mute.post"), "accounts": accounts("mute"), "fed": read("mute.fed")}
+
+    together(hung_agent, hung_command)
+    return found
+
+
+def store() -> dict[str, Any]:
+    """A listening socket that outlives the agent."""
+    systemctl("start", "store")
+    first = until(lambda: read("store.1"))
+    kept = show("store")["NFileDescriptorStore"]
+    os.kill(int(show("store")["MainPID"]), signal.SIGKILL)
+    with socket.socket(socket.AF_UNIX) as client:
+        # It listens although nobody is there to accept.
+        client.settimeout(LIMIT_S)
+        client.connect("/results/store.sock")
+        answer = client.recv(100).decode()
+    second = until(lambda: read("store.2"))
+    state = show("store")
+    post = read("store.post")
+    systemctl("stop", "store")
+    return {"first": first, "second": second, "kept": kept, "answer": answer, "state": state, "post": post}
+
+
+def activation() -> dict[str, Any]:
+    """A command that is started by its first caller."""
+    systemctl("start", "act.socket")
+    answers = []
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(LIMIT_S)
+            client.connect("/results/act.sock")
+            answers.append(client.recv(200).decode())
+    systemctl("stop", "act.socket", "act.service")
+    return {"answers": answers}
+
+
+def modes() -> dict[str, Any]:
+    """Stops with each kill mode, several times."""
+    found: dict[str, Any] = {}
+
+    def one(unit: str) -> None:
+        ends = []
+        for number in range(5):
+            systemctl("start", unit)
+            until(lambda number=number: read(f"{unit}.ready").count("ready") > number)
+            systemctl("stop", unit)
+            told = show(unit)
+            ends.append([told["Result"], told["ExecMainStatus"]])
+        found[unit] = {"ends": ends, "accounts": accounts(unit), "post": read(f"{unit}.post")}
+
+    together(lambda: one("mixed"), lambda: one("group"))
+    return found
+
+
+def failure() -> dict[str, Any]:
+    """The shipped units, as they are: a service whose agent is killed."""
+    systemctl("start", "shop")
+    until(lambda: read("shop.args"))
+    os.kill(int(show("shop")["MainPID"]), signal.SIGKILL)
+    until(lambda: has_ended("shop"))
+    helper = "processender-failure@shop.service.service"
+    told = until(
+        lambda: (found := show(helper))["ExecMainCode"] != "0" and found["ActiveState"] != "activating" and found
+    )
+    crashes = [json.loads(path.read_text()) for path in Path("/var/lib/processender/shop/crashes").glob("*.json")]
+    return {"args": read("shop.args"), "shop": show("shop"), "failure": told, "accounts": crashes}
+
+
+def together(*functions: Callable[[], object]) -> None:
+    """Do several things at once."""
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+SCENARIOS = (talk, reload, slow_start, by_itself, extend, watchdog, store, activation, modes, failure)
+
+
+def main() -> None:
+    """Play all of them."""
+
+    def played(scenario: Callable[[], dict[str, Any]]) -> None:
+        begun = time.monotonic()
+        try:
+            found = scenario()
+        except BaseException:
+            found = {"broken": traceback.format_exc()}
+        found["took"] = time.monotonic() - begun
+        (RESULTS / f"{scenario.__name__}.json").write_text(json.dumps(found, indent=1))
+
+    together(*(lambda scenario=scenario: played(scenario) for scenario in SCENARIOS))
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
