@@ -32,7 +32,9 @@ def flush(ctx): print(f"flush {ctx.cause} {ctx.remaining():.1f}", flush=True)
 
 with ender:
     MORE
-    print("ready", sum(t.name == "processender-joined" for t in threading.enumerate()), flush=True)
+    listening = sum(t.name == "processender-joined" for t in threading.enumerate())
+    # In one write: the log goes to the same pipe.
+    os.write(1, f"ready {listening}\\n".encode())
     ender.stopping.wait()
 """
 

@@ -158,7 +158,7 @@ class TestTypes:
             ("[command]\nstop_sinal = 'TERM'", "pe.toml:2: command.stop_sinal: there is no such key; did you mean"),
             ("[handlers.a]\nrun = ['x']\ntimeut = '1s'", "pe.toml:3: handlers.a.timeut: there is no such key; did you"),
             ("[handlers.a]\nrun = ['x']\nretry.atempts = 2", "pe.toml:3: handlers.a.retry.atempts: there is no such"),
-            ("zzz = 1", "pe.toml:1: zzz: there is no such key; known: command, control, drain_delay"),
+            ("zzz = 1", "pe.toml:1: zzz: there is no such key; known: checks, command, control"),
         ],
     )
     def test_an_unknown_key_is_refused_with_the_nearest(self, text: str, expected: str) -> None:

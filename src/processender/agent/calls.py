@@ -9,7 +9,8 @@ from ..demand import load
 from ..hints import Any
 from ..integrations.command import EX_TEMPFAIL, Keeper, command
 from ..integrations.http import http
-from .schema import CrashHandlerConfig, HandlerConfig, HttpConfig
+from .schema import CrashHandlerConfig, HandlerConfig
+from .schema_parts import HttpConfig
 
 
 def make_call(config: HandlerConfig, environ: Mapping[str, str], keeper: Keeper | None) -> Callable[..., Any]:

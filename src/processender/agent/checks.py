@@ -12,7 +12,7 @@ from ..core.graph import nearest
 from .durations import parse_duration
 from .locate import Path
 from .mistakes import Mistakes
-from .schema import Delay, Duration
+from .schema_parts import Delay, Duration
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
 

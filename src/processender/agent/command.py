@@ -14,12 +14,15 @@ from ..demand import load
 from ..hints import TYPE_CHECKING, Any
 from . import kernel
 from .children import Children
+from .oom import kills
 from .program import child_environment, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _LOOKS = 3
+_SWEEPS = 10
+_SWEEP_S = 0.02
 
 
 class Command:
@@ -64,6 +67,8 @@ class Command:
         """Whether its end has left a core dump."""
         self.gone = False
         """Whether there is nothing to wait for: it has ended, or it will not be started any more."""
+        self.ooms = -1
+        """How often the kernel had killed in its control group for want of memory when it started; -1 for unknown."""
         self.more: dict[str, str] = {}
         """More variables for its environment; one with an empty value is taken out of it."""
         self.handover: Callable[[], Any] | None = None
@@ -84,21 +89,34 @@ class Command:
         self._barred = False
         self._when_gone: list[Callable[[], object]] = []
 
-    def start(self, grace: str) -> bool:
-        """Start it and tell it its budget, *grace*; return False when its end was asked for before."""
+    def start(self, grace: str, anew: Callable[[], bool] | None = None) -> bool:
+        """
+        Start it, for the first time or again; return False when its end was asked for before.
+
+        Args:
+
+            grace: The budget that it is told.
+
+            anew: Tells whether it may be started although it was once brought to its end: for a restart.
+        """
         with self._lock:
+            if anew is not None:
+                # Whoever ends it for good has said so before it takes the lock.
+                self._barred = not anew()
             if self._barred:
                 return False
             environment = {**child_environment(os.environ, grace), **self.more}
             environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
             self._cell = self._cell or load("agent.cgroup").make_cell()
+            self.ooms = kills()
             actions = () if self.pipes is None else self.pipes.open()
             try:
                 self.pid = self._children.own(lambda: self._spawn(environment, actions))
             finally:
                 if self.pipes is not None:
                     self.pipes.settle()
-            self.status, self.gone = None, False
+            self.status, self.core, self.gone = None, False, False
+            self.sent.clear()
             return True
 
     def _spawn(self, environment: Mapping[str, str], actions: Sequence[Any]) -> int:
@@ -131,11 +149,25 @@ class Command:
                 return False
             self.status, self.core = os.waitstatus_to_exitcode(status), os.WCOREDUMP(status)
             self._children.forget(pid)
-            self.gone = True
-            told, self._when_gone = self._when_gone, []
+            told = self._be_gone()
         for function in told:
             function()
         return True
+
+    def abandon(self) -> None:
+        """Let nobody wait for it: it does not run, and will not any more."""
+        with self._lock:
+            if self.running:
+                return
+            self._barred = True
+            told = self._be_gone()
+        for function in told:
+            function()
+
+    def _be_gone(self) -> list[Callable[[], object]]:
+        self.gone = True
+        told, self._when_gone = self._when_gone, []
+        return told
 
     def when_gone(self, function: Callable[[], object]) -> None:
         """Let *function* be called when it has ended, on the thread that watches, or at once if it has."""
@@ -176,6 +208,13 @@ class Command:
         """Close its standard input; tell whether that was ours to close."""
         return self.pipes is not None and bool(self.pipes.close_stdin())
 
+    def strike(self, number: int) -> None:
+        """Send it exactly this signal, whatever was to be sent in its place."""
+        with self._lock:
+            if self.running:
+                self.sent.add(number)
+                os.kill(self.pid, number)
+
     def all_gone(self) -> bool:
         """Tell whether nothing is left of it."""
         if not self.pid:
@@ -199,13 +238,21 @@ class Command:
         )
         return found
 
-    def kill(self, *, everything: bool = False, for_good: bool = True) -> list[Any]:
-        """
-        Kill what is left of it, or really *everything* that came from the agent; return what was found.
+    def sweep(self, *, everything: bool, wait_tree: bool) -> None:
+        """Kill what is left, for a moment; what the kernel does not let go of even then is left to it; main thread."""
+        for number in range(_SWEEPS):
+            # What came from handlers is not looked for a second time.
+            looked = number or not everything
+            gone = not wait_tree or self.all_gone()
+            if looked and not self.running and gone:
+                return
+            self.kill(everything=everything)
+            kernel.take(_SWEEP_S)
+            self.watch()
 
-        Unless *for_good* it may be started again.
-        """
-        if for_good and not self.bar() and not everything:
+    def kill(self, *, everything: bool = False) -> list[Any]:
+        """Kill what is left of it, or really *everything* that came from the agent; return what was found."""
+        if not self.bar() and not everything:
             return []
         found: list[Any] = self.tree()
         if everything:

@@ -22,9 +22,11 @@ from .calls import make_call, make_crash_call
 from .checks import INVALID, check
 from .durations import parse_duration
 from .kernel import number_of
+from .lifetime import check_life, in_plan, life_settings, make_hooks
 from .locate import Path
 from .mistakes import Mistakes
-from .schema import Config, CrashHandlerConfig, HandlerConfig, RetryConfig
+from .schema import Config, CrashHandlerConfig, HandlerConfig
+from .schema_parts import RetryConfig
 from .semantics import check_meaning
 from .settings import Settings, Style
 from .sources import Source, overrides
@@ -52,18 +54,14 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     """
     text = _decode(source) if source is not None else ""
     mistakes = Mistakes(source.path if source else "", text, source.root if source else ())
-    data = _parse(source, text, mistakes) if source is not None else {}
-    apply(overrides(environ), data, mistakes)
-    config = check(data, Config, (), mistakes)
-    if config is INVALID:
-        mistakes.raise_if_any()
-    check_meaning(config, environ, mistakes)
+    config = _understand(source, text, environ, mistakes)
     handlers = _handlers(config.handlers, ("handlers",), mistakes)
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
     of_control = _of_control(config, environ, mistakes)
     of_command = _of_command(config, environ, keeper, mistakes)
+    hooks = make_hooks(config.hooks, environ, keeper, mistakes)
     mistakes.raise_if_any()
     calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
     after = config.on_crash.handlers
@@ -82,7 +80,12 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
-        handlers=tuple(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
+        handlers=(
+            *(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
+            *in_plan(hooks),
+        ),
+        hooks=hooks,
+        **life_settings(config, keeper),
         source=source.path if source else "",
     )
 
@@ -118,6 +121,18 @@ def _of_command(
     style = Style(timestamps=said.timestamps, streams=said.streams, prefix=said.prefix, max_line=said.max_line)
     signum = 0 if mistakes.touches(("command",)) else number_of(command.stop_signal or "TERM")
     return {"stop_signal": signum, "stop_steps": steps, "capture": said.capture, "output": style}
+
+
+def _understand(source: Source | None, text: str, environ: Mapping[str, str], mistakes: Mistakes) -> Config:
+    data = _parse(source, text, mistakes) if source is not None else {}
+    apply(overrides(environ), data, mistakes)
+    config: Any = check(data, Config, (), mistakes)
+    if config is INVALID:
+        mistakes.raise_if_any()
+    check_meaning(config, environ, mistakes)
+    check_life(config, environ, mistakes)
+    found: Config = config
+    return found
 
 
 def _in_unit(config: Config) -> dict[str, Any]:

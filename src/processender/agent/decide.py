@@ -145,6 +145,7 @@ _FLAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "parent_death": ("parent_death", number_of),
     "verbose": ("verbosity", lambda _: 1),
     "quiet": ("verbosity", lambda _: -1),
+    "restart": ("restart", _as_it_is),
     "expect_exit": ("expect_exit", _code),
     "capture": ("capture", _as_it_is),
     "preset": ("stop_steps", lambda name: PRESETS[name]),

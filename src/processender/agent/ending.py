@@ -6,6 +6,10 @@ import os
 
 from ..hints import NoReturn
 from . import kernel
+from .settings import Settings
+
+UNCLEAN = 70
+"""The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
 
 
 class Ending:
@@ -17,6 +21,28 @@ class Ending:
         """Take the exit *code*, and the signal of which the command died, 0 if it did not."""
         self.code = code
         self.signum = signum
+
+
+def ending_of(status: int | None, heard: int, settings: Settings, *, clean: bool) -> Ending:
+    """
+    Return how to go.
+
+    Args:
+
+        status: How the command ended; None if it was never started, or not even KILL has ended it.
+
+        heard: The signal that began the end, 0 if none did.
+
+        settings: What was decided.
+
+        clean: Whether the shutdown was.
+    """
+    if status is None:
+        return Ending(128 + (heard or kernel.KILL))
+    code, signum = (128 - status, -status) if status < 0 else (status, 0)
+    if code in settings.expect_exit:
+        code, signum = 0, 0
+    return Ending(UNCLEAN if settings.strict and not code and not clean else code, signum)
 
 
 def leave(ending: Ending, *, reraise: bool) -> NoReturn:

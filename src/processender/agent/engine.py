@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from ..core.events import Event, Trouble
+from ..core.handler import Handler
 from ..core.notice import Action, Notice
 from ..core.outcome import Verdict
 from ..demand import load
@@ -25,6 +26,7 @@ from .durations import format_duration
 from .health import Health
 from .ladder import Ladder
 from .lines import Lines
+from .oom import kills
 from .settings import Settings
 from .watch import RunWatch
 from .wiring import Calls, build_ender, calls_of_nothing, command_budget, handlers_of
@@ -77,7 +79,10 @@ class Engine:
         self._clock = SystemClock()
         talkative = bool(settings.handlers) or ladder is not None
         self._heard: set[int] = set()
-        self._ladder = ladder = ladder or Ladder(command, settings.steps, self._emit, wait_tree=settings.wait_tree)
+        self._ladder = ladder = ladder or self._new_ladder()
+        self._renewal: Ladder | None = None
+        self.tracked: tuple[Handler, ...] = ()
+        """What releases that of which the command's shells have let this process keep track."""
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
         self._lines = lines = Lines(as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity)
         self._joined = joined
@@ -112,6 +117,15 @@ class Engine:
         finally:
             if self._joined is not None:
                 self._joined.await_reports(min(LAST_WORDS_S, ctx.remaining()))
+
+    def _new_ladder(self) -> Ladder:
+        return Ladder(self._command, self._settings.steps, self._emit, wait_tree=self._settings.wait_tree)
+
+    def end_of_command(self) -> Callable[[Context], None]:
+        """Return what brings the command to its end although it will be started again."""
+        # Not the one of the end of all, which may come meanwhile: two cannot listen to one bell.
+        self._renewal = self._renewal or self._new_ladder()
+        return self._renewal.stop
 
     def arm(self, code: Callable[[Verdict | None], int]) -> None:
         """Begin to take notices; *code* tells the exit code for the report."""
@@ -217,7 +231,8 @@ class Engine:
     def crashed(self) -> bool:
         """Tell whether the command has ended as it should not. Main thread only."""
         status, notice = self._command.status, self._watch.notice
-        if not status:
+        code = -status + 128 if status and status < 0 else status
+        if not status or code in self._settings.expect_exit:
             return False
         asked = bool(self._heard) or (notice is not None and notice.origin != "api") or self._asked_late(status)
         # Who was asked to end may leave with any code, and die of what the agent has sent, or has heard itself.
@@ -234,10 +249,26 @@ class Engine:
                 return True
         return False
 
-    def after_crash(self) -> None:
-        """Account for a crash of the command, and release what its dead have left."""
+    def after_crash(self, cause: str = "", restarts: int = 0) -> None:
+        """
+        Account for a crash of the command, and release what its dead have left.
+
+        Args:
+
+            cause: Why the agent itself has ended it; empty if it has not.
+
+            restarts: How often it was started again before.
+        """
         command = self._command
-        facts = {"status": command.status, "pid": command.pid, "program": command.argv[0], "core": command.core}
+        status = command.status or 0
+        facts = {
+            "status": status,
+            "pid": command.pid,
+            "program": command.argv[0],
+            "core": command.core,
+            "cause": cause or self._oom(status),
+            "restarts": restarts,
+        }
         try:
             crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self.observe)
             report = crash.handle(facts, self._watch.last)
@@ -247,9 +278,18 @@ class Engine:
             text = f"cannot do all that follows a crash: {error}; run `processender recover`"
             self.observe(Trouble(self._clock.now(), "crash", text))
 
+    def _oom(self, status: int) -> str:
+        """Return `oom` where the kernel has killed the command, or what it waited for, for want of memory."""
+        killed = status in {-kernel.KILL, 128 + kernel.KILL} and kernel.KILL not in self._command.sent
+        return "oom" if killed and kills() > self._command.ooms >= 0 else ""
+
     def tracker(self) -> Any:
         """Return who keeps, in a journal of this process, what the command's shells track."""
         tracking = load("agent.tracking")
         return tracking.tracker_of_agent(
-            self._name, os.environ, self.ender.add, lambda text: self.tell("journal", text)
+            self._name, os.environ, self._add_tracked, lambda text: self.tell("journal", text)
         )
+
+    def _add_tracked(self, handler: Handler) -> None:
+        self.ender.add(handler)
+        self.tracked = (handler,)

@@ -46,10 +46,8 @@ class Ladder:
         tell: Callable[[Event], object],
         *,
         wait_tree: bool = True,
-        for_good: bool = True,
     ) -> None:
-        """Take the command, what asks it to end, who is told, whether its rest is waited for, and if it is for good."""
-        self._for_good = for_good
+        """Take the command, what asks it to end, who is told, and whether what it leaves is waited for."""
         self._command = command
         self._asking = Asking(command, steps, tell)
         self._wait_tree = wait_tree
@@ -64,7 +62,7 @@ class Ladder:
     def stop(self, ctx: Context) -> None:
         """Bring it to its end in the time of *ctx*; raise `CommandKilled` when something of it had to be killed."""
         command = self._command
-        if self._for_good and not command.bar():
+        if not command.bar():
             return
         span = ctx.remaining()
         need = min(_NEED_S, _NEED_SHARE * span)
@@ -120,7 +118,7 @@ class Ladder:
         """Kill what is left, and what it has forked meanwhile, and raise what that means."""
         killed: dict[int, str] = {}
         for _ in range(int(KILLED_S / LOOK_S)):
-            found = self._command.kill(for_good=self._for_good)
+            found = self._command.kill()
             killed.update({member.pid: member.name for member in found})
             self._await(found, LOOK_S if found else _GLANCE_S)
             if self._command.all_gone():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FIXED = (
     "service", "probe_listen", "control_listen", "exit", "stop_signal", "lean", "setsid", "kill_group", "wait_tree",
     "rewrite", "require", "lanes", "json_lines", "stop_steps", "parent_death", "verbosity", "capture", "output",
+    "restart", "restarts", "hooks", "hooks_limit", "checks", "vigils",
 )  # fmt: skip
 """What a running agent cannot change."""
 

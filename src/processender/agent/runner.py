@@ -20,7 +20,7 @@ from .alarms import Alarms
 from .children import Children
 from .command import Command
 from .control import VARIABLE, Control
-from .ending import Ending
+from .ending import Ending, ending_of
 from .health import Health
 from .jobs import Jobs
 from .settings import Settings
@@ -29,10 +29,7 @@ from .steered import Steered
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-UNCLEAN = 70
-"""The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
 _LOOK_S = 0.02
-_SWEEPS = 10
 _LAST_WORDS_S = 0.5
 
 
@@ -80,8 +77,8 @@ class Agent(Steered):
             group=settings.kill_group,
             rewrite=jobs.rewrites(settings.rewrite),
         )
-        if settings.capture or settings.feeds:
-            self._command.pipes = load("agent.pipes").Pipes(settings, self._have_trouble)
+        if settings.capture or settings.feeds or settings.hears:
+            self._command.pipes = load("agent.pipes").Pipes(settings, self._have_trouble, watch=settings.hears)
         self._name = settings.service or os.path.basename(argv[0]) or "command"
         self._probes: Any = None
         if settings.probe_listen:
@@ -96,6 +93,8 @@ class Agent(Steered):
         self._troubles: list[tuple[str, str]] = []
         self._ignored = kernel.ignored()
         self._asked = False
+        if settings.lives:
+            self.make_again()
         if not settings.lean:
             self._load_engine()
 
@@ -104,8 +103,7 @@ class Agent(Steered):
         try:
             self._begin()
             self._stand_guard()
-            if self._engine is not None:
-                self._sweep(everything=self._engine.verdict is None)
+            self._clear()
         except BaseException:
             # A bug here must not leave a command that nobody watches.
             self._command.kill(everything=True)
@@ -118,13 +116,27 @@ class Agent(Steered):
         self._finish_output()
         if self._tracker is not None:
             self._tracker.tidy()
-        if self._command.status and self._settings.crash_recover and self.armed().crashed():
-            if self._unit is not None:
-                self._unit.aftermath(self._settings.crash_grace)
-            self._engine.after_crash()
+        self._see_to_crash()
         if self._unit is not None:
             self._unit.leave()
         return self._ending()
+
+    def _clear(self) -> None:
+        """End what the run has left."""
+        beside = False
+        if self.again is not None:
+            self.again.close(None if self._engine is None else self._engine.kill_at)
+            beside = self.again.busy
+        if self._engine is not None:
+            everything = beside or self._engine.verdict is None
+            self._command.sweep(everything=everything, wait_tree=self._settings.wait_tree)
+
+    def _see_to_crash(self) -> None:
+        seen, blamed, restarts = (False, "", 0) if self.again is None else self.again.last
+        if not seen and (blamed or (self._command.status and self.armed().crashed())):
+            if self._unit is not None:
+                self._unit.aftermath(self._settings.crash_grace)
+            self.armed().after_crash(blamed, restarts)
 
     # The engine.
 
@@ -164,14 +176,23 @@ class Agent(Steered):
                 face.start()
         while (heard := kernel.take(0.0)) is not None:
             self._take(heard)
-        if not self._asked:
-            self._command.start("" if self._engine is None else self._engine.budget)
-            if self._unit is not None:
-                self._unit.started()
-        self._health.running = self._health.started = self._command.running
+        self._start()
+        self._health.running = self._command.running
         # Everything is loaded; what is there now is not looked through again.
         gc.freeze()
         gc.enable()
+
+    def _start(self) -> None:
+        unit, again = self._unit, self.again
+        if again is not None and not self._asked:
+            again.when_ready += [] if unit is None else [unit.started]
+            again.begin(self._control.path)
+        elif not self._asked:
+            self._command.start("" if self._engine is None else self._engine.budget)
+            if unit is not None:
+                unit.started()
+        elif again is None:
+            self._command.abandon()
 
     def _stand_guard(self) -> None:
         """Watch the command, the orphans and the clock until the run is over or its time is."""
@@ -196,11 +217,12 @@ class Agent(Steered):
 
     def _look(self) -> bool:
         """Look who has ended; tell whether a child of ours still waits for its owner, who is another thread."""
+        if self.again is not None:
+            self.again.look()
         if self._command.watch():
             self._health.running = False
-            if self.again is not None and self.again.busy:
-                return self._children.reap()
-            if self._engine is not None or not self._over():
+            again = self.again is not None and self.again.ended()
+            if not again and (self._engine is not None or not self._over()):
                 self.armed().command_ended()
         return self._children.reap()
 
@@ -270,29 +292,9 @@ class Agent(Steered):
             left = self._settings.grace if until is None else until - self._clock.now()
             self._command.pipes.finish(max(_LAST_WORDS_S, left))
 
-    def _sweep(self, *, everything: bool) -> None:
-        """Kill what is left, for a moment; what the kernel does not let go of even then is left to it."""
-        for number in range(_SWEEPS):
-            # What came from handlers is not looked for a second time.
-            looked = number or not everything
-            gone = not self._settings.wait_tree or self._command.all_gone()
-            if looked and not self._command.running and gone:
-                return
-            self._command.kill(everything=everything)
-            kernel.take(_LOOK_S)
-            self._command.watch()
-
     def _ending(self) -> Ending:
-        status = self._command.status
-        if status is None:
-            # It was never started, or not even KILL has ended it.
-            heard = 0 if self._engine is None else self._engine.signum
-            return Ending(128 + (heard or kernel.KILL))
-        if status < 0:
-            code, signum = 128 - status, -status
-        else:
-            code, signum = status, 0
-        if code in self._settings.expect_exit:
-            code, signum = 0, 0
+        if self.again is not None and self.again.code is not None:
+            return Ending(self.again.code)
+        heard = 0 if self._engine is None else self._engine.signum
         clean = self._engine is None or str(self._engine.verdict) == "clean"
-        return Ending(UNCLEAN if self._settings.strict and not code and not clean else code, signum)
+        return ending_of(self._command.status, heard, self._settings, clean=clean)

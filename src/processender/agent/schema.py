@@ -10,49 +10,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-Duration = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$", examples=["30s", "500ms", "2m"])]
-"""A length of time above zero, with its unit."""
-Delay = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$", examples=["0s", "5s"])]
-"""A length of time that may be zero, with its unit."""
+from .schema_life import CheckConfig, DeadlockConfig, HeartbeatConfig, HooksConfig, RestartConfig
+from .schema_parts import Delay, Duration, HttpConfig, LookConfig, RetryConfig
+
 Importance = Literal["must", "should", "may"]
 """What is given up first when the window is too short."""
-
-
-class RetryConfig(Struct, forbid_unknown_fields=True):
-    """When a failed attempt is repeated."""
-
-    attempts: Annotated[int, Meta(ge=1, le=1000)] = 1
-    """How often it is tried in all."""
-    initial: Delay = "100ms"
-    """The longest first pause."""
-    maximum: Delay = "5s"
-    """The longest pause of all."""
-    factor: Annotated[float, Meta(ge=1, le=100)] = 2.0
-    """By how much the longest pause grows."""
-    on: list[Annotated[int, Meta(ge=0, le=599)]] | None = None
-    """The exit codes, or HTTP status codes, that may pass; by default 75, or 408 425 429 500 502 503 504."""
-
-
-class LookConfig(Struct, forbid_unknown_fields=True):
-    """A page that is looked at."""
-
-    url: str = ""
-    """Where to, with http or https."""
-    expect: list[Annotated[int, Meta(ge=100, le=599)]] = field(default_factory=list)
-    """The status codes that mean done; by default all of 200 to 299."""
-    headers: dict[str, str] = field(default_factory=dict)
-    """More header fields."""
-    headers_env: dict[str, str] = field(default_factory=dict)
-    """More header fields, each with the name of the environment variable that holds its secret."""
-
-
-class HttpConfig(LookConfig, forbid_unknown_fields=True):
-    """A request that a handler sends."""
-
-    method: str = "POST"
-    """How."""
-    body: str = ""
-    """The body."""
 
 
 class HandlerConfig(Struct, forbid_unknown_fields=True):
@@ -224,6 +186,16 @@ class Config(Struct, forbid_unknown_fields=True):
     """What follows a crash of the command."""
     control: ControlConfig = field(default_factory=ControlConfig)
     """The control face."""
+    restart: RestartConfig = field(default_factory=RestartConfig)
+    """When and how the command is started again."""
+    hooks: HooksConfig = field(default_factory=HooksConfig)
+    """What runs at the points of the command's life."""
+    checks: dict[str, CheckConfig] = field(default_factory=dict)
+    """The health checks, by name."""
+    heartbeat: HeartbeatConfig | None = None
+    """The sign of life that the command gives."""
+    deadlock: DeadlockConfig | None = None
+    """For how long the command may be silent."""
     ready: Literal["started", "notify"] = "started"
     """When systemd is told that the command is ready: as it is started, or as it says so on its NOTIFY_SOCKET."""
     systemd: SystemdConfig = field(default_factory=SystemdConfig)

@@ -12,7 +12,8 @@ from .kernel import number_of
 from .locate import Path
 from .mistakes import Mistakes
 from .probes import parse_address
-from .schema import Config, HandlerConfig, HttpConfig, LookConfig
+from .schema import Config, HandlerConfig
+from .schema_parts import HttpConfig, LookConfig
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -35,7 +36,7 @@ def check_meaning(config: Config, environ: Mapping[str, str], mistakes: Mistakes
         mistakes.add(("output", "prefix"), f"{config.output.prefix!r} cannot be printed; give it a word")
     for place, handlers in ((("handlers",), config.handlers), (("on_crash", "handlers"), config.on_crash.handlers)):
         for name, handler in handlers.items():
-            _check_handler(handler, (*place, name), environ, mistakes)
+            check_handler(handler, (*place, name), environ, mistakes)
 
 
 def check_signal(name: str, mistakes: Mistakes, path: Path) -> None:
@@ -56,7 +57,8 @@ def _is_real_time(name: str) -> bool:
         return False
 
 
-def _check_handler(handler: HandlerConfig, path: Path, environ: Mapping[str, str], mistakes: Mistakes) -> None:
+def check_handler(handler: HandlerConfig, path: Path, environ: Mapping[str, str], mistakes: Mistakes) -> None:
+    """Note what is wrong with *handler*, which stands at *path*; *environ* holds the secrets that it names."""
     known = [deed for deed in _DEEDS if hasattr(handler, deed)]
     given = [deed for deed in known if getattr(handler, deed) not in (None, False)]
     # Half of what follows makes no sense about a handler of which this was not understood.
@@ -97,7 +99,7 @@ def _check_run(handler: HandlerConfig, argv: list[str], path: Path, mistakes: Mi
 def check_http(http: LookConfig, path: Path, mistakes: Mistakes) -> None:
     """Note what is wrong with a request."""
     if not mistakes.touches((*path, "url")):
-        wrong = _wrong_url(http.url)
+        wrong = wrong_url(http.url)
         if wrong:
             mistakes.add((*path, "url") if http.url else path, wrong)
     if isinstance(http, HttpConfig) and http.method not in _METHODS:
@@ -119,7 +121,7 @@ def check_secrets(http: LookConfig, environ: Mapping[str, str], path: Path, mist
             mistakes.add((*path, field), f"the variable {name!r} contains a sign that cannot be sent")
 
 
-def _wrong_url(url: str) -> str:
+def wrong_url(url: str) -> str:
     """Return what is wrong with *url*, an empty text if nothing is."""
     example = "write it like 'http://127.0.0.1:8080/path'"
     if not url:

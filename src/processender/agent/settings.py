@@ -92,6 +92,18 @@ class Settings(Record):
     """What follows a crash; the calls take the `CrashReport` and the `Context`."""
     termination_log: str = "/dev/termination-log"
     """The file of the container's termination message, which the outcome is left in if it is there; empty for none."""
+    restart: str = "never"
+    """When the command is started again after it has ended: `never`, `on-failure` or `always`."""
+    restarts: Any = None
+    """How it is started again, see `core.restarts.Restarts`; None for the usual way."""
+    hooks: Mapping[str, tuple[Any, ...]] = {}
+    """The hooks by the points of the command's life, see `agent.hooks.POINTS`."""
+    hooks_limit: float = 60.0
+    """How long all hooks of one point may take, but for those that belong to the plan of the end."""
+    checks: tuple[Any, ...] = ()
+    """The health checks, see `core.care.Check`."""
+    vigils: tuple[Any, ...] = ()
+    """The waits for signs of life, see `core.care.Vigil`."""
     source: str = ""
     """The file that it comes from; empty if there is none."""
     capture: bool = False
@@ -110,3 +122,13 @@ class Settings(Record):
     def feeds(self) -> bool:
         """Whether the command's standard input is a pipe that the agent fills, and can close."""
         return any(step.close_stdin for step in self.stop_steps)
+
+    @property
+    def hears(self) -> bool:
+        """Whether the command's output is a sign of life."""
+        return any(each.cause == "deadlock" for each in self.vigils)
+
+    @property
+    def lives(self) -> bool:
+        """Whether there is more to do about the life of the command than to start it once."""
+        return self.restart != "never" or bool(self.hooks or self.checks or self.vigils)

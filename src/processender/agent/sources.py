@@ -16,7 +16,7 @@ LARGEST = 1 << 20
 """The size of the largest file that is read, bytes; what is larger is no configuration."""
 PREFIX = "PROCESSENDER_"
 RESERVED = frozenset(
-    {"STATE", "DISABLE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN"}
+    {"STATE", "DISABLE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN", "HEARTBEAT"}
 )  # fmt: skip
 """Variables that are no overrides: the place of the state, the switches, and what the agent tells its children."""
 

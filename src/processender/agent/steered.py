@@ -35,7 +35,7 @@ class Steered:
         self.joined: Any = None
         """The applications that have joined; None as long as none can have."""
         self.again: Any = None
-        """What starts the command again; None as long as nobody has asked for it."""
+        """What starts the command again; None for one that is started once, as long as nobody has asked for it."""
         self.since = SystemClock().now()
         """When the agent began, seconds on the monotonic clock."""
         self._reread = reread
@@ -113,11 +113,14 @@ class Steered:
         self._settings = changed
         return tuple(problems)
 
-    def restart(self, sender: str) -> None:
-        """End the command and start it again for *sender*; raise `StateError` when that cannot be."""
+    def make_again(self) -> Any:
+        """Return what starts the command again."""
         if self.again is None:
-            self.again = load("agent.again").Again(self)
-        self.again.begin(sender)
+            room = load("agent.again")
+            parts = (self._settings, self._command, self._health, self._alarms)
+            self.again = room.Again(*parts, lambda known=False: self._engine if known else self.armed())
+            self.again.when_started.append(lambda: self.joined is not None and self.joined.forget())
+        return self.again
 
     def make_desk(self) -> Any:
         """Return who does what is asked for on the socket."""

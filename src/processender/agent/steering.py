@@ -87,7 +87,8 @@ class Steering:
 
     def restart(self, sender: str) -> dict[str, Any]:
         """End the command, not the agent, and start it again."""
-        self._agent.restart(sender)
+        self._agent.make_again().restart()
+        self._agent.armed().take(self._notice("restart", sender, Action.ADVISE))
         return {"restart": True}
 
     def state(self) -> str:
@@ -95,7 +96,7 @@ class Steering:
         agent = self._agent
         if agent.engine is not None and agent.engine.state:
             return str(agent.engine.state)
-        if agent.again is not None and agent.again.busy:
+        if agent.again is not None and agent.again.state not in {"up", "over"}:
             return "restarting"
         return "running" if agent.command.running else "ended"
 
@@ -118,7 +119,7 @@ class Steering:
                 "pid": command.pid,
                 "running": command.running,
                 "status": command.status,
-                "restarts": 0 if agent.again is None else agent.again.count,
+                "restarts": 0 if agent.again is None else agent.again.restarts,
             },
             "grace_s": agent.settings.grace,
             "config": agent.settings.source,

@@ -12,7 +12,8 @@ from .durations import parse_duration
 from .kernel import number_of
 from .locate import Path
 from .mistakes import Mistakes
-from .schema import CommandConfig, LookConfig, StopConfig
+from .schema import CommandConfig, StopConfig
+from .schema_parts import LookConfig
 from .semantics import check_http, check_secrets, check_signal
 from .steps import PRESETS, Step, Until
 

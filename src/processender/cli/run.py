@@ -35,7 +35,8 @@ lengths of time carry a unit: 500ms, 30s, 2m, 1h
 exit codes:
   that of COMMAND, or 128+n if it died of signal n
   70   with --strict: COMMAND ended with 0, and the shutdown was not clean
-  125  ProcessEnder cannot start: a mistake in the configuration or in the options
+  69   with --restart: COMMAND has ended too often and is not started again
+  125  ProcessEnder cannot start: a mistake in the configuration or in the options, or a pre-start hook has failed
   126  COMMAND cannot be executed
   127  there is no such COMMAND
 
@@ -149,6 +150,10 @@ FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     ),
     (("-v", "--verbose"), {"action": "store_true", "help": "tell more on standard error"}),
     (("-q", "--quiet"), {"action": "store_true", "help": "tell only what goes wrong"}),
+    (
+        ("--restart",),
+        {"choices": ("never", "on-failure", "always"), "help": "when to start COMMAND again after it has ended"},
+    ),
     (("--json",), {"action": "store_true", "help": "write the lines on standard error as JSON"}),
     (
         ("--lean",),

@@ -22,7 +22,9 @@ class CrashReport(Record):
     """
     In one word: `signal` or `exit` where the end was seen; else `killed` (it vanished without a word: SIGKILL, or no
     memory was left), `cut` (its clean-up had begun and was cut off), `silent` (it is not heard any more) or `host` (the
-    host went down with it); or, as the manager of a unit tells it, `watchdog`, `timeout` or `oom-kill`.
+    host went down with it). An agent tells more: `oom` (the kernel killed it for want of memory), and where it has
+    ended the command itself `heartbeat` or `deadlock` (no sign of life came in time) or `check` (a health check
+    failed); the manager of a unit `watchdog`, `timeout` or `oom-kill`.
     """
     at: float
     """When it was noticed, seconds since 1970."""
@@ -79,6 +81,10 @@ class CrashReport(Record):
             "cut": "was cut off in its clean-up",
             "host": "went down with its host",
             "silent": "went silent",
+            "oom": "was killed by the kernel because no memory was left",
+            "heartbeat": "gave no sign of life and was killed",
+            "deadlock": "was silent for too long and was killed",
+            "check": "failed its health check and was ended",
             "watchdog": "was killed by the watchdog of its unit",
             "timeout": "was killed because the time of its unit was up",
             "oom-kill": "was killed because memory ran out",

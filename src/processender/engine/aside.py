@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..core.escalation import Escalation
 from ..core.events import Event, HandlerEnded
 from ..core.notice import Notice
 from ..core.outcome import Result
+from ..core.reports import Hurried
 from ..core.window import Window
 from ..ports import Clock, Observer
 from .coordinator import Coordinator
@@ -33,7 +34,12 @@ class _Results:
 
 
 def carry_out(
-    registry: Registry, clock: Clock, window: float, cause: str, observers: Iterable[Observer]
+    registry: Registry,
+    clock: Clock,
+    window: float,
+    cause: str,
+    observers: Iterable[Observer],
+    on_start: Callable[[Callable[[str], object]], object] | None = None,
 ) -> dict[str, Result]:
     """
     Run the handlers of *registry* to their end and return the result of each by name.
@@ -49,6 +55,8 @@ def carry_out(
         cause: Why this happens, as the handlers see it.
 
         observers: What is told of every event, on threads of their own.
+
+        on_start: Is given, when it has begun, what gives up all below `must`, from any thread, for a reason.
     """
     registry.arm()
     registry.prepare(Window.open(0.0, window))
@@ -60,6 +68,8 @@ def carry_out(
     coordinator.executor.workers.prepare(SIDE_BY_SIDE)
     coordinator.start()
     coordinator.notify(Notice(cause, cause, clock.now()))
+    if on_start is not None:
+        on_start(lambda reason: coordinator.report([Hurried(reason)]))
     coordinator.ended.wait()
     outlets.flush(clock.now() + FLUSH_S)
     coordinator.close(keep_pipe=False)

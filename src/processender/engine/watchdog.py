@@ -49,13 +49,13 @@ class _Shared:
         self._lock.release()
 
     def arm(self, key: int, window: Window, file: int, clock: Clock) -> str:
-        """Arm both for *window* unless an earlier one counts; return why the alarm cannot be used, if so."""
+        """Arm both for *window* unless an earlier one counts; return why one of them cannot be used, if so."""
         with self._lock:
             why_not = "" if self._alarm_is_ours else _alarm_owner()
             self._alarm_is_ours = not why_not
             self._windows[key], self._clock = (window, file), clock
-            self._set()
-        return why_not
+            no_thread = self._set()
+        return why_not or no_thread
 
     def disarm(self, key: int) -> None:
         """Let the window of *key* count no longer."""
@@ -63,7 +63,8 @@ class _Shared:
             if self._windows.pop(key, None) is not None:
                 self._set()
 
-    def _set(self) -> None:
+    def _set(self) -> str:
+        """Set both for the window that ends first; return why the first one could not be, if so."""
         assert self._clock is not None  # something was armed
         now = self._clock.now()
         if not self._windows:
@@ -71,12 +72,18 @@ class _Shared:
             if self._alarm_is_ours:
                 self._alarm_is_ours = False
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
-            return
+            return ""
+        no_thread = ""
         window, file = min(self._windows.values(), key=lambda each: each[0].hard)
         if file >= 0:
-            faulthandler.dump_traceback_later(max(_LEAST_S, window.dump_at - now), exit=True, file=file)
+            try:
+                faulthandler.dump_traceback_later(max(_LEAST_S, window.dump_at - now), exit=True, file=file)
+            except RuntimeError as error:
+                # It has a thread of its own, and at the end the system may refuse to start one.
+                no_thread = f"the first last resort is not armed: {error}; the second one is, where the kernel lets it"
         if self._alarm_is_ours:
             signal.setitimer(signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
+        return no_thread
 
 
 SHARED = _Shared()
@@ -115,7 +122,7 @@ class Watchdog:
         return ""
 
     def arm(self, window: Window) -> str:
-        """Arm both for *window*; return why the kernel's alarm cannot be armed, once, else an empty text."""
+        """Arm both for *window*; return why one of them cannot be armed, once, else an empty text."""
         why_not = SHARED.arm(id(self), window, self.file, self._clock)
         first, self._said = not self._said, True
         return why_not if first else ""
