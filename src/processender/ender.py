@@ -197,7 +197,7 @@ class Ender(Keeping):
         if session is not None:
             self._body = body = ThreadBody()
             if not session.join(body):
-                session.coordinator.ended.wait()
+                session.coordinator.await_end()
                 raise self._too_late(session)
             try:
                 for resource in self._resources:
@@ -223,7 +223,7 @@ class Ender(Keeping):
             return
         self._body.leave()
         session.leave("exit" if kind is None else "error")
-        session.coordinator.ended.wait()
+        session.coordinator.await_end()
         self._finish(session)
 
     async def __aenter__(self) -> Self:

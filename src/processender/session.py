@@ -274,7 +274,7 @@ class Session:
         """Run the plan at the end of a program that installed the Ender and never entered it."""
         if not self.entered:
             self.leave("exit")
-            self.coordinator.ended.wait()
+            self.coordinator.await_end()
             self.close()
 
     def disarm_in_child(self) -> None:

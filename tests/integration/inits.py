@@ -20,6 +20,8 @@ from processender.testing.processes import Program
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 20.0
+OURS = ~(0b11 << 31)
+"""All signals but the two of the C library, which its own posix_spawn may ignore in whoever starts the tests."""
 WITNESS = r"""
 import os, signal, sys
 def told(number, frame):

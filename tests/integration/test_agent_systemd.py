@@ -208,12 +208,11 @@ time.sleep(60)
 
     def test_one_that_has_no_place_is_told(self, manager: Manager, tmp_path: Path) -> None:
         """The command starts without it, and the agent speaks for it."""
-        long = tmp_path / ("x" * 100)
-        long.mkdir()
-        script = 'echo "<$NOTIFY_SOCKET>"'
-        with unit(
-            manager, ["--ready", "notify"], ["sh", "-c", script], TMPDIR=str(long), XDG_RUNTIME_DIR=""
-        ) as program:
+        nowhere = "import processender.agent.control as control; control.roots = lambda _environ: ['/proc/none']"
+        door = f"import sys; {nowhere}; from processender.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        program = unit(manager, ["--ready", "notify"], ["sh", "-c", 'echo "<$NOTIFY_SOCKET>"'])
+        program.argv = [sys.executable, "-c", door, *program.argv[program.argv.index("run") :]]
+        with program:
             assert 0 == program.wait()
             assert "<>" in program.output
             assert "cannot hear what the command says to systemd" in program.output

@@ -34,6 +34,8 @@ from .watchdog import Watchdog
 
 SWITCH_INTERVAL_S = 0.0005
 CLOSE_S = 0.5
+GLANCE_S = 0.25
+"""How late a signal handler of the application may be called while its main thread waits for the end."""
 BEFORE_EFFECT_S = 0.05
 BEFORE_EFFECT_SHARE = 0.02
 
@@ -83,6 +85,13 @@ class Coordinator(Hearing):
                 self._at_end.append(function)
                 return
         function()
+
+    def await_end(self) -> None:
+        """Wait until the run is over."""
+        # A signal that comes just before a thread blocks in a lock leaves it asleep, and a handler of the application's
+        # own, which the run may wait for, would never be called.
+        while not self.ended.wait(GLANCE_S):
+            continue
 
     def close(self, *, keep_pipe: bool) -> None:
         """End the threads that are free; to be called when the run is over and its signals are given back."""
