@@ -17,6 +17,13 @@ from .programs import environment
 
 ROUNDS = 25
 ROOT = Path(__file__).parent.parent
+ENDS_AT_ONCE = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.write(1, b"ready\\n")
+signal.sigwait([signal.SIGTERM])
+os._exit(0)
+"""
 
 
 def clean_environment(where: str) -> Path:
@@ -69,45 +76,81 @@ def peers(where: str) -> dict[str, list[str | Path]]:
 
 
 def measure() -> list[Figure]:
-    """Measure memory and start, in a clean environment."""
+    """Measure memory, start and stop, in a clean environment."""
     where = tempfile.mkdtemp(prefix="processender-bench-")
     try:
         say("agent: a clean environment ...")
         binaries = clean_environment(f"{where}/venv")
-        return [*memory(binaries, where), start(binaries, where)]
+        return [*memory(binaries, where), *start(binaries, where), stop(binaries, where)]
     finally:
         shutil.rmtree(where, ignore_errors=True)
+
+
+def run(binaries: Path, *options: str) -> list[str | Path]:
+    """Return the beginning of a command line of an agent."""
+    return [binaries / "processender", "run", *options, "--"]
 
 
 def memory(binaries: Path, where: str) -> list[Figure]:
     """Measure the private dirty memory, each three times."""
     say("agent: memory ...")
     bare: list[str | Path] = [binaries / "python", "-IS", "-c", "import signal; signal.pause()"]
-    own: list[str | Path] = [
-        binaries / "processender",
-        "run",
-        "--probe-listen",
-        f"127.0.0.1:{free_port()}",
-        "--",
-        "sleep",
-        "1000",
-    ]
-    seconds([binaries / "processender", "run", "--", "true"], where)
+    probes = ("--probe-listen", f"127.0.0.1:{free_port()}")
+    seconds([*run(binaries), "true"], where)
     limit = statistics.median(private_dirty(bare, where) for _ in range(3))
-    ours = statistics.median(private_dirty(own, where) for _ in range(3))
     others = {name: private_dirty(command, where) for name, command in peers(where).items()}
-    beside = f"{ours:.1f} MB in all; a bare interpreter {limit:.1f}, " + ", ".join(
-        f"{k} {v:.1f}" for k, v in others.items()
-    )
-    return [Figure("memory of the agent above a bare interpreter", ours - limit, "MB", bar=8.0, beside=beside)]
+    figures = []
+    for name, options, bar in (("the agent", probes, 8.0), ("a lean agent", (*probes, "--lean"), 4.0)):
+        own = statistics.median(private_dirty([*run(binaries, *options), "sleep", "1000"], where) for _ in range(3))
+        beside = f"{own:.1f} MB in all; a bare interpreter {limit:.1f}, "
+        beside += ", ".join(f"{k} {v:.1f}" for k, v in others.items())
+        figures.append(Figure(f"memory of {name} above a bare interpreter", own - limit, "MB", bar=bar, beside=beside))
+    return figures
 
 
-def start(binaries: Path, where: str) -> Figure:
-    """Measure `processender run -- true` as a whole; peer and subject take turns."""
+def start(binaries: Path, where: str) -> list[Figure]:
+    """Measure `processender run -- true` as a whole by its least time; peer and subjects take turns."""
     say("agent: start ...")
-    own: list[str | Path] = [binaries / "processender", "run", "--", "true"]
     bare: list[str | Path] = [binaries / "python", "-c", "pass"]
-    runs = [(seconds(own, where), seconds(bare, where)) for _ in range(ROUNDS)]
-    ours, peer = (statistics.median(column) * 1e3 for column in zip(*runs, strict=True))
-    beside = f"{ours:.1f} ms against {peer:.1f} ms"
-    return Figure("processender run -- true / python -c pass", ours / peer, "", bar=4.0, beside=beside)
+    cases = {"": [*run(binaries), "true"], "--lean ": [*run(binaries, "--lean"), "true"], "bare": bare}
+    runs = [{name: seconds(argv, where) * 1e3 for name, argv in cases.items()} for _ in range(ROUNDS)]
+    least = {name: min(each[name] for each in runs) for name in cases}
+    return [
+        Figure(f"processender run {name}-- true / python -c pass", least[name] / least["bare"], "", bar=3.0,
+               beside=f"{least[name]:.1f} ms against {least['bare']:.1f} ms")
+        for name in ("", "--lean ")
+    ]  # fmt: skip
+
+
+def time_to_stop(argv: list[str | Path], where: str) -> float:
+    """Return the seconds from TERM to the end of a program that is ready."""
+    ready: list[str | Path] = [sys.executable, "-IS", "-c", ENDS_AT_ONCE]
+    process = subprocess.Popen(
+        [*argv, *ready], env=environment(where), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    began = time.perf_counter()
+    process.terminate()
+    process.wait(timeout=20)
+    process.stdout.close()
+    return time.perf_counter() - began
+
+
+def stop(binaries: Path, where: str) -> Figure:
+    """Measure what the agent adds to the end of a command that ends at once on TERM; all take turns."""
+    say("agent: stop ...")
+    cases: dict[str, list[str | Path]] = {
+        "agent": run(binaries),
+        "lean": run(binaries, "--lean"),
+        "bare": [],
+        "tini": ["/usr/bin/tini", "-s", "--"],
+        "dumb-init": ["/usr/bin/dumb-init"],
+    }
+    runs = [{name: time_to_stop(argv, where) * 1e3 for name, argv in cases.items()} for _ in range(ROUNDS)]
+    middle = {name: statistics.median(each[name] for each in runs) for name in cases}
+    extra = {name: middle[name] - middle["bare"] for name in cases if name != "bare"}
+    beside = ", ".join(f"{name} {value:.1f} ms" for name, value in extra.items() if name != "agent")
+    return Figure(
+        "extra time at the stop of a command that ends at once", extra["agent"], "ms", bar=20.0, beside=beside
+    )
