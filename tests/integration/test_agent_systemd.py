@@ -525,6 +525,13 @@ class TestPostMortem:
         assert not (tmp_path / "thing").exists()
 
 
+EXAMPLE = [
+    *("--service", "example", "--grace", "20s", "--watchdog", "30s"),
+    *("--", "/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", "8080"),
+]
+"""What the example that is shipped was printed for."""
+
+
 class TestUnits:
     @pytest.mark.parametrize(
         "path", sorted((TREE / "deploy" / "systemd").glob("*.service")), ids=lambda path: path.name
@@ -540,33 +547,16 @@ class TestUnits:
 
         assert (0, "") == (told.returncode, told.stderr)
 
-    def test_the_example_is_what_is_printed(self) -> None:
-        """By the command that its page shows."""
-        argv = [
-            sys.executable,
-            "-m",
-            "processender",
-            "unit",
-            "--service",
-            "example",
-            "--grace",
-            "20s",
-            "--watchdog",
-            "30s",
-            "--program",
-            "/usr/bin/processender",
-            "--",
-            "/usr/bin/python3",
-            "-m",
-            "http.server",
-            "--bind",
-            "127.0.0.1",
-            "8080",
-        ]
+    @pytest.mark.parametrize(
+        ("path", "words"),
+        [("example.service", EXAMPLE), ("processender-failure@.service", ["--failure"])],
+    )
+    def test_what_is_shipped_is_what_is_printed(self, path: str, words: list[str]) -> None:
+        """For a program where a package of the system puts it; so an installed program needs no file beside it."""
+        argv = [sys.executable, "-m", "processender", "unit", "--program", "/usr/bin/processender", *words]
+        printed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
-        assert (TREE / "deploy/systemd/example.service").read_text() == subprocess.run(
-            argv, check=True, capture_output=True, text=True
-        ).stdout
+        assert (TREE / "deploy" / "systemd" / path).read_text() == printed
 
     @pytest.mark.parametrize(
         ("options", "said"),
@@ -575,6 +565,7 @@ class TestUnits:
             (["--service", "a b", "--", "x"], "cannot be the name of a unit"),
             (["--grace", "5", "--", "x"], "--grace"),
             (["-c", "/no/such.toml", "--", "x"], "/no/such.toml"),
+            (["--failure", "--", "x"], "leave the command out"),
         ],
     )
     def test_a_mistake_is_2(self, options: list[str], said: str) -> None:

@@ -21,8 +21,8 @@ from . import output
 from .app import find_ender
 from .options import Options
 from .places import places
-from .recover_unit import unit
 from .recovered import Progress, as_data, as_text, exit_code
+from .units import of_recovery
 
 _MISTAKE = 2
 _USAGE = "processender recover [--dry-run] [--service NAME] [--job ID] [--journal DIR] [--app MODULE:ENDER] [--json]"
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     if options.print_unit:
-        output.say(unit())
+        output.say(of_recovery())
         return 0
     try:
         window = parse_duration(options.window)

@@ -9,17 +9,16 @@ from ..agent.decide import decide
 from ..agent.durations import parse_duration
 from ..errors import ProcessEnderError
 from ..hints import Any
-from ..telemetry.state import SYSTEM
 from . import output
 from .options import Options
-from .recover_unit import quoted, this_program
+from .units import of_failure, of_service, this_program
 
 _MISTAKE = 2
-_LATE_S = 5.0
-_USAGE = "processender unit [OPTIONS] -- COMMAND [ARGUMENT ...]"
+_USAGE = "processender unit [OPTIONS] -- COMMAND [ARGUMENT ...]\n       processender unit --failure"
 _DESCRIPTION = """\
 Print a unit of systemd in which the agent runs COMMAND: it tells systemd how it goes, ends COMMAND well in its time,
-and what dies without a word is cleaned up after by `processender post-mortem`.\
+and what dies without a word is cleaned up after by `processender post-mortem`. With --failure: print the unit that
+OnFailure= of all of them starts.\
 """
 _EPILOG = """\
 exit codes: 0 the unit is printed, 2 a mistake in what was given
@@ -27,34 +26,8 @@ exit codes: 0 the unit is printed, 2 a mistake in what was given
 examples:
   processender unit -- /srv/shop/server
   processender unit --service shop --grace 20s --watchdog 30s -- /srv/shop/server --port 80 \\
-    > /etc/systemd/system/shop.service\
-"""
-_UNIT = """\
-# Printed by `processender unit`.
-[Unit]
-Description={service}
-After=network-online.target
-Wants=network-online.target
-OnFailure=processender-failure@%n.service
-
-[Service]
-Type=notify
-# The agent alone speaks to systemd; it hands on what the command says on the socket that it finds in NOTIFY_SOCKET.
-NotifyAccess=main
-ExecStart={run}
-{lines}ExecStopPost={post_mortem}
-# The agent ends the command and its helpers in their order; with control-group all of them hear it at once.
-KillMode=mixed
-# What the end is called for who was asked to end by TERM or INT.
-SuccessExitStatus=143 130
-# The grace of the agent, and a little; ExecStopPost has as long again.
-TimeoutStopSec={timeout}
-Restart=on-failure
-StateDirectory={state}
-StateDirectoryMode=0700
-
-[Install]
-WantedBy=multi-user.target\
+    > /etc/systemd/system/shop.service
+  processender unit --failure > /etc/systemd/system/processender-failure@.service\
 """
 
 
@@ -62,6 +35,11 @@ def main(argv: Sequence[str]) -> int:
     """Print the unit that *argv* asks for and return the exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
+    if options.failure:
+        if options.command:
+            parser.error("--failure: this unit is one for all services; leave the command out")
+        output.say(of_failure(options.program))
+        return 0
     if not options.command:
         parser.error("there is no command; put one behind the --, like `processender unit -- /srv/shop/server`")
     service = options.service or os.path.basename(options.command[0])
@@ -80,33 +58,20 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _unit(options: Any, service: str, grace: float, watchdog: float) -> str:
-    program = options.program or this_program()
-    config = ["--config", os.path.abspath(options.config)] if options.config else []
-    flags = [*config, *(["--grace", options.grace] if options.grace else [])]
+    flags = ["--grace", options.grace] if options.grace else []
     flags += ["--ready", "notify"] if options.ready == "notify" else []
     flags += ["--on-signal", "HUP:forward"] if options.reload else []
     flags += ["--watchdog", "pass"] if options.watchdog_pass else []
     lines = [f"User={options.user}"] if options.user else []
     if options.user:
         # What died with the host nobody else may release: what belongs to a user is left alone by everybody else.
-        lines.append(f"ExecStartPre=-{program} recover")
+        lines.append(f"ExecStartPre=-{options.program or this_program()} recover")
     lines += ["ExecReload=/bin/kill -HUP $MAINPID"] if options.reload else []
     lines += [f"WatchdogSec={watchdog:g}"] if watchdog else []
-    return _UNIT.format(
-        service=service,
-        run=" ".join([program, "run", *_words("--service", service, *flags, "--", *options.command)]),
-        post_mortem=" ".join(
-            [program, "post-mortem", *_words("--service", service, *config, "--window", f"{grace:g}s")]
-        ),
-        lines="".join(f"{line}\n" for line in lines),
-        timeout=f"{grace + _LATE_S:g}",
-        state=f"processender-{service}" if options.user else os.path.basename(SYSTEM),
-    )
-
-
-def _words(*words: str) -> list[str]:
-    """Return *words* as the line of a command has them, in which a $ begins a variable."""
-    return [quoted(word).replace("$", "$$") for word in words]
+    return of_service(
+        service, options.command, flags=flags, lines=lines, grace=grace, own_user=bool(options.user),
+        config=["--config", os.path.abspath(options.config)] if options.config else [], program=options.program,
+    )  # fmt: skip
 
 
 def _parser() -> Options:
@@ -120,5 +85,6 @@ def _parser() -> Options:
     parser.add_argument("--watchdog", default="", metavar="TIME", help="end the service when its agent hangs that long")
     parser.add_argument("--watchdog-pass", action="store_true", help="or when COMMAND, which must feed it too, does")
     parser.add_argument("--reload", action="store_true", help="let `systemctl reload` send COMMAND a HUP")
+    parser.add_argument("--failure", action="store_true", help="print what OnFailure= starts, for all services")
     parser.add_argument("--program", default="", metavar="PATH", help="where processender is (default: this one)")
     return parser
