@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -22,6 +23,40 @@ SLOW = python(
     "while True: signal.pause()"
 )
 """A command that takes a while to end."""
+QUEUED = {35, 40, 50}
+"""Real-time signals, which the kernel queues."""
+PLAIN = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGWINCH, signal.SIGIO}
+"""Signals of which one waits, however often it was sent."""
+COUNTS = python(
+    "import os, signal\n"
+    "everything = signal.valid_signals()\n"
+    "signal.pthread_sigmask(signal.SIG_BLOCK, everything)\n"
+    "os.write(1, b'ready\\n')\n"
+    "counts = {}\n"
+    # The lowest of those that wait is taken first, so that the highest of all is the last, here and in the agent.
+    "while not counts.get(64):\n"
+    "    number = int(signal.sigwaitinfo(everything).si_signo)\n"
+    "    counts[number] = counts.get(number, 0) + 1\n"
+    "os.write(1, b'counted %r\\n' % counts)"
+)
+"""A command that counts its signals up to number 64."""
+PAIR = python(
+    "import os, signal\n"
+    "both = {signal.SIGUSR1, signal.SIGUSR2}\n"
+    "signal.pthread_sigmask(signal.SIG_BLOCK, both)\n"
+    "child = os.fork()\n"
+    "if child:\n"
+    "    os.write(1, b'ready\\n')\n"
+    "    signal.sigwait([signal.SIGUSR1])\n"
+    "    os.kill(child, signal.SIGUSR2)\n"
+    "    os.waitpid(child, 0)\n"
+    "else:\n"
+    "    heard = [signal.sigwait(both)]\n"
+    "    while heard[-1] != signal.SIGUSR2:\n"
+    "        heard.append(signal.sigwait(both))\n"
+    "    os.write(1, b'child: %r\\n' % [each.name for each in heard])"
+)
+"""A command with a child in its group; when USR1 has come to it, the child tells what it has got up to then."""
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +98,43 @@ class TestNotices:
             assert 137 == program.wait()
             assert time.monotonic() - began < 1.0
             assert ["SIGHUP", "SIGTERM"] == [notice["cause"] for notice in program.report()["notices"]]
+
+
+class TestForwarding:
+    @pytest.mark.parametrize("options", [[], ["--lean"]], ids=["whole", "lean"])
+    def test_of_mixed_signals_none_is_lost_that_the_kernel_keeps(self, options: list[str]) -> None:
+        """Real-time ones come as often as they were sent, the others at least once."""
+        kinds = sorted(QUEUED | PLAIN)
+        with agent(options, COUNTS) as program:
+            program.wait_for("ready")
+            for count in range(250 * len(kinds)):
+                program.signal(kinds[count % len(kinds)])
+            program.signal(64)
+            counted = program.wait_for("counted ", 60.0)
+            code = program.wait(60.0)
+            counts = ast.literal_eval(counted.partition("counted ")[2].splitlines()[0])
+
+            assert (0, False) == (code, "Traceback" in program.output)
+        assert dict.fromkeys(QUEUED, 250) == {number: counts[number] for number in QUEUED}
+        assert kinds == sorted(counts.keys() - {64})
+
+    @pytest.mark.parametrize(
+        ("options", "told"), [([], ["SIGUSR2"]), (["--kill-group"], ["SIGUSR1", "SIGUSR2"])], ids=["alone", "group"]
+    )
+    def test_signals_go_to_the_group_where_that_is_asked_for(self, options: list[str], told: list[str]) -> None:
+        """To the command alone otherwise."""
+        with agent(options, PAIR) as program:
+            program.wait_for("ready")
+            program.signal("USR1")
+
+            assert 0 == program.wait(60.0)
+            assert f"child: {told}" in program.output
+
+    def test_a_command_without_a_group_of_its_own_has_none_to_signal(self) -> None:
+        """It would be that of the agent."""
+        with agent(["--no-setsid", "--kill-group"], SLEEPER) as program:
+            assert 125 == program.wait()
+            assert "--kill-group goes with --setsid" in program.output
 
 
 class TestChildren:

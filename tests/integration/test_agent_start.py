@@ -128,6 +128,30 @@ class TestExitCode:
         with agent(["--exit", "reraise"], ["sh", "-c", f"ulimit -c 0; kill -{name} $$"]) as program:
             assert -signal.Signals[f"SIG{name}"] == program.wait()
 
+    @pytest.mark.parametrize(
+        ("script", "code"),
+        [("exit 3", 0), ("exit 4", 4), ("kill -TERM $$", 0), ("kill -KILL $$", 137), ("exit 0", 0)],
+    )
+    def test_codes_that_are_expected_are_0(self, tmp_path: Path, script: str, code: int) -> None:
+        """And no crash; others stay what they are."""
+        options = ["--expect-exit", "3", "--expect-exit", "143"]
+        with agent(options, ["sh", "-c", script], PROCESSENDER_STATE=str(tmp_path)) as program:
+            assert code == program.wait(60.0)
+        assert bool(code) == bool(list(tmp_path.glob("*/crashes/*.json")))
+
+    def test_an_end_that_was_asked_for_can_be_0(self) -> None:
+        """As for platforms that take 143 for a failure."""
+        with agent(["--expect-exit", "143"], SLEEPER) as program:
+            assert 0 == stops_with(program)
+            assert 0 == program.report()["exit"]
+
+    @pytest.mark.parametrize("word", ["x", "-1", "256"])
+    def test_an_expected_code_that_none_can_have_is_a_mistake(self, word: str) -> None:
+        """Told before anything starts."""
+        with agent(["--expect-exit", word], SLEEPER) as program:
+            assert 125 == program.wait()
+            assert "--expect-exit" in program.output
+
     def test_what_ends_at_once_is_not_missed(self) -> None:
         """However fast it is."""
         codes = []
