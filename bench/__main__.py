@@ -56,11 +56,12 @@ def main() -> int:
     for name in arguments.names or BENCHES:
         say(f"{name} ...")
         figures[name] = BENCHES[name]()
+        # At once: what a later one breaks is not to take this with it.
+        save({name: figures[name]})
         say("")
         if not arguments.json:
             rows = [("figure", "measured", "bar", "", "beside it"), *(figure.row() for figure in figures[name])]
             print(f"\n{name}\n{table(rows)}", flush=True)
-    save(figures)
     if arguments.json:
         print(RESULTS.read_text(encoding="utf-8"))
     missed = [figure.name for group in figures.values() for figure in group if not figure.ok]

@@ -325,7 +325,12 @@ def measure() -> list[Figure]:
     try:
         for runtime in RUNTIMES:
             say(f"containers: {runtime} ...")
-            can_run(runtime)
+            try:
+                can_run(runtime)
+            except CannotRunError as error:
+                why = " ".join(str(error).split())
+                figures.append(Figure(f"{runtime}: containers that start here", 0, "", at_least=1, beside=why))
+                continue
             left = orphans_left(runtime, where / runtime / "orphans")
             lost = signals_lost(runtime, where / runtime / "signals")
             kept = left_behind(runtime, where / runtime / "owed")

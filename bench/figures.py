@@ -20,7 +20,7 @@ class Figure(NamedTuple):
     at_least: float | None = None
     """The least it may be; None where there is no such limit."""
     beside: str = ""
-    """The peer, or the limit, measured in the same run."""
+    """The peer, or the limit, measured in the same run; or why there is no number."""
 
     @property
     def ok(self) -> bool:

@@ -108,7 +108,8 @@ def storm(argv: list[str], where: str) -> tuple[int, int, float]:
     process.send_signal(signal.SIGTERM)
     seconds = time.perf_counter() - began
     came, stops = map(int, process.stdout.read().split())
-    process.wait()
+    if code := process.wait():
+        raise RuntimeError(f"{argv[0]} has left with {code}, its command with 0")
     return queued - came, stops, seconds
 
 
