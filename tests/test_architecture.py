@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,26 @@ def test_an_armed_ender_without_async_handlers_loads_no_event_loop() -> None:
     code = "from processender import Ender\nwith Ender('x', state='/dev/null/x', observers=()): pass"
 
     assert "asyncio" not in loaded_by(code)
+
+
+PAGE = (PACKAGE.parent.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def test_the_page_names_every_room_on_the_first_floor_of_the_tree() -> None:
+    """Each module and each directory of the package, and each integration."""
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    foreign = {path.stem for path in (PACKAGE / "integrations").iterdir() if not path.name.startswith("__")}
+    named = set(re.findall(r"`(\w+)/?`", PAGE))
+    (integrations,) = re.findall(r"^\|.*`integrations/` \| (.*) \|$", PAGE, re.MULTILINE)
+
+    assert set() == {room for room in rooms if not room.startswith("__")} - named
+    assert set() == foreign - set(re.findall(r"\w+", integrations))
+
+
+def test_the_page_names_no_file_of_the_agent_that_is_not_there() -> None:
+    """The parts of the agent are told by what they are for, each with its main files."""
+    rows = PAGE.partition("files of `agent/` |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    named = {name for row in rows for name in re.findall(r"\w+", row.split("|")[2])}
+
+    assert len(rows) > 5
+    assert set() == named - {path.stem for path in (PACKAGE / "agent").iterdir()}
