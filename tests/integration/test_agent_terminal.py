@@ -91,11 +91,12 @@ class TestOneSession:
 
     def test_a_job_is_suspended_and_goes_on(self) -> None:
         """Under a shell, Ctrl-Z stops agent and command, and `fg` wakes both."""
-        with Terminal(["bash", "--norc", "-i"], PS1="") as terminal:
+        with Terminal(["bash", "--norc", "-i"], PS1=r"jobs:\j ") as terminal:
             terminal.type(f"{sys.executable} -m processender run -- sh -c 'echo rea''dy; read line; echo got $line'\n")
             terminal.wait_for("ready")
             terminal.type("\x1a")
-            terminal.wait_for("Stopped")
+            # Only with its prompt the shell reads on; what is typed before that may be lost.
+            terminal.wait_for("jobs:1 ")
             terminal.type("fg\n")
             terminal.type("words\n")
 

@@ -100,7 +100,7 @@ class Crash:
             exit=None if status is None else 128 - status if status < 0 else status,
             signal=_signal_name(-status) if status is not None and status < 0 else "",
             core=facts["core"],
-            restarts=facts["restarts"],
+            restarts=facts.get("restarts", 0),
             invocation=self._invocation,
             events=(*told, *map(_line, events)),
             stacks=stacks,
