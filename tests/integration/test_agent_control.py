@@ -251,6 +251,41 @@ def test_what_a_killed_agent_left_is_removed_by_the_next(tmp_path: Path) -> None
             assert names | {"processender-notes", "processender-1-aa"} == set(os.listdir(tmp_path))
 
 
+def left_by_process_1(place: Path) -> Path:
+    """Return the directory of an agent that was killed, and was process 1, as in a container."""
+    left = place / "processender-1-00ff00ff00ff"
+    left.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(left / "control"))
+        dead.listen()
+    return left
+
+
+def test_a_dead_agent_with_the_number_of_another_process_is_removed(tmp_path: Path) -> None:
+    """There is a process 1 everywhere: the number of an agent says nothing about its life."""
+    left = left_by_process_1(tmp_path)
+    with agent([], TELLS, XDG_RUNTIME_DIR=str(tmp_path)) as living:
+        own = Path(place(living)).parent.name
+
+        assert [own] == os.listdir(tmp_path)
+        assert not left.exists()
+
+
+def test_an_agent_that_is_looked_at_is_not_woken(tmp_path: Path) -> None:
+    """The next one sees that it lives without calling it, so it loads nothing for that."""
+    with agent(["--lean"], TELLS, XDG_RUNTIME_DIR=str(tmp_path)) as first:
+        path = place(first)
+        threads = Path(f"/proc/{first.pid}/task")
+        with agent(["--lean"], TELLS, XDG_RUNTIME_DIR=str(tmp_path)) as second:
+            place(second)
+            quiet = len(os.listdir(threads))
+            called = Caller(path)
+            called.ask(STATUS)
+            called.close()
+
+            assert quiet + 1 == len(os.listdir(threads))
+
+
 def test_an_agent_inside_an_agent_has_a_socket_of_its_own() -> None:
     """The inner one is asked by the innermost command."""
     inner = f"{sys.executable} -m processender run -- {sys.executable} -m processender status --json"
@@ -284,6 +319,15 @@ class TestClient:
             assert str(one.pid) in done.stderr
             assert str(two.pid) in done.stderr
             assert 0 == named.returncode
+
+    def test_a_dead_one_with_the_number_of_another_process_is_none(self, tmp_path: Path) -> None:
+        """The living one is chosen, although what the dead one has left lies beside it."""
+        with agent([], TELLS, XDG_RUNTIME_DIR=str(tmp_path)) as program:
+            place(program)
+            left_by_process_1(tmp_path)
+            done = self.status(tmp_path)
+
+        assert (0, "") == (done.returncode, done.stderr)
 
     def test_without_an_agent_it_says_so(self, tmp_path: Path) -> None:
         """3, and the next step."""

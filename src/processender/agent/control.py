@@ -25,6 +25,7 @@ LONGEST_PATH = 107
 _WAITING = 64
 _PREFIX = "processender-"
 _NAME = "control"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def roots(environ: Mapping[str, str]) -> list[str]:
@@ -49,21 +50,30 @@ def sockets(root: str) -> list[tuple[int, str]]:
             is_ours = os.lstat(directory).st_uid == os.geteuid()
         except OSError:
             continue
-        if is_ours and not os.path.islink(directory):
-            found.append((int(number), os.path.join(directory, _NAME)))
+        path = os.path.join(directory, _NAME)
+        # One that has made its directory, and nothing in it yet, cannot be asked.
+        if is_ours and not os.path.islink(directory) and os.path.lexists(path):
+            found.append((int(number), path))
     return found
 
 
-def lives(pid: int, path: str) -> bool:
-    """Tell whether the agent *pid* is still there, or, where its number says nothing, somebody listens at *path*."""
+def lives(path: str) -> bool:
+    """Tell whether the agent that listens, or has listened, at *path* is still there."""
+    # Its number says nothing: in a container it is 1, and there is a process 1 everywhere.
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        # It may be one of another pid namespace that shares the directory: then only its socket can tell.
-        return _is_answered(path)
+        directory = os.open(os.path.dirname(path), _DIRECTORY)
     except OSError:
+        return _is_answered(path)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        # It holds its directory; a call would only wake it.
         return True
-    return True
+    except OSError:
+        return _is_answered(path)
+    finally:
+        os.close(directory)
+    return _is_answered(path)
 
 
 def _is_answered(path: str) -> bool:
@@ -90,13 +100,14 @@ class Control:
         """Where it listens; empty when it does not."""
         self._make = make
         self._socket: _socket.socket | None = None
+        self._held = -1
 
     def open(self) -> str:
         """Listen where there is a place for it; return why there is none, else an empty text."""
         why = []
         for root in roots(os.environ):
-            for pid, path in sockets(root):
-                if not lives(pid, path):
+            for _, path in sockets(root):
+                if not lives(path):
                     _remove(path)
             directory = os.path.join(root, f"{_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
             trouble = self.path or self._open(os.path.join(directory, _NAME))
@@ -113,11 +124,13 @@ class Control:
         made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         try:
             os.mkdir(os.path.dirname(path), 0o700)
+            self._held = _hold(os.path.dirname(path))
             made.bind(path)
             os.chmod(path, 0o600)
             made.listen(_WAITING)
         except OSError as error:
             made.close()
+            self._let_go()
             _remove(path)
             return error.strerror or str(error)
         made.setblocking(False)
@@ -139,6 +152,24 @@ class Control:
         if self.path:
             path, self.path = self.path, ""
             _remove(path)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, -1
+        if held >= 0:
+            os.close(held)
+
+
+def _hold(directory: str) -> int:
+    """Return a descriptor that tells everybody, for as long as it is open, that *directory* is in use."""
+    descriptor = os.open(directory, _DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        # A file system without locks: whoever wants to know has to call.
+        os.close(descriptor)
+        return -1
+    return descriptor
 
 
 def _remove(path: str) -> None:

@@ -93,7 +93,7 @@ def find(wanted: str, environ: Mapping[str, str]) -> str:
         return os.path.join(wanted, "control") if os.path.isdir(wanted) else wanted
     if not wanted and environ.get(VARIABLE):
         return environ[VARIABLE]
-    found = sorted({each for root in roots(environ) for each in sockets(root) if lives(*each)})
+    found = sorted({each for root in roots(environ) for each in sockets(root) if lives(each[1])})
     chosen = [(pid, path) for pid, path in found if not wanted or pid == int(wanted)]
     if len(chosen) == 1:
         return chosen[0][1]
