@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -525,3 +526,160 @@ def test_asyncio_is_never_loaded() -> None:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert "False\n" == said
+
+
+@pytest.mark.parametrize(
+    ("options", "service"),
+    [
+        (["--watch-name", "nobody-yet"], "nobody-yet"),
+        (["--pid-file", "/run/nobody-yet.pid"], "nobody-yet"),
+        (["--watch-cgroup", "/sys/fs/cgroup/system.slice/nobody-yet.service/"], "nobody-yet"),
+        (["--heartbeat", "{place}/alive.sock"], "alive"),
+        (["--watch-http", "http://me:secret@127.0.0.1:9/healthz"], "127.0.0.1:9"),
+    ],
+)
+def test_without_a_service_it_has_the_name_of_what_is_watched(tmp_path: Path, options: list[str], service: str) -> None:
+    """Its socket and the journals that it recovers are named so, whoever is there."""
+    env = {"TMPDIR": str(tmp_path), "PROCESSENDER_STATE": str(tmp_path / "state")}
+    given = [each.format(place=tmp_path) for each in options]
+    with Program([*PROCESSENDER, "sidecar", *given], env=env, cwd="/") as agent:
+        assert until(lambda: list(tmp_path.glob("processender-sidecar-*/control")))
+
+        status = asked(tmp_path, *tmp_path.glob("processender-sidecar-*"))
+        agent.signal("TERM")
+
+    assert service == json.loads(status.stdout)["service"]
+
+
+def test_two_sidecars_without_a_service_watch_two_applications(tmp_path: Path) -> None:
+    """Each has its own name."""
+    env = {"TMPDIR": str(tmp_path), "PROCESSENDER_STATE": str(tmp_path / "state")}
+    argv = [*PROCESSENDER, "sidecar", "--watch-name"]
+    with (
+        Program([*argv, "nobody-one"], env=env, cwd="/") as one,
+        Program([*argv, "nobody-two"], env=env, cwd="/") as two,
+    ):
+        says(one, "there is no process")
+        says(two, "there is no process")
+
+
+def test_what_an_application_of_another_name_has_left_is_recovered(tmp_path: Path) -> None:
+    """The journals are those of the name that is watched, not of a program that was never seen."""
+    made = tmp_path / "made"
+    env = {"TMPDIR": str(tmp_path), "PROCESSENDER_STATE": str(tmp_path / "state")}
+    with Program([sys.executable, "-c", OWES, str(tmp_path / "state"), str(made), str(tmp_path)]) as program:
+        program.wait_for("ready", LIMIT_S)
+        program.signal("KILL")
+        program.wait(LIMIT_S)
+    with Program([*PROCESSENDER, "sidecar", "--watch-name", "shop"], env=env, cwd="/") as agent:
+        says(agent, "there is no process")
+        agent.signal("TERM")
+        code = agent.wait(LIMIT_S)
+
+    assert (0, False) == (code, made.exists())
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[restart]\npolicy = "always"', "[restart]"),
+        ("[restart.give_up]\nafter = 3", "[restart]"),
+        ('[checks.page]\nhttp = "http://127.0.0.1:9/"', "[checks]"),
+        ('[heartbeat]\nfile = "/run/alive"', "[heartbeat]"),
+        ("[deadlock]", "[deadlock]"),
+        ('[control]\nlisten = ":9180"', "[control]"),
+        ('[[command.stop]]\nsignal = "QUIT"', "[command]"),
+        ('[command]\nstop_signal = "QUIT"', "[command]"),
+        ("[output]\ncapture = true", "[output]"),
+        ('[output]\nprefix = "x"', "[output]"),
+        ('[hooks.pre_start.x]\nrun = ["true"]', "[hooks.pre_start]"),
+        ('[hooks.ready.x]\nrun = ["true"]', "[hooks.ready]"),
+        ('ready = "notify"', "ready"),
+        ('exit = "reraise"', "exit"),
+        ('[systemd]\nwatchdog = "pass"', "[systemd]"),
+        ('[systemd]\nextend_to = "5m"', "[systemd]"),
+    ],
+)
+def test_a_configuration_that_a_sidecar_cannot_follow_is_refused(tmp_path: Path, text: str, key: str) -> None:
+    """Nothing that was asked for is left out in silence."""
+    config = tmp_path / "processender.toml"
+    config.write_text(text)
+    with sidecar(tmp_path, "-c", str(config), "--watch-name", "nobody-yet") as agent:
+        code = agent.wait(LIMIT_S)
+
+    assert (125, True) == (code, f"{config}: {key} is not for a sidecar" in agent.output), agent.output
+
+
+def test_everything_that_a_sidecar_cannot_follow_is_named(tmp_path: Path) -> None:
+    """At once, also where it comes from the environment."""
+    options = {"PROCESSENDER_RESTART__POLICY": "always", "PROCESSENDER_OUTPUT__CAPTURE": "true"}
+    with sidecar(tmp_path, "--watch-name", "nobody-yet", **options) as agent:
+        code = agent.wait(LIMIT_S)
+
+    assert (125, True, True) == (code, "environment: [restart]" in agent.output, "[output]" in agent.output)
+
+
+def test_a_configuration_of_the_end_is_followed(tmp_path: Path) -> None:
+    """The hooks that belong to the plan run, and so does what stands at the root."""
+    config = tmp_path / "processender.toml"
+    config.write_text(
+        'strict = true\ngrace = "20s"\n[on_crash]\nrecover = true\n'
+        f'[hooks.pre_stop.x]\nrun = ["touch", "{tmp_path}/before"]\n'
+        f'[hooks.post_stop.x]\nrun = ["touch", "{tmp_path}/after"]\n'
+    )
+    with sidecar(tmp_path, "-c", str(config), "--watch-name", "nobody-yet") as agent:
+        says(agent, "there is no process")
+        agent.signal("TERM")
+        code = agent.wait(LIMIT_S)
+
+    assert (0, True, True) == (code, (tmp_path / "before").exists(), (tmp_path / "after").exists())
+
+
+def asked(tmp_path: Path, place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Ask the sidecar that listens in *place*: for its status, or for what *words* say."""
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    argv = [*PROCESSENDER, *(words or ("status", "--json")), "--agent", str(place)]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+
+
+def test_a_sidecar_tells_its_status(tmp_path: Path) -> None:
+    """As an agent does: how the application is, before it comes and while it is there."""
+    place = tmp_path / "processender-sidecar-shop"
+    with sidecar(tmp_path, "--pid-file", str(tmp_path / "pid")) as agent:
+        says(agent, "no pid file")
+        before = asked(tmp_path, place)
+        words = asked(tmp_path, place, "status")
+        with app(tmp_path / "pid") as program:
+            says(agent, "what=process")
+            there = json.loads(asked(tmp_path, place).stdout)
+
+    assert ("waiting", False) == (json.loads(before.stdout)["state"], json.loads(before.stdout)["ready"])
+    assert (0, True) == (words.returncode, "not there" in words.stdout), words
+    assert ("running", True, "shop") == (there["state"], there["ready"], there["service"])
+    assert (program.pid, True) == (there["command"]["pid"], there["command"]["running"])
+    assert (agent.pid, 40.0) == (there["agent"]["pid"], there["grace_s"])
+
+
+def test_a_sidecar_can_be_asked_to_stop(tmp_path: Path) -> None:
+    """The end is that of a signal; who has asked for it is told."""
+    place = tmp_path / "processender-sidecar-shop"
+    with app(), sidecar(tmp_path, "--watch-name", "shop-app", "--tell-signal", "TERM") as agent:
+        says(agent, "what=process")
+        done = asked(tmp_path, place, "stop", "--reason", "moving", "--wait")
+        code = agent.wait(LIMIT_S)
+
+    assert (0, "the end has begun\n", 0) == (done.returncode, done.stdout, code), done.stderr
+    assert "moving" in agent.output
+
+
+@pytest.mark.parametrize(
+    ("words", "says_so"),
+    [(["drain"], "a sidecar does status, stop, pre-stop"), (["stop", "--within", "200h"], "--within")],
+)
+def test_what_a_sidecar_does_not_do_is_refused(tmp_path: Path, words: list[str], says_so: str) -> None:
+    """And named, with what it does."""
+    with sidecar(tmp_path, "--watch-name", "nobody-yet") as agent:
+        says(agent, "there is no process")
+        done = asked(tmp_path, tmp_path / "processender-sidecar-shop", *words)
+
+    assert (True, True) == (done.returncode in {1, 2}, says_so in done.stderr), done

@@ -1,10 +1,10 @@
 """
 Who answers on the agent's socket: lines of JSON ask, lines of JSON answer; all that comes is mistrusted.
 
-Theory of operation. One thread reads and writes for everybody and waits for nobody: whoever does what is asked for, the
-desk, answers when it is done, from whatever thread. A connection has one request under way at a time, and what it sends
-meanwhile waits in the kernel. There are at most `LINES` connections; a newcomer takes the place of the one that has
-been silent for longest, so that nobody can keep others out by saying nothing.
+Theory of operation. One thread reads and writes for everybody and waits for nobody: the answerer, whoever does what is
+asked for, answers when it is done, from whatever thread. A connection has one request under way at a time, and what it
+sends meanwhile waits in the kernel. There are at most `LINES` connections; a newcomer takes the place of the one that
+has been silent for longest, so that nobody can keep others out by saying nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LINES = 64
 _PAUSE_S = 0.1
 
 
-class Desk(Protocol):
+class Answerer(Protocol):
     """Whoever does what is asked for."""
 
     def take(self, request: dict[str, Any], caller: Caller, reply: Reply) -> None:
@@ -36,19 +36,19 @@ class Desk(Protocol):
         """Take note that *caller*, which was `kept`, has gone."""
 
 
-def serve(listening: Any, desk: Desk) -> None:
+def serve(listening: Any, answerer: Answerer) -> None:
     """Answer on the socket *listening*, on a thread of its own, until the process ends."""
     made = socket.socket(fileno=listening.detach())
-    threading.Thread(target=Switchboard(made, desk).run, name="processender-control", daemon=True).start()
+    threading.Thread(target=Switchboard(made, answerer).run, name="processender-control", daemon=True).start()
 
 
 class Switchboard:
     """The connections, and the thread that reads and writes for them all."""
 
-    def __init__(self, listening: socket.socket, desk: Desk) -> None:
+    def __init__(self, listening: socket.socket, answerer: Answerer) -> None:
         """Take what listens and who does what is asked for."""
         self._listening = listening
-        self._desk = desk
+        self._answerer = answerer
         self._clock = SystemClock()
         self._poll = select.poll()
         self._lines: dict[int, Line] = {}
@@ -133,7 +133,7 @@ class Switchboard:
 
     def _ask(self, line: Line, request: bytes) -> None:
         try:
-            self._desk.take(_understand(request), line.caller, line.reply)
+            self._answerer.take(_understand(request), line.caller, line.reply)
         except ProcessEnderError as error:
             line.reply({"error": str(error)})
         except Exception as error:  # whatever is asked for, the agent goes on
@@ -144,7 +144,7 @@ class Switchboard:
         self._poll.unregister(line.connection)
         line.connection.close()
         if line.caller.kept:
-            self._desk.lost(line.caller)
+            self._answerer.lost(line.caller)
 
 
 def _peer(connection: socket.socket) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from . import kernel
 from .settings import Settings
 
 UNCLEAN = 70
-"""The exit code of `--strict` for a clean exit after an unclean shutdown (EX_SOFTWARE of sysexits.h)."""
+"""The exit code after a shutdown that was not clean, of a sidecar and with `--strict` (EX_SOFTWARE of sysexits.h)."""
 
 
 class Ending:

@@ -29,7 +29,7 @@ class ApplicationStays(AgentError):
     code = "application-stays"
 
 
-class Telling:
+class Goodbye:
     """Tells one application that the end has come, and waits for it, on a worker of the engine."""
 
     def __init__(

@@ -18,10 +18,9 @@ from collections.abc import Callable, Mapping
 from ..core.crash import RECOVERY
 from ..core.events import RoomEvent, Trouble
 from ..core.handler import Handler, Importance
-from ..core.notice import Notice
 from ..core.outcome import Verdict
 from ..engine.clock import SystemClock
-from ..errors import ObligationError, ProcessEnderError
+from ..errors import ObligationError
 from ..hints import Any, ClassVar
 from ..plugins import find_releaser
 from ..ports import Context
@@ -33,17 +32,17 @@ from .answers import serve
 from .application import Application, Listener
 from .children import Children
 from .crash import Crash
+from .ending import UNCLEAN
 from .engine import Engine
-from .goodbye import Telling
+from .goodbye import Goodbye
 from .health import Health
-from .line import Caller, Reply
+from .holding import Holding
 from .meeting import PRE_STOP
 from .probes import ProbeServer
 from .settings import Settings
 from .sighting import NotYet, Unseen
+from .steering import in_words, this_process
 
-UNCLEAN = 70
-"""The exit code after an end that was not clean (EX_SOFTWARE of sysexits.h)."""
 _LAST_WORDS_S = 0.25
 _MOMENT_S = 0.02
 _RECOVERY_S = 2.0
@@ -68,7 +67,7 @@ class Sidecar(Listener):
         settings: Settings,
         children: Children,
         make: Callable[[Callable[[Callable[[], object]], object], Listener], Application],
-        tell: Callable[[Application], Telling],
+        tell: Callable[[Application], Goodbye],
         *,
         control: str = "",
         once: bool = False,
@@ -99,7 +98,7 @@ class Sidecar(Listener):
         self._alarms = Alarms(self._clock)
         self._health = Health()
         self._application = make(self._alarms.soon, self)
-        self._name = settings.service or os.path.basename(self._application.argv[0]) or "sidecar"
+        self._name = settings.service or "sidecar"
         self._engine = Engine(settings, self._name, self._application, self._health, ladder=tell(self._application))
         self._expected = min(_RECOVERY_S, _RECOVERY_SHARE * settings.grace)
         self._engine.ender.add(
@@ -108,10 +107,11 @@ class Sidecar(Listener):
         self._path = control or meeting.meeting_place(self._name, os.environ)
         self._socket: Any = meeting.listen(self._path)
         self._probes = ProbeServer(settings.probe_listen, self._health, self._clock) if settings.probe_listen else None
+        self._desk = Holding(self._engine, self._told)
+        self._since = self._clock.now()
+        self._heard: dict[int, int] = {}
         self._signalled = False
         self._status: int | None = None
-        self._held = 0
-        self._lock = threading.Lock()
 
     def run(self) -> int:
         """Watch until the end and return the exit code."""
@@ -119,7 +119,7 @@ class Sidecar(Listener):
             self._engine.arm(self._code)
             if self._probes is not None:
                 self._probes.start()
-            serve(self._socket, self)
+            serve(self._socket, self._desk)
             self._application.start()
             self._watch_over()
             self._engine.finish()
@@ -142,7 +142,7 @@ class Sidecar(Listener):
         notice = self._engine.notice
         until = self._engine.kill_at or 0.0
         last = min(until, self._clock.now() + _LAST_WORDS_S)
-        while self._held and self._clock.now() < last:
+        while self._desk.held and self._clock.now() < last:
             # Whoever holds is being answered at this moment.
             self._turn(min(last, self._clock.now() + _MOMENT_S))
         if notice is not None and notice.origin == PRE_STOP:
@@ -161,6 +161,7 @@ class Sidecar(Listener):
     def _take(self, heard: kernel.Heard) -> None:
         if heard.number == kernel.ALRM and heard.by_kernel:
             os._exit(128 + (self._engine.signum or kernel.KILL))
+        self._heard[heard.number] = self._heard.get(heard.number, 0) + 1
         if self._settings.policy.get(heard.number) == "stop":
             self._signalled = True
             self._engine.hear(heard)
@@ -194,7 +195,7 @@ class Sidecar(Listener):
         self._status = status
         facts = {
             "status": status, "pid": pid, "program": program, "core": False,
-            "cause": cause or ("killed" if status is None else ""),
+            "cause": cause or ("killed" if status is None else ""), "restarts": 0,
         }  # fmt: skip
         threading.Thread(target=self._follow, args=(facts,), name="processender-crash", daemon=True).start()
 
@@ -231,24 +232,25 @@ class Sidecar(Listener):
 
     # Those who ask.
 
-    def take(self, request: Mapping[str, Any], caller: Caller, reply: Reply) -> None:
-        """Hold `pre-stop` until the drain is done; *reply* what came of it."""
-        if request.get("do") != PRE_STOP:
-            raise ProcessEnderError(f"cannot do {request.get('do')!r}; a sidecar does {PRE_STOP!r}")
-        with self._lock:
-            # Until it has gone with its answer, the sidecar stays.
-            self._held += not caller.kept
-            caller.kept = True
-        ender = self._engine.ender
-        if not ender.stopping.is_set():
-            ender.notify(Notice(PRE_STOP, PRE_STOP, self._clock.now(), sender=caller.sender))
-        threading.Thread(target=self._hold, args=(reply,), name="processender-pre-stop", daemon=True).start()
-
-    def lost(self, caller: Caller) -> None:  # noqa: ARG002 - each counts the same
-        """Take note that somebody who was held has gone."""
-        with self._lock:
-            self._held -= 1
-
-    def _hold(self, reply: Reply) -> None:
-        self._engine.ender.ending().wait()
-        reply({"done": PRE_STOP, "verdict": str(self._engine.verdict or "forced")})
+    def _told(self) -> dict[str, Any]:
+        """Return how the sidecar and its application are, in the words of an agent's status."""
+        application, engine = self._application, self._engine
+        return {
+            "state": engine.state or ("running" if application.there else "waiting"),
+            "service": self._name,
+            "ready": self._health.ready,
+            "agent": this_process(self._since, self._clock.now()),
+            "command": {
+                "program": application.argv[0],
+                "pid": application.pid if application.there else 0,
+                "running": application.there,
+                "status": self._status,
+                "restarts": 0,
+                "watched": True,
+            },
+            "grace_s": self._settings.grace,
+            "config": self._settings.source,
+            "signals": {kernel.name_of(number): count for number, count in sorted(dict(self._heard).items())},
+            "asked": in_words(engine.notices),
+            "joined": [],
+        }

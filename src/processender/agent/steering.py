@@ -7,7 +7,7 @@ All of it happens on the main thread; `soon` brings it there from any other.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .. import __version__
 from ..core.notice import Action, Notice
@@ -37,14 +37,7 @@ class Steering:
 
     def stop(self, sender: str, reason: object = "", within: object = None) -> dict[str, Any]:
         """Begin the end for *sender*, because of *reason*; everything must be gone *within* so many seconds."""
-        if not isinstance(reason, str) or len(reason) > _LONGEST_REASON or not (reason.isprintable() or not reason):
-            raise ProcessEnderError(f"cannot stop: the reason must be at most {_LONGEST_REASON} letters; shorten it")
-        deadline = None
-        if within is not None:
-            if isinstance(within, bool) or not isinstance(within, int | float) or not 0 < within <= LONGEST_S:
-                raise ProcessEnderError("cannot stop: `within` must be seconds above 0, and at most a week")
-            deadline = self._agent.clock.now() + within
-        self._agent.end(self._notice(reason or "stop", sender, Action.STOP, deadline))
+        self._agent.end(wish_to_end(sender, reason, within, self._agent.clock.now()))
         return {"stop": True}
 
     def drain(self, sender: str) -> dict[str, Any]:
@@ -108,12 +101,7 @@ class Steering:
             "state": self.state(),
             "service": agent.name,
             "ready": agent.health.ready,
-            "agent": {
-                "pid": os.getpid(),
-                "version": __version__,
-                "uptime_s": round(agent.clock.now() - agent.since, 3),
-                "memory_bytes": _memory(),
-            },
+            "agent": this_process(agent.since, agent.clock.now()),
             "command": {
                 "program": command.argv[0],
                 "pid": command.pid,
@@ -124,12 +112,39 @@ class Steering:
             "grace_s": agent.settings.grace,
             "config": agent.settings.source,
             "signals": {kernel.name_of(number): count for number, count in sorted(dict(agent.heard).items())},
-            "asked": [f"{each.cause} by {each.sender or each.origin}" for each in agent.notices()],
+            "asked": in_words(agent.notices()),
             "joined": agent.joined.names() if agent.joined is not None else [],
         }
 
-    def _notice(self, cause: str, sender: str, action: Action, deadline: float | None = None) -> Notice:
-        return Notice(cause, ORIGIN, self._agent.clock.now(), action, deadline, sender=sender)
+    def _notice(self, cause: str, sender: str, action: Action) -> Notice:
+        return Notice(cause, ORIGIN, self._agent.clock.now(), action, sender=sender)
+
+
+def wish_to_end(sender: str, reason: object, within: object, now: float) -> Notice:
+    """Return the notice of *sender*, who wants the end; raise `ProcessEnderError` for what makes no sense."""
+    if not isinstance(reason, str) or len(reason) > _LONGEST_REASON or not (reason.isprintable() or not reason):
+        raise ProcessEnderError(f"cannot stop: the reason must be at most {_LONGEST_REASON} letters; shorten it")
+    deadline = None
+    if within is not None:
+        if isinstance(within, bool) or not isinstance(within, int | float) or not 0 < within <= LONGEST_S:
+            raise ProcessEnderError("cannot stop: `within` must be seconds above 0, and at most a week")
+        deadline = now + within
+    return Notice(reason or "stop", ORIGIN, now, Action.STOP, deadline, sender=sender)
+
+
+def this_process(since: float, now: float) -> dict[str, Any]:
+    """Return what a status tells of this process, which has been there *since*."""
+    return {
+        "pid": os.getpid(),
+        "version": __version__,
+        "uptime_s": round(now - since, 3),
+        "memory_bytes": _memory(),
+    }
+
+
+def in_words(notices: Sequence[Notice]) -> list[str]:
+    """Return what was asked for, and by whom."""
+    return [f"{each.cause} by {each.sender or each.origin}" for each in notices]
 
 
 def _memory() -> int:

@@ -9,7 +9,7 @@ from ..agent.meeting import PRE_STOP, NobodyThere, ask, find_meeting
 from . import output
 from .options import Options
 
-UNCLEAN = 1
+NOT_DRAINED = 1
 """The exit code when the drain has ended and was not clean."""
 NOBODY = 3
 """The exit code when there is no sidecar, or it went before the drain was done."""
@@ -44,4 +44,4 @@ def main(argv: Sequence[str]) -> int:
     if answer.get("verdict") == "clean":
         return 0
     output.complain(str(answer.get("error") or f"the drain is over and was not clean: {answer.get('verdict')}"))
-    return UNCLEAN
+    return NOT_DRAINED

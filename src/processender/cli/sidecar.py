@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 from ..agent import kernel, sighting
 from ..agent.application import Application, Listener, Processes, Tell
+from ..agent.beside import refuse
 from ..agent.children import Children
 from ..agent.decide import decide
 from ..agent.durations import parse_duration
 from ..agent.errors import CANNOT_RUN, AgentError, ConfigError
-from ..agent.goodbye import Telling
+from ..agent.goodbye import Goodbye
 from ..agent.pulse import Answering, Heartbeat
 from ..agent.sidecar import Sidecar
 from ..agent.streams import keep_standard_streams
@@ -44,6 +45,7 @@ examples:
   processender sidecar --service shop --heartbeat /run/shop/alive --tell-file /run/shop/stop\
 """
 _WATCHES = ("watch_name", "pid_file", "watch_cgroup", "heartbeat", "watch_http")
+_ENDINGS = (".pid", ".service", ".slice", ".scope", ".sock", ".socket")
 _SILENCE = "10s"
 _EVERY = "2s"
 
@@ -55,6 +57,8 @@ def main(argv: Sequence[str], mask: frozenset[int]) -> NoReturn:  # noqa: ARG001
     try:
         children = Children()
         settings = decide(options.config, vars(options), os.environ, children)
+        refuse(settings)
+        settings = settings.replace(service=settings.service or _service_of(options))
         make, tell = _watched(options), _told(options)
         sidecar = Sidecar(settings, children, make, tell, control=options.control, once=options.once)
         gc.freeze()
@@ -94,7 +98,16 @@ def _watched(options: Any) -> Callable[[Tell, Listener], Application]:
     return lambda tell, listener: Processes(look, tell, listener)
 
 
-def _told(options: Any) -> Callable[[Application], Telling]:
+def _service_of(options: Any) -> str:
+    """Return the name of what is watched: known from the start, so that it does not depend on who is there."""
+    if options.watch_http:
+        return str(options.watch_http).partition("://")[2].partition("/")[0].rpartition("@")[2]
+    given: str = options.watch_name or options.pid_file or options.watch_cgroup or options.heartbeat
+    name = os.path.basename(given.rstrip("/"))
+    return next((name.removesuffix(end) for end in _ENDINGS if name.endswith(end)), name) or name
+
+
+def _told(options: Any) -> Callable[[Application], Goodbye]:
     """Return what makes the one who tells the application of the end."""
     signals = [_checked("--tell-signal", text, kernel.number_of) for text in options.tell_signal]
     if signals and not (options.watch_name or options.pid_file or options.watch_cgroup):
@@ -104,7 +117,7 @@ def _told(options: Any) -> Callable[[Application], Telling]:
         method, _, url = options.tell_http.rpartition(" ")
         request = _checked("--tell-http", url, lambda url: http(method or "POST", url))
     file = os.path.abspath(options.tell_file) if options.tell_file else ""
-    return lambda application: Telling(application, signals, file, request)
+    return lambda application: Goodbye(application, signals, file, request)
 
 
 def _seconds(flag: str, text: str) -> float:
@@ -136,7 +149,11 @@ def parser() -> Options:
     add("--once", action="store_true", help="end when the application ends, instead of watching for the next one")
     add("--control", default="", metavar="SOCKET", help="where pre-stop finds this sidecar (default: by --service)")
     add("-c", "--config", default="", metavar="FILE", help="the configuration file")
-    add("--service", metavar="NAME", help="the service whose journals are recovered (default: what is watched)")
+    add(
+        "--service",
+        metavar="NAME",
+        help="the service whose journals are recovered (default: what is watched)",
+    )
     add("--grace", metavar="TIME", help="the whole time from the notice to the end (default 30s)")
     add("--drain-delay", metavar="TIME", help="how long to wait after readiness has failed (default 0s)")
     add("--probe-listen", metavar="HOST:PORT", help="where to serve /livez and /readyz")

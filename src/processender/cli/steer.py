@@ -126,6 +126,9 @@ def _as_text(status: dict[str, Any]) -> str:
 
 
 def _life(command: dict[str, Any]) -> str:
+    if command.get("watched") and not command["pid"]:
+        # Somebody else has started it, and it may be known by what it says alone.
+        return "there" if command["running"] else "not there"
     if command["running"]:
         return f"process {command['pid']}"
     return "not started" if command["status"] is None else f"ended with {command['status']}"
