@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from processender.agent.reload import FIXED
 from tests.integration.agents import SLEEPER, agent, outcomes
 from tests.integration.test_agent_drain import status, steer
 
@@ -72,6 +74,32 @@ def test_one_that_is_gone_is_refused(file: Path) -> None:
         program.wait_for("cannot be read")
 
         assert 20.0 == status(program)["grace_s"]
+
+
+def test_what_cannot_change_is_listed_in_the_docs() -> None:
+    """The page names each setting that a reload leaves alone, and no other."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "control.md").read_text()
+    table = page.partition("| what | settings |")[2].partition("\n\n")[0]
+
+    assert sorted(FIXED) == sorted(re.findall(r"`(\w+)`", table))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('ready = "notify"', "ready"),
+        ('[systemd]\nwatchdog = "pass"', "watchdog"),
+        ('[systemd]\nextend_to = "5m"', "extend_to"),
+        ('termination_log = "/nowhere"', "termination_log"),
+    ],
+)
+def test_what_was_taken_up_at_the_start_is_not_changed_in_silence(file: Path, text: str, name: str) -> None:
+    """Nobody is to believe that it holds now."""
+    with agent(["-c", str(file)], SLEEPER) as program:
+        program.wait_for("ready")
+        file.write_text(text + "\n")
+        steer(program, "reload")
+        program.wait_for(f"{name} change only when the agent is started anew")
 
 
 def test_what_cannot_change_is_told(file: Path) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 FIXED = (
     "service", "probe_listen", "control_listen", "exit", "stop_signal", "lean", "setsid", "kill_group", "wait_tree",
     "rewrite", "require", "lanes", "json_lines", "stop_steps", "parent_death", "verbosity", "capture", "output",
-    "restart", "restarts", "hooks", "hooks_limit", "checks", "vigils",
+    "restart", "restarts", "hooks", "hooks_limit", "checks", "vigils", "ready", "watchdog", "extend_to",
+    "termination_log",
 )  # fmt: skip
 """What a running agent cannot change."""
 
