@@ -71,8 +71,8 @@ class Command:
         """How often the kernel had killed in its control group for want of memory when it started; -1 for unknown."""
         self.more: dict[str, str] = {}
         """More variables for its environment; one with an empty value is taken out of it."""
-        self.handover: Callable[[], Any] | None = None
-        """Gives what it is handed at its next start beside its arguments, see `handed_on`; None for nothing, ever."""
+        self.handed_on: Callable[[], Any] | None = None
+        """Gives what it is handed at its next start beside its arguments, see `forked`; None for nothing, ever."""
         self.sent: set[int] = set()
         """The signals that have come from here."""
         self.pipes: Any = None
@@ -120,12 +120,11 @@ class Command:
             return True
 
     def _spawn(self, environment: Mapping[str, str], actions: Sequence[Any]) -> int:
-        given = None if self.handover is None else self.handover()
-        begin: Callable[..., int] = spawn if given is None else given.spawn
+        given = None if self.handed_on is None else self.handed_on()
 
         def start() -> int:
             how = {"session": self._session, "terminal": self._terminal}
-            return begin(self.argv, environment, self._mask, actions=actions, **how)
+            return spawn(self.argv, environment, self._mask, actions=actions, handed_on=given, **how)
 
         return start() if self._cell is None else int(self._cell.spawn(start))
 

@@ -75,6 +75,7 @@ def spawn(
     session: bool,
     terminal: bool = False,
     actions: Sequence[Any] = (),
+    handed_on: Any = None,
 ) -> int:
     """
     Start *argv* and return its number; it has the standard streams of the agent unless *actions* give it others.
@@ -93,12 +94,15 @@ def spawn(
 
         actions: What happens to its descriptors before it begins; see `os.posix_spawn`.
 
+        handed_on: What it is handed beside its arguments, see `forked.HandedOn`; None for nothing.
+
     Raises `CommandNotStarted` when that cannot be done.
     """
     path = find_program(argv[0], environ)
     try:
-        if terminal:
-            return int(load("agent.handover").spawn_at_terminal(path, argv, environ, mask, actions))
+        if terminal or handed_on is not None:
+            how = {"session": session, "terminal": terminal, "actions": actions, "handed_on": handed_on}
+            return int(load("agent.forked").spawn(path, argv, environ, mask, **how))
         return os.posix_spawn(
             path, tuple(argv), environ, file_actions=actions, setsid=session, setsigmask=mask, setsigdef=RESTORED
         )

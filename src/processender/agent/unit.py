@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 
 from ..engine.clock import SystemClock
-from ..hints import TYPE_CHECKING, Any
+from ..hints import TYPE_CHECKING
 from ..integrations.systemd import VARIABLE, Manager, handed
-from ..integrations.systemd.handed import VARIABLES
+from ..integrations.systemd.handed import FIRST, VARIABLES
 from ..integrations.systemd.notify import check_name
 from .alarms import Alarms
 from .command import Command
-from .handed_on import HandedOn
+from .forked import HandedOn
 from .proxy import Proxy
 from .settings import Settings
 from .sockets import Sockets
@@ -69,9 +69,9 @@ class Unit:
         """Open the socket of the command in *directory*, and tell the command of it, before it starts."""
         more = self._command.more
         if self._sockets.kept:
-            # They are for whoever has the number that they name; the command gets its own, see `_handover`.
+            # They are for whoever has the number that they name; the command gets its own, see `_handed_on`.
             more.update(dict.fromkeys(VARIABLES, ""))
-        self._command.handover = self._handover
+        self._command.handed_on = self._handed_on
         if not self._address:
             return
         try:
@@ -177,7 +177,7 @@ class Unit:
             self._manager.extend(min(left, EXTEND_BY_S))
             self._alarms.after(EXTEND_EVERY_S, self._extend)
 
-    def _handover(self) -> Any:
+    def _handed_on(self) -> HandedOn | None:
         """Return what the command is handed at its next start; None when nothing needs its number."""
         variables, own = self._sockets.variables(), []
         if variables:
@@ -185,7 +185,9 @@ class Unit:
         if self._passes:
             variables["WATCHDOG_USEC"] = str(int(self._period * _MICRO))
             own.append("WATCHDOG_PID")
-        return HandedOn([each.descriptor for each in self._sockets.kept], variables, own) if own else None
+        if not own:
+            return None
+        return HandedOn({FIRST + n: each.descriptor for n, each in enumerate(self._sockets.kept)}, variables, own)
 
     # What the command says.
 
