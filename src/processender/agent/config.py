@@ -19,7 +19,7 @@ from ..hints import Any
 from ..integrations.command import Keeper
 from .builtin import builtin_handlers
 from .calls import make_call, make_crash_call
-from .checks import INVALID, check
+from .conform import INVALID, check
 from .durations import parse_duration
 from .kernel import number_of
 from .lifetime import check_life, in_plan, life_settings, make_hooks

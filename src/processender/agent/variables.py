@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from msgspec import Struct
 
 from ..core.graph import nearest
-from .checks import keys, without_none
+from .conform import keys, without_none
 from .locate import Path
 from .mistakes import Mistakes
 from .schema import Config
