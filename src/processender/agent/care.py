@@ -49,9 +49,9 @@ class Care:
         self._alarms = alarms
         self._life = life
         self._when_ready = ready
-        self._vitals: Any = None
+        self._checks: Any = None
         if settings.checks:
-            self._vitals = load("agent.vitals").Vitals(settings.checks, health, alarms, ready, self._ailing)
+            self._checks = load("agent.checks").Checks(settings.checks, health, alarms, ready, self._ailing)
         self._vigils: Any = None
 
     def open(self, control: str) -> dict[str, str]:
@@ -73,15 +73,15 @@ class Care:
 
     def begin(self) -> None:
         """Begin with a new life of the command."""
-        for each in (self._vigils, self._vitals):
+        for each in (self._vigils, self._checks):
             if each is not None:
                 each.begin()
-        if self._vitals is None or not self._vitals.decides:
+        if self._checks is None or not self._checks.decides:
             self._when_ready()
 
     def end(self) -> None:
         """Leave it alone."""
-        for each in (self._vigils, self._vitals):
+        for each in (self._vigils, self._checks):
             if each is not None:
                 each.end()
 

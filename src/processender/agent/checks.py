@@ -19,7 +19,7 @@ from .alarms import Alarms
 from .health import Health
 
 
-class Vitals:
+class Checks:
     """All checks of one command. Main thread only."""
 
     def __init__(
