@@ -141,7 +141,7 @@ class Agent(Steered):
     # The engine.
 
     def _load_engine(self) -> None:
-        observers = () if self._unit is None else (load("agent.telling").Telling(self._unit, self._alarms),)
+        observers = () if self._unit is None else (load("agent.status").Status(self._unit, self._alarms),)
         self._engine = load("agent.engine").Engine(
             self._settings, self._name, self._command, self._health, observers, self.joined
         )

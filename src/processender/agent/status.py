@@ -7,7 +7,7 @@ from .alarms import Alarms
 from .unit import Unit
 
 
-class Telling:
+class Status:
     """An observer that lets the main thread tell the manager."""
 
     def __init__(self, unit: Unit, alarms: Alarms) -> None:
