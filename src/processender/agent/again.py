@@ -23,7 +23,7 @@ from .care import Care
 from .command import Command
 from .errors import CANNOT_RUN, CommandNotStarted
 from .health import Health
-from .hooks import Asides
+from .hooks import HookRuns
 from .lines import Lines
 from .settings import Settings
 
@@ -63,7 +63,7 @@ class Again:
         self._state = UP if command.pid else PREPARING
         self._started = self._clock.now()
         self._alarm = 0
-        self._asides = Asides(alarms, self._clock, self._tell)
+        self._hook_runs = HookRuns(alarms, self._clock, self._tell)
         self._heeded = False
         self.care = Care(settings, command, health, alarms, self, self._ready)
         """Who looks after it while it runs."""
@@ -96,7 +96,7 @@ class Again:
         running, self._state = self._state in {UP, ENDING}, OVER
         self.care.end()
         if not running:
-            self._asides.hurry("the end has begun")
+            self._hook_runs.hurry("the end has begun")
             self._command.abandon()
 
     def ended(self) -> bool:
@@ -126,7 +126,7 @@ class Again:
         self._leave_alone(ENDING)
         self._health.running = False
         handlers = (*self._hooks("pre_stop"), *self._end_of_command())
-        self._asides.begin(
+        self._hook_runs.begin(
             "restart", handlers, self._settings.grace, self._was_ended, self._account(failed=bool(blame))
         )
 
@@ -141,15 +141,15 @@ class Again:
 
     def close(self, until: float | None) -> None:
         """Let what still runs beside give way; what follows a crash has time up to *until*, the last moment of all."""
-        self._asides.hurry("the agent leaves")
+        self._hook_runs.hurry("the agent leaves")
         left = self._settings.crash_grace if until is None else until - self._clock.now()
-        self._asides.join(max(_GIVE_WAY_S, min(left, self._settings.crash_grace)))
+        self._hook_runs.join(max(_GIVE_WAY_S, min(left, self._settings.crash_grace)))
         self.care.close()
 
     @property
     def busy(self) -> bool:
         """Whether something still runs beside."""
-        return self._asides.busy
+        return self._hook_runs.busy
 
     # The start.
 
@@ -222,7 +222,7 @@ class Again:
             self._state = OVER
             return
         handlers = self._end_of_command()
-        self._asides.begin(
+        self._hook_runs.begin(
             "restart", handlers, self._settings.grace, lambda _good: self._wait(pause), self._account(failed=failed)
         )
 
@@ -288,7 +288,7 @@ class Again:
     def _run(self, point: str, then: Callable[[bool], object] = lambda _good: None) -> None:
         handlers = self._hooks(point)
         if handlers:
-            self._asides.begin(point.replace("_", "-"), handlers, self._settings.hooks_limit, then)
+            self._hook_runs.begin(point.replace("_", "-"), handlers, self._settings.hooks_limit, then)
         else:
             then(True)
 

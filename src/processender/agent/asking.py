@@ -15,8 +15,8 @@ from ..engine.clock import SystemClock
 from ..hints import ClassVar
 from ..ports import Context
 from . import kernel
-from .aside import Aside, StepContext
 from .command import Command
+from .deed import Deed, StepContext
 from .steps import Step, lengths
 
 LOOK_S = 0.1
@@ -129,15 +129,15 @@ class Asking:
         call, pid = step.call, self._command.pid
         if call is None:
             return "there is nothing to do"
-        aside = Aside(lambda given: call(given, pid), ctx, pace.ring)
+        deed = Deed(lambda given: call(given, pid), ctx, pace.ring)
         # It may have more to do when the command is gone already.
-        while not aside.done and min(ctx.remaining(), pace.left()) > 0 and not self._hurried:
+        while not deed.done and min(ctx.remaining(), pace.left()) > 0 and not self._hurried:
             pace.wait(min(ctx.remaining(), pace.left()))
-        if aside.done:
-            return aside.why
+        if deed.done:
+            return deed.why
         ctx.cancel()
         until = self._clock.now() + _GIVE_WAY_S
-        while not aside.done and self._clock.now() < until:
+        while not deed.done and self._clock.now() < until:
             # It ends the processes that it has started.
             pace.wait(until - self._clock.now())
         return "it did not end in its time"
@@ -150,13 +150,13 @@ class Asking:
     def _await_next(self, step: Step, ctx: StepContext, pace: Pace) -> None:
         """Wait until it is time for the next step."""
         looks = _Looks(step, self._command.pid)
-        aside = Aside(looks.look, ctx, pace.ring) if step.until else None
-        while not self._over(pace) and ctx.remaining() > 0 and not (aside is not None and aside.done):
+        deed = Deed(looks.look, ctx, pace.ring) if step.until else None
+        while not self._over(pace) and ctx.remaining() > 0 and not (deed is not None and deed.done):
             pace.wait(min(ctx.remaining(), pace.left()))
-        if aside is None:
+        if deed is None:
             return
         ctx.cancel()
-        why = aside.why or looks.why
+        why = deed.why or looks.why
         if why and not self._command.gone:
             self._say(f"{step.shown}: {why}; it was waited for long enough")
 

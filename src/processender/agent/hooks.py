@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..core.events import Event, HandlerEnded, Trouble
 from ..core.handler import PHASES, Handler
-from ..core.outcome import Outcome, Result, describe
+from ..core.outcome import Outcome, describe
 from ..engine.aside import carry_out
 from ..engine.clock import SystemClock
 from ..engine.registry import Registry
@@ -18,7 +18,6 @@ POINTS = ("pre_start", "post_start", "ready", "pre_stop", "post_stop", "on_resta
 """The points of the command's life at which hooks can run; a crash has its own, see `on_crash`."""
 PHASE = {"pre_stop": "drain", "post_stop": "release"}
 """Where the hooks of a point stand in the plan of the end; those of the others are not in it."""
-Results = dict[str, Result]
 
 
 def hook_name(point: str, name: str) -> str:
@@ -36,7 +35,7 @@ def unless_gone(call: Callable[..., Any]) -> Callable[..., Any]:
     return before_stop
 
 
-class Aside:
+class HookRun:
     """One run of handlers on threads of its own; the main thread hears of its end."""
 
     def __init__(self, alarms: Alarms, clock: SystemClock, tell: Callable[[Event], object]) -> None:
@@ -135,14 +134,14 @@ class Aside:
             hurry(reason)
 
 
-class Asides:
+class HookRuns:
     """All runs that are under way. Main thread only."""
 
     def __init__(self, alarms: Alarms, clock: SystemClock, tell: Callable[[Event], object]) -> None:
-        """Take what each of them needs; see `Aside`."""
+        """Take what each of them needs; see `HookRun`."""
         self._parts = (alarms, clock, tell)
         self._clock = clock
-        self._asides: list[Aside] = []
+        self._runs: list[HookRun] = []
 
     def begin(
         self,
@@ -152,23 +151,23 @@ class Asides:
         then: Callable[[bool], object],
         behind: Callable[[], object] | None = None,
     ) -> None:
-        """Begin another one; see `Aside.begin`."""
-        aside = Aside(*self._parts)
-        self._asides = [*(each for each in self._asides if each.busy), aside]
-        aside.begin(cause, handlers, window, then, behind)
+        """Begin another one; see `HookRun.begin`."""
+        run = HookRun(*self._parts)
+        self._runs = [*(each for each in self._runs if each.busy), run]
+        run.begin(cause, handlers, window, then, behind)
 
     @property
     def busy(self) -> bool:
         """Whether one is under way."""
-        return any(each.busy for each in self._asides)
+        return any(each.busy for each in self._runs)
 
     def hurry(self, reason: str) -> None:
         """Let all give way at once."""
-        for each in self._asides:
+        for each in self._runs:
             each.hurry(reason)
 
     def join(self, seconds: float) -> None:
         """Wait at most *seconds* for the end of all."""
         until = self._clock.now() + seconds
-        for each in self._asides:
+        for each in self._runs:
             each.join(max(0.0, until - self._clock.now()))

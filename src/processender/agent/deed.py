@@ -64,7 +64,7 @@ class StepContext:
             function()
 
 
-class Aside:
+class Deed:
     """A function on a thread of its own."""
 
     def __init__(self, function: Callable[[StepContext], object], ctx: StepContext, ring: Callable[[], object]) -> None:
