@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..core.events import Event, RoomEvent, Trouble
+from ..engine.brief import BriefContext
 from ..engine.clock import SystemClock
 from ..hints import ClassVar
 from ..ports import Context
 from . import kernel
 from .command import Command
-from .deed import Deed, StepContext
+from .deed import Deed
 from .steps import Step, lengths
 
 LOOK_S = 0.1
@@ -106,18 +107,18 @@ class Asking:
             self._tell(StopStep(self._clock.now(), step.shown, number + 1, len(self._steps)))
         # When the last deed hangs, there must be time for TERM.
         tail = 0.0 if rest else min(_TAIL_S, _TAIL_SHARE * length)
-        why = self._do(step, StepContext(pace.ctx, str(number + 1), until - tail, self._clock), pace)
+        why = self._do(step, BriefContext.part_of(pace.ctx, str(number + 1), until - tail, self._clock), pace)
         if why and not self._command.gone:
             self._say(f"{step.shown}: {why}; {f'next: {rest[0].shown}' if rest else 'TERM is sent instead'}")
         if not why:
-            self._await_next(step, StepContext(pace.ctx, "until", until, self._clock), pace)
+            self._await_next(step, BriefContext.part_of(pace.ctx, "until", until, self._clock), pace)
         return not why
 
     def _over(self, pace: Pace) -> bool:
         # The main thread rings when it has waited for the command, and the engine when the time is up.
         return self._command.gone or pace.left() <= 0
 
-    def _do(self, step: Step, ctx: StepContext, pace: Pace) -> str:
+    def _do(self, step: Step, ctx: BriefContext, pace: Pace) -> str:
         """Do what a step does; return why that failed, an empty text when it did not."""
         if step.signum:
             self._signal(step.signum)
@@ -147,7 +148,7 @@ class Asking:
         # Who is stopped hears nothing before it goes on.
         self._command.send(kernel.CONT)
 
-    def _await_next(self, step: Step, ctx: StepContext, pace: Pace) -> None:
+    def _await_next(self, step: Step, ctx: BriefContext, pace: Pace) -> None:
         """Wait until it is time for the next step."""
         looks = _Looks(step, self._command.pid)
         deed = Deed(looks.look, ctx, pace.ring) if step.until else None
@@ -172,7 +173,7 @@ class _Looks:
         self._step = step
         self._pid = pid
 
-    def look(self, ctx: StepContext) -> None:
+    def look(self, ctx: BriefContext) -> None:
         """Look until all conditions hold or the time is up."""
         while ctx.remaining() > 0:
             self.why = next(filter(None, (until.look(ctx, self._pid) for until in self._step.until)), "")

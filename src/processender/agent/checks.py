@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 
 from ..core.care import LIVE, READY, STARTUP, Check, Pulse
 from ..core.outcome import describe
+from ..engine.brief import BriefContext
 from ..engine.clock import SystemClock
-from ..hints import Any
 from .alarms import Alarms
 from .health import Health
 
@@ -121,7 +121,7 @@ class _Series:
         self._ended = True
         self._alarms.cancel(self._alarm)
         if self._look is not None:
-            self._look.cancel()
+            self._look.ctx.cancel()
 
     def _next(self) -> None:
         limit = self.check.timeout
@@ -134,11 +134,11 @@ class _Series:
         self._alarm = self._alarms.after(limit, lambda: self._late(look))
 
     def _late(self, look: Look) -> None:
-        look.cancel()
+        look.ctx.cancel()
         self._take(f"it took longer than {self.check.timeout:g} s")
 
     def _answer(self, look: Look, why: str) -> None:
-        if look.cancelled or look is not self._look:
+        if look.ctx.cancelled or look is not self._look:
             return
         self._alarms.cancel(self._alarm)
         self._take(why)
@@ -153,23 +153,17 @@ class _Series:
 
 
 class Look:
-    """One call of a check, and the context that it sees."""
-
-    attempt = 1
+    """One call of a check."""
 
     def __init__(self, check: Check, alarms: Alarms, answer: Callable[[Look, str], object]) -> None:
         """Take what is called, and what is told on the main thread why it has failed, an empty text if it has not."""
-        self.handler = f"check.{check.name}"
-        self.cause = "check"
-        self.cancelled = False
-        self._clock = SystemClock()
-        self.idempotency_key = f"{self.handler}/{self._clock.now():.6f}"
+        clock = SystemClock()
+        name, now = f"check.{check.name}", clock.now()
+        self.ctx = BriefContext(now + check.timeout, clock, handler=name, cause="check", key=f"{name}/{now:.6f}")
+        """What the check sees."""
         self._check = check
         self._alarms = alarms
         self._answer = answer
-        self._until = self._clock.now() + check.timeout
-        self._lock = threading.Lock()
-        self._on_cancel: list[Callable[[], object]] = []
         self._thread = threading.Thread(target=self._work, name="processender-check", daemon=True)
 
     @property
@@ -185,34 +179,10 @@ class Look:
             why = describe(error)
             self._alarms.soon(lambda: self._answer(self, why))
 
-    def cancel(self) -> None:
-        """Let it give way."""
-        with self._lock:
-            self.cancelled = True
-            functions, self._on_cancel = self._on_cancel, []
-        for function in functions:
-            function()
-
-    def remaining(self) -> float:
-        """Return the seconds that are left; 0.0 when it was asked to give way."""
-        return 0.0 if self.cancelled else max(0.0, self._until - self._clock.now())
-
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when it must give way; at once if it must."""
-        with self._lock:
-            if not self.cancelled:
-                self._on_cancel.append(function)
-                return
-        function()
-
-    def call(self, _dependency: str, function: Callable[[], Any], _timeout: float | None = None) -> Any:
-        """Call *function*: a check is there to ask, so no breaker keeps it from asking."""
-        return function()
-
     def _work(self) -> None:
         why = ""
         try:
-            self._check.call(self)
+            self._check.call(self.ctx)
         except Exception as error:  # what it raises is its answer
             why = describe(error)
         self._alarms.soon(lambda: self._answer(self, why))

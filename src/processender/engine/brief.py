@@ -1,0 +1,77 @@
+"""The context of a call that is no attempt of the engine's: a health check, or a part of what a handler does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from ..hints import TYPE_CHECKING, Any, Self
+from ..ports import Clock, Context
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+
+class BriefContext:
+    """One call with a time of its own, as what is called sees it, see `ports.Context`. Safe for threads."""
+
+    def __init__(self, deadline: float, clock: Clock, *, handler: str, cause: str, key: str, attempt: int = 1) -> None:
+        """Take when its time is up, seconds on the *clock*, and what the call is to see; the *key* is all of it."""
+        self.handler, self.cause, self.attempt, self.idempotency_key = handler, cause, attempt, key
+        self._deadline = deadline
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        self._on_cancel: list[Callable[[], object]] = []
+
+    @classmethod
+    def part_of(cls, outer: Context, key: str, deadline: float, clock: Clock) -> Self:
+        """Return a context for a part, known by *key*, of the call that *outer* stands for."""
+        whole = f"{outer.idempotency_key}/{key}"
+        return cls(deadline, clock, handler=outer.handler, cause=outer.cause, key=whole, attempt=outer.attempt)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the call was asked to give way."""
+        return self._cancelled.is_set()
+
+    @property
+    def log(self) -> Logger:
+        """The handler's logger, `processender.<handler>`."""
+        import logging  # noqa: PLC0415 - for those who log
+
+        return logging.getLogger(f"processender.{self.handler}")
+
+    def remaining(self) -> float:
+        """Return the seconds that are left; 0.0 when the call was asked to give way."""
+        return 0.0 if self.cancelled else max(0.0, self._deadline - self._clock.now())
+
+    def call(self, _dependency: str, function: Callable[[], Any], _timeout: float | None = None) -> Any:
+        """Call *function*: this thread is the call's own, and who asks, or ends, wants no breaker in the way."""
+        return function()
+
+    def on_cancel(self, function: Callable[[], object]) -> None:
+        """Let *function* be called when the call must give way; at once if it must."""
+        with self._lock:
+            if not self.cancelled:
+                self._on_cancel.append(function)
+                return
+        function()
+
+    def short(self, seconds: float) -> Self:
+        """Return a context for a part of the call that takes at most *seconds*."""
+        part = self.part_of(self, "", min(self._deadline, self._clock.now() + seconds), self._clock)
+        self.on_cancel(part.cancel)
+        return part
+
+    def pause(self, seconds: float) -> None:
+        """Wait *seconds*, or until the call must give way."""
+        self._cancelled.wait(min(seconds, self.remaining()))
+
+    def cancel(self) -> None:
+        """Ask the call to give way."""
+        with self._lock:
+            self._cancelled.set()
+            functions, self._on_cancel = self._on_cancel, []
+        for function in functions:
+            function()
