@@ -45,10 +45,7 @@ class Children:
         """Become the parent of every descendant that loses its own; return why that cannot be, else an empty text."""
         if self.adopts:
             return ""
-        try:
-            why = load("agent.prctl").adopt_orphans()
-        except (ImportError, OSError, AttributeError) as error:
-            why = str(error)
+        why: str = load("agent.prctl").adopt_orphans()
         self.adopts = not why
         return why and f"cannot adopt orphans ({why}); what leaves the command's session is not waited for"
 

@@ -56,10 +56,7 @@ class Jobs:
                     self._handed_over = {kernel.HUP, kernel.CONT}
         if not parent_death:
             return []
-        try:
-            why = load("agent.prctl").die_with_parent(parent_death)
-        except (ImportError, OSError, AttributeError) as error:
-            why = str(error)
+        why = load("agent.prctl").die_with_parent(parent_death)
         text = f"cannot ask for {kernel.name_of(parent_death)} at the parent's death ({why}); nobody tells of it"
         return [("no-parent-death", text)] if why else []
 

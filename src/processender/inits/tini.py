@@ -13,7 +13,7 @@ from .. import __version__
 from ..agent import kernel
 from ..agent.program import restore_environment
 from ..demand import load
-from ..hints import TYPE_CHECKING, NoReturn
+from ..hints import TYPE_CHECKING, Any, NoReturn
 from . import loop
 from .options import WRONG, read
 
@@ -105,11 +105,11 @@ class _Tini:
         ignored = kernel.ignore((kernel.TTIN, kernel.TTOU))
         kernel.unblock(_LEFT_ALONE)
         waited = tuple(number for number in kernel.ALL if number not in _LEFT_ALONE)
-        if self._death_signal and (why := _prctl("die_with_parent", self._death_signal)):
+        if self._death_signal and (why := _prctl().die_with_parent(self._death_signal)):
             self._fail(f"Failed to set up parent death signal: {why}")
-        if self._subreaper and (why := _prctl("adopt_orphans")):
+        if self._subreaper and (why := _prctl().adopt_orphans()):
             self._fail(f"Failed to register as child subreaper: {why}")
-        if os.getpid() != 1 and not self._subreaper and self._verbosity >= _WARN and _prctl("adopts_orphans"):
+        if os.getpid() != 1 and not self._subreaper and self._verbosity >= _WARN and _prctl().adopts_orphans():
             self._say(_WARN, _NOT_A_REAPER)
         restore_environment()
         try:
@@ -209,10 +209,6 @@ def _leading_number(text: str) -> int:
         return 0
 
 
-def _prctl(name: str, *arguments: int) -> str:
-    """Call what needs prctl, and return why it cannot be done."""
-    try:
-        why: str = getattr(load("agent.prctl"), name)(*arguments)
-    except (ImportError, OSError, AttributeError) as error:
-        return str(error)
-    return why
+def _prctl() -> Any:
+    """Return the room that needs ctypes, which few runs do."""
+    return load("agent.prctl")
