@@ -28,6 +28,7 @@ ORIGIN = "agent"
 PATIENCE_S = 2.0
 """How long the agent may take to answer, and to take a report."""
 _LONGEST = 65536
+_SHOWN = 60
 
 
 class Joined:
@@ -40,11 +41,13 @@ class Joined:
         self._connection = connection
         self._clock = clock
         self._owner = os.getpid()
+        self._complain: Callable[[str], object] | None = None
         self._lock = threading.Lock()
         self._alive = True
 
-    def listen(self, notify: Callable[[Notice], object]) -> None:
-        """Hand what the agent tells to *notify* from now on."""
+    def listen(self, notify: Callable[[Notice], object], complain: Callable[[str], object]) -> None:
+        """Hand what the agent tells to *notify* from now on, and to *complain*, once, that it cannot be understood."""
+        self._complain = complain
         threading.Thread(target=self._listen, args=(notify,), name="processender-joined", daemon=True).start()
 
     def send(self, report: Mapping[str, Any]) -> bool:
@@ -78,23 +81,34 @@ class Joined:
                 return
             *lines, data = (data + more).split(b"\n")
             for line in lines:
-                notice = understand(line, self._clock.now())
+                notice = understand(line, self._clock.now(), self._misunderstood)
                 if notice is not None:
                     notify(notice)
                     # Until it hears this the agent does not send its signal, which would begin the end without it.
                     self._say({"do": "heard"})
 
+    def _misunderstood(self, why: str) -> None:
+        complain, self._complain = self._complain, None
+        if complain is not None:
+            complain(
+                f"cannot understand what the agent says: {why}; this process may not hear of the end from it, "
+                "install the same version of both"
+            )
 
-def understand(line: bytes, now: float) -> Notice | None:
-    """Return what the agent tells by *line*, None for one that is an answer, or that nobody understands."""
+
+def understand(line: bytes, now: float, complain: Callable[[str], object]) -> Notice | None:
+    """Return what the agent tells by *line*, None for an answer; for what is neither *complain* is told why."""
     try:
         told = json.loads(line)
+        if isinstance(told, dict) and "notice" not in told:
+            return None
         notice = told["notice"]
         cause, sender = str(notice["cause"]), str(notice.get("sender", ""))
         action = Action(notice.get("action", "stop"))
         seconds = told.get("deadline_s")
         deadline = None if seconds is None else now + max(0.0, float(seconds))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        complain(f"{line[:_SHOWN]!r} ({type(error).__name__}: {error})")
         return None
     return Notice(cause, ORIGIN, now, action, deadline, sender=sender)
 

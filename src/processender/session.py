@@ -88,7 +88,7 @@ class Session:
         self.coordinator.start()
         self.coordinator.signals = self._signals
         if self._joined is not None:
-            self._joined.listen(self.coordinator.notify)
+            self._joined.listen(self.coordinator.notify, lambda text: self.coordinator.trouble("no-agent", text))
         for text in self.untold:
             self.coordinator.trouble("no-agent", text)
         self._outlets.emit(*self._signals.start())

@@ -198,6 +198,18 @@ class TestTheGroupOfItsOwn:
             assert 0 == program.wait(LIMIT_S)
             assert f"0::/{delegated.name}\n" in program.output
 
+    def test_a_group_that_may_not_be_divided_is_told_once(self, delegated: Path, tmp_path: Path) -> None:
+        """The command runs without one of its own, at each of its starts."""
+        (delegated / "cgroup.max.descendants").write_text("0")
+        config = tmp_path / "shop.toml"
+        config.write_text('[restart]\npolicy = "always"\nbackoff.initial = "0s"\ngive_up.after = 3\n')
+        command = f"{' '.join(RUN)} -c {config} -- cat /proc/self/cgroup"
+        with Program(["sh", "-c", f"echo 0 > {delegated}/cgroup.procs; exec {command}"], cwd="/") as program:
+            code = program.wait(LIMIT_S)
+
+        assert (69, 3) == (code, program.output.count(f"0::/{delegated.name}\n"))
+        assert 1 == program.output.count(f"cannot make the control group {delegated}/processender-")
+
 
 @pytest.fixture
 def delegated() -> Iterator[Path]:

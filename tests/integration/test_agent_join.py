@@ -236,18 +236,48 @@ def test_workers_join_one_by_one() -> None:
         assert 3 == len({inner["service"], *(each["service"] for each in inner["others"])})
 
 
+def test_an_agent_that_comes_to_speak_nonsense_is_complained_of_once(tmp_path: Path) -> None:
+    """The application would not hear of the end from it."""
+    path = str(tmp_path / "control")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(path)
+        listening.listen(1)
+        with Program(APP.replace("MORE", "pass"), env={"PROCESSENDER_CONTROL": path}) as program:
+            connection, _ = listening.accept()
+            connection.sendall(b'{"joined": true, "service": "shop"}\n')
+            program.wait_for("ready 1")
+            connection.sendall(b'{"kept": true}\nhello\nhello\n{"notice": 7}\n{"notice": {"cause": "over"}}\n')
+            code = program.wait()
+            connection.close()
+
+        assert 1 == program.output.count("cannot understand what the agent says: b'hello'")
+        assert 1 == program.output.count("cannot understand what the agent says")
+        assert 0 == code
+
+
 @pytest.mark.parametrize(
     "line",
-    [b"", b"{", b"[]", b"7", b'"x"', b'{"v": 1, "kept": true}', b'{"notice": 7}', b'{"notice": {}}',
+    [b"", b"{", b"[]", b"7", b'"x"', b'{"notice": 7}', b'{"notice": {}}',
      b'{"notice": {"cause": "x", "action": "dance"}}', b'{"notice": {"cause": "x"}, "deadline_s": "soon"}'],
 )  # fmt: skip
-def test_what_is_no_notice_is_passed_over(line: bytes) -> None:
+def test_what_is_no_notice_is_passed_over_and_told(line: bytes) -> None:
     """Whatever comes."""
-    assert understand(line, 0.0) is None
+    told: list[str] = []
+
+    assert understand(line, 0.0, told.append) is None
+    assert 1 == len(told)
+
+
+def test_an_answer_is_no_notice_and_no_trouble() -> None:
+    """It is for whoever has asked."""
+    told: list[str] = []
+
+    assert understand(b'{"v": 1, "kept": true}', 0.0, told.append) is None
+    assert [] == told
 
 
 def test_a_notice_has_the_deadline_that_the_agent_tells() -> None:
     """From now on."""
-    found: Any = understand(b'{"notice": {"cause": "x", "sender": "y"}, "deadline_s": 5}', 10.0)
+    found: Any = understand(b'{"notice": {"cause": "x", "sender": "y"}, "deadline_s": 5}', 10.0, pytest.fail)
 
     assert ("x", "y", 15.0, "agent") == (found.cause, found.sender, found.deadline, found.origin)

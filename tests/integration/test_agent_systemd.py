@@ -186,6 +186,19 @@ time.sleep(60)
         assert ["STATUS=alive"] == said
         assert descriptors < 20
 
+    def test_a_name_under_which_nothing_can_be_stored_is_told_once(self, manager: Manager) -> None:
+        """The command cannot hear of it, so whoever runs it must."""
+        script = (
+            SAY + 'for _ in range(3): say("FDSTORE=1\\nFDNAME=a:b")\nsay("FDNAME=c:d\\nSTATUS=said")\ntime.sleep(60)'
+        )
+        with unit(manager, [], python(script)) as program:
+            manager.wait_for("STATUS=said")
+            program.signal("TERM")
+            program.wait()
+
+        assert 1 == program.output.count("cannot store under the name 'a:b'")
+        assert "c:d" not in program.output
+
     def test_its_barrier_is_answered(self, manager: Manager) -> None:
         """As `systemd-notify` waits for it."""
         with unit(manager, [], ["sh", "-c", "systemd-notify --status=heard && exit 4"]) as program:

@@ -21,26 +21,33 @@ _MARKS = ("user.delegate", "trusted.delegate")
 class Cell:
     """A control group below that of the agent."""
 
-    def __init__(self, path: str) -> None:
-        """Take its directory, which is there."""
+    def __init__(self, path: str, refused: Callable[[str], object]) -> None:
+        """Take its directory, which is there, and who is told why the command cannot be in it."""
         self._path = path
+        self._refused = refused
         self._usable = True
 
     def spawn(self, spawn: Callable[[], int]) -> int:
         """Call *spawn* inside, so that what it starts is there from its first instant; return what it returns."""
-        outside = os.path.dirname(self._path)
-        if self._usable and not _write(f"{self._path}/cgroup.procs", "0"):
-            self._usable = False
+        self._move(self._path)
         try:
             return spawn()
         finally:
-            if self._usable and not _write(f"{outside}/cgroup.procs", "0"):
-                # Whoever sits in it must not kill it.
-                self._usable = False
+            # Whoever sits in it must not kill it.
+            self._move(os.path.dirname(self._path))
+
+    def _move(self, group: str) -> None:
+        """Go into *group*; where that is refused nothing is done with the cell any more."""
+        if not self._usable:
+            return
+        why = _write(f"{group}/cgroup.procs", "0")
+        if why:
+            self._usable = False
+            self._refused(_without(f"move into the control group {group}", why))
 
     def kill(self) -> bool:
         """Kill everything in it; tell whether the kernel has been asked."""
-        return self._usable and _write(f"{self._path}/cgroup.kill", "1")
+        return self._usable and not _write(f"{self._path}/cgroup.kill", "1")
 
     def remove(self) -> None:
         """Take it away, if nothing is left in it."""
@@ -51,17 +58,18 @@ class Cell:
                 return
 
 
-def make_cell() -> Cell | None:
-    """Return a new cell for the command; None where there can be none."""
+def make_cell(refused: Callable[[str], object]) -> Cell | None:
+    """Return a new cell for the command; None where there can be none, and *refused* is told why if there should be."""
     own = own_directory()
     if not own or not _delegated(own):
         return None
     path = f"{own}/processender-{os.getpid()}"
     try:
         os.mkdir(path, 0o755)
-    except OSError:
+    except OSError as error:
+        refused(_without(f"make the control group {path}", error.strerror or str(error)))
         return None
-    return Cell(path)
+    return Cell(path, refused)
 
 
 def own_directory() -> str:
@@ -101,10 +109,15 @@ def _is_root() -> bool:
         return any(line == "0::/\n" for line in file)
 
 
-def _write(path: str, text: str) -> bool:
+def _without(what: str, why: str) -> str:
+    return f"cannot {what}: {why}; the command is killed process by process, see the limits of the group above"
+
+
+def _write(path: str, text: str) -> str:
+    """Return why *text* cannot be written, an empty text if it was."""
     try:
         with open(path, "wb", buffering=0) as file:
             file.write(text.encode())
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""

@@ -77,6 +77,8 @@ class Command:
         """The signals that have come from here."""
         self.pipes: Any = None
         """Its standard streams where they are pipes of ours (see `pipes`); None where they are those of the agent."""
+        self.trouble: Callable[[str, str], object] | None = None
+        """Is told (a code and a text) of what cannot be done for it."""
         self._children = children
         self._mask = tuple(mask)
         self._session = session
@@ -107,7 +109,7 @@ class Command:
                 return False
             environment = {**child_environment(os.environ, grace), **self.more}
             environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
-            self._cell = self._cell or load("agent.cgroup").make_cell()
+            self._cell = self._cell or load("agent.cgroup").make_cell(self._refused)
             self.ooms = kills()
             actions = () if self.pipes is None else self.pipes.open()
             try:
@@ -127,6 +129,12 @@ class Command:
             return spawn(self.argv, environment, self._mask, actions=actions, handed_on=given, **how)
 
         return start() if self._cell is None else int(self._cell.spawn(start))
+
+    def _refused(self, text: str) -> None:
+        told, self.trouble = self.trouble, None
+        # Once; each start would only say the same again.
+        if told is not None:
+            told("no-cgroup", text)
 
     def tidy(self) -> None:
         """Take away what was made for it."""

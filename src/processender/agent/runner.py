@@ -89,7 +89,9 @@ class Agent(Steered):
         self._control = Control(self.make_desk)
         self._unit: Any = None
         if "NOTIFY_SOCKET" in os.environ or os.environ.get("LISTEN_PID") == str(os.getpid()):
-            self._unit = load("agent.unit").Unit(os.environ, settings, self._command, self._alarms, self._clock)
+            self._unit = load("agent.unit").Unit(
+                os.environ, settings, self._command, self._alarms, self._clock, self._have_trouble
+            )
         self._troubles: list[tuple[str, str]] = []
         self._ignored = kernel.ignored()
         self._asked = False
@@ -154,18 +156,14 @@ class Agent(Steered):
     # The life of the command.
 
     def _begin(self) -> None:
-        self._troubles += self._jobs.begin(self._settings.parent_death)
-        trouble = self._children.adopt_orphans()
-        if trouble:
-            self._troubles.append(("no-subreaper", trouble))
-        trouble = self._control.open()
-        if trouble:
-            self._troubles.append(("no-control", trouble))
+        told = self._jobs.begin(self._settings.parent_death)
+        told += [("no-subreaper", self._children.adopt_orphans()), ("no-control", self._control.open())]
+        self._command.trouble = self._have_trouble
         self._command.more = {VARIABLE: self._control.path}
         if self._unit is not None:
             self._unit.prepare(os.path.dirname(self._control.path))
-            if self._unit.trouble:
-                self._troubles.append(("systemd", self._unit.trouble))
+            told.append(("systemd", self._unit.trouble))
+        self._troubles += [(code, text) for code, text in told if text]
         if self._engine is not None:
             self._arm()
         elif self._troubles:

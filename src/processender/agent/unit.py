@@ -24,7 +24,7 @@ from .settings import Settings
 from .sockets import Sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 EXTEND_EVERY_S = 1.0
 """How often more time is asked for."""
@@ -42,13 +42,15 @@ class Unit:
     """What stands between the manager of the unit and the command. Main thread only."""
 
     def __init__(
-        self, environ: Mapping[str, str], settings: Settings, command: Command, alarms: Alarms, clock: SystemClock
+        self, environ: Mapping[str, str], settings: Settings, command: Command, alarms: Alarms, clock: SystemClock,
+        tell: Callable[[str, str], object],
     ) -> None:  # fmt: skip
-        """Take what *environ* tells, what was decided, whom it is about, and time."""
+        """Take what *environ* tells, what was decided, whom it is about, time, and who is told a code and a text."""
         self._settings = settings
         self._command = command
         self._alarms = alarms
         self._clock = clock
+        self._tell: Callable[[str, str], object] | None = tell
         self._name = os.path.basename(command.argv[0])
         self._address = environ.get(VARIABLE, "")
         self._manager = Manager(self._address)
@@ -220,14 +222,21 @@ class Unit:
         return asked if self._until is None else min(asked, int((self._until - self._clock.now()) * _MICRO))
 
     def _store(self, words: Mapping[str, str], descriptors: tuple[int, ...]) -> None:
+        removes = words.get("FDSTOREREMOVE") == "1"
+        if not removes and words.get("FDSTORE") != "1":
+            return
         try:
             name = check_name(words.get("FDNAME", "stored"))
-        except ValueError:
+        except ValueError as error:
+            tell, self._tell = self._tell, None
+            # Once: a command that does it again and again must not fill the log.
+            if tell is not None:
+                tell("systemd", f"{self._name}: {error}")
             return
-        if words.get("FDSTOREREMOVE") == "1":
+        if removes:
             self._sockets.drop(name)
             self._manager.unstore(name)
-        elif words.get("FDSTORE") == "1":
+        else:
             listening = self._sockets.keep(name, descriptors)
             if listening:
                 self._manager.store(name, listening)
