@@ -9,6 +9,7 @@ has been silent for longest, so that nobody can keep others out by saying nothin
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -37,9 +38,18 @@ class Answerer(Protocol):
 
 
 def serve(listening: Any, answerer: Answerer) -> None:
-    """Answer on the socket *listening*, on a thread of its own, until the process ends."""
-    made = socket.socket(fileno=listening.detach())
-    threading.Thread(target=Switchboard(made, answerer).run, name="processender-control", daemon=True).start()
+    """
+    Answer on the socket *listening*, on a thread of its own, until the process ends.
+
+    Raises `OSError` or `RuntimeError`, and leaves *listening* as it is, where there is no descriptor or no thread.
+    """
+    with contextlib.ExitStack() as undo:
+        made = undo.enter_context(socket.socket(fileno=os.dup(listening.fileno())))
+        board = Switchboard(made, answerer)
+        undo.callback(board.close)
+        threading.Thread(target=board.run, name="processender-control", daemon=True).start()
+        undo.pop_all()
+    listening.close()
 
 
 class Switchboard:
@@ -69,8 +79,14 @@ class Switchboard:
                     self._lines[descriptor].read(
                         self._clock.now(), hung_up=not event & (select.POLLIN | select.POLLOUT)
                     )
+            self._resume()
             for line in list(self._lines.values()):
                 self._attend(line)
+
+    def close(self) -> None:
+        """Close what was opened for a thread that there is not."""
+        os.close(self._bell_out)
+        os.close(self._bell_in)
 
     def _patience_ms(self) -> float | None:
         times = [line.until for line in self._lines.values() if line.until is not None]
@@ -97,6 +113,12 @@ class Switchboard:
                 return
             self._welcome(connection)
 
+    def _resume(self) -> None:
+        """Take newcomers again when the pause is over, also if nobody else is there."""
+        if self._paused_until is not None and self._clock.now() >= self._paused_until:
+            self._paused_until = None
+            self._poll.register(self._listening, select.POLLIN)
+
     def _welcome(self, connection: socket.socket) -> None:
         pid, user = _peer(connection)
         if user not in {0, os.geteuid()} or not self._has_room():
@@ -120,9 +142,6 @@ class Switchboard:
     def _attend(self, line: Line) -> None:
         """Take what *line* asks, send what is to be sent, and end it when it is over."""
         now = self._clock.now()
-        if self._paused_until is not None and now >= self._paused_until:
-            self._paused_until = None
-            self._poll.register(self._listening, select.POLLIN)
         while (request := line.next_request(now)) is not None:
             self._ask(line, request)
         line.write(now)

@@ -164,6 +164,9 @@ def _parse(source: Source, text: str, mistakes: Mistakes) -> dict[str, Any]:
         reason, _, place = str(error).rpartition(" (at ")
         line = place.partition("line ")[2].partition(",")[0] or str(text.count("\n") + 1)
         mistakes.say(f"{source.path}:{line}: is not TOML: {reason or error}")
+    except ValueError as error:
+        # Such as a number with more digits than Python converts.
+        mistakes.say(f"{source.path}: is not TOML that can be read: {error}")
     except RecursionError:
         mistakes.say(f"{source.path}: is nested too deeply to be a configuration")
     mistakes.raise_if_any()

@@ -101,6 +101,7 @@ class Control:
         self._make = make
         self._socket: _socket.socket | None = None
         self._held = -1
+        self._spare = -1
 
     def open(self) -> str:
         """Listen where there is a place for it; return why there is none, else an empty text."""
@@ -134,10 +135,8 @@ class Control:
             _remove(path)
             return error.strerror or str(error)
         made.setblocking(False)
-        # The kernel says with SIGIO that somebody calls, so nobody has to wait for it.
-        fcntl.fcntl(made, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) | os.O_ASYNC)
-        self.path, self._socket = path, made
+        self._listen(made)
+        self.path, self._spare = path, _spare()
         return ""
 
     def answer(self) -> None:
@@ -145,7 +144,30 @@ class Control:
         made, self._socket = self._socket, None
         if made is not None:
             fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) & ~os.O_ASYNC)
-            load("agent.answers").serve(made, self._make())
+            try:
+                load("agent.answers").serve(made, self._make())
+            except (OSError, RuntimeError):
+                # No descriptor or no thread is left: whoever has called is hung up on, and the next one may have luck.
+                self._listen(made)
+                self._hang_up(made)
+
+    def _listen(self, made: _socket.socket) -> None:
+        """Let the kernel say with SIGIO that somebody calls, so that nobody has to wait for it."""
+        fcntl.fcntl(made, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(made, fcntl.F_SETFL, fcntl.fcntl(made, fcntl.F_GETFL) | os.O_ASYNC)
+        self._socket = made
+
+    def _hang_up(self, made: Any) -> None:
+        """Take all who wait and let them go; the descriptor for that is kept in store."""
+        if self._spare >= 0:
+            os.close(self._spare)
+        try:
+            while True:
+                os.close(made._accept()[0])
+        except OSError:
+            # Nobody waits any more.
+            pass
+        self._spare = _spare()
 
     def close(self) -> None:
         """Remove the socket, so that nobody new finds it."""
@@ -170,6 +192,14 @@ def _hold(directory: str) -> int:
         os.close(descriptor)
         return -1
     return descriptor
+
+
+def _spare() -> int:
+    """Return a descriptor that is there to be closed when another one is needed; -1 if there is none."""
+    try:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def _remove(path: str) -> None:

@@ -59,6 +59,7 @@ class Joined:
             self._deaf.discard(caller)
             if caller in self._callers:
                 self._callers.remove(caller)
+            self._tidy()
         self._news.set()
 
     def _keep(self, report: Any, caller: Caller) -> dict[str, Any]:
@@ -69,8 +70,14 @@ class Joined:
             self._reports[caller] = _named(report, str(self._about[caller]["service"]))
             for oldest in list(self._reports)[:-MOST]:
                 del self._reports[oldest]
+            self._tidy()
         self._news.set()
         return {"kept": True}
+
+    def _tidy(self) -> None:
+        """Keep the names of those that are there, or have left a report, and of nobody else."""
+        for caller in [each for each in self._about if each not in self._callers and each not in self._reports]:
+            del self._about[caller]
 
     def names(self) -> list[dict[str, Any]]:
         """Return who is there, with the names of their handlers."""
@@ -106,10 +113,9 @@ class Joined:
     def forget(self) -> None:
         """Forget the reports of those that have gone: the command is started again, and has a new life."""
         with self._lock:
-            gone = [caller for caller in self._about if caller not in self._callers]
-            for caller in gone:
-                self._reports.pop(caller, None)
-                del self._about[caller]
+            for caller in [each for each in self._reports if each not in self._callers]:
+                del self._reports[caller]
+            self._tidy()
 
     def account(self) -> dict[str, Any] | None:
         """Return their reports for that of the agent: the first, with any others in it; None if there are none."""

@@ -242,7 +242,7 @@ class Agent(Steered):
             return
         if number == kernel.IO and heard.by_kernel:
             self._control.answer()
-        elif number == kernel.URG and heard.by_kernel:
+        elif number == kernel.URG and heard.by_kernel and self._unit is not None:
             self._unit.listen()
         elif number == kernel.ALRM and heard.by_kernel:
             # The last resort of the engine, which is armed for when nothing else works.

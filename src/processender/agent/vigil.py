@@ -7,6 +7,7 @@ read by a thread that waits for them, because a queue that nobody reads would bl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -86,7 +87,8 @@ class Vigils:
         """Remove the socket."""
         if self._path:
             path, self._path = self._path, ""
-            os.unlink(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
     def _listen(self, directory: str) -> None:
         path = os.path.join(directory, "heartbeat")
