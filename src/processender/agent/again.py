@@ -26,6 +26,7 @@ from .health import Health
 from .hooks import HookRuns
 from .lines import Lines
 from .settings import Settings
+from .voice import Voice
 
 PREPARING, UP, ENDING, CLEARING, PAUSE, OVER = "preparing", "up", "ending", "clearing", "pause", "over"
 """Before a start, while it runs, while it is ended to be started anew, after its end, before the next try, for good."""
@@ -57,13 +58,13 @@ class Again:
         self._alarms = alarms
         self._engine = engine
         self._clock = SystemClock()
-        self._tell = Lines(as_json=settings.json_lines, talkative=False, verbosity=settings.verbosity).observe
+        self._voice = Voice(Lines(as_json=settings.json_lines, talkative=False, verbosity=settings.verbosity))
         self._rules: Restarts = settings.restarts or Restarts()
         self._past = Past()
         self._state = UP if command.pid else PREPARING
         self._started = self._clock.now()
         self._alarm = 0
-        self._hook_runs = HookRuns(alarms, self._clock, self._tell)
+        self._hook_runs = HookRuns(alarms, self._clock, self._voice.observe)
         self._heeded = False
         self.care = Care(settings, command, health, alarms, self, self._ready)
         """Who looks after it while it runs."""
@@ -145,6 +146,7 @@ class Again:
         left = self._settings.crash_grace if until is None else until - self._clock.now()
         self._hook_runs.join(max(_GIVE_WAY_S, min(left, self._settings.crash_grace)))
         self.care.close()
+        self._voice.flush()
 
     @property
     def busy(self) -> bool:
@@ -293,4 +295,4 @@ class Again:
             then(True)
 
     def _say(self, code: str, text: str) -> None:
-        self._tell(Trouble(self._clock.now(), code, text))
+        self._voice.observe(Trouble(self._clock.now(), code, text))

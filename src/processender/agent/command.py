@@ -73,6 +73,8 @@ class Command:
         """More variables for its environment; one with an empty value is taken out of it."""
         self.handed_on: Callable[[], Any] | None = None
         """Gives what it is handed at its next start beside its arguments, see `forked`; None for nothing, ever."""
+        self.trouble: Callable[[str, str], object] = lambda _code, _text: None
+        """Is told, by a code and a text, of what cannot be done to it."""
         self.sent: set[int] = set()
         """The signals that have come from here."""
         self.pipes: Any = None
@@ -89,6 +91,7 @@ class Command:
         self._rewrite = dict(rewrite or {})
         self._lock = _thread.allocate_lock()
         self._barred = False
+        self._refused = 0
         self._when_gone: list[Callable[[], object]] = []
 
     def start(self, grace: str, anew: Callable[[], bool] | None = None) -> bool:
@@ -197,7 +200,7 @@ class Command:
             self._spared = True
 
     def send(self, signum: int, *, group: bool = False) -> bool:
-        """Send it a signal, or what is to be sent in its place, its *group* too; tell whether it was still there."""
+        """Send it a signal, or what is to be sent in its place, its *group* too; tell whether it has got it."""
         number = self._rewrite.get(signum, signum)
         with self._lock:
             if self._spared:
@@ -207,9 +210,22 @@ class Command:
             if not self.running:
                 return False
             if number:
-                self.sent.add(number)
-                (os.killpg if self._group or group else os.kill)(self.pid, number)
+                return self._deliver(number, group=self._group or group)
             return True
+
+    def _deliver(self, number: int, *, group: bool = False) -> bool:
+        """Send the signal and tell whether the kernel let us; the lock is held, and it runs."""
+        try:
+            (os.killpg if group else os.kill)(self.pid, number)
+        except PermissionError:
+            # Its program is setuid, or it has changed its user, and we have no CAP_KILL.
+            if self._refused != self.pid:
+                self._refused = self.pid
+                who = f"process {self.pid} of {_tree().owner(self.pid)}"
+                self.trouble("signal", f"cannot signal {who}: not permitted; give the agent CAP_KILL")
+            return False
+        self.sent.add(number)
+        return True
 
     def close_stdin(self) -> bool:
         """Close its standard input; tell whether that was ours to close."""
@@ -219,8 +235,7 @@ class Command:
         """Send it exactly this signal, whatever was to be sent in its place."""
         with self._lock:
             if self.running:
-                self.sent.add(number)
-                os.kill(self.pid, number)
+                self._deliver(number)
 
     def all_gone(self) -> bool:
         """Tell whether nothing is left of it."""
@@ -266,8 +281,7 @@ class Command:
             found = _tree().tree(os.getpid(), self.pid if self._session else 0, self._children.inherited, ())
         with self._lock:
             if self.running:
-                self.sent.add(kernel.KILL)
-                os.kill(self.pid, kernel.KILL)
+                self._deliver(kernel.KILL)
             if self._session and (self.running or any(member.session == self.pid for member in found)):
                 # At once, so that nobody of it can fork away; while the session has members its number is its own.
                 _kill_group(self.pid)

@@ -163,7 +163,7 @@ class Control:
             os.close(self._spare)
         try:
             while True:
-                os.close(made._accept()[0])
+                os.close(made._accept()[0])  # noqa: SLF001 - the half of `socket` that is written in C
         except OSError:
             # Nobody waits any more.
             pass

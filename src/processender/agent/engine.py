@@ -28,6 +28,7 @@ from .ladder import Ladder
 from .lines import Lines
 from .oom import kills
 from .settings import Settings
+from .voice import Voice
 from .watch import RunWatch
 from .wiring import Calls, build_ender, calls_of_nothing, command_budget, handlers_of
 
@@ -84,7 +85,8 @@ class Engine:
         self.tracked: tuple[Handler, ...] = ()
         """What releases that of which the command's shells have let this process keep track."""
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
-        self._lines = lines = Lines(as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity)
+        lines = Lines(as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity)
+        self._voice = Voice(lines)
         self._joined = joined
         self._health = health
         self._code: Callable[[Verdict | None], int] | None = None
@@ -226,7 +228,7 @@ class Engine:
 
     def observe(self, event: Event) -> None:
         """Tell of an event that comes after the run."""
-        self._lines.observe(event)
+        self._voice.observe(event)
 
     def crashed(self) -> bool:
         """Tell whether the command has ended as it should not. Main thread only."""
@@ -277,6 +279,7 @@ class Engine:
         except Exception as error:  # the exit code of the command matters more
             text = f"cannot do all that follows a crash: {error}; run `processender recover`"
             self.observe(Trouble(self._clock.now(), "crash", text))
+        self._voice.flush()
 
     def _oom(self, status: int) -> str:
         """Return `oom` where the kernel has killed the command, or what it waited for, for want of memory."""

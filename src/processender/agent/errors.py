@@ -37,6 +37,12 @@ class ConfigError(AgentError, ValueError):
         super().__init__("\n".join([head, *(f"  {text}" for text in self.problems)]))
 
 
+class ShortError(AgentError):
+    """There is no thread or descriptor left for what the agent has to do."""
+
+    code = "short"
+
+
 class ProbeError(AgentError, OSError):
     """The probe face cannot listen."""
 

@@ -19,6 +19,7 @@ from ..hints import Any
 from .lines import Lines
 from .steered import Steered
 from .steering import Steering
+from .voice import Voice
 
 Answer = tuple[int, str, str]
 
@@ -39,6 +40,7 @@ class ControlFace:
         self._agent = agent
         self._steering = steering = Steering(agent)
         self._clock = SystemClock()
+        self._voice = Voice(Lines(as_json=agent.settings.json_lines, talkative=False))
         self._quiet_until = 0.0
         self._told = 0
         self._reads: dict[str, Callable[[], str]] = {
@@ -84,7 +86,7 @@ class ControlFace:
             return
         count, self._told, self._quiet_until = self.refused - self._told, self.refused, now + QUIET_S
         text = f"refused {count} request{'' if count == 1 else 's'} without a valid token, the last one for {path}"
-        Lines(as_json=self._agent.settings.json_lines, talkative=False).observe(Trouble(now, "wrong-token", text))
+        self._voice.observe(Trouble(now, "wrong-token", text))
 
     def _carry_out(self, path: str, sender: str) -> Answer:
         done = threading.Event()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..demand import load
 from ..hints import Any
-from ..telemetry.logs import write_line
 from .output import Output
 from .settings import Settings
 from .stdin import Stdin
@@ -26,6 +26,7 @@ class Pipes:
 
             watch: Whether its output is read, and passed on as it is, although nobody asked for its lines.
         """
+        self._settings = settings
         style = settings.output.replace(as_json=settings.json_lines, raw=not settings.capture)
         self.stdin = Stdin() if settings.feeds else None
         """Its input, where a step closes it."""
@@ -52,14 +53,5 @@ class Pipes:
     def finish(self, seconds: float) -> None:
         """Pass on what is left of the output, in at most *seconds*, and say what is lost."""
         lost = "" if self.output is None else self.output.finish(seconds)
-        if lost and _has_room(2):
-            write_line(2, f"processender: {lost}")
-
-
-def _has_room(descriptor: int) -> bool:
-    """Tell whether a line can be written without waiting: at the very end nobody may hold us up."""
-    import select  # noqa: PLC0415 - only who has lost something asks
-
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return bool(poll.poll(0))
+        if lost:
+            load("agent.voice").tell(self._settings, "output", lost)

@@ -20,20 +20,19 @@ from .alarms import Alarms
 from .children import Children
 from .command import Command
 from .control import VARIABLE, Control
-from .ending import Ending, ending_of
+from .ending import Ending
+from .epilogue import SHORT, Epilogue
 from .health import Health
 from .jobs import Jobs
 from .settings import Settings
-from .steered import Steered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 _LOOK_S = 0.02
-_LAST_WORDS_S = 0.5
 
 
-class Agent(Steered):
+class Agent(Epilogue):
     """One command, its engine, and the main thread that watches both."""
 
     def __init__(
@@ -79,6 +78,7 @@ class Agent(Steered):
         )
         if settings.capture or settings.feeds or settings.hears:
             self._command.pipes = load("agent.pipes").Pipes(settings, self._have_trouble, watch=settings.hears)
+        self._command.trouble = self._have_trouble
         self._name = settings.service or os.path.basename(argv[0]) or "command"
         self._probes: Any = None
         if settings.probe_listen:
@@ -104,8 +104,7 @@ class Agent(Steered):
         """Start the command, see everything to its end, and return how to go; raise `CommandNotStarted`."""
         try:
             self._begin()
-            self._stand_guard()
-            self._clear()
+            self._see_to_end()
         except BaseException:
             # A bug here must not leave a command that nobody watches.
             self._command.kill(everything=True)
@@ -115,13 +114,16 @@ class Agent(Steered):
                 self._unit.close()
             self._control.close()
             self._command.tidy()
-        self._finish_output()
-        if self._tracker is not None:
-            self._tracker.tidy()
-        self._see_to_crash()
-        if self._unit is not None:
-            self._unit.leave()
-        return self._ending()
+        return self._follow_up()
+
+    def _see_to_end(self) -> None:
+        try:
+            self._stand_guard()
+            self._clear()
+        except SHORT as error:
+            if not self._command.pid:
+                raise
+            load("agent.plain").end(self._command, self._settings, error)
 
     def _clear(self) -> None:
         """End what the run has left."""
@@ -132,13 +134,6 @@ class Agent(Steered):
         if self._engine is not None:
             everything = beside or self._engine.verdict is None
             self._command.sweep(everything=everything, wait_tree=self._settings.wait_tree)
-
-    def _see_to_crash(self) -> None:
-        seen, blamed, restarts = (False, "", 0) if self.again is None else self.again.last
-        if not seen and (blamed or (self._command.status and self.armed().crashed())):
-            if self._unit is not None:
-                self._unit.aftermath(self._settings.crash_grace)
-            self.armed().after_crash(blamed, restarts)
 
     # The engine.
 
@@ -278,21 +273,8 @@ class Agent(Steered):
             self._command.send(first)
 
     def _have_trouble(self, code: str, text: str) -> None:
-        """Tell of what could not be done, or keep it until there is somebody who can tell."""
+        """Tell of what could not be done; from any thread."""
         if self._engine is None:
-            self._troubles.append((code, text))
+            load("agent.voice").tell(self._settings, code, text)
         else:
             self._engine.tell(code, text)
-
-    def _finish_output(self) -> None:
-        if self._command.pipes is not None:
-            until = None if self._engine is None else self._engine.kill_at
-            left = self._settings.grace if until is None else until - self._clock.now()
-            self._command.pipes.finish(max(_LAST_WORDS_S, left))
-
-    def _ending(self) -> Ending:
-        if self.again is not None and self.again.code is not None:
-            return Ending(self.again.code)
-        heard = 0 if self._engine is None else self._engine.signum
-        clean = self._engine is None or str(self._engine.verdict) == "clean"
-        return ending_of(self._command.status, heard, self._settings, clean=clean)

@@ -7,6 +7,7 @@ from ..engine.clock import SystemClock
 from ..hints import TYPE_CHECKING, Any
 from .alarms import Alarms
 from .command import Command
+from .errors import ShortError
 from .health import Health
 from .settings import Settings
 
@@ -79,10 +80,15 @@ class Steered:
         return self._name
 
     def armed(self) -> Any:
-        """Return the engine, which a lean agent loads and arms only now."""
+        """Return the engine, which a lean agent loads and arms only now; raise `ShortError` if it has no room."""
         if self._engine is None:
-            self._load_engine()
-            self._arm()
+            try:
+                self._load_engine()
+                self._arm()
+            except (OSError, RuntimeError) as error:
+                # Half an engine is none; later there may be room for a whole one.
+                self._engine = None
+                raise ShortError(f"cannot begin what is asked for: {error}; see the limits (ulimit -a)") from error
         return self._engine
 
     def _load_engine(self) -> None:
@@ -109,8 +115,11 @@ class Steered:
         """Read the configuration again for *sender*, and take it over; return why that cannot be, one line each."""
         if self._unit is not None:
             self._unit.reloading()
-        changed, problems = load("agent.reload").reload(self, self._reread, sender)
-        self._settings = changed
+        try:
+            self._settings, problems = load("agent.reload").reload(self, self._reread, sender)
+        except ShortError as error:
+            problems = [str(error)]
+            load("agent.voice").tell(self._settings, "reload", str(error))
         return tuple(problems)
 
     def make_again(self) -> Any:

@@ -63,7 +63,8 @@ class Steering:
         except ValueError as error:
             raise ProcessEnderError(f"cannot send it: {error}") from error
         if not self._agent.command.send(number):
-            raise ProcessEnderError("cannot send it: the command does not run; see `processender status`")
+            why = "this user may not signal the command" if self._agent.command.running else "the command does not run"
+            raise ProcessEnderError(f"cannot send it: {why}; see `processender status`")
         name = kernel.name_of(number)
         self._agent.note(self._notice(name, sender, Action.ADVISE))
         return {"signal": name}

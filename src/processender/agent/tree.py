@@ -161,6 +161,14 @@ def _is_same(member: Member) -> bool:
     return now is not None and now.start == member.start
 
 
+def owner(pid: int) -> str:
+    """Return, in words, the user with whose rights the process *pid* runs."""
+    try:
+        return f"user {os.stat(f'/proc/{pid}').st_uid}"
+    except OSError:
+        return "another user"
+
+
 def await_change(members: Collection[Member], bell: int, seconds: float) -> None:
     """Wait until one of *members* has ended, or *bell* can be read, at most *seconds*."""
     poll = select.poll()

@@ -35,8 +35,9 @@ class Outlet:
         """Start the thread, beforehand: there may be no room for one at the end."""
         if self._thread is None:
             name = f"processender-{type(self.observer).__name__}"
-            self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            thread.start()
+            self._thread = thread
 
     def put(self, events: Sequence[Event]) -> None:
         """Hand *events* over; never blocks."""
