@@ -360,6 +360,10 @@ class TestFiles:
         """Also where tomllib only says `end of document`."""
         assert "is not TOML" in only('a = """\nx\n')
 
+    def test_a_number_that_is_too_long_is_a_mistake(self) -> None:
+        """Python does not convert it, and says so in its own way."""
+        assert only(f"grace = {'9' * 5000}\n").startswith("pe.toml: is not TOML that can be read: ")
+
     def test_other_encodings_are_named(self) -> None:
         """With the line where it begins."""
         assert only(b'a = 1\nb = "\xe4"\n').startswith("pe.toml:2: is not UTF-8: ")

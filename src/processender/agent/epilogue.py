@@ -35,6 +35,9 @@ class Epilogue(Steered):
             self._command.pipes.finish(max(_LAST_WORDS_S, left))
 
     def _see_to_crash(self) -> None:
+        if self._asked and self._engine is None:
+            # It was asked to end by the main thread alone, and died of that.
+            return
         seen, blamed, restarts = (False, "", 0) if self.again is None else self.again.last
         if not seen and (blamed or (self._command.status and self.armed().crashed())):
             if self._unit is not None:

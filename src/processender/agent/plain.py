@@ -23,8 +23,11 @@ def end(command: Command, settings: Settings, error: Exception) -> None:
         command.send(signum)
         # Who is stopped hears nothing before it goes on.
         command.send(kernel.CONT)
-    what = f"{kernel.name_of(signum)} and {format_duration(settings.grace)} for the command, and no handler runs"
-    tell(settings, "plain-end", f"cannot end by the plan: {error}; so it is {what}; see the limits (ulimit -a)")
+    what = f"the command gets {kernel.name_of(signum)} and has {format_duration(settings.grace)}"
+    text = (
+        f"cannot end by the plan: {error.__cause__ or error}; {what}, and no handler runs; see the limits (ulimit -a)"
+    )
+    tell(settings, "plain-end", text)
     until = clock.now() + settings.grace
     while not command.watch() and clock.now() < until:
         kernel.take(until - clock.now())
