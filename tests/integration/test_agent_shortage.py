@@ -43,6 +43,18 @@ def taken(program: Program) -> set[int]:
     return {int(each) for each in os.listdir(f"/proc/{program.pid}/fd")}
 
 
+def deny_descriptors(program: Program) -> tuple[int, int]:
+    """Let the agent have no further descriptor; return the limits that it had."""
+    before, now = set(), taken(program)
+    while before != now:
+        # As it begins, its threads look into some files.
+        time.sleep(0.3)
+        before, now = now, taken(program)
+    limits = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (min(set(range(999)) - now), limits[1]))
+    return limits
+
+
 def asked(path: str) -> dict[str, Any]:
     """Return the status that the agent at *path* tells; nothing when it hangs up."""
     caller = Caller(path)
@@ -191,11 +203,10 @@ class TestDescriptors:
         """There was no descriptor to answer, and then there is."""
         with agent(options, ASKABLE) as program:
             path = place(program)
-            soft, hard = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (min(set(range(999)) - taken(program)), hard))
+            limits = deny_descriptors(program)
 
             assert not asked(path)
-            resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            resource.prlimit(program.pid, resource.RLIMIT_NOFILE, limits)
             while not (answer := asked(path)):
                 # It may just have been hanging up on all who wait.
                 time.sleep(0.01)
@@ -212,12 +223,11 @@ class TestDescriptors:
             first.close()
             while len(taken(program)) == count:
                 time.sleep(0.01)
-            soft, hard = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (min(set(range(999)) - taken(program)), hard))
+            limits = deny_descriptors(program)
             second = Caller(path)
             # It tries to take the caller at once, and again after a tenth of a second.
             time.sleep(0.5)
-            resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            resource.prlimit(program.pid, resource.RLIMIT_NOFILE, limits)
 
             assert "running" == second.ask(STATUS)["state"]
             second.close()
