@@ -74,13 +74,11 @@ class Command:
         self.handed_on: Callable[[], Any] | None = None
         """Gives what it is handed at its next start beside its arguments, see `forked`; None for nothing, ever."""
         self.trouble: Callable[[str, str], object] = lambda _code, _text: None
-        """Is told, by a code and a text, of what cannot be done to it."""
+        """Is told (a code and a text) of what cannot be done for it, or to it."""
         self.sent: set[int] = set()
         """The signals that have come from here."""
         self.pipes: Any = None
         """Its standard streams where they are pipes of ours (see `pipes`); None where they are those of the agent."""
-        self.trouble: Callable[[str, str], object] | None = None
-        """Is told (a code and a text) of what cannot be done for it."""
         self._children = children
         self._mask = tuple(mask)
         self._session = session
@@ -91,7 +89,7 @@ class Command:
         self._rewrite = dict(rewrite or {})
         self._lock = _thread.allocate_lock()
         self._barred = False
-        self._refused = 0
+        self._told: set[str] = set()
         self._when_gone: list[Callable[[], object]] = []
 
     def start(self, grace: str, anew: Callable[[], bool] | None = None) -> bool:
@@ -112,7 +110,7 @@ class Command:
                 return False
             environment = {**child_environment(os.environ, grace), **self.more}
             environment = {name: value for name, value in environment.items() if value or self.more.get(name) is None}
-            self._cell = self._cell or load("agent.cgroup").make_cell(self._refused)
+            self._cell = self._cell or load("agent.cgroup").make_cell(lambda text: self._say("no-cgroup", text))
             self.ooms = kills()
             actions = () if self.pipes is None else self.pipes.open()
             try:
@@ -133,11 +131,11 @@ class Command:
 
         return start() if self._cell is None else int(self._cell.spawn(start))
 
-    def _refused(self, text: str) -> None:
-        told, self.trouble = self.trouble, None
-        # Once; each start would only say the same again.
-        if told is not None:
-            told("no-cgroup", text)
+    def _say(self, code: str, text: str) -> None:
+        # Once; each start, and each signal, would only say the same again.
+        if text not in self._told:
+            self._told.add(text)
+            self.trouble(code, text)
 
     def tidy(self) -> None:
         """Take away what was made for it."""
@@ -219,10 +217,8 @@ class Command:
             (os.killpg if group else os.kill)(self.pid, number)
         except PermissionError:
             # Its program is setuid, or it has changed its user, and we have no CAP_KILL.
-            if self._refused != self.pid:
-                self._refused = self.pid
-                who = f"process {self.pid} of {_tree().owner(self.pid)}"
-                self.trouble("signal", f"cannot signal {who}: not permitted; give the agent CAP_KILL")
+            who = f"process {self.pid} of {_tree().owner(self.pid)}"
+            self._say("signal", f"cannot signal {who}: not permitted; give the agent CAP_KILL")
             return False
         self.sent.add(number)
         return True

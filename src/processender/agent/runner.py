@@ -78,7 +78,6 @@ class Agent(Epilogue):
         )
         if settings.capture or settings.feeds or settings.hears:
             self._command.pipes = load("agent.pipes").Pipes(settings, self._have_trouble, watch=settings.hears)
-        self._command.trouble = self._have_trouble
         self._name = settings.service or os.path.basename(argv[0]) or "command"
         self._probes: Any = None
         if settings.probe_listen:
