@@ -119,6 +119,7 @@ class Command:
                     self.pipes.settle()
             self.status, self.core, self.gone = None, False, False
             self.sent.clear()
+            self._spared = False
             return True
 
     def _spawn(self, environment: Mapping[str, str], actions: Sequence[Any]) -> int:
@@ -191,16 +192,26 @@ class Command:
             return bool(self.pid)
 
     def reached(self, signum: int) -> None:
-        """Take note that it has this signal from elsewhere: the next that is sent to it is spared."""
+        """Take note that it has this signal from elsewhere: so the first that asks it to end is spared."""
         with self._lock:
             self.sent.add(signum)
             self._spared = True
 
-    def send(self, signum: int, *, group: bool = False) -> bool:
-        """Send it a signal, or what is to be sent in its place, its *group* too; tell whether it was still there."""
+    def send(self, signum: int, *, group: bool = False, first: bool = False) -> bool:
+        """
+        Send it a signal, or what is to be sent in its place; tell whether it was still there.
+
+        Args:
+
+            signum: The number of the signal.
+
+            group: Whether its group gets it too.
+
+            first: Whether it is the first that asks it to end, which is spared when it was asked from elsewhere.
+        """
         number = self._rewrite.get(signum, signum)
         with self._lock:
-            if self._spared:
+            if first and self._spared:
                 self._spared = False
                 return self.running
             # It was not waited for, so its number is its own.

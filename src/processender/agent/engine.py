@@ -203,6 +203,11 @@ class Engine:
         return self._watch.kill_at
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether a run should have been over: an alarm before that is not ours, but was set before an `exec`."""
+        return self.kill_at is not None and self._clock.now() >= self.kill_at
+
+    @property
     def verdict(self) -> Verdict | None:
         """How the run has ended; None before that."""
         return self._watch.verdict
