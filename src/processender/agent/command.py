@@ -199,15 +199,9 @@ class Command:
 
     def send(self, signum: int, *, group: bool = False, first: bool = False) -> bool:
         """
-        Send it a signal, or what is to be sent in its place; tell whether it was still there.
+        Send it a signal, or what is to be sent in its place, its *group* too; tell whether it was still there.
 
-        Args:
-
-            signum: The number of the signal.
-
-            group: Whether its group gets it too.
-
-            first: Whether it is the first that asks it to end, which is spared when it was asked from elsewhere.
+        The *first* that asks it to end is spared when it was asked from elsewhere.
         """
         number = self._rewrite.get(signum, signum)
         with self._lock:
@@ -286,7 +280,14 @@ class Command:
             self._cell.kill()
         for member in found:
             _tree().send(member, kernel.KILL)
+        if not found:
+            self.send_unseen(kernel.KILL, everything=everything)
         return found
+
+    def send_unseen(self, *numbers: int, everything: bool = False) -> bool:
+        """Send signals to what is left and cannot be seen; tell whether there can be something of the kind."""
+        leader = self.pid if self._session else 0
+        return bool(load("agent.unseen").send_unseen(self._children, leader, *numbers, everything=everything))
 
 
 def _kill_group(leader: int) -> None:
