@@ -198,11 +198,7 @@ class Command:
             self._spared = True
 
     def send(self, signum: int, *, group: bool = False, first: bool = False) -> bool:
-        """
-        Send it a signal, or what is to be sent in its place, its *group* too; tell whether it was still there.
-
-        The *first* that asks it to end is spared when it was asked from elsewhere.
-        """
+        """Send it, or its *group*, a signal or its substitute, the *first* not twice; tell whether it was there."""
         number = self._rewrite.get(signum, signum)
         with self._lock:
             if first and self._spared:
