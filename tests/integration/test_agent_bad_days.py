@@ -115,6 +115,13 @@ class TestCommands:
             ]  # fmt: skip
 
 
+def without_proc(options: list[str], command: list[str], *, first: bool) -> Program:
+    """Return an agent that has no /proc, as process 1 of a namespace or not."""
+    spaces = ["--mount", *(["--pid", "--fork", "--kill-child"] if first else [])]
+    script = ["sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+    return Program(["unshare", *spaces, *script, *RUN, *options, "--", *command], cwd="/")
+
+
 class TestSystems:
     def test_without_proc_a_command_is_ended(self) -> None:
         """Its group is still known."""
@@ -126,6 +133,30 @@ class TestSystems:
                 ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script], check=False, timeout=60, cwd="/"
             ).returncode
         )
+
+    @pytest.mark.parametrize("first", [True, False], ids=["as PID 1", "as another"])
+    @pytest.mark.parametrize("lean", [[], ["--lean"]])
+    def test_without_proc_what_is_left_is_asked_to_end(self, first: bool, lean: list[str]) -> None:
+        """Nobody sees it, but the kernel knows who it is; and it is not waited for in vain."""
+        source = "sh -c 'trap \"echo asked; exit\" TERM; echo ready; while :; do sleep 0.02; done' & sleep 0.5; exit 5"
+        with without_proc(["--grace", "60s", *lean], ["sh", "-c", source], first=first) as program:
+            assert 5 == program.wait(30)
+            assert 1 == program.output.count("asked")
+
+    @pytest.mark.parametrize("first", [True, False], ids=["as PID 1", "as another"])
+    def test_without_proc_what_is_deaf_is_killed(self, first: bool) -> None:
+        """That it has no name is said."""
+        source = "(trap '' TERM; while :; do sleep 0.02; done) & exit 5"
+        with without_proc(["--grace", "2s"], ["sh", "-c", source], first=first) as program:
+            assert 5 == program.wait(30)
+            assert "what is left (it cannot be seen: there is no /proc) did not end" in program.output
+
+    def test_without_proc_even_a_daemon_is_killed_by_pid_1(self) -> None:
+        """It has left the command's session and group, but not the namespace."""
+        source = "setsid sh -c 'trap \"\" TERM; echo deaf; while :; do sleep 0.02; done' & sleep 0.5; exit 5"
+        with without_proc(["--grace", "2s"], ["sh", "-c", source], first=True) as program:
+            assert 5 == program.wait(30)
+            assert "there is no /proc) did not end" in program.output
 
     def test_without_ctypes_it_says_so_once(self, tmp_path: Path) -> None:
         """Orphans are not adopted then; all else works, also for a lean agent."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from processender.agent.reload import FIXED
+from processender.testing.processes import Program
 from tests.integration.agents import SLEEPER, agent, outcomes
 from tests.integration.test_agent_drain import status, steer
 
@@ -100,6 +101,35 @@ def test_what_was_taken_up_at_the_start_is_not_changed_in_silence(file: Path, te
         file.write_text(text + "\n")
         steer(program, "reload")
         program.wait_for(f"{name} change only when the agent is started anew")
+
+
+@pytest.mark.parametrize("by", ["reload", "HUP"])
+@pytest.mark.parametrize("left", [None, '[project]\nname = "x"\n'], ids=["no file", "no table"])
+@pytest.mark.parametrize("name", ["processender.toml", "pyproject.toml"])
+def test_one_that_was_found_and_is_gone_is_refused(tmp_path: Path, name: str, left: str | None, by: str) -> None:
+    """The old one stays, with its clean-up, and with HUP as the word for a reload."""
+    made = tmp_path / name
+    is_project = name == "pyproject.toml"
+    made.write_text(
+        BEFORE if not is_project else f"[tool.processender]\n{BEFORE}".replace("[han", "[tool.processender.han")
+    )
+    with Program([sys.executable, "-m", "processender", "run", "--", *SLEEPER], cwd=str(tmp_path)) as program:
+        program.wait_for("ready")
+        made.unlink()
+        if left is not None and is_project:
+            made.write_text(left)
+        if by == "reload":
+            assert 1 == steer(program, "reload").returncode
+        else:
+            program.signal("HUP")
+            program.wait_for("the configuration was not taken over")
+            program.signal("HUP")
+        found = status(program)
+        program.signal("TERM")
+        program.wait()
+
+        assert (20.0, name) == (found["grace_s"], found["config"])
+        assert ("done", "SIGTERM") == (outcomes(program)["old"], program.report()["cause"])
 
 
 def test_what_cannot_change_is_told(file: Path) -> None:

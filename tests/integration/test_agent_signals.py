@@ -287,6 +287,33 @@ class TestBeginning:
             assert ["SIGTERM"] == [notice["cause"] for notice in program.report()["notices"]]
 
 
+@pytest.mark.parametrize("options", [[], ["--lean"]])
+def test_an_alarm_from_before_is_forwarded(options: list[str]) -> None:
+    """It survives an exec, and is for the command, as it would be without the agent."""
+    command = python(
+        "import os, signal\n"
+        "signal.signal(signal.SIGALRM, lambda *_: (os.write(1, b'alarm\\n'), os._exit(7)))\n"
+        "os.write(1, b'ready\\n')\nwhile True: signal.pause()"
+    )
+    argv = [sys.executable, "-m", "processender", "run", *options, "--", *command]
+    with Program(f"import os, signal\nsignal.alarm(4)\nos.execv({argv[0]!r}, {argv!r})", cwd="/") as program:
+        assert 7 == program.wait()
+        assert "alarm\n" in program.output
+
+
+def test_an_alarm_from_before_does_not_cut_the_end(tmp_path: Path) -> None:
+    """Nor is it taken for a last resort while the clean-up is under way."""
+    out = tmp_path / "out"
+    command = [
+        "sh",
+        "-c",
+        f"trap '' ALRM; trap 'sleep 4.5; echo cleaned > {out}; exit 3' TERM; echo ready; while :; do sleep 0.02; done",
+    ]
+    argv = [sys.executable, "-m", "processender", "run", "--grace", "20s", "--", *command]
+    with Program(f"import os, signal\nsignal.alarm(4)\nos.execv({argv[0]!r}, {argv!r})", cwd="/") as program:
+        assert (3, "cleaned\n") == (stops_with(program), out.read_text())
+
+
 def can_unshare() -> bool:
     """Tell whether a namespace of processes can be made here."""
     argv = ["unshare", "--pid", "--fork", "--mount-proc", "true"]

@@ -69,6 +69,19 @@ class TestOneSession:
             assert 0 == terminal.wait()
             assert "heard [2]" in terminal.output
 
+    def test_after_such_a_key_other_signals_are_still_forwarded(self) -> None:
+        """Only the stop signal is left out, whatever comes before it."""
+        options = ["--grace", "60s", "--drain-delay", "30s"]
+        with Terminal([*RUN, *options, "--", *witness()]) as terminal:
+            terminal.wait_for("ready")
+            terminal.type("\x03")
+            terminal.wait_for("heard SIGINT")
+            terminal.signal(signal.SIGUSR1)
+            terminal.wait_for("<10>")
+            terminal.signal(signal.SIGUSR2)
+
+            assert terminal.wait_for("<12>")
+
     def test_who_does_not_hear_the_key_is_asked_at_once(self) -> None:
         """A command that ignores INT gets the stop signal."""
         source = "import signal,os\nsignal.signal(2, signal.SIG_IGN)\nos.write(1, b'ready\\n')\nsignal.pause()"

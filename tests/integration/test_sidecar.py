@@ -83,6 +83,18 @@ def test_pre_stop_holds_until_the_application_has_gone(tmp_path: Path) -> None:
     assert (0, "", True, 0) == (done.returncode, done.stderr, gone, code)
 
 
+def test_an_alarm_from_before_is_no_end(tmp_path: Path) -> None:
+    """It survives an exec, and is not taken for a last resort."""
+    program = sidecar(tmp_path, "--watch-name", "alarm-app", "--once")
+    started = f"import os, signal\nsignal.alarm(4)\nos.execv({program.argv[0]!r}, {program.argv!r})"
+    program.argv = [sys.executable, "-c", started]
+    with app(script="sleep 6 & wait", name="alarm-app") as running, program:
+        # Who is dead and was not waited for is still seen.
+        running.wait(LIMIT_S)
+
+        assert 0 == program.wait(LIMIT_S)
+
+
 def test_pre_stop_twice_and_by_two_at_once_is_one_end(tmp_path: Path) -> None:
     """All callers wait for the same end, and who comes later is answered at once."""
     with app() as program, sidecar(tmp_path, "--watch-name", "shop-app") as agent:

@@ -121,7 +121,7 @@ class Asking:
     def _do(self, step: Step, ctx: BriefContext, pace: Pace) -> str:
         """Do what a step does; return why that failed, an empty text when it did not."""
         if step.signum:
-            self._signal(step.signum)
+            self._signal(step.signum, first=step is self._steps[0])
             return ""
         # Who is stopped hears nothing before it goes on.
         self._command.send(kernel.CONT)
@@ -143,8 +143,8 @@ class Asking:
             pace.wait(until - self._clock.now())
         return "it did not end in its time"
 
-    def _signal(self, signum: int) -> None:
-        self._command.send(signum)
+    def _signal(self, signum: int, *, first: bool = False) -> None:
+        self._command.send(signum, first=first)
         # Who is stopped hears nothing before it goes on.
         self._command.send(kernel.CONT)
 

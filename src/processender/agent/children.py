@@ -25,8 +25,11 @@ class Children:
         """Begin with those that this process had before it became the agent, by an `exec` of its parent."""
         self.sessions: set[int] = set()
         """The sessions of the handlers' commands, past and present."""
-        self.inherited: frozenset[int] = frozenset(() if self.none_left() else load("agent.tree").children_of_this())
+        alone = self.none_left()
+        self.inherited: frozenset[int] = frozenset(() if alone else load("agent.tree").children_of_this())
         """Children from before, which are not the command's and are left alone."""
+        self.obscure = not alone and not self.inherited
+        """Whether there are such, and nothing tells which they are."""
         self.adopts = os.getpid() == 1
         """Whether every descendant that loses its parent becomes a child of this process."""
         self._lock = _thread.allocate_lock()
@@ -74,6 +77,16 @@ class Children:
         """Return the numbers of the children that do not come from the command *leader*."""
         with self._lock:
             return frozenset(self._owned).union(self.inherited) - {leader}
+
+    def send_group(self, leader: int, number: int) -> None:
+        """Send a signal to the group of *leader*, as long as a child of ours in it keeps its number."""
+        # The lock is held, or that child could be reaped between the look and the signal.
+        with self._lock:
+            try:
+                os.waitid(os.P_PGID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                os.killpg(leader, number)
+            except (ChildProcessError, ProcessLookupError, PermissionError):
+                return
 
     def reap(self) -> bool:
         """Reap the strangers that have ended; tell whether one of our own is still to be waited for by its owner."""

@@ -12,20 +12,16 @@ import os
 
 from ..demand import load
 from ..hints import TYPE_CHECKING, Any
-from . import kernel
 from .children import Children
 from .oom import kills
 from .program import child_environment, spawn
+from .remains import Remains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-_LOOKS = 3
-_SWEEPS = 10
-_SWEEP_S = 0.02
 
-
-class Command:
+class Command(Remains):
     """One command and its tree. Safe for threads."""
 
     def __init__(
@@ -120,6 +116,7 @@ class Command:
                     self.pipes.settle()
             self.status, self.core, self.gone = None, False, False
             self.sent.clear()
+            self._spared = False
             return True
 
     def _spawn(self, environment: Mapping[str, str], actions: Sequence[Any]) -> int:
@@ -192,16 +189,16 @@ class Command:
             return bool(self.pid)
 
     def reached(self, signum: int) -> None:
-        """Take note that it has this signal from elsewhere: the next that is sent to it is spared."""
+        """Take note that it has this signal from elsewhere: so the first that asks it to end is spared."""
         with self._lock:
             self.sent.add(signum)
             self._spared = True
 
-    def send(self, signum: int, *, group: bool = False) -> bool:
-        """Send it a signal, or what is to be sent in its place, its *group* too; tell whether it has got it."""
+    def send(self, signum: int, *, group: bool = False, first: bool = False) -> bool:
+        """Send it, or its *group*, a signal or its substitute, the *first* not twice; tell whether it has got it."""
         number = self._rewrite.get(signum, signum)
         with self._lock:
-            if self._spared:
+            if first and self._spared:
                 self._spared = False
                 return self.running
             # It was not waited for, so its number is its own.
@@ -232,67 +229,6 @@ class Command:
         with self._lock:
             if self.running:
                 self._deliver(number)
-
-    def all_gone(self) -> bool:
-        """Tell whether nothing is left of it."""
-        if not self.pid:
-            return True
-        if self._children.adopts:
-            self._children.reap()
-            if self._children.none_left():
-                return True
-            if not self._children.strangers(self.pid):
-                # Some child of ours lives and is not a handler's. If it cannot be seen it is one that forks and ends
-                # faster than /proc can be read, and its offspring comes to us.
-                return False
-        # Among the children are some that are not the command's, so only looking helps; not once, see above.
-        return not any(self.tree() for _ in range(_LOOKS))
-
-    def tree(self) -> list[Any]:
-        """Return what can be seen of what is left of it."""
-        leader = self.pid if self._session else 0
-        found: list[Any] = _tree().tree(
-            os.getpid(), leader, self._children.strangers(self.pid), self._children.sessions
-        )
-        return found
-
-    def sweep(self, *, everything: bool, wait_tree: bool) -> None:
-        """Kill what is left, for a moment; what the kernel does not let go of even then is left to it; main thread."""
-        for number in range(_SWEEPS):
-            # What came from handlers is not looked for a second time.
-            looked = number or not everything
-            gone = not wait_tree or self.all_gone()
-            if looked and not self.running and gone:
-                return
-            self.kill(everything=everything)
-            kernel.take(_SWEEP_S)
-            self.watch()
-
-    def kill(self, *, everything: bool = False) -> list[Any]:
-        """Kill what is left of it, or really *everything* that came from the agent; return what was found."""
-        if not self.bar() and not everything:
-            return []
-        found: list[Any] = self.tree()
-        if everything:
-            found = _tree().tree(os.getpid(), self.pid if self._session else 0, self._children.inherited, ())
-        with self._lock:
-            if self.running:
-                self._deliver(kernel.KILL)
-            if self._session and (self.running or any(member.session == self.pid for member in found)):
-                # At once, so that nobody of it can fork away; while the session has members its number is its own.
-                _kill_group(self.pid)
-        if self._cell is not None:
-            self._cell.kill()
-        for member in found:
-            _tree().send(member, kernel.KILL)
-        return found
-
-
-def _kill_group(leader: int) -> None:
-    try:
-        os.killpg(leader, kernel.KILL)
-    except OSError:
-        return
 
 
 def _tree() -> Any:

@@ -87,6 +87,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         hooks=hooks,
         **life_settings(config, keeper),
         source=source.path if source else "",
+        root=source.root if source else (),
     )
 
 

@@ -20,7 +20,13 @@ POLICIES = ("stop", "forward", "reload", "ignore")
 """What a signal can mean."""
 
 
-def decide(path: str, flags: Mapping[str, Any], environ: Mapping[str, str], keeper: Keeper = None) -> Settings:
+def decide(
+    path: str,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    keeper: Keeper = None,
+    root: tuple[str, ...] = (),
+) -> Settings:
     """
     Return the settings; what the configured handlers need later is loaded here.
 
@@ -34,12 +40,14 @@ def decide(path: str, flags: Mapping[str, Any], environ: Mapping[str, str], keep
 
         keeper: Whoever reaps children in this process.
 
+        root: The keys under which the configuration was found in the file before.
+
     Raises `ConfigError` with every mistake in all of them.
     """
     problems: list[str] = []
     settings = Settings()
     try:
-        source = find_source(path)
+        source = find_source(path, root)
         if source is not None or overrides(environ):
             # Only now: `msgspec` and `tomllib` are half of the agent's memory.
             settings = _configured(source, environ, keeper)

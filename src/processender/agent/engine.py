@@ -205,6 +205,11 @@ class Engine:
         return self._watch.kill_at
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether a run should have been over: an alarm before that is not ours, but was set before an `exec`."""
+        return self.kill_at is not None and self._clock.now() >= self.kill_at
+
+    @property
     def verdict(self) -> Verdict | None:
         """How the run has ended; None before that."""
         return self._watch.verdict
@@ -263,14 +268,8 @@ class Engine:
         """
         command = self._command
         status = command.status or 0
-        facts = {
-            "status": status,
-            "pid": command.pid,
-            "program": command.argv[0],
-            "core": command.core,
-            "cause": cause or self._oom(status),
-            "restarts": restarts,
-        }
+        facts = {"status": status, "pid": command.pid, "program": command.argv[0], "core": command.core}
+        facts |= {"cause": cause or self._oom(status), "restarts": restarts}
         try:
             crash = load("agent.crash").Crash(self._name, os.environ, self._settings, self.observe)
             report = crash.handle(facts, self._watch.last)

@@ -20,6 +20,7 @@ from .command import Command
 from .errors import AgentError
 from .steps import Step
 from .tree import Member, await_change, send, untold
+from .unseen import unseen_in_words
 
 LOOK_S = 0.05
 """How long the tree is left alone between two looks."""
@@ -106,13 +107,15 @@ class Ladder:
     def _end_rest(self, ctx: Context, need: float) -> None:
         """Ask what is left to end, each process once, until it has or the time is up."""
         told: dict[int, int] = {}
+        unseen = False
         while not self._command.all_gone() and ctx.remaining() > need:
             left = self._command.tree()
+            unseen = unseen or (not left and self._command.send_unseen(kernel.TERM, kernel.CONT))
             for member in untold(left, told):
                 told[member.pid] = member.start
                 send(member, kernel.TERM)
                 send(member, kernel.CONT)
-            self._await(left, min(LOOK_S if left else _GLANCE_S, ctx.remaining() - need))
+            self._await(left, min(LOOK_S if left or unseen else _GLANCE_S, ctx.remaining() - need))
 
     def _kill_in_time(self, span: float) -> None:
         """Kill what is left, and what it has forked meanwhile, and raise what that means."""
@@ -125,6 +128,7 @@ class Ladder:
                 break
         names = ", ".join(f"{pid} {name!r}" for pid, name in list(killed.items())[:5])
         names += f" and {len(killed) - 5} more" if len(killed) > 5 else ""
+        names = names or unseen_in_words()
         if not self._command.all_gone():
             raise CommandKilled(f"not even KILL has ended {names}: the kernel does not let go of it")
         raise CommandKilled(f"{names} did not end in {span:.2f} s and was killed")

@@ -4,14 +4,18 @@ The output of the command where the agent reads it: pipes, and the one thread th
 Theory of operation. What was read is written before more is read: a reader of the agent's output that is slow makes the
 command slow, as it would without the agent, and no memory grows. The pipes are read until their end, so nothing that a
 command wrote before it died is lost; when all that the command has started is gone and somebody else still holds a
-pipe, they are read until they are empty. When nobody reads the agent's output any more, the command finds that out as
-it would without the agent: by EPIPE. What cannot be written for another reason is counted, and told.
+pipe, what is in it at that moment is read, and not what such a stranger goes on writing. When nobody reads the agent's
+output any more, the command finds that out as it would without the agent: by EPIPE. What cannot be written for another
+reason is counted, and told.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
+import sys
+import termios
 import threading
 from collections.abc import Callable
 
@@ -113,27 +117,37 @@ class Output:
             for stream in fresh:
                 self._streams[stream.pipe] = stream
                 poll.register(stream.pipe, select.POLLIN)
-            ready = [number for number, _ in poll.poll(0 if finishing else None)]
+            if finishing:
+                break
+            ready = [number for number, _ in poll.poll()]
             if self._bell_out in ready:
                 os.read(self._bell_out, 4096)
-            busy = False
             for stream in [self._streams[number] for number in ready if number in self._streams]:
-                if self._read(stream):
-                    busy = True
-                else:
+                if not self._read(stream):
                     poll.unregister(stream.pipe)
                     self._close(stream)
-            if finishing and not busy:
-                break
         for stream in list(self._streams.values()):
-            self._held.add(NAMES[stream.target])
+            if self._read_rest(stream):
+                self._held.add(NAMES[stream.target])
             self._close(stream)
         self._done.set()
 
-    def _read(self, stream: _Stream) -> bool:
-        """Pass on what there is; return False at the end of it."""
+    def _read_rest(self, stream: _Stream) -> bool:
+        """Pass on what is in the pipe at this moment; tell whether somebody still holds its other end."""
+        left = _waiting_in(stream.pipe)
+        while left > 0:
+            before = left
+            left -= min(left, _CHUNK)
+            if not self._read(stream, before - left):
+                return False
+        poll = select.poll()
+        poll.register(stream.pipe, select.POLLIN)
+        return not any(how & select.POLLHUP for _, how in poll.poll(0))
+
+    def _read(self, stream: _Stream, most: int = _CHUNK) -> bool:
+        """Pass on what there is, at *most* so many bytes; return False at the end of it."""
         try:
-            data = os.read(stream.pipe, _CHUNK)
+            data = os.read(stream.pipe, most)
         except BlockingIOError:
             return True
         if not data:
@@ -164,6 +178,11 @@ class Output:
                 self._lost[target] = self._lost.get(target, 0) + len(rest)
                 return True
         return True
+
+
+def _waiting_in(pipe: int) -> int:
+    """Return how many bytes can be read from *pipe*."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _piece(data: memoryview) -> int:

@@ -238,7 +238,7 @@ class Agent(Epilogue):
             self._control.answer()
         elif number == kernel.URG and heard.by_kernel and self._unit is not None:
             self._unit.listen()
-        elif number == kernel.ALRM and heard.by_kernel:
+        elif number == kernel.ALRM and heard.by_kernel and self._engine is not None and self._engine.out_of_time:
             # The last resort of the engine, which is armed for when nothing else works.
             self._command.kill(everything=True)
             os._exit(128 + (self._engine.signum or kernel.KILL))

@@ -159,7 +159,7 @@ class Sidecar(Listener):
         self._alarms.ring()
 
     def _take(self, heard: kernel.Heard) -> None:
-        if heard.number == kernel.ALRM and heard.by_kernel:
+        if heard.number == kernel.ALRM and heard.by_kernel and self._engine.out_of_time:
             os._exit(128 + (self._engine.signum or kernel.KILL))
         self._heard[heard.number] = self._heard.get(heard.number, 0) + 1
         if self._settings.policy.get(heard.number) == "stop":

@@ -32,15 +32,19 @@ class Source(Record):
     """The keys under which the configuration stands in it."""
 
 
-def find_source(path: str = "") -> Source | None:
+def find_source(path: str = "", root: tuple[str, ...] = ()) -> Source | None:
     """
     Return the configuration file, or None if there is none.
 
     It is *path* if one is given, else `./processender.toml`, else a `./pyproject.toml` with a table
-    `[tool.processender]`. Raise `ConfigError` when it is there and cannot be read.
+    `[tool.processender]`. A file that was found once is named with the *root* that it had, so that it is missed when it
+    is gone. Raise `ConfigError` when it is there, or was, and cannot be read.
     """
     if path:
-        return Source(path, _read(path))
+        data = _read(path)
+        if root and not _has_table(data):
+            raise ConfigError([f"{path}: there is no table [{'.'.join(root)}] any more; put it back, even if empty"])
+        return Source(path, data, root)
     if os.path.lexists("processender.toml"):
         return Source("processender.toml", _read("processender.toml"))
     try:

@@ -49,11 +49,19 @@ def read_member(pid: int) -> Member | None:
     return Member(pid, int(fields[19]), int(fields[1]), int(fields[3]), name)
 
 
+def sees_itself() -> bool:
+    """Tell whether /proc is there, and not that of others."""
+    try:
+        return os.readlink(f"{_PROC}/self") == str(os.getpid())
+    except OSError:
+        return False
+
+
 def read_all() -> list[Member]:
     """Return all processes that live; none where /proc is not there or is that of others."""
+    if not sees_itself():
+        return []
     try:
-        if os.readlink(f"{_PROC}/self") != str(os.getpid()):
-            return []
         numbers = [int(name) for name in os.listdir(_PROC) if name.isdigit()]
     except OSError:
         return []

@@ -73,10 +73,12 @@ def main(argv: Sequence[str], mask: frozenset[int], *, init: bool = False) -> No
             _become(command, mask)
         children = Children()
 
-        def read() -> Settings:
-            return decide(options.config, vars(options), os.environ, children)
+        settings = decide(options.config, vars(options), os.environ, children)
 
-        settings = read()
+        def read() -> Settings:
+            # The file that was found at the start and no other: if it is gone, that is a mistake.
+            return decide(settings.source, vars(options), os.environ, children, settings.root)
+
         ending = Agent(command, settings, children, mask, read if settings.source else None).run()
     except ProcessEnderError as error:
         load("cli.output").complain(str(error))
