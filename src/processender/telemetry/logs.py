@@ -65,7 +65,7 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
         case Trouble(code=code, text=text):
             return WARNING, f"trouble.{code}", text
         case RoomEvent():
-            return INFO, event.key, ", ".join(f"{name}={value}" for name, value in event.as_dict().items())
+            return INFO, event.key, event.text
         case _:
             assert_never(event)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import pytest
 
+import processender
 from processender.core import events
 from processender.core.events import (
     AttemptFailed,
@@ -90,6 +93,21 @@ def test_every_event_is_rendered(kind: type) -> None:
     _, _, text = render(event)
 
     assert words in text
+
+
+def test_every_event_of_a_room_has_words_of_its_own() -> None:
+    """Its fields are for programs; and none of them is shown as a pair of name and value."""
+    root = Path(processender.__file__).parent
+    for path in root.rglob("*.py"):
+        if "(RoomEvent)" in path.read_text():
+            importlib.import_module(".".join(("processender", *path.relative_to(root).with_suffix("").parts)))
+    kinds = [each for each in RoomEvent.__subclasses__() if each.__module__.startswith("processender.")]
+
+    assert {"StopStep", "Watching", "RecoveryEnded"} <= {each.__name__ for each in kinds}
+    for kind in kinds:
+        event = kind(*(1.0 + number for number, _ in enumerate(kind.fields)))
+
+        assert "=" not in render(event)[2]
 
 
 @pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
