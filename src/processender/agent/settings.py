@@ -106,6 +106,8 @@ class Settings(Record):
     """The waits for signs of life, see `core.care.Vigil`."""
     source: str = ""
     """The file that it comes from; empty if there is none."""
+    written: Mapping[str, object] = {}
+    """The tables `hooks` and `checks` as they were written, which tells whether they have changed."""
     capture: bool = False
     """Whether the agent reads the output of the command and passes it on line by line."""
     output: Style = Style()
