@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -328,6 +329,22 @@ class TestClient:
             done = self.status(tmp_path)
 
         assert (0, "") == (done.returncode, done.stderr)
+
+    def test_of_several_with_one_number_a_path_must_be_given(self, tmp_path: Path) -> None:
+        """As of two containers that share a directory; each is on a line of its own."""
+        with agent([], TELLS, XDG_RUNTIME_DIR=str(tmp_path)) as one, contextlib.ExitStack() as stack:
+            path = place(one)
+            second = tmp_path / f"processender-{one.pid}-ff"
+            second.mkdir()
+            other = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            other.bind(str(second / "control"))
+            other.listen(1)
+            done, named = self.status(tmp_path, "--agent", str(one.pid)), self.status(tmp_path, "--agent", path)
+            lines = done.stderr.splitlines()
+
+        assert (3, 0) == (done.returncode, named.returncode)
+        assert f"several agents have the number {one.pid}; give the path of one:" in lines[0]
+        assert sorted([f"  {path}", f"  {second}/control"]) == sorted(lines[1:])
 
     def test_without_an_agent_it_says_so(self, tmp_path: Path) -> None:
         """3, and the next step."""
