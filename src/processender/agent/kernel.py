@@ -43,24 +43,25 @@ _SI_KERNEL = 128
 class Heard:
     """One signal that has come."""
 
-    __slots__ = ("by_kernel", "number", "pid", "uid")
+    __slots__ = ("by_kernel", "number", "pid", "sent", "uid")
 
-    def __init__(self, number: int, *, by_kernel: bool = False, pid: int = 0, uid: int = 0) -> None:
-        """Take its *number*, and the process and the user that have sent it, where the kernel tells."""
+    def __init__(self, number: int, *, by_kernel: bool = False, sent: bool = False, pid: int = 0, uid: int = 0) -> None:
+        """Take its *number*, whether a process has *sent* it, and which, of which user, where the kernel tells."""
         self.number = number
+        self.sent = sent
         self.by_kernel = by_kernel
         self.pid = pid
         self.uid = uid
 
     @property
     def sender(self) -> str:
-        """Who has sent it, in words; empty for the kernel, and for a process of another namespace."""
-        return sender(self.pid, self.uid) if self.pid else ""
+        """Who has sent it, in words; empty for the kernel."""
+        return sender(self.pid, self.uid) if self.sent else ""
 
 
 def sender(pid: int, uid: int) -> str:
     """Return, in words, the process *pid* of the user *uid*; a process of another namespace has no number here."""
-    return f"process {pid} of user {uid}" if pid else f"a process of user {uid}"
+    return f"process {pid} of user {uid}" if pid else f"a process of user {uid}, outside this pid namespace"
 
 
 def block() -> frozenset[int]:
@@ -83,7 +84,7 @@ def take(seconds: float | None = None, numbers: Collection[int] = ALL) -> Heard 
     if info is None or not _is_real(info):
         return None
     sent = info.si_code in _BY_SOMEBODY
-    return Heard(info.si_signo, by_kernel=info.si_code > 0, pid=sent and info.si_pid, uid=info.si_uid)
+    return Heard(info.si_signo, by_kernel=info.si_code > 0, sent=sent, pid=sent and info.si_pid, uid=info.si_uid)
 
 
 def _is_real(info: Any) -> bool:

@@ -155,6 +155,20 @@ def test_the_keys_are_frozen() -> None:
     } == keys
 
 
+@pytest.mark.parametrize(
+    ("notice", "words"),
+    [
+        (Notice("exit", "api", 0.0), "heard exit"),
+        (Notice("SIGHUP", "signals", 0.0), "heard SIGHUP"),
+        (Notice("drain", "control", 0.0, sender="token ops"), "heard drain from token ops"),
+        (Notice("spot", "metadata", 0.0), "heard spot from metadata"),
+    ],
+)
+def test_what_nobody_has_said_has_no_sender(notice: Notice, words: str) -> None:
+    """The way by which it has come means nothing to a reader."""
+    assert words == render(NoticeHeard(1.0, notice))[2]
+
+
 @pytest.mark.parametrize(("outcome", "level"), [(each, INFO if each == "done" else WARNING) for each in Outcome])
 def test_only_done_is_no_warning(outcome: Outcome, level: int) -> None:
     """A reader who looks at warnings sees every other end."""
