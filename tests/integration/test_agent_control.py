@@ -93,6 +93,7 @@ def test_status_tells_how_the_command_is(running: Program) -> None:
         (b'{"do": "statsu"}\n', "did you mean 'status'"),
         (b'{"do": ["status"]}\n', "cannot do ['status']"),
         (b'{"do": "signal", "signal": "NOPE"}\n', "there is no signal 'NOPE'"),
+        (b'{"do": "signal", "signal": "SIGURS1"}\n', "there is no signal 'SIGURS1'; did you mean 'USR1'?"),
         (b'{"do": "signal"}\n', "there is no signal 'None'"),
         (b'{"do": "stop", "within": "soon"}\n', "must be seconds"),
         (b'{"do": "stop", "within": -1}\n', "must be seconds"),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import _signal
 import os
 
+from ..demand import load
 from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -158,4 +159,6 @@ def number_of(text: str) -> int:
                 return number
     if name[3:4] != "_" and name in vars(_signal):
         return int(vars(_signal)[name])
-    raise ValueError(f"there is no signal {text!r}; write it like TERM, SIGTERM, 15 or RTMIN+3")
+    near = load("core.graph").nearest(word.removeprefix("SIG"), (each.removeprefix("SIG") for each in _NAMES.values()))
+    hint = near if "did you mean" in near else "; write it like TERM, SIGTERM, 15 or RTMIN+3"
+    raise ValueError(f"there is no signal {text!r}{hint}")
