@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -230,6 +231,13 @@ def test_an_application_that_never_ends_is_left_alone(tmp_path: Path) -> None:
 
     assert (1, 70, True) == (done.returncode, code, alive)
     assert "left to whoever has started it" in agent.output
+    assert waits_as_long_as_it_says(agent.output)
+
+
+def waits_as_long_as_it_says(output: str) -> bool:
+    """Tell whether the time that a handler took holds the time in which what it has ended did not end."""
+    ((took, waited),) = re.findall(r"failed after ([\d.]+) s \(.*did not end in ([\d.]+) s", output)
+    return float(waited) <= float(took)
 
 
 def test_a_ladder_that_names_kill_kills(tmp_path: Path) -> None:
