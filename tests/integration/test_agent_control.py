@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from processender.agent.answers import LINES
+from processender.agent.control import lives, sockets
 from processender.joining import call
 from processender.testing.processes import Program
 from tests.integration.agents import SLEEPER, agent, kill, python
@@ -286,6 +287,25 @@ def test_an_agent_that_is_looked_at_is_not_woken(tmp_path: Path) -> None:
             called.close()
 
             assert quiet + 1 == len(os.listdir(threads))
+
+
+@pytest.mark.parametrize("inside", [(), ("heartbeat",)])
+def test_what_a_killed_agent_left_without_its_socket_is_removed_too(tmp_path: Path, inside: tuple[str, ...]) -> None:
+    """It was killed between two calls to the kernel; another may just be about to make its socket."""
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    left, new = tmp_path / f"processender-{gone.pid}-aa", tmp_path / f"processender-{gone.pid}-bb"
+    for each in (left, new):
+        each.mkdir()
+    for name in inside:
+        (left / name).touch()
+    os.utime(left, (0, 0))
+    with agent([], TELLS, XDG_RUNTIME_DIR=str(tmp_path)) as program:
+        name = Path(place(program)).parent.name
+
+        assert {name, new.name} == set(os.listdir(tmp_path))
+        assert [program.pid] == [pid for pid, _ in sockets(str(tmp_path))]
+        assert lives(str(new / "control"))
 
 
 def test_an_agent_inside_an_agent_has_a_socket_of_its_own() -> None:
