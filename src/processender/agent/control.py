@@ -11,9 +11,9 @@ from __future__ import annotations
 import _socket
 import fcntl
 import os
-import time
 
 from ..demand import load
+from ..engine.clock import SystemClock
 from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -194,6 +194,6 @@ def _remove(path: str) -> None:
 def _is_old(directory: str) -> bool:
     """Tell whether the socket in *directory* would be there by now if somebody was about to make it."""
     try:
-        return time.time() - os.stat(directory).st_mtime > _MADE_S
+        return SystemClock().wall() - os.stat(directory).st_mtime > _MADE_S
     except OSError:
         return False
