@@ -658,7 +658,7 @@ def test_a_sidecar_tells_its_status(tmp_path: Path) -> None:
         before = asked(tmp_path, place)
         words = asked(tmp_path, place, "status")
         with app(tmp_path / "pid") as program:
-            says(agent, "what=process")
+            says(agent, "watching process")
             there = json.loads(asked(tmp_path, place).stdout)
 
     assert ("waiting", False) == (json.loads(before.stdout)["state"], json.loads(before.stdout)["ready"])
@@ -672,7 +672,7 @@ def test_a_sidecar_can_be_asked_to_stop(tmp_path: Path) -> None:
     """The end is that of a signal; who has asked for it is told."""
     place = tmp_path / "processender-sidecar-shop"
     with app(), sidecar(tmp_path, "--watch-name", "shop-app", "--tell-signal", "TERM") as agent:
-        says(agent, "what=process")
+        says(agent, "watching process")
         done = asked(tmp_path, place, "stop", "--reason", "moving", "--wait")
         code = agent.wait(LIMIT_S)
 
