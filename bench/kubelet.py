@@ -205,7 +205,7 @@ def play(seed: int, late_s: float = LATE_S, again: int = 2) -> dict[str, object]
         state = Path(base)
         with pod(drawn, state) as kubelet:
             if name == "sidecar":
-                kubelet.programs["sidecar"].wait_for("what=process", 30.0)
+                kubelet.programs["sidecar"].wait_for("watching process", 30.0)
             fate = kubelet.delete()[name]
             code, said = kubelet.codes[name], kubelet.programs[name].output
             report = next(state.glob("*/reports/last.json"), None)

@@ -55,6 +55,11 @@ class RecoveryEnded(RoomEvent):
     dead: int = 0
     """How many wait in the dead-letter list."""
 
+    @property
+    def text(self) -> str:
+        """How much was found, and what became of it."""
+        return f"released {self.released} of {self.found} that the dead have left; {self.dead} in the dead-letter list"
+
 
 def open_own(place: str, policy: str, complain: Callable[[str], object]) -> Journal:
     """Make a directory for this process below *place* and open its journal; raise `JournalError`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from processender.agent.answers import LINES
+from processender.agent.control import lives, sockets
 from processender.joining import call
 from processender.testing.processes import Program
 from tests.integration.agents import SLEEPER, agent, kill, python
@@ -92,6 +94,7 @@ def test_status_tells_how_the_command_is(running: Program) -> None:
         (b'{"do": "statsu"}\n', "did you mean 'status'"),
         (b'{"do": ["status"]}\n', "cannot do ['status']"),
         (b'{"do": "signal", "signal": "NOPE"}\n', "there is no signal 'NOPE'"),
+        (b'{"do": "signal", "signal": "SIGURS1"}\n', "there is no signal 'SIGURS1'; did you mean 'USR1'?"),
         (b'{"do": "signal"}\n', "there is no signal 'None'"),
         (b'{"do": "stop", "within": "soon"}\n', "must be seconds"),
         (b'{"do": "stop", "within": -1}\n', "must be seconds"),
@@ -286,6 +289,25 @@ def test_an_agent_that_is_looked_at_is_not_woken(tmp_path: Path) -> None:
             assert quiet + 1 == len(os.listdir(threads))
 
 
+@pytest.mark.parametrize("inside", [(), ("heartbeat",)])
+def test_what_a_killed_agent_left_without_its_socket_is_removed_too(tmp_path: Path, inside: tuple[str, ...]) -> None:
+    """It was killed between two calls to the kernel; another may just be about to make its socket."""
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    left, new = tmp_path / f"processender-{gone.pid}-aa", tmp_path / f"processender-{gone.pid}-bb"
+    for each in (left, new):
+        each.mkdir()
+    for name in inside:
+        (left / name).touch()
+    os.utime(left, (0, 0))
+    with agent([], TELLS, XDG_RUNTIME_DIR=str(tmp_path)) as program:
+        name = Path(place(program)).parent.name
+
+        assert {name, new.name} == set(os.listdir(tmp_path))
+        assert [program.pid] == [pid for pid, _ in sockets(str(tmp_path))]
+        assert lives(str(new / "control"))
+
+
 def test_an_agent_inside_an_agent_has_a_socket_of_its_own() -> None:
     """The inner one is asked by the innermost command."""
     inner = f"{sys.executable} -m processender run -- {sys.executable} -m processender status --json"
@@ -328,6 +350,22 @@ class TestClient:
             done = self.status(tmp_path)
 
         assert (0, "") == (done.returncode, done.stderr)
+
+    def test_of_several_with_one_number_a_path_must_be_given(self, tmp_path: Path) -> None:
+        """As of two containers that share a directory; each is on a line of its own."""
+        with agent([], TELLS, XDG_RUNTIME_DIR=str(tmp_path)) as one, contextlib.ExitStack() as stack:
+            path = place(one)
+            second = tmp_path / f"processender-{one.pid}-ff"
+            second.mkdir()
+            other = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            other.bind(str(second / "control"))
+            other.listen(1)
+            done, named = self.status(tmp_path, "--agent", str(one.pid)), self.status(tmp_path, "--agent", path)
+            lines = done.stderr.splitlines()
+
+        assert (3, 0) == (done.returncode, named.returncode)
+        assert f"several agents have the number {one.pid}; give the path of one:" in lines[0]
+        assert sorted([f"  {path}", f"  {second}/control"]) == sorted(lines[1:])
 
     def test_without_an_agent_it_says_so(self, tmp_path: Path) -> None:
         """3, and the next step."""

@@ -83,6 +83,18 @@ class TestLines:
 
         assert ["web | hi", f"web | {'x' * 64} [more]", "web | xxxxxx"] == done.stdout.decode().splitlines()
 
+    def test_what_would_change_nothing_is_refused(self, tmp_path: Path) -> None:
+        """Unless a flag captures."""
+        file = tmp_path / "pe.toml"
+        file.write_text('[output]\nprefix = "web"\n')
+        refused, taken = ran(["-c", str(file)], ["echo", "hi"]), ran(["-c", str(file), "--capture"], ["echo", "hi"])
+
+        assert (125, b"") == (refused.returncode, refused.stdout)
+        assert (
+            b"output.prefix changes nothing, because the output is not captured; add capture = true" in refused.stderr
+        )
+        assert (0, True) == (taken.returncode, taken.stdout.endswith(b" stdout web hi\n"))
+
     @pytest.mark.parametrize("options", [[], ["--lean"]])
     def test_the_exit_code_is_that_of_the_command(self, options: list[str]) -> None:
         """And a lean agent captures as well."""

@@ -78,19 +78,19 @@ def test_one_that_is_gone_is_refused(file: Path) -> None:
 
 
 def test_what_cannot_change_is_listed_in_the_docs() -> None:
-    """The page names each setting that a reload leaves alone, and no other."""
+    """The page names each key that a reload leaves alone, and no other."""
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "control.md").read_text()
-    table = page.partition("| what | settings |")[2].partition("\n\n")[0]
+    table = page.partition("| what | keys, and flags that cannot be written into the file |")[2].partition("\n\n")[0]
 
-    assert sorted(FIXED) == sorted(re.findall(r"`(\w+)`", table))
+    assert {key for each in FIXED.values() for key in each.split(" or ")} == set(re.findall(r"`([^`]+)`", table))
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
         ('ready = "notify"', "ready"),
-        ('[systemd]\nwatchdog = "pass"', "watchdog"),
-        ('[systemd]\nextend_to = "5m"', "extend_to"),
+        ('[systemd]\nwatchdog = "pass"', "systemd.watchdog"),
+        ('[systemd]\nextend_to = "5m"', "systemd.extend_to"),
         ('termination_log = "/nowhere"', "termination_log"),
     ],
 )
@@ -100,7 +100,7 @@ def test_what_was_taken_up_at_the_start_is_not_changed_in_silence(file: Path, te
         program.wait_for("ready")
         file.write_text(text + "\n")
         steer(program, "reload")
-        program.wait_for(f"{name} change only when the agent is started anew")
+        program.wait_for(f"{name} can change only when the agent is started anew")
 
 
 @pytest.mark.parametrize("by", ["reload", "HUP"])
@@ -136,11 +136,32 @@ def test_what_cannot_change_is_told(file: Path) -> None:
     """The rest is taken over."""
     with agent(["-c", str(file)], SLEEPER) as program:
         program.wait_for("ready")
-        file.write_text('service = "another"\n' + AFTER)
-        steer(program, "reload")
-        program.wait_for("service change only when the agent is started anew")
+        file.write_text('service = "another"\ncontrol.listen = ":0"\n' + AFTER)
+        done = steer(program, "reload")
+        words = "service, control.listen can change only when the agent is started anew"
+        program.wait_for(words)
 
+        assert f"the configuration is taken over\nbut {words}\n" == done.stdout
         assert (9.0, "sh") == (status(program)["grace_s"], status(program)["service"])
+
+
+def test_what_has_not_changed_is_not_told(file: Path) -> None:
+    """Hooks, checks and steps are read anew, and are the same."""
+    same = (
+        '[hooks.pre_stop.a]\nrun = ["true"]\n[checks.b]\nrun = ["true"]\n'
+        '[[command.stop]]\nrun = ["true"]\n[heartbeat]\nfile = "/none"\n'
+    )
+    file.write_text(BEFORE + same)
+    with agent(["-c", str(file)], SLEEPER) as program:
+        program.wait_for("ready")
+        file.write_text(AFTER + same)
+        done = steer(program, "reload")
+        told = done.stdout
+        file.write_text(AFTER + same.replace('["true"]', '["false"]'))
+        done = steer(program, "reload")
+
+        assert "the configuration is taken over\n" == told
+        assert "but command.stop or command.preset, hooks, checks can change only when" in done.stdout
 
 
 def test_a_flag_still_counts_more_than_the_file(file: Path) -> None:

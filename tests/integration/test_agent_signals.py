@@ -355,6 +355,16 @@ class TestFirstProcess:
             assert 143 == program.wait()
             assert "SIGTERM" == program.report()["cause"]
 
+    def test_a_sender_from_outside_is_told_as_such(self) -> None:
+        """The kernel gives no number for it."""
+        with self.first([], ["sh", "-c", "echo ready; exec sleep 60"]) as program:
+            program.wait_for("ready")
+            first = int(Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()[0])
+            os.kill(first, signal.SIGTERM)
+
+            assert 143 == program.wait()
+            assert "heard SIGTERM from a process of user 0, outside this pid namespace\n" in program.output
+
     def test_a_helper_finishes_its_clean_up(self, tmp_path: Path) -> None:
         """The namespace lives until it has."""
         out = tmp_path / "out"

@@ -81,7 +81,11 @@ class TestWhatCannotBeStarted:
             (["--probe-listen", "203.0.113.1:80"], "cannot listen on '203.0.113.1:80' for probes"),
             (["-c", "/no/such.toml"], "/no/such.toml: cannot be read: No such file or directory"),
             (["--grase", "5s"], "there is no option '--grase'; did you mean '--grace'?"),
-            (["--exit", "x"], "invalid choice: 'x'"),
+            (["--exit", "x"], "--exit: invalid choice: 'x'; choose from code, reraise;"),
+            (["--preset", "postgress"], "unicorn; did you mean 'postgres'?"),
+            (["--restart", "on-fail"], "choose from never, on-failure, always; did you mean 'on-failure'?"),
+            (["--parent-death", "TREM"], "--parent-death: there is no signal 'TREM'; did you mean 'TERM'?"),
+            (["--on-signal", "FOO:stop"], "there is no signal 'FOO'; write it like TERM, SIGTERM, 15 or RTMIN+3"),
         ],
     )
     def test_a_mistake_starts_nothing(self, tmp_path: Path, options: list[str], said: str) -> None:

@@ -115,7 +115,7 @@ class TestSignals:
             assert 7 == stops_with(program)
             assert ["SIGTERM", "SIGINT", "SIGQUIT"] == got(program)
             assert "done" == outcomes(program)["command"]
-            assert "step=SIGINT, number=2, of=3" in program.output
+            assert "step 2 of 3 to the end of the command: SIGINT" in program.output
 
     def test_a_step_that_is_not_needed_is_not_taken(self, tmp_path: Path) -> None:
         """The command has ended on the first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -75,6 +76,11 @@ class TestLadder:
             assert 137 == program.wait()
             assert time.monotonic() - began < 1.0
             assert "failed" == outcomes(program)["command"]
+            took, waited = re.findall(
+                r"command: failed after ([\d.]+) s \(.* did not end in ([\d.]+) s", program.output
+            )[0]
+
+            assert float(waited) <= float(took)
             assert "did not end in" in next(h for h in program.report()["handlers"] if h["name"] == "command")["error"]
 
     def test_a_deaf_command_does_not_starve_what_must_follow(self, tmp_path: Path) -> None:

@@ -578,6 +578,8 @@ class TestUnits:
             (["--service", "a b", "--", "x"], "cannot be the name of a unit"),
             (["--grace", "5", "--", "x"], "--grace"),
             (["-c", "/no/such.toml", "--", "x"], "/no/such.toml"),
+            (["--watchdog", "30", "--", "x"], "--watchdog: '30' has no unit"),
+            (["--watchdog", "pass", "--", "x"], "use --watchdog TIME and --watchdog-pass"),
             (["--failure", "--", "x"], "leave the command out"),
         ],
     )

@@ -67,7 +67,7 @@ def test_a_sidecar_ends_with_its_pod_after_the_application() -> None:
     )  # fmt: skip
     named = ("bash", "-c", 'exec -a kubelet-app "$@"', "sh", *app)
     with Kubelet([sidecar, container("app", named)], 12, scale=1.0) as kubelet:
-        kubelet.programs["sidecar"].wait_for("what=process", 30.0)
+        kubelet.programs["sidecar"].wait_for("watching process", 30.0)
         seen = kubelet.delete(restart_at=0.6)
 
     assert [0, 0] == [kubelet.codes["app"], kubelet.codes["sidecar"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_pre_stop_holds_until_the_application_has_gone(tmp_path: Path) -> None:
     """The application is told, waited for, and only then does the hook return, with 0."""
     pid_file = tmp_path / "pid"
     with app(pid_file) as program, sidecar(tmp_path, "--pid-file", str(pid_file), "--tell-signal", "TERM") as agent:
-        says(agent, "what=process")
+        says(agent, "watching process")
         done = pre_stop(tmp_path)
         gone = not lives(program.pid)
         agent.signal("TERM")
@@ -98,7 +99,7 @@ def test_an_alarm_from_before_is_no_end(tmp_path: Path) -> None:
 def test_pre_stop_twice_and_by_two_at_once_is_one_end(tmp_path: Path) -> None:
     """All callers wait for the same end, and who comes later is answered at once."""
     with app() as program, sidecar(tmp_path, "--watch-name", "shop-app") as agent:
-        says(agent, "what=process")
+        says(agent, "watching process")
         env = {**os.environ, "TMPDIR": str(tmp_path)}
         callers = [subprocess.Popen([*PROCESSENDER, "pre-stop"], env=env) for _ in range(2)]
         says(agent, "heard pre-stop")
@@ -149,12 +150,12 @@ def test_pre_stop_finds_the_socket_that_a_dead_sidecar_has_left(tmp_path: Path) 
     """Nobody answers there: 3; and the next sidecar takes the place."""
     with app():
         with sidecar(tmp_path, "--watch-name", "shop-app") as agent:
-            says(agent, "what=process")
+            says(agent, "watching process")
             agent.signal("KILL")
             agent.wait(LIMIT_S)
         alone = pre_stop(tmp_path)
         with sidecar(tmp_path, "--watch-name", "shop-app") as agent:
-            says(agent, "what=process")
+            says(agent, "watching process")
             agent.signal("TERM")
             says(agent, "heard SIGTERM")
 
@@ -164,7 +165,7 @@ def test_pre_stop_finds_the_socket_that_a_dead_sidecar_has_left(tmp_path: Path) 
 def test_pre_stop_of_a_sidecar_that_is_killed_meanwhile_says_so(tmp_path: Path) -> None:
     """The drain was not done, so the hook must not claim it."""
     with app(), sidecar(tmp_path, "--watch-name", "shop-app") as agent:
-        says(agent, "what=process")
+        says(agent, "watching process")
         env = {**os.environ, "TMPDIR": str(tmp_path)}
         caller = subprocess.Popen([*PROCESSENDER, "pre-stop"], env=env, stderr=subprocess.PIPE, text=True)
         says(agent, "heard pre-stop")
@@ -191,7 +192,7 @@ def test_what_the_application_has_left_is_recovered(tmp_path: Path) -> None:
     with Program(["sh", "-c", f'echo $$ > {tmp_path}/pid; exec "$@"', "sh", *argv]) as program:
         program.wait_for("ready", LIMIT_S)
         with sidecar(tmp_path, "--pid-file", str(tmp_path / "pid"), "--tell-signal", "KILL", "--grace", "4s") as agent:
-            says(agent, "what=process")
+            says(agent, "watching process")
             there = made.exists()
             done = pre_stop(tmp_path)
 
@@ -205,7 +206,7 @@ def test_a_crash_is_accounted_for_and_the_next_one_is_watched(tmp_path: Path) ->
     with Program(["sh", "-c", f'echo $$ > {tmp_path}/pid; exec "$@"', "sh", *argv]) as program:
         program.wait_for("ready", LIMIT_S)
         with sidecar(tmp_path, "--pid-file", str(tmp_path / "pid")) as agent:
-            says(agent, "what=process")
+            says(agent, "watching process")
             program.signal("SEGV")
             program.wait(LIMIT_S)
             says(agent, "owing 1 thing")
@@ -221,7 +222,7 @@ def test_a_crash_is_accounted_for_and_the_next_one_is_watched(tmp_path: Path) ->
 def test_with_once_the_sidecar_ends_with_the_application(tmp_path: Path) -> None:
     """It passes on what the kernel tells of the end, or that nobody knows it."""
     with app() as program, sidecar(tmp_path, "--watch-name", "shop-app", "--once") as agent:
-        says(agent, "what=process")
+        says(agent, "watching process")
         program.signal("KILL")
         program.wait(LIMIT_S)
         code = agent.wait(LIMIT_S)
@@ -234,7 +235,7 @@ def test_an_application_that_never_ends_is_left_alone(tmp_path: Path) -> None:
     """The window ends the wait; nothing is killed, the hook returns 1, and the sidecar says it with 70."""
     with app(script='trap "" TERM; while :; do sleep 0.05; done') as program:
         with sidecar(tmp_path, "--watch-name", "shop-app", "--grace", "4s", "--tell-signal", "TERM") as agent:
-            says(agent, "what=process")
+            says(agent, "watching process")
             done = pre_stop(tmp_path)
             agent.signal("TERM")
             code = agent.wait(LIMIT_S)
@@ -242,6 +243,13 @@ def test_an_application_that_never_ends_is_left_alone(tmp_path: Path) -> None:
 
     assert (1, 70, True) == (done.returncode, code, alive)
     assert "left to whoever has started it" in agent.output
+    assert waits_as_long_as_it_says(agent.output)
+
+
+def waits_as_long_as_it_says(output: str) -> bool:
+    """Tell whether the time that a handler took holds the time in which what it has ended did not end."""
+    ((took, waited),) = re.findall(r"failed after ([\d.]+) s \(.*did not end in ([\d.]+) s", output)
+    return float(waited) <= float(took)
 
 
 def test_a_ladder_that_names_kill_kills(tmp_path: Path) -> None:
@@ -249,7 +257,7 @@ def test_a_ladder_that_names_kill_kills(tmp_path: Path) -> None:
     with app(script='trap "" TERM; while :; do sleep 0.05; done') as program:
         ladder = ("--tell-signal", "TERM", "--tell-signal", "KILL")
         with sidecar(tmp_path, "--watch-name", "shop-app", "--grace", "4s", *ladder) as agent:
-            says(agent, "what=process")
+            says(agent, "watching process")
             done = pre_stop(tmp_path)
         code = program.wait(LIMIT_S)
 
@@ -261,7 +269,7 @@ def test_the_application_is_told_by_a_file(tmp_path: Path) -> None:
     told = tmp_path / "stop"
     with app(script=f"while [ ! -e {told} ]; do sleep 0.05; done") as program:
         with sidecar(tmp_path, "--watch-name", "shop-app", "--tell-file", str(told)) as agent:
-            says(agent, "what=process")
+            says(agent, "watching process")
             done = pre_stop(tmp_path)
         code = program.wait(LIMIT_S)
 
@@ -274,7 +282,7 @@ def test_another_process_that_takes_the_name_is_neither_told_nor_waited_for(tmp_
     slow = 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.05; done'
     options = ("--watch-name", "shop-app", "--tell-signal", "TERM")
     with app(script=slow) as program, sidecar(tmp_path, *options) as agent:
-        says(agent, "what=process")
+        says(agent, "watching process")
         env = {**os.environ, "TMPDIR": str(tmp_path)}
         caller = subprocess.Popen([*PROCESSENDER, "pre-stop"], env=env)
         says(agent, "readiness: done")
@@ -353,7 +361,7 @@ def test_without_proc_a_pid_file_is_enough(tmp_path: Path) -> None:
     env = {"TMPDIR": str(tmp_path), "PROCESSENDER_STATE": str(tmp_path / "state")}
     argv = [*hidden, *PROCESSENDER, "sidecar", "--pid-file", str(tmp_path / "pid"), "--tell-signal", "TERM"]
     with app(tmp_path / "pid") as program, Program(argv, env=env, cwd="/") as agent:
-        says(agent, "what=process")
+        says(agent, "watching process")
         done = pre_stop(tmp_path)
         gone = not lives(program.pid)
 
@@ -389,7 +397,7 @@ def test_a_heartbeat_that_stops_is_a_crash(tmp_path: Path) -> None:
             says(agent, "'alive'")
             says(agent, "went silent")
             beat.sendto(b"WATCHDOG=1", path)
-            assert until(lambda: agent.output.count("what='alive'") == 2)
+            assert until(lambda: agent.output.count("watching 'alive'") == 2)
 
 
 def test_a_heartbeat_that_says_goodbye_is_no_crash(tmp_path: Path) -> None:
@@ -451,7 +459,7 @@ def test_an_application_that_can_only_be_asked_is_told_and_waited_for(tmp_path: 
     with health() as url:
         options = ("--watch-http", f"{url}/healthz", "--every", "200ms", "--tell-http", f"{url}/quit")
         with sidecar(tmp_path, *options) as agent:
-            says(agent, "what=")
+            says(agent, "watching ")
             done = pre_stop(tmp_path)
 
     assert (0, 503) == (done.returncode, Health.answers["status"])
@@ -460,7 +468,7 @@ def test_an_application_that_can_only_be_asked_is_told_and_waited_for(tmp_path: 
 def test_a_health_page_that_hangs_counts_as_failed(tmp_path: Path) -> None:
     """No answer in time is none."""
     with health() as url, sidecar(tmp_path, "--watch-http", url, "--every", "200ms") as agent:
-        says(agent, "what=")
+        says(agent, "watching ")
         Health.answers["status"] = "hang"
         says(agent, "went silent")
 
@@ -468,7 +476,7 @@ def test_a_health_page_that_hangs_counts_as_failed(tmp_path: Path) -> None:
 def test_a_health_page_that_flaps_is_no_crash(tmp_path: Path) -> None:
     """Two failures in a row may be the network's."""
     with health() as url, sidecar(tmp_path, "--watch-http", url, "--every", "500ms") as agent:
-        says(agent, "what=")
+        says(agent, "watching ")
         Health.answers["status"] = "flap"
         assert until(lambda: int(Health.answers.get("count", 0)) > 9)
 
@@ -491,7 +499,7 @@ def test_the_probe_face_tells_of_the_application(tmp_path: Path) -> None:
         says(agent, "there is no process")
         before = ready()
         with app():
-            says(agent, "what=process")
+            says(agent, "watching process")
             there = ready()
             agent.signal("TERM")
             says(agent, "readiness: done")
@@ -529,7 +537,7 @@ def test_the_sidecar_never_takes_its_own_commands_for_the_application(tmp_path: 
         agent.signal("TERM")
         code = agent.wait(LIMIT_S)
 
-    assert (0, False) == (code, "what=process" in agent.output)
+    assert (0, False) == (code, "watching process" in agent.output)
 
 
 def test_asyncio_is_never_loaded() -> None:
@@ -662,7 +670,7 @@ def test_a_sidecar_tells_its_status(tmp_path: Path) -> None:
         before = asked(tmp_path, place)
         words = asked(tmp_path, place, "status")
         with app(tmp_path / "pid") as program:
-            says(agent, "what=process")
+            says(agent, "watching process")
             there = json.loads(asked(tmp_path, place).stdout)
 
     assert ("waiting", False) == (json.loads(before.stdout)["state"], json.loads(before.stdout)["ready"])
@@ -676,7 +684,7 @@ def test_a_sidecar_can_be_asked_to_stop(tmp_path: Path) -> None:
     """The end is that of a signal; who has asked for it is told."""
     place = tmp_path / "processender-sidecar-shop"
     with app(), sidecar(tmp_path, "--watch-name", "shop-app", "--tell-signal", "TERM") as agent:
-        says(agent, "what=process")
+        says(agent, "watching process")
         done = asked(tmp_path, place, "stop", "--reason", "moving", "--wait")
         code = agent.wait(LIMIT_S)
 

@@ -38,6 +38,11 @@ class StopStep(RoomEvent):
     of: int
     """How many there are."""
 
+    @property
+    def text(self) -> str:
+        """Which step it is."""
+        return f"step {self.number} of {self.of} to the end of the command: {self.step}"
+
 
 class Pace:
     """The time that the steps have, and the bell that tells that something has happened."""

@@ -85,6 +85,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
             *in_plan(hooks),
         ),
         hooks=hooks,
+        written={**({"hooks": config.hooks} if hooks else {}), **({"checks": config.checks} if config.checks else {})},
         **life_settings(config, keeper),
         source=source.path if source else "",
         root=source.root if source else (),

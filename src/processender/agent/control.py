@@ -13,6 +13,7 @@ import fcntl
 import os
 
 from ..demand import load
+from ..engine.clock import SystemClock
 from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ LONGEST_PATH = 107
 _WAITING = 64
 _PREFIX = "processender-"
 _NAME = "control"
+_MADE_S = 10.0
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -36,6 +38,12 @@ def roots(environ: Mapping[str, str]) -> list[str]:
 
 def sockets(root: str) -> list[tuple[int, str]]:
     """Return the agents that this user has, or had, below *root*: each its number and the path of its socket."""
+    # One that has made its directory, and nothing in it yet, cannot be asked.
+    return [(pid, path) for pid, path in _places(root) if os.path.lexists(path)]
+
+
+def _places(root: str) -> list[tuple[int, str]]:
+    """Return the same, also where there is no socket any more, or not yet."""
     found = []
     try:
         names = os.listdir(root)
@@ -50,10 +58,8 @@ def sockets(root: str) -> list[tuple[int, str]]:
             is_ours = os.lstat(directory).st_uid == os.geteuid()
         except OSError:
             continue
-        path = os.path.join(directory, _NAME)
-        # One that has made its directory, and nothing in it yet, cannot be asked.
-        if is_ours and not os.path.islink(directory) and os.path.lexists(path):
-            found.append((int(number), path))
+        if is_ours and not os.path.islink(directory):
+            found.append((int(number), os.path.join(directory, _NAME)))
     return found
 
 
@@ -83,8 +89,10 @@ def _is_answered(path: str) -> bool:
         call.connect(path)
     except ConnectionRefusedError:
         return False
+    except FileNotFoundError:
+        return not _is_old(os.path.dirname(path))
     except OSError:
-        # Full, or not made yet: it is not for us to say that it is dead.
+        # Full: it is not for us to say that it is dead.
         return True
     finally:
         call.close()
@@ -107,7 +115,7 @@ class Control:
         """Listen where there is a place for it; return why there is none, else an empty text."""
         why = []
         for root in roots(os.environ):
-            for _, path in sockets(root):
+            for _, path in _places(root):
                 if not lives(path):
                     _remove(path)
             directory = os.path.join(root, f"{_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
@@ -203,8 +211,19 @@ def _spare() -> int:
 
 
 def _remove(path: str) -> None:
-    for remove, name in ((os.unlink, path), (os.rmdir, os.path.dirname(path))):
-        try:
-            remove(name)
-        except OSError:
-            continue
+    """Remove the directory of *path* with all sockets in it: a killed agent has left those of its command, too."""
+    directory = os.path.dirname(path)
+    try:
+        for name in os.listdir(directory):
+            os.unlink(os.path.join(directory, name))
+        os.rmdir(directory)
+    except OSError:
+        return
+
+
+def _is_old(directory: str) -> bool:
+    """Tell whether the socket in *directory* would be there by now if somebody was about to make it."""
+    try:
+        return SystemClock().wall() - os.stat(directory).st_mtime > _MADE_S
+    except OSError:
+        return False

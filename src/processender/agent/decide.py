@@ -72,7 +72,7 @@ def decide(
     if settings.extend_to is not None and environ.get("NOTIFY_SOCKET"):
         # Only a manager that is asked for more time gives more.
         settings = settings.replace(grace=settings.extend_to)
-    problems += _contradictions(settings) if not problems else []
+    problems += _contradictions(settings, flags) if not problems else []
     if problems:
         raise ConfigError(problems)
     return settings
@@ -89,13 +89,21 @@ def _configured(source: Any, environ: Mapping[str, str], keeper: Keeper) -> Sett
     return made
 
 
-def _contradictions(settings: Settings) -> list[str]:
+def _contradictions(settings: Settings, flags: Mapping[str, Any]) -> list[str]:
     problems = []
     if settings.drain_delay >= settings.grace:
         delay, grace = format_duration(settings.drain_delay), format_duration(settings.grace)
         problems.append(f"drain_delay, {delay}, is not shorter than grace, {grace}: no time would be left to end")
     if settings.kill_group and settings.setsid is False:
         problems.append("--kill-group goes with --setsid: a command that stays in this session is in the agent's group")
+    # Who only reads the configuration does not know how the agent will be called.
+    if "capture" in flags and not settings.capture:
+        plain = type(settings.output)()
+        odd = [key for key in plain.as_dict() if getattr(settings.output, key) != getattr(plain, key)]
+        problems += [
+            f"output.{key} changes nothing, because the output is not captured; add capture = true, or --capture"
+            for key in odd
+        ]
     return problems
 
 

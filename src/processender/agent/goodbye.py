@@ -79,7 +79,8 @@ class Goodbye:
                 return
         if application.there:
             why = "".join(f"; {text}" for text in self._troubles)
-            raise ApplicationStays(f"it did not end in {span:.2f} s, and is left to whoever has started it{why}")
+            waited = span - ctx.remaining()
+            raise ApplicationStays(f"it did not end in {waited:.2f} s, and is left to whoever has started it{why}")
 
     def hurry(self) -> None:
         """Wait no longer: who is in a hurry does not want to wait for others."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import _signal
 import os
 
+from ..demand import load
 from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,24 +44,25 @@ _SI_KERNEL = 128
 class Heard:
     """One signal that has come."""
 
-    __slots__ = ("by_kernel", "number", "pid", "uid")
+    __slots__ = ("by_kernel", "number", "pid", "sent", "uid")
 
-    def __init__(self, number: int, *, by_kernel: bool = False, pid: int = 0, uid: int = 0) -> None:
-        """Take its *number*, and the process and the user that have sent it, where the kernel tells."""
+    def __init__(self, number: int, *, by_kernel: bool = False, sent: bool = False, pid: int = 0, uid: int = 0) -> None:
+        """Take its *number*, whether a process has *sent* it, and which, of which user, where the kernel tells."""
         self.number = number
+        self.sent = sent
         self.by_kernel = by_kernel
         self.pid = pid
         self.uid = uid
 
     @property
     def sender(self) -> str:
-        """Who has sent it, in words; empty for the kernel, and for a process of another namespace."""
-        return sender(self.pid, self.uid) if self.pid else ""
+        """Who has sent it, in words; empty for the kernel."""
+        return sender(self.pid, self.uid) if self.sent else ""
 
 
 def sender(pid: int, uid: int) -> str:
     """Return, in words, the process *pid* of the user *uid*; a process of another namespace has no number here."""
-    return f"process {pid} of user {uid}" if pid else f"a process of user {uid}"
+    return f"process {pid} of user {uid}" if pid else f"a process of user {uid}, outside this pid namespace"
 
 
 def block() -> frozenset[int]:
@@ -83,7 +85,7 @@ def take(seconds: float | None = None, numbers: Collection[int] = ALL) -> Heard 
     if info is None or not _is_real(info):
         return None
     sent = info.si_code in _BY_SOMEBODY
-    return Heard(info.si_signo, by_kernel=info.si_code > 0, pid=sent and info.si_pid, uid=info.si_uid)
+    return Heard(info.si_signo, by_kernel=info.si_code > 0, sent=sent, pid=sent and info.si_pid, uid=info.si_uid)
 
 
 def _is_real(info: Any) -> bool:
@@ -157,4 +159,6 @@ def number_of(text: str) -> int:
                 return number
     if name[3:4] != "_" and name in vars(_signal):
         return int(vars(_signal)[name])
-    raise ValueError(f"there is no signal {text!r}; write it like TERM, SIGTERM, 15 or RTMIN+3")
+    near = load("core.graph").nearest(word.removeprefix("SIG"), (each.removeprefix("SIG") for each in _NAMES.values()))
+    hint = near if "did you mean" in near else "; write it like TERM, SIGTERM, 15 or RTMIN+3"
+    raise ValueError(f"there is no signal {text!r}{hint}")

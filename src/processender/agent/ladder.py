@@ -75,7 +75,7 @@ class Ladder:
         if command.gone:
             self._end_rest(ctx, need)
         if not command.all_gone():
-            self._kill_in_time(span)
+            self._kill_in_time(span - ctx.remaining())
         if self._hurried:
             raise CommandKilled("it was killed, because it was asked to hurry before it had ended")
 
@@ -117,7 +117,7 @@ class Ladder:
                 send(member, kernel.CONT)
             self._await(left, min(LOOK_S if left or unseen else _GLANCE_S, ctx.remaining() - need))
 
-    def _kill_in_time(self, span: float) -> None:
+    def _kill_in_time(self, waited: float) -> None:
         """Kill what is left, and what it has forked meanwhile, and raise what that means."""
         killed: dict[int, str] = {}
         for _ in range(int(KILLED_S / LOOK_S)):
@@ -131,4 +131,4 @@ class Ladder:
         names = names or unseen_in_words()
         if not self._command.all_gone():
             raise CommandKilled(f"not even KILL has ended {names}: the kernel does not let go of it")
-        raise CommandKilled(f"{names} did not end in {span:.2f} s and was killed")
+        raise CommandKilled(f"{names} did not end in {waited:.2f} s and was killed")

@@ -10,22 +10,29 @@ from .settings import Settings
 from .steered import Steered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-FIXED = (
-    "service", "probe_listen", "control_listen", "exit", "stop_signal", "lean", "setsid", "kill_group", "wait_tree",
-    "rewrite", "require", "lanes", "json_lines", "stop_steps", "parent_death", "verbosity", "capture", "output",
-    "restart", "restarts", "hooks", "hooks_limit", "checks", "vigils", "ready", "watchdog", "extend_to",
-    "termination_log",
-)  # fmt: skip
-"""What a running agent cannot change."""
+FIXED = {
+    "service": "service", "probe_listen": "probe_listen", "control_listen": "control.listen", "exit": "exit",
+    "stop_signal": "command.stop_signal", "stop_steps": "command.stop or command.preset", "capture": "output.capture",
+    "output": "output",
+    "restart": "restart", "restarts": "restart", "hooks": "hooks", "hooks_limit": "hooks.limit",
+    "checks": "checks", "vigils": "heartbeat or deadlock", "require": "order.require", "lanes": "lanes",
+    "lean": "--lean", "setsid": "--setsid", "kill_group": "--kill-group", "wait_tree": "--no-wait-tree",
+    "rewrite": "--rewrite", "json_lines": "--json", "parent_death": "--parent-death", "verbosity": "--verbose",
+    "ready": "ready", "watchdog": "systemd.watchdog", "extend_to": "systemd.extend_to",
+    "termination_log": "termination_log",
+}  # fmt: skip
+"""What a running agent cannot change: each setting, and how whoever wrote it calls it."""
 
 
 def reload(
     agent: Steered, reread: Callable[[], Settings] | None, sender: str, origin: str = "control"
-) -> tuple[Settings, list[str]]:
+) -> tuple[Settings, list[str], list[str]]:
     """
-    Read the configuration again and take over what can change; return the settings that hold, and what is wrong.
+    Read the configuration again and take over what can change.
+
+    Return the settings that hold, what is wrong, and the keys that have changed and were not taken over.
 
     Args:
 
@@ -41,25 +48,32 @@ def reload(
     engine = agent.armed()
     engine.take(Notice("reload", origin, agent.clock.now(), Action.ADVISE, sender=sender))
     if reread is None:
-        return old, ["there is no configuration to read"]
+        return old, ["there is no configuration to read"], []
     try:
         read = reread()
-        new = read.replace(**{name: getattr(old, name) for name in FIXED})
+        new = read.replace(**{name: getattr(old, name) for name in (*FIXED, "written")})
         engine.change(new)
     except ConfigError as error:
         problems = list(error.problems)
     except ProcessEnderError as error:
         problems = [str(error)]
     else:
-        later = [name for name in FIXED if _told(old, name) != _told(read, name)]
+        later = list(dict.fromkeys(key for name, key in FIXED.items() if _told(old, name) != _told(read, name)))
         if later:
-            engine.tell("reload", f"read again, but {', '.join(later)} change only when the agent is started anew")
-        return new, []
+            engine.tell("reload", f"read again, but {only_anew(later)}")
+        return new, [], later
     for text in problems:
         engine.tell("reload", f"the configuration was not taken over: {text}")
-    return old, problems
+    return old, problems, []
+
+
+def only_anew(keys: Sequence[str]) -> str:
+    """Return, in words, that *keys* were not taken over, and when they will be."""
+    return f"{', '.join(keys)} can change only when the agent is started anew"
 
 
 def _told(settings: Settings, name: str) -> object:
-    """Return a setting in a form that can be compared: of a step, what it does is a function anew each time."""
-    return [step.shown for step in settings.stop_steps] if name == "stop_steps" else getattr(settings, name)
+    """Return a setting in a form that can be compared: what a step or a hook calls is a function anew each time."""
+    if name == "stop_steps":
+        return [step.shown for step in settings.stop_steps]
+    return settings.written.get(name) if name in {"hooks", "checks"} else getattr(settings, name)

@@ -108,6 +108,8 @@ class Settings(Record):
     """The file that it comes from; empty if there is none."""
     root: tuple[str, ...] = ()
     """The keys under which it stands in that file."""
+    written: Mapping[str, object] = {}
+    """The tables `hooks` and `checks` as they were written, which tells whether they have changed."""
     capture: bool = False
     """Whether the agent reads the output of the command and passes it on line by line."""
     output: Style = Style()

@@ -58,6 +58,11 @@ class Watching(RoomEvent):
     what: str
     """What is watched, in words."""
 
+    @property
+    def text(self) -> str:
+        """What is watched."""
+        return f"watching {self.what}"
+
 
 class Sidecar(Listener):
     """One application that is watched, the engine, and the main thread between them."""

@@ -111,16 +111,17 @@ class Steered:
         if self._engine is not None:
             self._engine.take(notice)
 
-    def reload(self, sender: str) -> tuple[str, ...]:
-        """Read the configuration again for *sender*, and take it over; return why that cannot be, one line each."""
+    def reload(self, sender: str) -> tuple[list[str], list[str]]:
+        """Read the configuration again for *sender*; return why it is not taken over, and the keys that never are."""
         if self._unit is not None:
             self._unit.reloading()
+        later: list[str] = []
         try:
-            self._settings, problems = load("agent.reload").reload(self, self._reread, sender)
+            self._settings, problems, later = load("agent.reload").reload(self, self._reread, sender)
         except ShortError as error:
             problems = [str(error)]
             load("agent.voice").tell(self._settings, "reload", str(error))
-        return tuple(problems)
+        return problems, later
 
     def make_again(self) -> Any:
         """Return what starts the command again."""

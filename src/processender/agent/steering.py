@@ -71,13 +71,13 @@ class Steering:
 
     def reload(self, sender: str) -> dict[str, Any]:
         """Read the configuration again, and take over what can change while the command runs."""
-        problems = self._agent.reload(sender)
+        problems, later = self._agent.reload(sender)
         if problems:
             return {
                 "error": "cannot reload: the configuration has mistakes, and the old one stays",
                 "problems": problems,
             }
-        return {"reload": True}
+        return {"reload": True, "later": later}
 
     def restart(self, sender: str) -> dict[str, Any]:
         """End the command, not the agent, and start it again."""

@@ -97,9 +97,12 @@ def find(wanted: str, environ: Mapping[str, str]) -> str:
     chosen = [(pid, path) for pid, path in found if not wanted or pid == int(wanted)]
     if len(chosen) == 1:
         return chosen[0][1]
-    listed = ", ".join(f"{pid} ({path})" for pid, path in found) or "none"
+    if chosen and wanted:
+        several = "".join(f"\n  {path}" for _, path in chosen)
+        raise NoAgent(f"several agents have the number {wanted}; give the path of one:{several}")
+    listed = "".join(f"\n  {pid} ({path})" for pid, path in found) or " none"
     if wanted:
-        raise NoAgent(f"cannot find an agent {wanted} of this user; there are: {listed}")
+        raise NoAgent(f"cannot find an agent {wanted} of this user; there are:{listed}")
     if not chosen:
         raise NoAgent("cannot find an agent of this user; start one with `processender run`, or name its socket")
-    raise NoAgent(f"cannot choose among {len(chosen)} agents: {listed}; say which with --agent")
+    raise NoAgent(f"cannot choose among {len(chosen)} agents; say which with --agent:{listed}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentError, ArgumentParser, RawDescriptionHelpFormatter
 
 from ..core.graph import nearest
 from ..hints import Any, NoReturn
@@ -27,6 +27,14 @@ class Options(ArgumentParser):
         texts: dict[str, Any] = {"usage": usage, "description": description, "epilog": epilog}
         super().__init__(prog=f"processender {name}", allow_abbrev=False, formatter_class=Help, **texts)
         self._code = code
+
+    def _check_value(self, action: Action, value: Any) -> None:
+        """Refuse a *value* that is no choice of *action* in one form on every Python, with the nearest that is."""
+        if action.choices is not None and value not in action.choices:
+            choices = [str(each) for each in action.choices]
+            name = "/".join(action.option_strings) or action.metavar or action.dest
+            near = nearest(str(value), choices).partition("; known")[0]
+            raise ArgumentError(None, f"{name}: invalid choice: {value!r}; choose from {', '.join(choices)}{near}")
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and leave."""

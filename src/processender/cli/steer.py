@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from ..agent.durations import format_duration, parse_duration
+from ..agent.reload import only_anew
 from ..hints import Any
 from . import output
 from .client import Call, NoAgent, find
@@ -105,6 +106,8 @@ def _show(verb: str, options: Any, answer: dict[str, Any]) -> int:
         output.say(_as_text(answer))
     else:
         output.say(_DONE.get(verb) or f"{answer.get('signal')} is sent")
+        if answer.get("later"):
+            output.say(f"but {only_anew(answer['later'])}")
     return 0
 
 

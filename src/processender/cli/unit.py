@@ -45,16 +45,27 @@ def main(argv: Sequence[str]) -> int:
     service = options.service or os.path.basename(options.command[0])
     if not service.replace("-", "").replace("_", "").isalnum() or not service.isascii():
         parser.error(f"--service: {service!r} cannot be the name of a unit; use letters, digits, - and _")
+    watchdog = _watchdog(options.watchdog, parser)
     try:
-        watchdog = parse_duration(options.watchdog) if options.watchdog else 0.0
         settings = decide(
             os.path.abspath(options.config) if options.config else os.devnull, {"grace": options.grace}, {}
         )
-    except (ProcessEnderError, ValueError) as error:
+    except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE
     output.say(_unit(options, service, settings.grace, watchdog))
     return 0
+
+
+def _watchdog(text: str, parser: Options) -> float:
+    """Return the seconds that *text* says, 0 for none."""
+    if text in {"own", "pass"}:
+        flag = " and --watchdog-pass" if text == "pass" else ""
+        parser.error(f"--watchdog: {text!r} is what `run` takes; here use --watchdog TIME{flag}")
+    try:
+        return parse_duration(text) if text else 0.0
+    except ValueError as error:
+        parser.error(f"--watchdog: {error}")
 
 
 def _unit(options: Any, service: str, grace: float, watchdog: float) -> str:

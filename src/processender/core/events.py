@@ -2,7 +2,7 @@
 Everything observable, as frozen records; what begins also ends, and the end has the time it took and the error.
 
 The union `Event` is closed: a consumer that matches on it ends with `assert_never`, so a new event cannot be forgotten.
-A room above the core adds its own as subclasses of `RoomEvent`, which are rendered by their `key` and fields alone.
+A room above the core adds its own as subclasses of `RoomEvent`, each with its `key` and its `text`.
 Keys and versions are frozen once released.
 """
 
@@ -181,6 +181,11 @@ class RoomEvent(Record):
 
     at: float
     """When."""
+
+    @property
+    def text(self) -> str:
+        """What has happened, in words; without words of its own an event is told by its fields."""
+        return ", ".join(f"{name}={value}" for name, value in self.as_dict().items())
 
 
 Event = (

@@ -98,12 +98,16 @@ class Graph:
         return seen
 
 
+_NEAR = 0.6
+"""How alike two names are, up to 1, of which one may be meant by the other: `foo` and `hooks` are 0.5."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the known name nearest to *name*, else the list of what is known."""
     import difflib  # noqa: PLC0415 - only a mistake needs it, and it costs 2 ms
 
     names = sorted(map(str, known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=_NEAR)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known: {', '.join(names)}" if names else "; there is none"
@@ -175,7 +179,8 @@ def _edges(graph: Graph, ranks: list[int], problems: list[Problem]) -> list[dict
         stranger = first if first not in graph.index else then
         if stranger not in graph.index:
             text = f"{owner.name!r} names {stranger!r}, which does not exist"
-            problems.append(Problem("unknown-handler", owner.name, text + nearest(stranger, graph.index)))
+            others = (name for name in graph.index if name != owner.name)
+            problems.append(Problem("unknown-handler", owner.name, text + nearest(stranger, others)))
             return None
         one, two = graph.index[first], graph.index[then]
         if ranks[one] > ranks[two]:

@@ -22,6 +22,7 @@ from ..core.events import (
     Trouble,
     Waiting,
 )
+from ..core.notice import Notice
 from ..core.outcome import Outcome, Verdict
 from ..hints import TYPE_CHECKING, Any, assert_never
 
@@ -35,7 +36,7 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
     """Return the level, the stable key and the text of *event*."""
     match event:
         case NoticeHeard(notice=notice):
-            return INFO, "notice.heard", f"heard {notice.cause} from {notice.sender or notice.origin}"
+            return INFO, "notice.heard", f"heard {notice.cause}{_from(notice)}"
         case RunStarted(plan=plan, notice=notice):
             count, work, verb = len(plan.steps), plan.window.work, "ending" if notice.ends else "draining"
             return INFO, "run.started", f"{verb} because of {notice.cause}: {count} handlers, {work:.2f} s for them"
@@ -65,9 +66,15 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
         case Trouble(code=code, text=text):
             return WARNING, f"trouble.{code}", text
         case RoomEvent():
-            return INFO, event.key, ", ".join(f"{name}={value}" for name, value in event.as_dict().items())
+            return INFO, event.key, event.text
         case _:
             assert_never(event)
+
+
+def _from(notice: Notice) -> str:
+    """Return who said so; of what this process has found out itself, or heard of nobody, nothing."""
+    who = notice.sender or notice.origin
+    return "" if who in {"signals", "api", "body", notice.cause} else f" from {who}"
 
 
 def _ended(event: HandlerEnded) -> tuple[int, str, str]:

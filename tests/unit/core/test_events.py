@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import pytest
 
+import processender
 from processender.core import events
 from processender.core.events import (
     AttemptFailed,
@@ -92,6 +95,21 @@ def test_every_event_is_rendered(kind: type) -> None:
     assert words in text
 
 
+def test_every_event_of_a_room_has_words_of_its_own() -> None:
+    """Its fields are for programs; and none of them is shown as a pair of name and value."""
+    root = Path(processender.__file__).parent
+    for path in root.rglob("*.py"):
+        if "(RoomEvent)" in path.read_text():
+            importlib.import_module(".".join(("processender", *path.relative_to(root).with_suffix("").parts)))
+    kinds = [each for each in RoomEvent.__subclasses__() if each.__module__.startswith("processender.")]
+
+    assert {"StopStep", "Watching", "RecoveryEnded"} <= {each.__name__ for each in kinds}
+    for kind in kinds:
+        event = kind(*(1.0 + number for number, _ in enumerate(kind.fields)))
+
+        assert "=" not in render(event)[2]
+
+
 @pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
 def test_every_event_says_when(kind: type) -> None:
     """Its first field."""
@@ -135,6 +153,20 @@ def test_the_keys_are_frozen() -> None:
         "Trouble": "trouble.signal-taken",
         "RoomEvent": "haproxy.drained",
     } == keys
+
+
+@pytest.mark.parametrize(
+    ("notice", "words"),
+    [
+        (Notice("exit", "api", 0.0), "heard exit"),
+        (Notice("SIGHUP", "signals", 0.0), "heard SIGHUP"),
+        (Notice("drain", "control", 0.0, sender="token ops"), "heard drain from token ops"),
+        (Notice("spot", "metadata", 0.0), "heard spot from metadata"),
+    ],
+)
+def test_what_nobody_has_said_has_no_sender(notice: Notice, words: str) -> None:
+    """The way by which it has come means nothing to a reader."""
+    assert words == render(NoticeHeard(1.0, notice))[2]
 
 
 @pytest.mark.parametrize(("outcome", "level"), [(each, INFO if each == "done" else WARNING) for each in Outcome])

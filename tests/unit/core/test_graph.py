@@ -185,6 +185,20 @@ def test_a_name_near_to_none_comes_with_all_that_are_known() -> None:
     assert "; known: alpha, beta" == nearest("zzz", ["beta", "alpha"])
 
 
+def test_a_handler_is_not_offered_to_itself() -> None:
+    """It cannot wait for itself."""
+    made = [Handler("pre-stop.b", needs=("pre-stop.z",)), Handler("flush")]
+
+    assert [("unknown-handler", "'pre-stop.b' names 'pre-stop.z', which does not exist; known: flush")] == problems_of(
+        *made
+    )
+
+
+def test_half_a_name_is_not_near() -> None:
+    """Whoever wrote `foo` did not mean `hooks`."""
+    assert "; known: grace, hooks" == nearest("foo", ["grace", "hooks"])
+
+
 def test_nothing_known_is_said() -> None:
     """There is nothing to list."""
     assert "; there is none" == nearest("zzz", [])
@@ -218,14 +232,14 @@ def test_an_edge_against_the_order_of_phases_is_left_out() -> None:
 
 def test_an_unknown_lane_comes_with_the_nearest_known_one() -> None:
     """Where lanes are declared."""
-    ((code, text),) = problems_of(Handler("a", lane="dp"), lanes={"db": 1})
+    ((code, text),) = problems_of(Handler("a", lane="db1"), lanes={"db": 1})
 
     assert ("unknown-lane", True) == (code, text.endswith("did you mean 'db'?"))
 
 
 def test_without_declared_lanes_any_lane_will_do() -> None:
     """Its capacity is 1."""
-    assert [] == problems_of(Handler("a", lane="dp"))
+    assert [] == problems_of(Handler("a", lane="db1"))
 
 
 def test_all_problems_come_at_once() -> None:
