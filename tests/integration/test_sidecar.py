@@ -36,8 +36,12 @@ signal.pause()
 """
 
 
+APP_NAME = f"shop-{os.getpid()}"
+"""Of this run alone: another one on the same machine watches by name too."""
+
+
 @contextmanager
-def app(pid_file: Path | None = None, script: str = "sleep 60 & wait", name: str = "shop-app") -> Iterator[Program]:
+def app(pid_file: Path | None = None, script: str = "sleep 60 & wait", name: str = APP_NAME) -> Iterator[Program]:
     """Run an application that a sidecar may see under a name, or through a pid file."""
     write = f"echo $$ > {pid_file}; " if pid_file else ""
     with Program(["bash", "-c", f"{write}exec -a {name} bash -c 'echo ready; {script}'"]) as program:
@@ -98,7 +102,7 @@ def test_an_alarm_from_before_is_no_end(tmp_path: Path) -> None:
 
 def test_pre_stop_twice_and_by_two_at_once_is_one_end(tmp_path: Path) -> None:
     """All callers wait for the same end, and who comes later is answered at once."""
-    with app() as program, sidecar(tmp_path, "--watch-name", "shop-app") as agent:
+    with app() as program, sidecar(tmp_path, "--watch-name", APP_NAME) as agent:
         says(agent, "watching process")
         env = {**os.environ, "TMPDIR": str(tmp_path)}
         callers = [subprocess.Popen([*PROCESSENDER, "pre-stop"], env=env) for _ in range(2)]
@@ -149,12 +153,12 @@ def test_pre_stop_does_not_trust_the_directory_of_somebody_else(tmp_path: Path) 
 def test_pre_stop_finds_the_socket_that_a_dead_sidecar_has_left(tmp_path: Path) -> None:
     """Nobody answers there: 3; and the next sidecar takes the place."""
     with app():
-        with sidecar(tmp_path, "--watch-name", "shop-app") as agent:
+        with sidecar(tmp_path, "--watch-name", APP_NAME) as agent:
             says(agent, "watching process")
             agent.signal("KILL")
             agent.wait(LIMIT_S)
         alone = pre_stop(tmp_path)
-        with sidecar(tmp_path, "--watch-name", "shop-app") as agent:
+        with sidecar(tmp_path, "--watch-name", APP_NAME) as agent:
             says(agent, "watching process")
             agent.signal("TERM")
             says(agent, "heard SIGTERM")
@@ -164,7 +168,7 @@ def test_pre_stop_finds_the_socket_that_a_dead_sidecar_has_left(tmp_path: Path) 
 
 def test_pre_stop_of_a_sidecar_that_is_killed_meanwhile_says_so(tmp_path: Path) -> None:
     """The drain was not done, so the hook must not claim it."""
-    with app(), sidecar(tmp_path, "--watch-name", "shop-app") as agent:
+    with app(), sidecar(tmp_path, "--watch-name", APP_NAME) as agent:
         says(agent, "watching process")
         env = {**os.environ, "TMPDIR": str(tmp_path)}
         caller = subprocess.Popen([*PROCESSENDER, "pre-stop"], env=env, stderr=subprocess.PIPE, text=True)
@@ -221,7 +225,7 @@ def test_a_crash_is_accounted_for_and_the_next_one_is_watched(tmp_path: Path) ->
 
 def test_with_once_the_sidecar_ends_with_the_application(tmp_path: Path) -> None:
     """It passes on what the kernel tells of the end, or that nobody knows it."""
-    with app() as program, sidecar(tmp_path, "--watch-name", "shop-app", "--once") as agent:
+    with app() as program, sidecar(tmp_path, "--watch-name", APP_NAME, "--once") as agent:
         says(agent, "watching process")
         program.signal("KILL")
         program.wait(LIMIT_S)
@@ -234,7 +238,7 @@ def test_with_once_the_sidecar_ends_with_the_application(tmp_path: Path) -> None
 def test_an_application_that_never_ends_is_left_alone(tmp_path: Path) -> None:
     """The window ends the wait; nothing is killed, the hook returns 1, and the sidecar says it with 70."""
     with app(script='trap "" TERM; while :; do sleep 0.05; done') as program:
-        with sidecar(tmp_path, "--watch-name", "shop-app", "--grace", "4s", "--tell-signal", "TERM") as agent:
+        with sidecar(tmp_path, "--watch-name", APP_NAME, "--grace", "4s", "--tell-signal", "TERM") as agent:
             says(agent, "watching process")
             done = pre_stop(tmp_path)
             agent.signal("TERM")
@@ -256,7 +260,7 @@ def test_a_ladder_that_names_kill_kills(tmp_path: Path) -> None:
     """TERM first, KILL when the time is nearly up."""
     with app(script='trap "" TERM; while :; do sleep 0.05; done') as program:
         ladder = ("--tell-signal", "TERM", "--tell-signal", "KILL")
-        with sidecar(tmp_path, "--watch-name", "shop-app", "--grace", "4s", *ladder) as agent:
+        with sidecar(tmp_path, "--watch-name", APP_NAME, "--grace", "4s", *ladder) as agent:
             says(agent, "watching process")
             done = pre_stop(tmp_path)
         code = program.wait(LIMIT_S)
@@ -268,7 +272,7 @@ def test_the_application_is_told_by_a_file(tmp_path: Path) -> None:
     """It watches for the file and ends."""
     told = tmp_path / "stop"
     with app(script=f"while [ ! -e {told} ]; do sleep 0.05; done") as program:
-        with sidecar(tmp_path, "--watch-name", "shop-app", "--tell-file", str(told)) as agent:
+        with sidecar(tmp_path, "--watch-name", APP_NAME, "--tell-file", str(told)) as agent:
             says(agent, "watching process")
             done = pre_stop(tmp_path)
         code = program.wait(LIMIT_S)
@@ -280,7 +284,7 @@ def test_another_process_that_takes_the_name_is_neither_told_nor_waited_for(tmp_
     """Who comes after the end has begun is not the application that was meant."""
     late = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
     slow = 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.05; done'
-    options = ("--watch-name", "shop-app", "--tell-signal", "TERM")
+    options = ("--watch-name", APP_NAME, "--tell-signal", "TERM")
     with app(script=slow) as program, sidecar(tmp_path, *options) as agent:
         says(agent, "watching process")
         env = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -343,7 +347,7 @@ def test_a_pid_file_that_comes_later_is_found(tmp_path: Path) -> None:
 
 def test_a_sidecar_that_is_alone_in_its_namespace_says_so() -> None:
     """As process 1 it can see nobody, and tells what to set."""
-    argv = ["unshare", "--pid", "--fork", "--mount-proc", *PROCESSENDER, "sidecar", "--watch-name", "shop-app"]
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", *PROCESSENDER, "sidecar", "--watch-name", APP_NAME]
     with Program(argv, cwd="/") as agent:
         says(agent, "shareProcessNamespace: true")
 
@@ -351,7 +355,7 @@ def test_a_sidecar_that_is_alone_in_its_namespace_says_so() -> None:
 def test_without_proc_a_name_cannot_be_looked_for() -> None:
     """The words name the other ways."""
     hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
-    with Program([*hidden, *PROCESSENDER, "sidecar", "--watch-name", "shop-app"], cwd="/") as agent:
+    with Program([*hidden, *PROCESSENDER, "sidecar", "--watch-name", APP_NAME], cwd="/") as agent:
         says(agent, "/proc does not show the processes here")
 
 
@@ -494,7 +498,7 @@ def test_the_probe_face_tells_of_the_application(tmp_path: Path) -> None:
             client.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
             return int(client.recv(64).split()[1])
 
-    options = ("--watch-name", "shop-app", "--probe-listen", f"127.0.0.1:{port}")
+    options = ("--watch-name", APP_NAME, "--probe-listen", f"127.0.0.1:{port}")
     with sidecar(tmp_path, *options) as agent:
         says(agent, "there is no process")
         before = ready()
@@ -531,8 +535,8 @@ def test_a_mistake_is_told_and_ends_with_125(tmp_path: Path, options: list[str],
 def test_the_sidecar_never_takes_its_own_commands_for_the_application(tmp_path: Path) -> None:
     """A clean-up step runs a program of the watched name, and is not waited for."""
     config = tmp_path / "processender.toml"
-    config.write_text('[handlers.busy]\nrun = ["bash", "-c", "exec -a shop-app sleep 1"]\nphase = "drain"\n')
-    with sidecar(tmp_path, "-c", str(config), "--watch-name", "shop-app") as agent:
+    config.write_text('[handlers.busy]\nrun = ["bash", "-c", "exec -a ' + APP_NAME + ' sleep 1"]\nphase = "drain"\n')
+    with sidecar(tmp_path, "-c", str(config), "--watch-name", APP_NAME) as agent:
         says(agent, "there is no process")
         agent.signal("TERM")
         code = agent.wait(LIMIT_S)
@@ -683,7 +687,7 @@ def test_a_sidecar_tells_its_status(tmp_path: Path) -> None:
 def test_a_sidecar_can_be_asked_to_stop(tmp_path: Path) -> None:
     """The end is that of a signal; who has asked for it is told."""
     place = tmp_path / "processender-sidecar-shop"
-    with app(), sidecar(tmp_path, "--watch-name", "shop-app", "--tell-signal", "TERM") as agent:
+    with app(), sidecar(tmp_path, "--watch-name", APP_NAME, "--tell-signal", "TERM") as agent:
         says(agent, "watching process")
         done = asked(tmp_path, place, "stop", "--reason", "moving", "--wait")
         code = agent.wait(LIMIT_S)
