@@ -174,7 +174,7 @@ def test_a_notice_before_the_ender_is_entered_is_kept() -> None:
     """The run begins when the block does: the resources are set up, the body sees it at once and leaves."""
     source = """
     ender = Ender('orders', grace=10)
-    ender.add(lambda: say('flushed'), name='flush')
+    ender.add(lambda: say('flushed'), name='flush', phase='flush')
     @ender.resource
     def pool():
         say('set up')
