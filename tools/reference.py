@@ -96,7 +96,11 @@ def events_page() -> str:
 
 def journal_page() -> str:
     """Return the page of what a journal holds, and of the releasers that come with the package."""
-    parts = ["# The journal\n", NOTE, "How it lies on the disk is told [elsewhere](../explanation/journal-format.md).\n"]
+    parts = [
+        "# The journal\n",
+        NOTE,
+        "How it lies on the disk is told [elsewhere](../explanation/journal-format.md).\n",
+    ]
     parts += [describe_class(each) for each in (obligation.Obligation, obligation.State, obligation.Kind)]
     parts.append("## Releasers\n")
     for name in releaser_names():
