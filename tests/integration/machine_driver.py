@@ -90,6 +90,8 @@ def reload() -> dict[str, Any]:
     systemctl("start", "reload")
     code = systemctl("reload", "reload")
     got = until(lambda: read("reload.hup"))
+    # It is over when the agent says so, a moment after the command has its signal.
+    until(lambda: show("reload")["ActiveState"] == "active")
     state = show("reload")
     systemctl("stop", "reload")
     return {"code": code, "got": got, "state": state}

@@ -149,7 +149,7 @@ def test_a_live_check_that_fails_ends_the_command_and_starts_it_anew(tmp_path: P
         exists("alive", tmp_path / "well", 'kind = "live"\nfailures = 2\non_failure = "restart"\n')
         + f"[restart]\n{QUICK}"
     )
-    script = f"echo x >> {tmp_path}/lives; touch {tmp_path}/well; trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.02; done"
+    script = f"trap 'echo asked; exit 0' TERM; echo x >> {tmp_path}/lives; touch {tmp_path}/well; echo ready; while :; do sleep 0.02; done"
     probed = Probed(tmp_path, text, ["sh", "-c", script])
     with probed.program as program:
         program.wait_for("ready", LIMIT_S)
