@@ -58,6 +58,19 @@ def build(where: Path) -> Path:
     return where
 
 
+def run(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run *argv* to its end."""
+    return subprocess.run(
+        argv,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
 def original(name: str) -> str:
     """Return the path of the other init itself."""
     found = shutil.which(name)

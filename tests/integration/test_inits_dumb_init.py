@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from processender.testing.processes import Program
-from tests.integration.inits import COUNTER, LIMIT_S, OURS, Terminal, original, state, until, witness, witness_pid
+from tests.integration.inits import COUNTER, LIMIT_S, OURS, Terminal, original, run, state, until, witness, witness_pid
 
 SESSION = {"DUMB_INIT_SETSID": "1"}
 ALONE = {"DUMB_INIT_SETSID": "0"}
@@ -44,19 +43,6 @@ def debug(request: pytest.FixtureRequest) -> dict[str, str]:
 def modes(request: pytest.FixtureRequest, debug: dict[str, str]) -> dict[str, str]:
     """Return every setting of both variables."""
     return {"DUMB_INIT_SETSID": request.param, **debug}
-
-
-def run(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run *argv* to its end."""
-    return subprocess.run(
-        argv,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 class TestExitCodes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from processender.testing.processes import Program
-from tests.integration.inits import COUNTER, LIMIT_S, OURS, Terminal, original, until, witness, witness_pid
+from tests.integration.inits import COUNTER, LIMIT_S, OURS, Terminal, original, run, until, witness, witness_pid
 
 PATIENT = "trap 'exit 9' INT TERM; echo ready; while :; do sleep 0.02; done"
 
@@ -23,19 +23,6 @@ def tini(request: pytest.FixtureRequest, one_file: Path, monkeypatch: pytest.Mon
         return original("tini")
     monkeypatch.setenv("PATH", f"{one_file}:{os.environ['PATH']}")
     return str(one_file / ("tini" if request.param == "ours" else request.param))
-
-
-def run(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run *argv* to its end."""
-    return subprocess.run(
-        argv,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 class TestExitCodes:

@@ -28,6 +28,6 @@ def _control(name: str, argument: int) -> None:
     if not os.isatty(0):
         raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
     import fcntl  # noqa: PLC0415 - two libraries for those few that have a terminal
-    import termios  # noqa: PLC0415
+    import termios  # noqa: PLC0415 - see above
 
     fcntl.ioctl(0, int(getattr(termios, name)), argument)

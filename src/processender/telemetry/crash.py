@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 
 from ..core.crash import CrashReport
+from ..paths import sync_directory
 
 SCHEMA = 1
 KEPT = 64
@@ -44,7 +45,7 @@ def write_crash(place: str, report: CrashReport) -> CrashReport:
         raise
     finally:
         os.close(descriptor)
-    _sync(directory)
+    sync_directory(directory)
     _tidy(directory, report)
     return report
 
@@ -79,14 +80,6 @@ def _stale(directory: str, names: Sequence[str], now: float) -> list[str]:
             if name.endswith(_DRAFT) and now - os.lstat(os.path.join(directory, name)).st_mtime > STALE_S:
                 found.append(name)
     return found
-
-
-def _sync(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def crashes_of(place: str, invocation: str) -> list[CrashReport]:
