@@ -5,9 +5,9 @@ Takes over: deregistering the target before the process ends, so that no new req
 `deregistration_delay` of the group to be answered.
 
 Leaves: the delay itself, 300 s unless the group says otherwise, to whoever owns the group; a note says when it is
-longer than the time that is left. A balancer may still send for seconds, so the process must go on listening, behind a network
-load balancer in particular; `drain_delay` is for that. What ECS, an Auto Scaling group or a controller registers, it
-deregisters itself: use none of this there.
+longer than the time that is left. A balancer may still send for seconds, so the process must go on listening, behind a
+network load balancer in particular; `drain_delay` is for that. What ECS, an Auto Scaling group or a controller
+registers, it deregisters itself: use none of this there.
 
 Evidence: `DescribeTargetHealth` says `unused` of the target, after `draining`.
 
