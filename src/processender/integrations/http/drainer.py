@@ -32,8 +32,8 @@ def drain(
     Return the handler that leaves traffic by a request.
 
     A request is a URL, or a table of `url`, `method` (POST), `headers`, `body`, and `expect`, the status codes that
-    mean done (by default all of 200 to 299). A value of `headers` may be `{"env": NAME}` or `{"file": PATH}`, read when it
-    is sent; those that are known to be secrets must be.
+    mean done (by default all of 200 to 299). A value of `headers` may be `{"env": NAME}` or `{"file": PATH}`, read
+    when it is sent; those that are known to be secrets must be.
 
     Args:
 
