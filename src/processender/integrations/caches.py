@@ -1,9 +1,9 @@
 """
 What a program has in memory and must write out: queues, dirty dicts, and what `logging` holds back.
 
-Takes over: emptying a queue or a dict through a function of the application's until it is empty, also of what comes in
-meanwhile; what could not be written is put back, so another attempt finds it. The buffer of a `MemoryHandler` and the
-thread of a `QueueListener` are last of all, for what runs before them logs, too.
+Takes over: emptying a queue or a dict through a function of the application's until it is empty, also of what comes
+in meanwhile; what could not be written is put back, so another attempt finds it. The buffer of a `MemoryHandler` and
+the thread of a `QueueListener` are last of all, for what runs before them logs, too.
 
 Leaves: what is put in afterwards; finish who puts it in earlier, in `quiesce`.
 
@@ -76,19 +76,22 @@ class _Taken:
         """Note that it is written, for whoever waits in `join`."""
         # A `SimpleQueue` has no `join`, and nothing to tell.
         tell = getattr(self._queue, "task_done", None)
-        for _ in self._items if tell is not None else ():
-            tell()
+        if tell is not None:
+            for _ in self._items:
+                tell()
         self.written += len(self._items)
         self._items = []
 
-    def account(self, ctx: Any, name: str, error: Exception | None = None) -> None:
+    def account(self, ctx: Context, name: str, error: Exception | None = None) -> None:
         """Tell what was written; raise for what is left."""
         left = len(self._items) + self._queue.qsize()
         ctx.note(f"wrote {counted(self.written, 'item')} of {name}" + (f", {left} left" if left else ""))
         if error is not None:
             raise error
         if left:
-            raise LeftBehind(f"its time was too short for {counted(left, 'item')} of {name}; give a batch= or more time")
+            raise LeftBehind(
+                f"its time was too short for {counted(left, 'item')} of {name}; give a batch= or more time"
+            )
 
 
 def _emptying(taken: _Taken, write: Callable[[Any], Any], name: str) -> Any:
@@ -139,7 +142,7 @@ def flush_dict(
     there is something newer under a key. The other options are fields of `Handler`.
     """
 
-    def flush(ctx: Any) -> None:
+    def flush(ctx: Context) -> None:
         written = 0
         while cache and ctx.remaining() > 0:
             taken = {key: cache.pop(key) for key in list(cache)}

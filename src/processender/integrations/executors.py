@@ -1,12 +1,13 @@
 """
-Thread pools and process pools at the end: their work finished, or given up and named, and never in the way of the exit.
+Thread pools and process pools at the end: their work finished, or given up and named, and never in the way of the
+exit.
 
-Takes over: refusing new work once the handlers before it in `quiesce` have ended, queued work by policy, waiting for what
-runs, ending the workers of a process pool that do not come back: TERM, then KILL.
+Takes over: refusing new work once the handlers before it in `quiesce` have ended, queued work by policy, waiting for
+what runs, ending the workers of a process pool that do not come back: TERM, then KILL.
 
-Leaves: a thread cannot be ended. If one does not come back, the handler does not either: it ends `abandoned`, the event
-and the report name the thread with its stack, and the process is left at the end of the plan without joining it, which
-`concurrent.futures` would do for ever.
+Leaves: a thread cannot be ended. If one does not come back, the handler does not either: it ends `abandoned`, the
+event and the report name the thread with its stack, and the process is left at the end of the plan without joining
+it, which `concurrent.futures` would do for ever.
 
 Versions: the standard library of Python 3.11 to 3.14; the workers are found by `_threads` and `_processes`.
 """
@@ -70,7 +71,7 @@ class _Threads:
         self._executor = executor
         self._cancel = cancel
 
-    def __call__(self, ctx: Any) -> None:
+    def __call__(self, ctx: Context) -> None:
         """Refuse new work and wait for the threads."""
         waiting = self._executor._work_queue.qsize() if self._cancel else 0  # noqa: SLF001 - no other way to it
         self._executor.shutdown(wait=False, cancel_futures=self._cancel)

@@ -3,8 +3,8 @@ Clients of httpx2 at the end, and of httpx, which has the same face: closed with
 
 Takes over: closing the client, in the phase `close`, when what uses it is finished.
 
-Leaves: waiting for requests: the client does not tell which are under way; count them with `ender.inflight`. What still
-reads an answer gets an error of the client's.
+Leaves: waiting for requests: the client does not tell which are under way; count them with `ender.inflight`. What
+still reads an answer gets an error of the client's.
 
 Versions: httpx2 2, httpx 0.28.
 """

@@ -2,9 +2,9 @@
 Providers of OpenTelemetry at the end: flushed and shut down last of all, within a time of their own.
 
 Takes over: the shutdown of tracer, meter and logger providers, each in a handler of its own in the phase `release`,
-behind everything else there and with a slice of the window that nothing before it can take (`importance="must"`). It runs
-on a thread of its own and is left alone when its time is up, so a collector that is down holds up no exit; the provider's
-own handler at the interpreter's exit, which would wait again, is taken away.
+behind everything else there and with a slice of the window that nothing before it can take (`importance="must"`). It
+runs on a thread of its own and is left alone when its time is up, so a collector that is down holds up no exit; the
+provider's own handler at the interpreter's exit, which would wait again, is taken away.
 
 Leaves: whether the collector has taken what was sent: the SDK logs it and does not tell.
 

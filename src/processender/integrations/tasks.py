@@ -1,12 +1,13 @@
 """
-Background tasks of asyncio at the end: waited for, then cancelled, and awaited to their end before what they use closes.
+Background tasks of asyncio at the end: waited for, then cancelled, and awaited to their end before what they use
+closes.
 
-Takes over: the tasks of a collection that the application keeps, those begun during the end included: it is read again
-until all have ended. Each is cancelled once: a second time would hit its own clean-up.
+Takes over: the tasks of a collection that the application keeps, those begun during the end included: it is read
+again until all have ended. Each is cancelled once: a second time would hit its own clean-up.
 
 Leaves: a task that swallows its cancellation cannot be ended. Then the handler does not end either: it is `abandoned`
-when its time is up, the event and the report name the task and what it awaits, and the process is left at the end of the
-plan, where `asyncio.run` would wait for the task for ever.
+when its time is up, the event and the report name the task and what it awaits, and the process is left at the end of
+the plan, where `asyncio.run` would wait for the task for ever.
 
 Versions: the standard library of Python 3.11 and later.
 """
@@ -57,7 +58,7 @@ class _Tasks:
         self._listing = listing
         self._wait = wait
 
-    async def __call__(self, ctx: Any) -> None:
+    async def __call__(self, ctx: Context) -> None:
         """Wait for the tasks, cancel those that are left, and wait for their end."""
         import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
 
@@ -81,7 +82,7 @@ class _Tasks:
         except asyncio.CancelledError:
             return
 
-    def _account(self, ctx: Any, cancelled: Iterable[Any]) -> None:
+    def _account(self, ctx: Context, cancelled: Iterable[Any]) -> None:
         if cancelled:
             ctx.note(f"cancelled {counted(len(list(cancelled)), 'task')}: {listed(_title(task) for task in cancelled)}")
         for task in cancelled:

@@ -1,4 +1,4 @@
-"""The children of this process at the end: TERM, a time to end, KILL; none is left to its own and none is joined for ever."""
+"""The children of this process at the end: TERM, a time to end, KILL; none is left, and none is joined for ever."""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ class _Checkouts:
         from sqlalchemy import event  # noqa: PLC0415 - for those who have it
 
         self._lock = threading.Lock()
-        self.takers: dict[int, str] = {}
+        self._takers: dict[int, str] = {}
+        self.closed = False
+        """Whether the pool is disposed of."""
         # The one method that every pool that counts has; NullPool and StaticPool have none and hold nothing back.
         self._counted: Callable[[], int] | None = getattr(pool, "checkedout", None)
         event.listen(pool, "checkout", self._take)
@@ -26,23 +28,26 @@ class _Checkouts:
 
     def _take(self, _connection: Any, record: Any, _proxy: Any) -> None:
         with self._lock:
-            self.takers[id(record)] = taker()
+            self._takers[id(record)] = taker()
 
     def _give(self, _connection: Any, record: Any) -> None:
         with self._lock:
-            self.takers.pop(id(record), None)
+            self._takers.pop(id(record), None)
+        if self.closed:
+            # The pool that was disposed of would keep it open.
+            record.invalidate()
 
     def count(self) -> int:
         """Return how many connections are in use, as the pool counts them."""
         if self._counted is not None:
             return max(0, self._counted())
         with self._lock:
-            return len(self.takers)
+            return len(self._takers)
 
     def left(self, count: int) -> str:
         """Say who still has *count* connections; those taken before this was made have no name."""
         with self._lock:
-            takers = list(self.takers.values())
+            takers = list(self._takers.values())
         return f"{counted(count, 'connection')} in use" + (f", taken by {listed(takers)}" if takers else "")
 
 
@@ -69,8 +74,8 @@ def close_engine(
     """
     Return the handler, of the phase `close`, that waits until no connection is in use and disposes of the pool.
 
-    A connection that another thread has taken cannot be closed safely under it: it is left, with the name of the thread,
-    and the server rolls its work back when the process is gone.
+    A connection that another thread has taken cannot be closed safely under it: it is left and
+    named, closed when it comes back, and rolled back by the server when the process is gone first.
 
     Args:
 
@@ -85,6 +90,7 @@ def close_engine(
     def close(ctx: Context) -> None:
         left = settle(checkouts.count, ctx, share(ctx, wait))
         who = checkouts.left(left)
+        checkouts.closed = True
         engine.dispose()
         _refuse(left, who, name)
 
@@ -106,6 +112,7 @@ def close_async_engine(
     async def close(ctx: Context) -> None:
         left = await settle_async(checkouts.count, ctx, share(ctx, wait))
         who = checkouts.left(left)
+        checkouts.closed = True
         await engine.dispose()
         _refuse(left, who, name)
 
@@ -114,5 +121,5 @@ def close_async_engine(
 
 def _refuse(left: int, who: str, name: str) -> None:
     if left:
-        text = f"closed {name} with {who}; they are left to the end of the process"
+        text = f"closed {name} with {who}; each is closed when it comes back, or ends with the process"
         raise LeftBehind(f"{text}, end the work that has them in an earlier phase, or give a longer wait=")

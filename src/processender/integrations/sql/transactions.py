@@ -3,10 +3,10 @@ The open transactions of an engine of SQLAlchemy, ended by a declared policy bef
 
 Theory of operation. The engine's own events tell which transactions are open and which of their connections is in the
 middle of a statement. At the end, each that is not is committed or rolled back, and its `Connection` closed: whoever
-comes back to it gets an error of SQLAlchemy's instead of a new transaction with the second half of his work. What cannot
-be done from another thread: end a transaction in the middle of a statement (the driver is not safe for it, and drivers
-that lock would hold up the end), and use a connection of a driver that binds it to its thread (sqlite3 by default).
-Those are named, and their work is rolled back by the server when the process is gone.
+comes back to it gets an error of SQLAlchemy's instead of a new transaction with the second half of the work. What
+cannot be done from another thread: end a transaction in the middle of a statement (the driver is not safe for it, and
+drivers that lock would hold up the end), and use a connection of a driver that binds it to its thread (sqlite3 by
+default). Those are named, and their work is rolled back by the server when the process is gone.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class _Account:
             else:
                 yield connection, entry
 
-    def settle(self, ctx: Any) -> None:
+    def settle(self, ctx: Context) -> None:
         """Tell it; raise `LeftBehind` for what is left."""
         if self.ended:
             ctx.note(f"{self._done} {counted(len(self.ended), 'open transaction')}: of {listed(self.ended)}")
@@ -152,7 +152,8 @@ def end_transactions(
     """
     Return the handler, of the phase `commit`, that ends what is then still open on *engine*, and closes it.
 
-    It watches the engine from this call on. Whose transaction was ended gets an error of SQLAlchemy's when he goes on.
+    It watches the engine from this call on. Whoever goes on with a transaction that was ended gets an error of
+    SQLAlchemy's.
 
     Args:
 
@@ -163,7 +164,8 @@ def end_transactions(
 
         wait: The longest wait for statements in progress, seconds; never more than half of the time that is left.
 
-    The other options are fields of `Handler`. It raises `LeftBehind` for transactions that cannot be ended from here, with whose they are and why.
+    The other options are fields of `Handler`. It raises `LeftBehind` for transactions that cannot be ended from here,
+    with whose they are and why.
     """
     if policy not in POLICIES:
         raise HandlerError(f"cannot end transactions: policy={policy!r} is neither rollback nor commit")
