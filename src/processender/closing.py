@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from .core.handler import Handler
 from .errors import Permanent
 from .hints import Any
+from .patience import poll
 from .ports import Context
 
 CLOSE_S = 5.0
@@ -43,12 +44,8 @@ def share(ctx: Context, wait: float) -> float:
 
 def settle(count: Callable[[], int], ctx: Context, limit: float) -> int:
     """Wait at most *limit* seconds, or until the attempt is cancelled, for *count* to give 0; return what it gives."""
-    woken = threading.Event()
-    ctx.on_cancel(woken.set)
-    floor = max(0.0, ctx.remaining() - limit)
-    while (left := count()) and ctx.remaining() > floor:
-        woken.wait(EVERY_S)
-    return left
+    poll(ctx, lambda: True if not count() else None, every=EVERY_S, limit=limit)
+    return count()
 
 
 async def settle_async(count: Callable[[], int], ctx: Context, limit: float) -> int:
