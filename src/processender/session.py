@@ -121,12 +121,21 @@ class Session:
         """Let *observer* be told of every event, each before its effect."""
         self._outlets.add(observer, before_effect=True)
 
-    def use_loop(self, loop: Any) -> None:
-        """Run async handlers on *loop*, the application's, which runs on this thread."""
+    @property
+    def is_joined(self) -> bool:
+        """Whether an agent around this process was joined."""
+        return self._joined is not None
+
+    def use_current_loop(self) -> None:
+        """Run async handlers on the application's loop, which runs on this thread."""
         from .engine.loops import LoopDriver  # noqa: PLC0415 - threaded programs must not pay for asyncio
 
-        executor = self.coordinator.executor
-        executor.app_loop = LoopDriver(loop, self.coordinator.report, threading.get_ident())
+        self.coordinator.executor.app_loop = LoopDriver.current(self.coordinator.report)
+
+    def host(self) -> Callable[[], object]:
+        """Take the signals over from the server that this process is; return what asks it to stop."""
+        self._outlets.emit(*self._signals.host())
+        return lambda: self._outlets.emit(*self._signals.ask())
 
     def join(self, body: ThreadBody | TaskBody) -> bool:
         """Let the end wait for *body* to leave; return False if the end has begun without it."""
@@ -239,10 +248,7 @@ class Session:
 
     def _force(self, signum: int) -> None:
         """End the process at once: the third interrupt, or a bug of ours."""
-        import faulthandler  # noqa: PLC0415 - it is there already: the watchdog has loaded it
-
-        if self.coordinator.watchdog.file >= 0:
-            faulthandler.dump_traceback(file=self.coordinator.watchdog.file)
+        self.coordinator.watchdog.dump_now()
         self._outlets.flush(self._clock.now() + 0.1)
         leave_now(128 + signum if signum else FORCED, 0.1)
 

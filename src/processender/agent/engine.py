@@ -17,11 +17,12 @@ from ..core.outcome import Verdict
 from ..demand import load
 from ..ender import Ender
 from ..engine.clock import SystemClock
+from ..engine.traffic import drain_delay
 from ..hints import Any
 from ..ports import Context, Observer
 from . import kernel
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
-from .drain import drain_delay, fail_readiness, pass_readiness
+from .drain import fail_readiness, pass_readiness
 from .durations import format_duration
 from .health import Health
 from .ladder import Ladder

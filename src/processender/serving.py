@@ -1,0 +1,195 @@
+"""The half of an Ender that serves: traffic, work in progress, and what is said of the coming end."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+from .core.drain import READINESS
+from .core.handler import DRAIN, Handler
+from .core.notice import Action, Notice
+from .core.outcome import Verdict
+from .demand import load
+from .ending import Ending
+from .engine.inflight import InFlight, Token
+from .engine.registry import Registry
+from .engine.traffic import Traffic, usual_answer, usual_delay
+from .errors import HandlerError, StateError
+from .hints import Any
+from .keeping import Keeping
+from .ports import StateStore, Stopping
+from .settings import Settings
+
+
+class Serving(Keeping):
+    """Counts work, says whether traffic is to come, and takes notices, from any thread."""
+
+    def __init__(
+        self, registry: Registry, settings: Settings, store: StateStore | None, limits: Mapping[str, float]
+    ) -> None:
+        """Begin without traffic and without work, of which each kind may take what *limits* says."""
+        super().__init__(registry, settings, store)
+        self._inflight = InFlight(self._clock, self.tell, limits)
+        self._traffic = Traffic()
+        self._early: list[Notice] = []
+
+    # Work.
+
+    def inflight(self, what: object = "work", *, kind: str = "work", cut: Callable[[], object] | None = None) -> Token:
+        """
+        Count a `with` or `async with` block as work in progress, which the end waits for and can name.
+
+        Args:
+
+            what: What it is, in words, or something whose text says it when it is asked for.
+
+            kind: What kind of work it is: `request`, `stream`, `events`, `websocket`, `background`, `rpc` or your own;
+                see the `limits` of the Ender.
+
+            cut: What breaks it off when the time of its kind, or all time, is over; called by a thread of the Ender's.
+        """
+        if "inflight" not in self._registry and not self._stopping.is_set():
+            try:
+                self.add(Handler("inflight", self._inflight.wait, phase=self._registry.work_phase))
+            except (HandlerError, StateError):
+                pass  # another thread came first, or the end did
+        return Token(self._inflight, what, kind, cut)
+
+    # Traffic.
+
+    @property
+    def serving(self) -> bool:
+        """Whether traffic is to come: what a readiness probe is to be told."""
+        return self._traffic.serving
+
+    @property
+    def draining(self) -> bool:
+        """Whether traffic is being left: from the beginning of a drain or an end until it is taken back."""
+        return self._traffic.draining
+
+    def ready(self) -> None:
+        """
+        Serve from now on: readiness passes, and the end begins with leaving traffic.
+
+        What lasting drainers of an earlier process have left behind is taken back, in the background.
+        """
+        self._leave_traffic_at_end()
+        self._traffic.is_ready = True
+        session = self._session
+        lasting = [handler for handler in self._registry.handlers() if handler.lasting]
+        if session is None or not lasting:
+            return
+        room = load("engine.comeback")
+        if room.WAY_BACK in self._registry:
+            return
+        back = room.ComeBack(lasting, self._settings.grace, self._clock, self.tell)
+        try:
+            self.add(back.handler())
+        except StateError:
+            return  # the end has begun, and traffic is being left already
+        back.start()
+
+    def _leave_traffic_at_end(self) -> None:
+        """Let the end begin with failing readiness and the time that everybody needs to notice."""
+        if READINESS in self._registry or DRAIN not in self._registry.phases:
+            return
+        said, session = self._settings, self._session
+        # An agent around this process has waited before it asks for the end.
+        joined = session is not None and session.is_joined
+        usual = 0.0 if joined else usual_delay(os.environ)
+        delay = usual if said.drain_delay is None else said.drain_delay
+        try:
+            for handler in self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ)):
+                self.add(handler)
+        except (HandlerError, StateError):
+            pass  # another thread came first, or the end did
+
+    # Notices.
+
+    @property
+    def stopping(self) -> Stopping:
+        """Whether the end has begun, for threads that look at it or wait for it."""
+        return self._stopping
+
+    def notify(self, notice: Notice) -> None:
+        """Take a notice, from any thread; one that comes before the Ender is entered is kept until then."""
+        if self._session is None:
+            self._early.append(notice)
+            self._tell_early()
+        else:
+            self._session.coordinator.notify(notice)
+
+    def _tell_early(self) -> None:
+        while self._session is not None and self._early:
+            self._session.coordinator.notify(self._early.pop(0))
+
+    def stop(self, reason: str = "stop", within: float | None = None) -> Ending:
+        """
+        Begin the end, from any thread, as often as you like; return at once.
+
+        Args:
+
+            reason: The cause, as handlers and the report will see it.
+
+            within: The seconds until the process must be gone, if they are known.
+
+        The result can be awaited, or waited for with `wait(timeout)`.
+        """
+        now = self._clock.now()
+        self.notify(Notice(reason, "api", now, deadline=None if within is None else now + within))
+        return self.ending()
+
+    def drain(self, reason: str = "drain", sender: str = "") -> None:
+        """Leave traffic and wait there, from any thread, for *reason* and because *sender* has asked; not a secret."""
+        self.notify(Notice(reason, "api", self._clock.now(), Action.DRAIN, sender=sender))
+
+    def resume(self, reason: str = "resume", sender: str = "") -> None:
+        """Take a drain back, or an end that has not gone beyond it, from any thread."""
+        self.notify(Notice(reason, "api", self._clock.now(), Action.RESUME, sender=sender))
+
+    def ending(self) -> Ending:
+        """Return the coming end, which can be awaited or waited for, without beginning it."""
+        return Ending(lambda: self._session)
+
+    def returns(self, code: Callable[[Verdict | None], int | None]) -> None:
+        """Let *code* tell, for the report, what `exit="return"` leaves to the caller: the exit code for a verdict."""
+        if self._session is not None:
+            self._session.returns = code
+
+    def _forget_in_child(self) -> None:
+        """Begin anew, in a fork child: the work and the traffic are the parent's."""
+        self._inflight.reset()
+        self._stopping = threading.Event()
+        self._traffic.is_ready = self._traffic.failing = self._traffic.draining = False
+
+
+class Hosted:
+    """The block, sync and async, in which a server lives that brings its own loop or its own main program."""
+
+    def __init__(self, enter: Callable[[], Any], leave: Callable[..., Any], enter_async: Callable[[], Any],
+                 leave_async: Callable[..., Any]) -> None:  # fmt: skip
+        """Take how the Ender is entered and left."""
+        self._enter, self._leave = enter, leave
+        self._enter_async, self._leave_async = enter_async, leave_async
+
+    def __enter__(self) -> Any:
+        """Arm the Ender, set up its resources, and let the end ask the server to stop; return the Ender."""
+        return self._enter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Run what is left of the plan, and wait for its end."""
+        self._leave(kind, error, trace)
+
+    async def __aenter__(self) -> Any:
+        """Do the same; async handlers will run on this loop."""
+        return await self._enter_async()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Do the same."""
+        await self._leave_async(kind, error, trace)
