@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .handler import HTTPStatusError, HTTPStatusRefused, HTTPStatusTransient, http
+from ...exchange import HTTPStatusError, HTTPStatusRefused, HTTPStatusTransient
+from .handler import http
 
 __all__ = ["HTTPStatusError", "HTTPStatusRefused", "HTTPStatusTransient", "http"]
