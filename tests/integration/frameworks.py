@@ -72,13 +72,14 @@ def begun(port: int, path: str) -> socket.socket:
 
 
 def rest(connection: socket.socket) -> str:
-    """Return what comes on *connection* until it is closed, also by force."""
+    """Return what comes on *connection* until it is closed, also by force, and close it."""
     data = b""
-    try:
-        while more := connection.recv(65536):
-            data += more
-    except ConnectionResetError:
-        data += b" (reset)"
+    with connection:
+        try:
+            while more := connection.recv(65536):
+                data += more
+        except ConnectionResetError:
+            data += b" (reset)"
     return data.decode("latin-1")
 
 
@@ -115,7 +116,6 @@ class Story:
         keeps.close()
         self.answer = rest(connection)
         """The answer to the slow request."""
-        connection.close()
         self.end: End = finish(served)
         """How the process ended."""
         self.names = [each["name"] for each in self.end.report["handlers"] if each["name"] != "inflight"]
