@@ -177,9 +177,11 @@ class Response:
         self.headers: list[tuple[str, str]] = []
 
     def force_close(self):
+        """Note it."""
         self.closes = True
 
     def start_response(self, status, headers, *_):
+        """Take the beginning of the answer."""
         self.headers = headers
 
 
@@ -218,10 +220,9 @@ def test_wsgiref_refuses_the_header() -> None:
             start_response("200 OK", PLAIN)
         return [b"ok"]
 
-    with make_server("127.0.0.1", 0, app) as server:
-        with socket.create_connection(server.server_address[:2]) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-            server.handle_request()
+    with make_server("127.0.0.1", 0, app) as server, socket.create_connection(server.server_address[:2]) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        server.handle_request()
 
     assert ["Hop-by-hop header, 'Connection: close', not allowed"] == failed
 
