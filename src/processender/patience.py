@@ -41,7 +41,9 @@ def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limi
     return None
 
 
-def evidence(ctx: Context, look: Callable[[], str | None], lacking: str, *, limit: float, every: float = 0.2) -> bool:
+def evidence(
+    ctx: Context, look: Callable[[], str | None], lacking: object, *, limit: float, every: float = 0.2
+) -> bool:
     """
     Wait until *look* tells in words what it has seen, note that, and return True; after *limit* seconds, False.
 
@@ -53,7 +55,7 @@ def evidence(ctx: Context, look: Callable[[], str | None], lacking: str, *, limi
 
         look: What looks, and returns None as long as there is nothing to tell; `Permanent` is passed on.
 
-        lacking: The words for what was not seen, like `web-1 is still listed`.
+        lacking: The words for what was not seen, like `web-1 is still listed`, or something whose text says it then.
 
         limit: The longest it waits, seconds.
 

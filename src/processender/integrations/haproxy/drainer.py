@@ -6,7 +6,7 @@ from ...core.handler import DRAIN, Handler
 from ...core.retry import Retry
 from ...errors import HandlerError, Permanent, Transient
 from ...hints import Literal
-from ...patience import poll
+from ...patience import evidence
 from ...ports import Context
 from .replies import FORCED_DRAIN, FORCED_MAINTENANCE, Load, Server, load, servers
 from .runtime import Runtime, Talk
@@ -70,39 +70,31 @@ class _Leaving:
     def __init__(self, runtime: Runtime, server: str, ctx: Context) -> None:
         self._server = server
         self._ctx = ctx
+        self._left: Load | None = None
         self._talk = Talk(runtime, ctx)
 
     def leave(self, mode: str, settle: float, *, cut: bool) -> None:
         """Leave traffic, wait for what is under way, and say what was seen."""
         self._order(mode)
         ids = self._standing().ids
-        left = self._load(ids)
 
-        def quiet() -> Load | None:
-            nonlocal left
-            left = self._load(ids)
+        def look() -> str | None:
+            self._left = left = load(self._talk.ask(f"show stat {ids}"), self._server)
             if left.in_rotation:
                 # A reload has forgotten the order, or somebody has taken it back.
                 self._order(mode)
-            return left if left.quiet else None
+            return str(self) if left.quiet else None
 
-        try:
-            seen = poll(self._ctx, quiet, every=_LOOK_S, limit=settle)
-        except TimeoutError:
-            seen = None
-            if self._ctx.remaining() > 0:
-                raise
-        if seen is not None:
-            self._ctx.note(f"{self._server}: {left}")
+        if evidence(self._ctx, look, self, limit=settle, every=_LOOK_S) or self._ctx.remaining() <= 0:
             return
-        if self._ctx.remaining() <= 0:
-            self._ctx.note(f"{self._server}: {left}, when the time was up")
-            raise TimeoutError(f"the time was up before {self._server} was quiet: {left}")
-        if left.in_rotation:
-            raise Transient(f"HAProxy keeps {self._server} in the rotation ({left}), although it was told to {mode} it")
-        self._ctx.note(f"{self._server}: {left} after {settle:g} s{', which are cut' if cut else ''}")
+        if self._left is not None and self._left.in_rotation:
+            raise Transient(f"HAProxy keeps {self}, although it was told to {mode} it")
         if cut:
-            self._talk.order(f"shutdown sessions server {self._server}")
+            self._cut()
+
+    def __str__(self) -> str:
+        """Return what was seen last."""
+        return f"{self._server}: {self._left or 'nothing is known'}"
 
     def come_back(self, mode: str) -> None:
         """Come back into the rotation, if it was left in the way of *mode*."""
@@ -127,8 +119,9 @@ class _Leaving:
                 return each
         raise self._unknown()
 
-    def _load(self, ids: str) -> Load:
-        return load(self._talk.ask(f"show stat {ids}"), self._server)
+    def _cut(self) -> None:
+        said = self._talk.order(f"shutdown sessions server {self._server}")
+        self._ctx.note(f"{self._server}: {said or 'what was left is cut'}")
 
     def _unknown(self) -> Permanent:
         known = sorted(each.name for each in servers(self._talk.ask("show servers state")))
