@@ -10,7 +10,7 @@ from processender.core.handler import Handler
 from processender.errors import HandlerError, Permanent, Transient
 from processender.integrations import aws
 from processender.testing.aws import ARN, TargetGroup
-from tests.integration.drainers import come_back, leave
+from processender.testing.drainers import check_drainer, come_back, leave
 from tests.integration.servers import s3 as moto
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow")
@@ -86,6 +86,10 @@ class TestTarget:
             assert "a network load balancer may still send connections for a while: keep listening" in leave(
                 drain(group)
             )
+
+    def test_it_does_what_every_drainer_must(self, group: TargetGroup) -> None:
+        """Twice down and twice back."""
+        check_drainer(lambda: drain(group), lambda: "healthy" == group.state(ID, 9000))
 
 
 class TestMoto:

@@ -12,7 +12,7 @@ from processender.core.handler import Handler
 from processender.errors import HandlerError, Permanent
 from processender.integrations import kubernetes
 from processender.testing.cluster import LIST, PATCH, Cluster, Pod
-from tests.integration.drainers import come_back, leave
+from processender.testing.drainers import check_drainer, come_back, leave
 
 GATE = "example.com/serving"
 POD, OTHER = "shop-5d8c7-b4b9s", "shop-5d8c7-x2x2x"
@@ -130,6 +130,10 @@ class TestGate:
         """Whoever needs to see something names a Service."""
         assert [] == leave(place.drain("", gate=GATE))
         assert not place.pod.ready
+
+    def test_it_does_what_every_drainer_must(self, place: Place) -> None:
+        """Twice down and twice back."""
+        check_drainer(lambda: place.drain(gate=GATE), lambda: place.pod.ready)
 
 
 class TestBadDays:
