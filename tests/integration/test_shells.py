@@ -17,7 +17,7 @@ from tests.integration.test_agent_signals import can_unshare
 SHOW = f"{sys.executable} -c 'import os; print(os.getpid())'"
 """A program that tells its number, which is that of the shell if it has taken its place."""
 LAST = {"exec", "single", "list", "assigned"}
-GIVES = {"dash": {"exec"}, "bash": LAST, "busybox sh": LAST}
+GIVES = {"dash": {"exec"}, "bash": LAST, "busybox sh": LAST | {"redirected", "subshell", "compound"}}
 SCRIPTS = {
     "single": SHOW,
     "list": f"cd / && {SHOW}",
@@ -34,7 +34,7 @@ SCRIPTS = {
 
 def needs(command: str) -> None:
     """Skip where the program of the command is not there."""
-    if shutil.which(command.split()[0]) is None:
+    if shutil.which(command.split(maxsplit=1)[0]) is None:
         pytest.skip(f"there is no {command}")
 
 
@@ -135,7 +135,7 @@ def test_a_shell_behind_an_init_dies_and_takes_the_program_along(init: list[str]
     needs(init[0])
     needs("dash")
 
-    assert ended_behind(init, tmp_path / "program.py", finishes=False) in ([], ["told"])
+    assert {*ended_behind(init, tmp_path / "program.py", finishes=False)} <= {"told"}
 
 
 @pytest.mark.skipif(not can_unshare(), reason="needs the right to make a namespace of processes")

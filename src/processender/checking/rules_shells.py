@@ -1,10 +1,10 @@
 """
 Rules about shells that stand between the kubelet and the program.
 
-Seen with real ones: `dash -c CMD` starts CMD as a child, also a single simple command, and stays. `bash -c`, and the ash
-of BusyBox, become the last command of their list, unless that is redirected, in a pipeline, or part of a compound. For a
-first process without a handler the kernel drops SIGTERM; any other shell dies of it, and an init before it leaves at
-once, which kills what the shell has started, told (`tini -g`, `dumb-init`) or not. An agent waits for the rest.
+Seen with real ones: `dash -c CMD` starts CMD as a child, also a single simple command, and stays. `bash -c`, and the
+ash of BusyBox, become the last command of their list; bash not if that is redirected, in a pipeline, or part of a
+compound. For a first process without a handler the kernel drops SIGTERM; any other shell dies of it, and an init before
+it leaves at once, which kills what the shell has started, told (`tini -g`, `dumb-init`) or not. An agent waits for it.
 """
 
 from __future__ import annotations
