@@ -162,7 +162,7 @@ class Serving(Keeping):
         """Begin anew, in a fork child: the work and the traffic are the parent's."""
         self._inflight.reset()
         self._stopping = threading.Event()
-        self._traffic.is_ready = self._traffic.failing = self._traffic.draining = False
+        self._traffic.reset()
 
 
 class Hosted:
@@ -173,6 +173,18 @@ class Hosted:
         """Take how the Ender is entered and left."""
         self._enter, self._leave = enter, leave
         self._enter_async, self._leave_async = enter_async, leave_async
+
+    @classmethod
+    def within(cls, ender: Any) -> Hosted:
+        """Return a block inside another one of *ender*, which changes nothing."""
+
+        async def enter() -> Any:
+            return ender
+
+        async def leave(*_: object) -> None:
+            pass
+
+        return cls(lambda: ender, lambda *_: None, enter, leave)
 
     def __enter__(self) -> Any:
         """Arm the Ender, set up its resources, and let the end ask the server to stop; return the Ender."""
