@@ -13,8 +13,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-import processender
 import room_pages
+
+import processender
 from processender.cli.main import COMMANDS
 from processender.core import cells, events, obligation
 from processender.core.record import Record

@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 
@@ -65,8 +66,8 @@ def _with_the_agent(room: str) -> str:
 
 
 def _described(room: str, name: str, thing: object) -> str:
-    called = thing.__init__ if isinstance(thing, type) else thing
-    signature = re.sub(r"\(self(, )?", "(", str(inspect.signature(called)))  # type: ignore[arg-type]
+    called: Any = vars(thing)["__init__"] if isinstance(thing, type) else thing
+    signature = re.sub(r"\(self(, )?", "(", str(inspect.signature(called)))
     text = inspect.getdoc(thing) or ""
     if isinstance(thing, type):
         text += f"\n\n{inspect.getdoc(called) or ''}"
