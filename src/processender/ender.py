@@ -239,7 +239,6 @@ class Ender(Serving):
             stop: What asks the server to stop, called by a thread of the Ender's; None for the handlers of signals that
                 the server has installed itself, which are then called on the main thread, and not when a signal comes.
         """
-
         if isinstance(self._body, ServerBody):
             return Hosted.within(self)
 
