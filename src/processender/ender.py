@@ -174,6 +174,7 @@ class Ender(Serving):
         if session is None or self._body is None:
             return
         self._body.leave()
+        self._traffic.leave()
         session.leave("exit" if kind is None else "error")
         session.coordinator.await_end()
         self._finish(session)
@@ -211,6 +212,7 @@ class Ender(Serving):
         if session is None or body is None:
             return False
         body.leave()
+        self._traffic.leave()
         session.leave("exit" if kind is None else "error")
         again = await session.ended_async()
         ours = isinstance(body, TaskBody) and body.absorb(kind)
@@ -229,13 +231,16 @@ class Ender(Serving):
         """
         Return the block, sync and async, in which a server lives that brings its own loop or its own main program.
 
-        The end leaves traffic first, then asks the server to stop, waits until the block is left, and goes on.
+        The end leaves traffic first, then asks the server to stop, waits until the block is left, and goes on. A block
+        inside another one changes nothing: the adapter of a server and a middleware in it may both bring theirs.
 
         Args:
 
             stop: What asks the server to stop, called by a thread of the Ender's; None for the handlers of signals that
                 the server has installed itself, which are then called on the main thread, and not when a signal comes.
         """
+        if isinstance(self._body, ServerBody):
+            return Hosted.within(self)
 
         def body(session: Session) -> ServerBody:
             self._leave_traffic_at_end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from .errors import Transient
+from .errors import CircuitOpenError, Transient
 from .hints import TypeVar
 from .ports import Context
 
@@ -67,7 +67,7 @@ def evidence(
         nonlocal failed
         try:
             seen = look()
-        except (Transient, TimeoutError, OSError) as error:
+        except (Transient, CircuitOpenError, TimeoutError, OSError) as error:
             failed = f": {error}"
             return None
         failed = ""
@@ -78,5 +78,6 @@ def evidence(
     if seen is not None:
         ctx.note(seen)
     elif ctx.remaining() > 0:
-        ctx.note(f"{lacking} after {limit:.1f} s, and it goes on{failed}")
+        unsure = "as far as can be told, " if failed else ""
+        ctx.note(f"{unsure}{lacking} after {limit:.1f} s, and it goes on{failed}")
     return seen is not None

@@ -169,18 +169,25 @@ http {{
 
 @contextmanager
 def envoy_edge(
-    servers: Mapping[str, int], *, health_path: str = "/readyz", from_file: bool = False, http2: bool = False
+    servers: Mapping[str, int],
+    *,
+    health_path: str = "/readyz",
+    health_ports: Mapping[str, int] | None = None,
+    from_file: bool = False,
+    http2: bool = False,
 ) -> Iterator[Envoy]:
     """
     Run Envoy in front of *servers*, round robin.
 
-    It asks each for its health, every 0.25 s; or, *from_file*, it asks none and reads the endpoints from a file.
+    It asks each for its health, every 0.25 s, at *health_ports* or where it serves; or, *from_file*, it asks none and
+    reads the endpoints from a file.
     """
+    asked = servers if health_ports is None else health_ports
     with tempfile.TemporaryDirectory(prefix="processender-envoy-") as base:
         file = Path(base, "web.json")
         assignment = {
             "cluster_name": "web",
-            "endpoints": [{"lb_endpoints": [_endpoint(at) for at in servers.values()]}],
+            "endpoints": [{"lb_endpoints": [_endpoint(at, asked[name]) for name, at in servers.items()]}],
         }
         kind = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
         file.write_text(json.dumps({"version_info": "0", "resources": [{"@type": kind, **assignment}]}))
@@ -251,8 +258,9 @@ def _address(port: int) -> dict[str, Any]:
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
 
-def _endpoint(port: int) -> dict[str, Any]:
-    return {"endpoint": {"address": _address(port)}}
+def _endpoint(port: int, health_port: int | None = None) -> dict[str, Any]:
+    asked = {} if health_port in {None, port} else {"health_check_config": {"port_value": health_port}}
+    return {"endpoint": {"address": _address(port), **asked}}
 
 
 def _health(path: str) -> dict[str, Any]:
