@@ -29,9 +29,9 @@ FRAMEWORKS = {
 DRAINERS = {
     "haproxy": ["drain", "AgentCheck"],
     "nginx": ["drain"],
-    "envoy": ["drain"],
-    "istio": ["drain"],
-    "linkerd": ["drain"],
+    "envoy": ["drain", "drain_endpoint", "stop_proxy"],
+    "istio": ["drain", "stop_proxy"],
+    "linkerd": ["drain", "stop_proxy"],
     "consul": ["drain"],
     "aws": ["drain"],
     "kubernetes": ["drain"],
