@@ -84,7 +84,7 @@ class Registration:
         return resource
 
     def add(self, handler: Handler | Callable[..., Any], **options: Any) -> Handler:
-        """Register a handler, or a callable; *options* are fields of `Handler`, and change those of one that is given."""
+        """Register a handler, or a callable, with the fields of `Handler` that are given as *options*; return it."""
         made = change_handler(handler, options) if isinstance(handler, Handler) else make_handler(handler, options)
         self._refuse_reserved(made.name)
         self._put(made)
