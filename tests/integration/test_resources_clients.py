@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
+import httpx
 import httpx2
 import psycopg_pool
 import pytest
@@ -323,12 +324,13 @@ def test_a_request_of_aiohttp_that_does_not_end_is_cut(tmp_path: Path) -> None:
     assert "cut 1 connection of aiohttp-client in use" in asyncio.run(main()).outcome("aiohttp-client")
 
 
-def test_clients_of_httpx2_close(tmp_path: Path) -> None:
-    """Both kinds."""
-    client = httpx2.Client()
+@pytest.mark.parametrize("library", [httpx2, httpx])
+def test_clients_of_httpx2_close(library: Any, tmp_path: Path) -> None:
+    """Both kinds, and those of httpx."""
+    client = library.Client()
 
     async def main() -> Any:
-        other = httpx2.AsyncClient()
+        other = library.AsyncClient()
         report = await end_async(
             tmp_path, httpx2_room.close_client(client), httpx2_room.close_client(other, name="other")
         )
