@@ -10,7 +10,8 @@ from processender.core.handler import Handler
 from processender.errors import HandlerError, Permanent, Transient
 from processender.integrations import aws
 from processender.testing.aws import ARN, TargetGroup
-from processender.testing.drainers import check_drainer, come_back, leave
+from processender.testing.drainers import check_drainer
+from tests.integration.drainers import come_back, leave
 from tests.integration.servers import s3 as moto
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow")

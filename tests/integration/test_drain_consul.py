@@ -11,7 +11,8 @@ import pytest
 from processender.errors import HandlerError, Permanent, Transient
 from processender.integrations import consul
 from processender.testing.consul import ConsulAgent
-from processender.testing.drainers import Attempt, check_drainer, come_back, leave
+from processender.testing.drainers import check_drainer
+from tests.integration.drainers import Attempt, come_back, leave
 
 WEB = {"ID": "web-1", "Name": "web", "Tags": ["v2"], "Meta": {"shard": "7"}, "Port": 8080, "Address": "10.0.0.7"}
 

@@ -12,7 +12,8 @@ from processender.core.handler import Handler
 from processender.errors import HandlerError, Permanent
 from processender.integrations import kubernetes
 from processender.testing.cluster import LIST, PATCH, Cluster, Pod
-from processender.testing.drainers import check_drainer, come_back, leave
+from processender.testing.drainers import check_drainer
+from tests.integration.drainers import come_back, leave
 
 GATE = "example.com/serving"
 POD, OTHER = "shop-5d8c7-b4b9s", "shop-5d8c7-x2x2x"
