@@ -23,7 +23,7 @@ FRAMEWORKS = {
     "wsgi": ["EnderMiddleware"],
     "django": [],
     "aiohttp": [],
-    "grpc": ["serve"],
+    "grpc": ["Host", "Threads"],
 }
 """The rooms of frameworks and servers, each with what an application uses of it."""
 DRAINERS = {
