@@ -175,6 +175,7 @@ class Ender(Serving):
         if session is None or self._body is None:
             return
         self._body.leave()
+        self._traffic.leave()
         session.leave("exit" if kind is None else "error")
         session.coordinator.await_end()
         self._finish(session)
@@ -212,6 +213,7 @@ class Ender(Serving):
         if session is None or body is None:
             return False
         body.leave()
+        self._traffic.leave()
         session.leave("exit" if kind is None else "error")
         again = await session.ended_async()
         ours = isinstance(body, TaskBody) and body.absorb(kind)
@@ -231,7 +233,8 @@ class Ender(Serving):
         Return the block, sync and async, in which a server lives that brings its own loop or its own main program.
 
         The end leaves traffic first, then asks the server to stop, waits until the block is left, and goes on. There
-        may be several, inside one another or beside; the last that is left goes on with the end.
+        may be several: inside one another, as the adapter of a server and a middleware in it may both bring theirs, or
+        beside; the last that is left goes on with the end.
 
         Args:
 

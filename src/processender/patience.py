@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from .errors import Transient
+from .errors import CircuitOpenError, Transient
 from .hints import TypeVar
 from .ports import Context
 
@@ -41,7 +41,9 @@ def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limi
     return None
 
 
-def evidence(ctx: Context, look: Callable[[], str | None], lacking: str, *, limit: float, every: float = 0.2) -> bool:
+def evidence(
+    ctx: Context, look: Callable[[], str | None], lacking: object, *, limit: float, every: float = 0.2
+) -> bool:
     """
     Wait until *look* tells in words what it has seen, note that, and return True; after *limit* seconds, False.
 
@@ -53,7 +55,7 @@ def evidence(ctx: Context, look: Callable[[], str | None], lacking: str, *, limi
 
         look: What looks, and returns None as long as there is nothing to tell; `Permanent` is passed on.
 
-        lacking: The words for what was not seen, like `web-1 is still listed`.
+        lacking: The words for what was not seen, like `web-1 is still listed`, or something whose text says it then.
 
         limit: The longest it waits, seconds.
 
@@ -65,7 +67,7 @@ def evidence(ctx: Context, look: Callable[[], str | None], lacking: str, *, limi
         nonlocal failed
         try:
             seen = look()
-        except (Transient, TimeoutError, OSError) as error:
+        except (Transient, CircuitOpenError, TimeoutError, OSError) as error:
             failed = f": {error}"
             return None
         failed = ""
@@ -76,5 +78,6 @@ def evidence(ctx: Context, look: Callable[[], str | None], lacking: str, *, limi
     if seen is not None:
         ctx.note(seen)
     elif ctx.remaining() > 0:
-        ctx.note(f"{lacking} after {limit:.1f} s, and it goes on{failed}")
+        unsure = "as far as can be told, " if failed else ""
+        ctx.note(f"{unsure}{lacking} after {limit:.1f} s, and it goes on{failed}")
     return seen is not None

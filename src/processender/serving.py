@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from .core.drain import READINESS
+from .core.drain import READINESS, WAY_BACK
 from .core.handler import DRAIN, Handler
 from .core.notice import Action, Notice
 from .core.outcome import Verdict
@@ -35,6 +35,7 @@ class Serving(Keeping):
         self._inflight = InFlight(self._clock, self.tell, limits)
         self._traffic = Traffic()
         self._early: list[Notice] = []
+        self._back: Any = None
 
     # Work.
 
@@ -78,18 +79,20 @@ class Serving(Keeping):
         """
         self._leave_traffic_at_end()
         self._traffic.is_ready = True
-        session = self._session
+        if self._back is None:
+            self.come_back()
+
+    def come_back(self) -> None:
+        """Take back, in the background, what lasting drainers have left behind; `ready` does it the first time."""
         lasting = [handler for handler in self._registry.handlers() if handler.lasting]
-        if session is None or not lasting:
+        if self._session is None or not lasting or (self._back is not None and self._back.under_way):
             return
-        room = load("engine.comeback")
-        if room.WAY_BACK in self._registry:
-            return
-        back = room.ComeBack(lasting, self._settings.grace, self._clock, self.tell)
+        back = load("engine.comeback").ComeBack(lasting, self._settings.grace, self._clock, self.tell)
         try:
-            self.add(back.handler())
+            self.exchange([WAY_BACK], [back.handler()], self._settings.grace)
         except StateError:
-            return  # the end has begun, and traffic is being left already
+            return  # the end, or a drain, has begun, and traffic is being left already
+        self._back = back
         back.start()
 
     def _leave_traffic_at_end(self) -> None:
@@ -163,7 +166,8 @@ class Serving(Keeping):
         """Begin anew, in a fork child: the work and the traffic are the parent's."""
         self._inflight.reset()
         self._stopping = threading.Event()
-        self._traffic.is_ready = self._traffic.failing = self._traffic.draining = False
+        self._traffic.reset()
+        self._back = None
 
 
 class Hosted:

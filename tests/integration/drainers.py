@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from processender.core.handler import Handler
 from processender.engine.brief import BriefContext
 from processender.engine.clock import SystemClock
@@ -35,3 +37,10 @@ def come_back(handler: Handler, seconds: float = 10.0) -> list[str]:
     assert handler.resume is not None
     handler.resume(ctx)
     return ctx.notes
+
+
+def give_way(handler: Handler, ctx: Attempt) -> None:
+    """Leave traffic in an attempt that is cancelled meanwhile: it returns, or says that its time was up."""
+    assert handler.call is not None
+    with suppress(TimeoutError):
+        handler.call(ctx)

@@ -279,3 +279,23 @@ def test_servers_beside_one_another_are_all_asked_and_leave_together() -> None:
     assert "closed" == said[4]
     assert {"one left", "two left"} == {*said[5:]}
     assert (0, "clean") == (end.code, end.report["verdict"])
+
+
+def test_a_server_that_is_gone_is_not_given_time_to_be_left() -> None:
+    """Nobody could serve the requests for which the delay is meant."""
+    source = STOPPED.replace("drain_delay=0.2", "drain_delay=15.0").replace("await over.wait()", "pass")
+    end = run(source)
+
+    assert "clean" == end.report["verdict"]
+    assert end.handler("drain-delay")["ended_s"] < 5.0
+
+
+def test_a_block_inside_another_one_changes_nothing() -> None:
+    """The adapter of a server and a middleware inside it may both bring theirs."""
+    inner = "await over.wait()\n        async with ender.hosted(): say('inside')\n        say('and on')"
+    end = run(STOPPED.replace("await over.wait()", inner), "TERM")
+
+    assert ["inside", "and on", "stopped", "closed"] == [
+        line for line in end.lines if line in {"inside", "and on", "stopped", "closed"}
+    ]
+    assert "clean" == end.report["verdict"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from processender.engine.brief import BriefContext
-from processender.patience import poll
+from processender.errors import Permanent, Transient
+from processender.patience import evidence, poll
 from processender.testing.clock import VirtualClock
 
 EVERY = 0.001
@@ -104,3 +105,70 @@ class TestPoll:
 
         with pytest.raises(OSError, match="gone wrong"):
             poll(context(VirtualClock()), look)
+
+
+class Noting(BriefContext):
+    """A context that keeps what is noted."""
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.notes = [*getattr(self, "notes", []), text]
+
+
+def noting(clock: VirtualClock, seconds: float = 10.0) -> Noting:
+    """Return the context of an attempt that has this long by *clock*, and keeps what is noted."""
+    return Noting(clock.now() + seconds, clock, handler="leave", cause="drain", key="run-1/leave")
+
+
+class TestEvidence:
+    def test_what_was_seen_is_noted(self) -> None:
+        """In the words of the look."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+
+        assert evidence(ctx, Look(clock, None, "0 connections"), "it is used", limit=5, every=EVERY)  # type: ignore[arg-type]
+        assert ["0 connections"] == ctx.notes
+
+    def test_what_was_not_seen_is_noted_and_no_failure(self) -> None:
+        """A drain that never ends does not hold the end."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+
+        assert not evidence(ctx, Look(clock), "it is used", limit=3.5, every=EVERY)  # type: ignore[arg-type]
+        assert ["it is used after 3.5 s, and it goes on"] == ctx.notes
+
+    def test_a_tenth_of_the_attempt_is_left(self) -> None:
+        """Or there would be no time to say anything."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+        evidence(ctx, Look(clock), "it is used", limit=60, every=EVERY)  # type: ignore[arg-type]
+
+        assert ["it is used after 9.0 s, and it goes on"] == ctx.notes
+
+    def test_a_look_that_fails_is_repeated_and_its_reason_told(self) -> None:
+        """Nobody knows then, and that is said."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+
+        def look() -> str | None:
+            clock.advance(1)
+            raise Transient("no route")
+
+        assert not evidence(ctx, look, "it is used", limit=2, every=EVERY)
+        assert ["as far as can be told, it is used after 2.0 s, and it goes on: no route"] == ctx.notes
+
+    def test_a_refusal_is_passed_on(self) -> None:
+        """Another look would not change it."""
+
+        def look() -> str | None:
+            raise Permanent("forbidden")
+
+        with pytest.raises(Permanent):
+            evidence(noting(VirtualClock()), look, "it is used", limit=2)
+
+    def test_an_attempt_that_gives_way_says_nothing(self) -> None:
+        """Traffic may be on its way back."""
+        ctx = noting(VirtualClock())
+
+        assert not evidence(ctx, lambda: ctx.cancel(), "it is used", limit=2)  # noqa: PLW0108
+        assert not hasattr(ctx, "notes")

@@ -65,6 +65,8 @@ class Traffic:
         """Whether readiness fails because traffic is to stay away."""
         self.draining = False
         """Whether traffic is being left."""
+        self._gone = False
+        self._when_gone: list[Callable[[], object]] = []
 
     @property
     def serving(self) -> bool:
@@ -73,7 +75,7 @@ class Traffic:
 
     def handlers(self, delay: float, on_drain: str) -> tuple[Handler, ...]:
         """Return the handlers that leave traffic, and come back, see `core.drain`."""
-        pause = drain_delay(delay, lambda _over: None)
+        pause = drain_delay(delay, self._tell_when_gone)
 
         def wait(ctx: Context) -> None:
             self.draining = True
@@ -86,6 +88,21 @@ class Traffic:
             each.replace(call=calls.get(each.name, self._fail), resume=self._return)
             for each in drain_handlers(delay, on_drain)
         )
+
+    def reset(self) -> None:
+        """Begin without traffic, in a fork child: what has come and gone is the parent's."""
+        self.is_ready = self.failing = self.draining = self._gone = False
+
+    def leave(self) -> None:
+        """Note that nobody serves any more: there is nothing left to wait for."""
+        self._gone = True
+        for tell in tuple(self._when_gone):
+            tell()
+
+    def _tell_when_gone(self, tell: Callable[[], object]) -> None:
+        self._when_gone[:] = [tell]
+        if self._gone:
+            tell()
 
     def _fail(self) -> None:
         self.draining = self.failing = True

@@ -18,10 +18,12 @@ and, with a gate, `patch` on `pods/status`.
 
 from __future__ import annotations
 
+from .api import ACCOUNT
 from .drainer import drain
 from .termination import MOST_BYTES, PATH, TerminationMessage, encode, encode_outcome, termination_message
 
 __all__ = [
+    "ACCOUNT",
     "MOST_BYTES",
     "PATH",
     "TerminationMessage",

@@ -27,7 +27,7 @@ def drain(
     namespace: str = "",
     api: str = "",
     account: str = ACCOUNT,
-    name: str = "kubernetes",
+    name: str = "",
     timeout: float | None = None,
     settle: float = 15.0,
 ) -> Handler:
@@ -49,7 +49,7 @@ def drain(
 
         account: The directory of the service account: `token`, `ca.crt` and `namespace`.
 
-        name: The name of the handler.
+        name: The name of the handler; by default `kubernetes SERVICE`, or the gate.
 
         timeout: The longest it may take in all, seconds.
 
@@ -64,7 +64,15 @@ def drain(
     own = pod or os.environ.get("POD_NAME", "") or socket.gethostname()
     target = _Pod(Api(api, account, namespace), service, gate, own, settle)
     resume = target.come_back if gate else None
-    return Handler(name, target.leave, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=bool(gate))
+    return Handler(
+        name or f"kubernetes {service or gate}",
+        target.leave,
+        phase=DRAIN,
+        timeout=timeout,
+        retry=Retry(3),
+        resume=resume,
+        lasting=bool(gate),
+    )
 
 
 class _Pod:
