@@ -71,7 +71,7 @@ def front(kind: str, servers: dict[str, int], probes: dict[str, int]) -> Iterato
             yield Front(proxy.port, lambda name, _: {**drain, "with": {**drain["with"], "server": f"web/{name}"}})
     elif kind == "nginx":
         with balancers.nginx(servers) as nginx:
-            given = {"include": nginx.include, "pid_file": nginx.pid_file, "test": nginx.test}
+            given = {"include": nginx.include, "pid": nginx.pid_file, "test": nginx.test}
             yield Front(
                 nginx.port, lambda _, port: {"drain": "nginx", "with": {**given, "server": f"127.0.0.1:{port}"}}
             )

@@ -10,6 +10,7 @@ from processender.core.handler import Handler
 from processender.errors import HandlerError, Permanent, Transient
 from processender.integrations import aws
 from processender.testing.aws import ARN, TargetGroup
+from processender.testing.drainers import check_drainer
 from tests.integration.drainers import come_back, leave
 from tests.integration.servers import s3 as moto
 
@@ -86,6 +87,10 @@ class TestTarget:
             assert "a network load balancer may still send connections for a while: keep listening" in leave(
                 drain(group)
             )
+
+    def test_it_does_what_every_drainer_must(self, group: TargetGroup) -> None:
+        """Twice down and twice back."""
+        check_drainer(lambda: drain(group), lambda: "healthy" == group.state(ID, 9000))
 
 
 class TestMoto:

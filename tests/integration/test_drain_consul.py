@@ -11,6 +11,7 @@ import pytest
 from processender.errors import HandlerError, Permanent, Transient
 from processender.integrations import consul
 from processender.testing.consul import ConsulAgent
+from processender.testing.drainers import check_drainer
 from tests.integration.drainers import Attempt, come_back, leave
 
 WEB = {"ID": "web-1", "Name": "web", "Tags": ["v2"], "Meta": {"shard": "7"}, "Port": 8080, "Address": "10.0.0.7"}
@@ -79,6 +80,10 @@ class TestMaintenance:
         leave(consul.drain("web/1 a", url=agent.url))
 
         assert ["web/1 a"] == list(agent.maintenance)
+
+    def test_it_does_what_every_drainer_must(self, agent: ConsulAgent) -> None:
+        """Twice down and twice back."""
+        check_drainer(lambda: consul.drain("web-1", url=agent.url), lambda: 2 == len(agent.passing("web")))
 
 
 class TestDeregistration:

@@ -10,6 +10,7 @@ import pytest
 
 from processender.errors import HandlerError, Permanent, Transient
 from processender.integrations import command, http
+from processender.testing.drainers import check_drainer
 from processender.testing.served import Asked, Served, Told, as_json
 from tests.integration.drainers import come_back, leave
 
@@ -49,6 +50,10 @@ class TestRequests:
         assert balancer.down
         come_back(handler)
         assert not balancer.down
+
+    def test_it_does_what_every_drainer_must(self, balancer: Balancer) -> None:
+        """Twice down and twice back."""
+        check_drainer(lambda: http.drain(f"{balancer.url}/down", f"{balancer.url}/up"), lambda: not balancer.down)
 
     def test_the_status_alone_may_be_the_evidence(self, balancer: Balancer) -> None:
         """Such as a page that is no longer there."""
@@ -126,6 +131,11 @@ class TestCommands:
         come_back(handler)
         assert up.exists()
         assert handler.lasting
+
+    def test_it_does_what_every_drainer_must(self, tmp_path: Path) -> None:
+        """Twice down and twice back."""
+        flag = tmp_path / "down"
+        check_drainer(lambda: command.drain(["touch", str(flag)], ["rm", "-f", str(flag)]), lambda: not flag.exists())
 
     def test_one_that_never_ends_is_bounded_and_noted(self) -> None:
         """It goes on."""

@@ -12,6 +12,7 @@ from processender.core.handler import Handler
 from processender.errors import HandlerError, Permanent
 from processender.integrations import kubernetes
 from processender.testing.cluster import LIST, PATCH, Cluster, Pod
+from processender.testing.drainers import check_drainer
 from tests.integration.drainers import come_back, leave
 
 GATE = "example.com/serving"
@@ -131,6 +132,10 @@ class TestGate:
         assert [] == leave(place.drain("", gate=GATE))
         assert not place.pod.ready
 
+    def test_it_does_what_every_drainer_must(self, place: Place) -> None:
+        """Twice down and twice back."""
+        check_drainer(lambda: place.drain(gate=GATE), lambda: place.pod.ready)
+
 
 class TestBadDays:
     @pytest.mark.parametrize(
@@ -176,11 +181,17 @@ class TestBadDays:
 
         assert [] == place.cluster.asked
 
-    def test_outside_a_cluster_it_says_so_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """And not when the end has come."""
+    def test_outside_a_cluster_there_is_nothing_to_leave(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The same program runs anywhere, and says so."""
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-        with pytest.raises(HandlerError, match="KUBERNETES_SERVICE_HOST is not set"):
-            kubernetes.drain("shop")
+        handler = kubernetes.drain("shop", gate=GATE)
+
+        assert (None, False) == (handler.resume, handler.lasting)
+        (note,) = leave(handler)
+        assert "KUBERNETES_SERVICE_HOST is not set: there is nothing to leave" in note
+
+    def test_what_makes_no_sense_is_refused_at_once(self) -> None:
+        """And not when the end has come."""
         with pytest.raises(HandlerError, match="automountServiceAccountToken"):
             kubernetes.drain("shop", api="http://127.0.0.1:1", account="/nowhere")
         with pytest.raises(HandlerError, match="give service="):

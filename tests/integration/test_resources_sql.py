@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +104,40 @@ def test_a_session_is_ended_by_its_policy(policy: Any, engine: sqlalchemy.Engine
 
     assert "clean" == report.verdict
     assert KEPT[policy] == count(url)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_savepoint_goes_the_way_of_its_transaction(
+    policy: Any, engine: sqlalchemy.Engine, url: str, tmp_path: Path
+) -> None:
+    """It is a part of it."""
+    ending = end_transactions(engine, policy)
+    with engine.connect() as connection:
+        insert(connection)
+        connection.begin_nested()
+        report = end(tmp_path, ending)
+
+    assert "clean" == report.verdict, report.whole["handlers"]
+    assert KEPT[policy] == count(url)
+
+
+def test_what_was_ended_or_dropped_before_is_not_counted(engine: sqlalchemy.Engine, tmp_path: Path) -> None:
+    """Committed, rolled back, failed, closed, or collected with its owner."""
+    ending = end_transactions(engine)
+    with engine.begin() as connection:
+        insert(connection)
+    with engine.connect() as connection:
+        insert(connection)
+        connection.rollback()
+    with engine.connect() as connection, pytest.raises(exc.ProgrammingError):
+        connection.execute(text("SELECT nonsense"))
+    dropped = engine.connect()
+    insert(dropped)
+    del dropped
+    gc.collect()
+    report = end(tmp_path, ending)
+
+    assert ("done", []) == (report.outcome("sql-transactions"), report["sql-transactions"]["notes"])
 
 
 def test_what_is_in_the_middle_of_a_statement_is_waited_for(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from ..core.drain import WAY_BACK
 from ..core.events import Event, Trouble
 from ..core.handler import Handler
 from ..core.notice import Action, Notice
@@ -175,9 +176,9 @@ class Engine:
     def change(self, settings: Settings) -> None:
         """Take over *settings* as far as they are about the end; raise `ProcessEnderError` and change nothing else."""
         handlers = handlers_of(settings, self._calls(settings))
-        self.ender.exchange(
-            [each.name for each in handlers_of(self._settings, calls_of_nothing())], handlers, settings.grace
-        )
+        gone = [each.name for each in handlers_of(self._settings, calls_of_nothing())]
+        # What waits for the way back names handlers that may go, too.
+        self.ender.exchange([*gone, WAY_BACK], handlers, settings.grace)
         self._settings = settings
 
     @property

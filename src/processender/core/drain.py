@@ -6,6 +6,8 @@ from .handler import Handler
 
 READINESS = "readiness"
 DRAIN_DELAY = "drain-delay"
+WAY_BACK = "way-back"
+"""The handler that lets nobody leave traffic before what an earlier process has left behind is taken back."""
 
 
 def drain_handlers(delay: float, on_drain: str) -> tuple[Handler, Handler]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from ..core.drain import WAY_BACK
 from ..core.events import Event, HandlerEnded, Trouble
 from ..core.handler import Handler
 from ..core.outcome import Outcome
@@ -13,7 +14,6 @@ from .aside import carry_out
 from .registry import Registry
 
 CAUSE = "ready"
-WAY_BACK = "way-back"
 
 
 class ComeBack:
@@ -41,6 +41,11 @@ class ComeBack:
         self._tell = tell
         self._over = threading.Event()
         self._hurry: Callable[[str], object] = lambda _reason: None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is not over."""
+        return not self._over.is_set()
 
     def start(self) -> None:
         """Begin, on a thread of its own."""

@@ -23,7 +23,7 @@ def drain(
     *,
     region: str = "",
     endpoint: str = "",
-    name: str = "aws",
+    name: str = "",
     timeout: float | None = None,
     settle: float = 30.0,
 ) -> Handler:
@@ -42,7 +42,7 @@ def drain(
 
         endpoint: Where the service is, if it is not AWS's.
 
-        name: The name of the handler.
+        name: The name of the handler; by default `aws TARGET`.
 
         timeout: The longest it may take in all, seconds.
 
@@ -54,7 +54,13 @@ def drain(
         raise HandlerError(f"cannot drain at AWS: group={group!r} must be an ARN, and target={target!r} an id")
     place = _Target(Balancing(group, target, port, region, endpoint), target, port, settle)
     return Handler(
-        name, place.leave, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=place.come_back, lasting=True
+        name or f"aws {place.shown}",
+        place.leave,
+        phase=DRAIN,
+        timeout=timeout,
+        retry=Retry(3),
+        resume=place.come_back,
+        lasting=True,
     )
 
 
@@ -63,23 +69,24 @@ class _Target:
 
     def __init__(self, balancing: Balancing, target: str, port: int | None, settle: float) -> None:
         self._balancing = balancing
-        self._shown = target if port is None else f"{target}:{port}"
+        self.shown = target if port is None else f"{target}:{port}"
+        """The target and its port."""
         self._settle = settle
 
     def leave(self, ctx: Context) -> None:
         """Deregister it, and wait until the balancer no longer uses it."""
         state, reason = self._balancing.state(ctx)
         if reason == _NOT_THERE:
-            ctx.note(f"{self._shown} is not registered: there is nothing to leave")
+            ctx.note(f"{self.shown} is not registered: there is nothing to leave")
             return
         if state != "draining":
             self._balancing.deregister(ctx)
         self._tell_of_group(ctx)
 
         def look() -> str | None:
-            return f"{self._shown} is unused" if self._balancing.state(ctx)[0] == "unused" else None
+            return f"{self.shown} is unused" if self._balancing.state(ctx)[0] == "unused" else None
 
-        evidence(ctx, look, f"{self._shown} is still draining", limit=self._settle, every=LOOK_S)
+        evidence(ctx, look, f"{self.shown} is still draining", limit=self._settle, every=LOOK_S)
 
     def come_back(self, ctx: Context) -> None:
         """Register it, and wait until the balancer finds it healthy."""
@@ -88,10 +95,10 @@ class _Target:
         def look() -> str | None:
             state, reason = self._balancing.state(ctx)
             if state == "unused" and reason != _NOT_THERE:
-                return f"{self._shown} is registered, but no balancer uses its group ({reason})"
-            return f"{self._shown} is healthy" if state == "healthy" else None
+                return f"{self.shown} is registered, but no balancer uses its group ({reason})"
+            return f"{self.shown} is healthy" if state == "healthy" else None
 
-        evidence(ctx, look, f"{self._shown} is not yet healthy", limit=self._settle, every=LOOK_S)
+        evidence(ctx, look, f"{self.shown} is not yet healthy", limit=self._settle, every=LOOK_S)
 
     def _tell_of_group(self, ctx: Context) -> None:
         """Note what there is to know about the group; that it cannot be asked is no failure."""

@@ -26,7 +26,7 @@ def drain(
     cwd: str | None = None,
     lasting: bool = True,
     keeper: Keeper | None = None,
-    name: str = "drain-command",
+    name: str = "",
     timeout: float | None = None,
     settle: float = 10.0,
 ) -> Handler:
@@ -49,7 +49,7 @@ def drain(
 
         keeper: Whoever reaps children in this process.
 
-        name: The name of the handler.
+        name: The name of the handler; by default that of the program that leaves.
 
         timeout: The longest it may take in all, seconds.
 
@@ -70,7 +70,8 @@ def drain(
             evidence(ctx, seen, f"{shown!r} does not end with 0", limit=settle, every=EVERY_S)
 
     lasts = lasting and resume is not None
-    return Handler(name, carry_through, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=lasts)
+    own = name or leave.__name__
+    return Handler(own, carry_through, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=lasts)
 
 
 def _look(ctx: Context, run: Callable[[Any], None], said: str) -> Callable[[], str | None]:

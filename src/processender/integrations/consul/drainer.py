@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ...core.handler import DRAIN, Handler
 from ...core.retry import Retry
 from ...errors import HandlerError
-from ...hints import Any
+from ...hints import Any, Literal
 from ...patience import evidence
 from ...ports import Context
 from ...secret import check_reference
@@ -22,11 +22,11 @@ def drain(
     *,
     url: str = URL,
     token: dict[str, str] | None = None,
-    how: str = "maintenance",
+    how: Literal["maintenance", "deregister"] = "maintenance",
     reason: str = "draining",
     registration: Mapping[str, Any] | None = None,
     authority: str | None = None,
-    name: str = "consul",
+    name: str = "",
     timeout: float | None = None,
     settle: float = 10.0,
 ) -> Handler:
@@ -50,7 +50,7 @@ def drain(
 
         authority: The file of the certificate authority that is trusted with https.
 
-        name: The name of the handler.
+        name: The name of the handler; by default `consul SERVICE`.
 
         timeout: The longest it may take in all, seconds.
 
@@ -69,7 +69,13 @@ def drain(
     agent = Agent(url, service, token, reason, authority)
     target = (_Maintained if how == "maintenance" else _Deregistered)(agent, settle, registration)
     return Handler(
-        name, target.leave, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=target.come_back, lasting=True
+        name or f"consul {service}",
+        target.leave,
+        phase=DRAIN,
+        timeout=timeout,
+        retry=Retry(3),
+        resume=target.come_back,
+        lasting=True,
     )
 
 

@@ -24,7 +24,7 @@ def drain(
     *,
     until: str | dict[str, Any] | None = None,
     lasting: bool = True,
-    name: str = "http",
+    name: str = "",
     timeout: float | None = None,
     settle: float = 10.0,
 ) -> Handler:
@@ -46,7 +46,7 @@ def drain(
 
         lasting: Whether what *down* does outlasts the process, so that *up* is also sent when a new one serves.
 
-        name: The name of the handler.
+        name: The name of the handler; by default that of the first request, like `POST http://host/path`.
 
         timeout: The longest it may take in all, seconds.
 
@@ -54,15 +54,17 @@ def drain(
 
     Raises `HandlerError` for what makes no sense.
     """
+    first = _Step(down, "down")
     target = _Target(
-        _Step(down, "down"),
+        first,
         None if up is None else _Step(up, "up"),
         None if until is None else _Step(until, "until", "GET", (*_KEYS, "says")),
         settle,
     )
     resume = None if up is None else target.come_back
     lasts = lasting and up is not None
-    return Handler(name, target.leave, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=lasts)
+    own = name or f"{first.method} {first.shown}"
+    return Handler(own, target.leave, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=lasts)
 
 
 class _Step:
@@ -98,6 +100,11 @@ class _Step:
             return None
         says = f", and says {self._says!r}" if self._says else ""
         return f"{self._request.shown} was answered with {answer.status}{says}"
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        return self._request.method
 
     @property
     def shown(self) -> str:
