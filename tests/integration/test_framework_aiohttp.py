@@ -132,8 +132,7 @@ def test_what_never_ends_and_who_never_reads_are_named_and_cut() -> None:
     with served() as running:
         running.until_ready()
         full, held = begun(running.port, "/numbers"), begun(running.port, "/held")
-        while running.output.count("begun") < 2:
-            running.wait_for("begun", LIMIT_S)
+        running.wait_for_all("begun", 2)
         running.signal("TERM")
         answer = rest(held)
         end = finish(running)

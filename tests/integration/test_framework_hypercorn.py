@@ -126,8 +126,7 @@ def test_what_never_ends_and_who_never_reads_are_named_and_cut() -> None:
     with served(SERVER) as web:
         web.until_ready()
         deaf, held = begun(web.port, "/numbers"), begun(web.port, "/held")
-        while web.output.count("begun") < 2:
-            web.wait_for("begun", LIMIT_S)
+        web.wait_for_all("begun", 2)
         web.signal("TERM")
         answer = rest(held)
         end = finish(web)
