@@ -117,6 +117,11 @@ class Serving(Keeping):
         """Whether the end has begun, for threads that look at it or wait for it."""
         return self._stopping
 
+    def remaining(self) -> float | None:
+        """Return the seconds that the end leaves for what is still to do; None while it has not begun."""
+        window = None if self._session is None else self._session.coordinator.window
+        return None if window is None or not self._stopping.is_set() else max(0.0, window.soft - self._clock.now())
+
     def notify(self, notice: Notice) -> None:
         """Take a notice, from any thread; one that comes before the Ender is entered is kept until then."""
         if self._session is None:
