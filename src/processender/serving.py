@@ -79,6 +79,8 @@ class Serving(Keeping):
         """
         self._leave_traffic_at_end()
         self._traffic.is_ready = True
+        if self._session is not None:
+            self._session.keep_signals()
         if self._back is None:
             self.come_back()
 
