@@ -22,11 +22,11 @@ from contextlib import asynccontextmanager
 
 import redis
 import redis.asyncio
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import create_engine, text
 
 from processender import Ender
+from processender.integrations import uvicorn
 from processender.integrations.asgi import EnderMiddleware
 from processender.integrations.caches import flush_dict, flush_queue
 from processender.integrations.http import http
@@ -64,7 +64,7 @@ def persist(users: dict[str, int]) -> None:
 # The order of the end: each line is one step, and its phase is where its kind belongs.
 ender.add(flush_queue(audit, write_audit, batch=100, name="audit"))
 ender.add(end_transactions(engine, "commit", name="ledger"))
-ender.add(flush_dict(sessions, persist, name="sessions", after="ledger").replace(phase="commit"))
+ender.add(flush_dict(sessions, persist, name="sessions", after="ledger"), phase="commit")
 ender.add(finish_tasks(tasks, name="consuming"))
 ender.add(close_client(jobs, name="consumer"))
 ender.add(close_client(cache, name="cache", after="consumer"))
@@ -122,4 +122,4 @@ def insert(user: str) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(EnderMiddleware(app, ender), port=int(os.environ["PORT"]), log_level="warning")
+    uvicorn.serve(ender, EnderMiddleware(app, ender), port=int(os.environ["PORT"]), log_level="warning")
