@@ -13,6 +13,7 @@ from .core.notice import Action, Notice
 from .core.outcome import Verdict
 from .demand import load
 from .ending import Ending
+from .engine.bodies import Place, ServerBody
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .engine.traffic import Traffic, usual_answer, usual_delay
@@ -172,40 +173,52 @@ class Serving(Keeping):
 class Hosted:
     """The block, sync and async, in which a server lives that brings its own loop or its own main program."""
 
-    def __init__(self, enter: Callable[[], Any], leave: Callable[..., Any], enter_async: Callable[[], Any],
-                 leave_async: Callable[..., Any]) -> None:  # fmt: skip
-        """Take how the Ender is entered and left."""
+    def __init__(
+        self, ender: Serving, servers: ServerBody, place: Place, enter: Callable[[], Any], leave: Callable[..., Any],
+        enter_async: Callable[[], Any], leave_async: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        """Take the *place* of the server among the *servers*, and how the Ender is entered and left by them."""
+        self._ender, self._servers, self._place = ender, servers, place
         self._enter, self._leave = enter, leave
         self._enter_async, self._leave_async = enter_async, leave_async
 
-    @classmethod
-    def within(cls, ender: Any) -> Hosted:
-        """Return a block inside another one of *ender*, which changes nothing."""
-
-        async def enter() -> Any:
-            return ender
-
-        async def leave(*_: object) -> None:
-            pass
-
-        return cls(lambda: ender, lambda *_: None, enter, leave)
-
     def __enter__(self) -> Any:
         """Arm the Ender, set up its resources, and let the end ask the server to stop; return the Ender."""
-        return self._enter()
+        if self._servers.take_in(self._place):
+            try:
+                self._enter()
+            except BaseException:
+                self._servers.let_out(self._place)
+                raise
+        return self._ender
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Run what is left of the plan, and wait for its end."""
-        self._leave(kind, error, trace)
+        """Run what is left of the plan, and wait for its end, unless other servers go on."""
+        last, alone = self._servers.let_out(self._place)
+        if last:
+            self._leave(kind, error, trace)
+        elif alone and self._ender.stopping.is_set():
+            # Handlers may need this thread, and its loop.
+            self._ender.ending().wait()
 
     async def __aenter__(self) -> Any:
         """Do the same; async handlers will run on this loop."""
-        return await self._enter_async()
+        if self._servers.take_in(self._place):
+            try:
+                await self._enter_async()
+            except BaseException:
+                self._servers.let_out(self._place)
+                raise
+        return self._ender
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Do the same."""
-        await self._leave_async(kind, error, trace)
+        last, alone = self._servers.let_out(self._place)
+        if last:
+            await self._leave_async(kind, error, trace)
+        elif alone and self._ender.stopping.is_set():
+            await self._ender.ending()

@@ -11,8 +11,8 @@ import pytest
 from processender.errors import HandlerError, Permanent, Transient
 from processender.integrations import command, http
 from processender.testing.drainers import check_drainer
-from tests.integration.drainers import come_back, leave
 from processender.testing.served import Asked, Served, Told, as_json
+from tests.integration.drainers import come_back, leave
 
 
 class Balancer(Served):
