@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 
 from .core.handler import PHASES, Handler
-from .core.notice import Notice
-from .core.outcome import Verdict
-from .ending import Ending
 from .engine.bodies import TaskBody, ThreadBody
 from .engine.callables import is_async
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .errors import HandlerError, StateError
 from .hints import Any, Literal, Self, TypeVar
+from .keepers import StateStore
 from .keeping import Keeping
-from .ports import Observer, StateStore, Stopping
+from .ports import Observer
 from .session import Session
-from .settings import Settings, may_arm
+from .settings import Settings
 
 T = TypeVar("T")
 SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
@@ -100,9 +97,7 @@ class Ender(Keeping):
             journal=journal, recover=recover,
         )  # fmt: skip
         super().__init__(Registry(phases, lanes or {}, require), settings, store)
-        self.name = name
         self._inflight = InFlight(self._clock, self.tell)
-        self._early: list[Notice] = []
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
         self._left = False
@@ -118,78 +113,31 @@ class Ender(Keeping):
                 pass  # another thread came first, or the end did
         return Token(self._inflight, what)
 
-    def returns(self, code: Callable[[Verdict | None], int | None]) -> None:
-        """Let *code* tell, for the report, what `exit="return"` leaves to the caller: the exit code for a verdict."""
-        if self._session is not None:
-            self._session.returns = code
-
-    @property
-    def stopping(self) -> Stopping:
-        """Whether the end has begun, for threads that look at it or wait for it."""
-        return self._stopping
-
-    def notify(self, notice: Notice) -> None:
-        """Take a notice, from any thread; one that comes before the Ender is entered is kept until then."""
-        if self._session is None:
-            self._early.append(notice)
-            self._tell_early()
-        else:
-            self._session.coordinator.notify(notice)
-
-    def stop(self, reason: str = "stop", within: float | None = None) -> Ending:
-        """
-        Begin the end, from any thread, as often as you like; return at once.
-
-        Args:
-
-            reason: The cause, as handlers and the report will see it.
-
-            within: The seconds until the process must be gone, if they are known.
-
-        The result can be awaited, or waited for with `wait(timeout)`.
-        """
-        now = self._clock.now()
-        self.notify(Notice(reason, "api", now, deadline=None if within is None else now + within))
-        return self.ending()
-
-    def ending(self) -> Ending:
-        """Return the coming end, which can be awaited or waited for, without beginning it."""
-        return Ending(lambda: self._session)
-
     # Entering and leaving.
-
-    def install(self) -> Self:
-        """Hear signals from now on, before slow imports and set-up; entering does it too."""
-        self._arm(enters=False)
-        self._tell_early()
-        return self
 
     def _arm(self, *, enters: bool = True) -> Session | None:
         if self._left or self._body is not None:
             raise StateError(f"cannot enter an Ender {'that was left' if self._left else 'twice'}; make another one")
-        if self._session is None and may_arm(enters=enters):
-            session = self._new_session(self._inflight)
-            session.arm(self._fork_child)
-            self._session = session
+        armed = self._session
+        session = super()._arm(enters=enters)
+        if session is not armed:
             self._recover_on_start()
-        return self._session
+        return session
 
-    def _tell_early(self) -> None:
-        while self._session is not None and self._early:
-            self._session.coordinator.notify(self._early.pop(0))
+    def _new_session(self) -> Session:
+        session = super()._new_session()
+        session.report.facts.in_flight = self._inflight.labels
+        return session
 
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
-        session, self._session = self._session, None
         # The body and what keeps the resources live in the parent.
         self._registry.after_fork(["body", *(handler.name for handler in self._opened)])
         self._opened = []
         self._inflight.reset()
-        self._stopping = threading.Event()
         self._body = None
         self._left = False
-        if session is not None:
-            session.disarm_in_child()
+        super()._fork_child()
 
     def __enter__(self) -> Self:
         """Arm, set up the resources, and begin the body."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .demand import load
 from .errors import ReleaserError
 from .hints import Any
-from .ports import Releaser
+from .keepers import Releaser
 
 GROUP = "processender.releasers"
 """The group of the entry points by which a package makes its releasers known."""

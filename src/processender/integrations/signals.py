@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from ..core.events import Trouble
 from ..core.notice import Notice
@@ -31,19 +31,6 @@ PYTHON_PATH = 128
 _armed: list[SignalSource] = []
 """The sources that hear signals now, in the order in which they began."""
 Displaced = Callable[[int, Any], Any] | int | None
-
-
-def numbers(names: Iterable[str]) -> list[int]:
-    """Return the numbers of the signals with these *names*; raise `ValueError` for one that does not exist."""
-    found = []
-    for name in names:
-        number = getattr(signal, name, None)
-        if not name.startswith("SIG") or not isinstance(number, signal.Signals):
-            raise ValueError(f"there is no signal named {name!r}; write it like 'SIGTERM'")
-        if name in {"SIGKILL", "SIGSTOP"}:
-            raise ValueError(f"cannot hear {name}: no process can; leave it out of `signals`")
-        found.append(int(number))
-    return found
 
 
 class SignalSource:
