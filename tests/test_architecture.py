@@ -153,7 +153,7 @@ def test_an_armed_ender_without_async_handlers_loads_no_event_loop() -> None:
     assert "asyncio" not in loaded_by(code)
 
 
-SLOW = {"ctypes", "graphlib", "json", "math", "re", "signal", "subprocess", "weakref"}
+SLOW = {"ctypes", "enum", "graphlib", "json", "math", "re", "signal", "subprocess", "weakref"}
 
 
 def test_an_agent_of_a_plain_command_loads_nothing_of_the_standard_library_that_it_can_do_without() -> None:

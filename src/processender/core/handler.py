@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 
 from ..errors import HandlerError
 from ..hints import Any
 from .record import Record
 from .retry import Retry
 from .spans import LONGEST_S
+from .words import Words
 
 PHASES = ("drain", "quiesce", "flush", "commit", "close", "release")
 """The default phases, in order: leave traffic, finish work, write out, confirm, close, give back."""
@@ -18,7 +18,7 @@ DRAIN = "drain"
 """The phase that can be taken back: traffic may come again."""
 
 
-class Importance(StrEnum):
+class Importance(Words):
     """What is given up first when the window is too short."""
 
     MUST = "must"
