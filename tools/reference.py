@@ -12,6 +12,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import room_pages
+
 import processender
 from processender.cli.main import COMMANDS
 from processender.core import cells, events, obligation
@@ -139,21 +141,23 @@ def command_page() -> str:
 def index_page() -> str:
     """Return the page that lists the others."""
     links = "- [The library](library.md)\n- [Events](events.md)\n- [The journal](journal.md)\n"
-    links += "- [The command line](command.md)\n"
+    links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
+    links += "- [Drainers](drainers/index.md)\n"
     return f"# Reference\n\n{NOTE}\n{links}"
 
 
 def main() -> int:
     """Write the pages, or say which are stale."""
     pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
-             "journal": journal_page()}  # fmt: skip
+             "journal": journal_page(), **room_pages.pages(NOTE)}  # fmt: skip
     stale = []
     for name, text in pages.items():
         path = PAGES / f"{name}.md"
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:
-                stale.append(path.name)
+                stale.append(f"{name}.md")
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
     if stale:
         print(f"stale: {', '.join(stale)}; run `make docs`", file=sys.stderr)

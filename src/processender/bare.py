@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 
+from .core.drain import WAY_BACK
 from .core.events import Event
 from .core.handler import Handler
-from .core.notice import Notice
+from .core.notice import Action, Notice
 from .core.outcome import Verdict
 from .core.plan import Plan
 from .core.window import Window
+from .demand import load
 from .engine.clock import SystemClock
 from .engine.registry import Registry
-from .errors import HandlerError
+from .errors import HandlerError, StateError
 from .hints import Any, Self
 from .ports import Stopping
 from .session import Session
@@ -53,6 +55,7 @@ class BareEnder:
         self._session: Session | None = None
         self._stopping = threading.Event()
         self._early: list[Notice] = []
+        self._back: Any = None
         # Names that no handler may take, and what the one of this name does.
         self._reserved: dict[str, str] = {}
 
@@ -137,11 +140,32 @@ class BareEnder:
         """Return the coming end, which can be awaited or waited for, without beginning it."""
         return Ending(lambda: self._session)
 
+    def drain(self, reason: str = "drain", sender: str = "") -> None:
+        """Leave traffic and wait there, from any thread, for *reason* and because *sender* has asked; not a secret."""
+        self.notify(Notice(reason, "api", self._clock.now(), Action.DRAIN, sender=sender))
+
+    def resume(self, reason: str = "resume", sender: str = "") -> None:
+        """Take a drain back, or an end that has not gone beyond it, from any thread."""
+        self.notify(Notice(reason, "api", self._clock.now(), Action.RESUME, sender=sender))
+
     @property
     def withdrawable(self) -> bool:
         """Whether there is a run, or a drain, that can still be taken back."""
         run = None if self._session is None else self._session.coordinator.run
         return run is not None and run.withdrawable
+
+    def come_back(self) -> None:
+        """Take back, in the background, what lasting drainers have left behind; `ready` does it the first time."""
+        lasting = [handler for handler in self._registry.handlers() if handler.lasting]
+        if self._session is None or not lasting or (self._back is not None and self._back.under_way):
+            return
+        back = load("engine.comeback").ComeBack(lasting, self._settings.grace, self._clock, self.tell)
+        try:
+            self.exchange([WAY_BACK], [back.handler()], self._settings.grace)
+        except StateError:
+            return  # the end, or a drain, has begun, and traffic is being left already
+        self._back = back
+        back.start()
 
     # The session.
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 
-from .core.handler import PHASES, Handler
-from .engine.bodies import TaskBody, ThreadBody
+from .core.handler import PHASES
+from .engine.bodies import ServerBody, TaskBody, ThreadBody
 from .engine.callables import is_async
-from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
-from .errors import HandlerError, StateError
+from .errors import StateError
 from .hints import Any, Literal, Self, TypeVar
 from .keepers import StateStore
-from .keeping import Keeping
 from .ports import Observer
+from .serving import Hosted, Serving
 from .session import Session
 from .settings import Settings
 
@@ -22,7 +21,7 @@ T = TypeVar("T")
 SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
 
 
-class Ender(Keeping):
+class Ender(Serving):
     """
     Ends one process well: `async with ender`, `with ender`, or `ender.run(main)`.
 
@@ -49,6 +48,9 @@ class Ender(Keeping):
         journal: Literal["refuse", "allow-unjournaled"] = "refuse",
         recover: Literal["never", "on-start"] = "never",
         store: StateStore | None = None,
+        drain_delay: float | None = None,
+        on_drain: Literal["fail-readiness", "keep-serving"] | None = None,
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         """
         Describe the Ender; nothing is taken or started before it is entered or installed.
@@ -89,29 +91,24 @@ class Ender(Keeping):
             recover: Whether entering settles, in the background, what a crashed process of this name has left.
 
             store: Where `save` keeps its snapshots, instead of a file in the state directory.
+
+            drain_delay: How long requests are still served so that everybody notices the end, seconds; None for 5 s in
+                an orchestrator, and none elsewhere, at a terminal's Ctrl-C, or below an agent, which waits itself.
+
+            on_drain: Whether readiness fails before the delay, or after it; None for after it in Kubernetes.
+
+            limits: How long work of a kind may still take when it is to end, seconds, such as `{"stream": 10.0}`.
         """
         signals, escalate = ((each,) if isinstance(each, str) else tuple(each) for each in (signals, escalate))
         settings = Settings(
             name=name, grace=grace, signals=signals, escalate=escalate, displaced=displaced, theft=theft,
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
-            journal=journal, recover=recover,
+            journal=journal, recover=recover, drain_delay=drain_delay, on_drain=on_drain, limits=dict(limits or {}),
         )  # fmt: skip
-        super().__init__(Registry(phases, lanes or {}, require), settings, store)
-        self._inflight = InFlight(self._clock, self.tell)
+        super().__init__(Registry(phases, lanes or {}, require), settings, store, limits or {})
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
         self._left = False
-
-    # Work and notices.
-
-    def inflight(self, what: str = "work") -> Token:
-        """Count a `with` or `async with` block as work in progress, which the end waits for and can name."""
-        if "inflight" not in self._registry and not self._stopping.is_set():
-            try:
-                self.add(Handler("inflight", self._inflight.wait, phase=self._registry.work_phase))
-            except (HandlerError, StateError):
-                pass  # another thread came first, or the end did
-        return Token(self._inflight, what)
 
     # Entering and leaving.
 
@@ -124,26 +121,24 @@ class Ender(Keeping):
             self._recover_on_start()
         return session
 
-    def _new_session(self) -> Session:
-        session = super()._new_session()
-        session.report.facts.in_flight = self._inflight.labels
-        return session
-
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
         # The body and what keeps the resources live in the parent.
-        self._registry.after_fork(["body", *(handler.name for handler in self._opened)])
+        self._registry.after_fork(["body", "way-back", *(handler.name for handler in self._opened)])
         self._opened = []
-        self._inflight.reset()
+        self._forget_in_child()
         self._body = None
         self._left = False
         super()._fork_child()
 
     def __enter__(self) -> Self:
         """Arm, set up the resources, and begin the body."""
+        return self._enter(lambda _session: ThreadBody())
+
+    def _enter(self, make_body: Callable[[Session], ThreadBody]) -> Self:
         session = self._arm()
         if session is not None:
-            self._body = body = ThreadBody()
+            self._body = body = make_body(session)
             if not session.join(body):
                 session.coordinator.await_end()
                 raise self._too_late(session)
@@ -170,21 +165,21 @@ class Ender(Keeping):
         if session is None or self._body is None:
             return
         self._body.leave()
+        self._traffic.leave()
         session.leave("exit" if kind is None else "error")
         session.coordinator.await_end()
         self._finish(session)
 
     async def __aenter__(self) -> Self:
         """Arm, set up the resources, and begin the body; async handlers will run on this loop."""
-        import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+        return await self._enter_async(lambda _session: TaskBody.current())
 
+    async def _enter_async(self, make_body: Callable[[Session], ThreadBody | TaskBody]) -> Self:
         session = self._arm()
         if session is not None:
-            session.use_loop(asyncio.get_running_loop())
-            task = asyncio.current_task()
-            assert task is not None  # `async with` stands in a task
-            self._body = body = TaskBody(task)
-            if not self._cancel_body:
+            session.use_current_loop()
+            self._body = body = make_body(session)
+            if isinstance(body, TaskBody) and not self._cancel_body:
                 session.entered = True
             elif not session.join(body):
                 await session.ended_async()
@@ -205,12 +200,13 @@ class Ender(Keeping):
     ) -> bool:
         """Run the plan, if no notice has begun it, and wait for its end; our own cancellation stays inside."""
         session, body = self._session, self._body
-        if session is None or not isinstance(body, TaskBody):
+        if session is None or body is None:
             return False
         body.leave()
+        self._traffic.leave()
         session.leave("exit" if kind is None else "error")
         again = await session.ended_async()
-        ours = body.absorb(kind)
+        ours = isinstance(body, TaskBody) and body.absorb(kind)
         self._finish(session)
         if again is not None and not ours:
             raise again
@@ -221,6 +217,27 @@ class Ender(Keeping):
         self._close_keeping()
         session.close()
         session.exit_policy()
+
+    def hosted(self, stop: Callable[[], object] | None = None) -> Hosted:
+        """
+        Return the block, sync and async, in which a server lives that brings its own loop or its own main program.
+
+        The end leaves traffic first, then asks the server to stop, waits until the block is left, and goes on. A block
+        inside another one changes nothing: the adapter of a server and a middleware in it may both bring theirs.
+
+        Args:
+
+            stop: What asks the server to stop, called by a thread of the Ender's; None for the handlers of signals that
+                the server has installed itself, which are then called on the main thread, and not when a signal comes.
+        """
+        if isinstance(self._body, ServerBody):
+            return Hosted.within(self)
+
+        def body(session: Session) -> ServerBody:
+            self._leave_traffic_at_end()
+            return ServerBody(stop or session.host())
+
+        return Hosted(lambda: self._enter(body), self.__exit__, lambda: self._enter_async(body), self.__aexit__)
 
     def run(self, main: Callable[[], Any]) -> int:
         """

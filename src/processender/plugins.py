@@ -1,9 +1,12 @@
-"""From a name to what releases a thing: the built-in releasers and those of plugins, each loaded when it is needed."""
+"""From a name to what releases a thing, or leaves traffic: built in or from a plugin, loaded when it is needed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from .core.handler import Handler
 from .demand import load
-from .errors import ReleaserError
+from .errors import HandlerError, ReleaserError
 from .hints import Any
 from .keepers import Releaser
 
@@ -31,6 +34,10 @@ _BUILT_IN = {
     "s3-upload": ("s3", "UploadReleaser"),
     "s3-object": ("s3", "ObjectReleaser"),
 }
+DRAINERS = "processender.drainers"
+"""The group of the entry points by which a package makes its drainers known: functions that return a `Handler`."""
+
+_DRAINERS = ("haproxy", "nginx", "envoy", "istio", "linkerd", "consul", "aws", "kubernetes", "http", "command")
 _loaded: dict[str, Releaser] = {}
 
 
@@ -46,7 +53,34 @@ def find_releaser(name: str) -> Releaser | None:
 
 def releaser_names() -> list[str]:
     """Return the names of all releasers that are installed, sorted."""
-    return sorted({*_BUILT_IN, *(point.name for point in _points())})
+    return sorted({*_BUILT_IN, *(point.name for point in _points(GROUP))})
+
+
+def find_drainer(name: str) -> Callable[..., Handler] | None:
+    """Return the function that makes drainers of this name, None for an unknown one; raise `HandlerError` if broken."""
+    if name in _DRAINERS:
+        found: Callable[..., Handler] = load(f"integrations.{name}").drain
+        return found
+    for point in _points(DRAINERS):
+        if point.name == name:
+            return _loaded_drainer(name, point)
+    return None
+
+
+def drainer_names() -> list[str]:
+    """Return the names of all drainers that are installed, sorted."""
+    return sorted({*_DRAINERS, *(point.name for point in _points(DRAINERS))})
+
+
+def _loaded_drainer(name: str, point: Any) -> Callable[..., Handler]:
+    try:
+        made: Callable[..., Handler] = point.load()
+    except Exception as error:
+        text = f"cannot load the drainer {name!r}: its plugin {point.value} is broken: {error!r}"
+        raise HandlerError(f"{text}; mend or remove it") from error
+    if not callable(made):
+        raise HandlerError(f"cannot use the drainer {name!r}: its plugin {point.value} is no function")
+    return made
 
 
 def _built_in(name: str) -> Releaser:
@@ -56,7 +90,7 @@ def _built_in(name: str) -> Releaser:
 
 
 def _from_plugin(name: str) -> Releaser | None:
-    for point in _points():
+    for point in _points(GROUP):
         if point.name == name:
             try:
                 made: Releaser = point.load()()
@@ -67,7 +101,7 @@ def _from_plugin(name: str) -> Releaser | None:
     return None
 
 
-def _points() -> Any:
+def _points(group: str) -> Any:
     from importlib.metadata import entry_points  # noqa: PLC0415 - 10 ms, for an unknown name only
 
-    return entry_points(group=GROUP)
+    return entry_points(group=group)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.notice import Notice
-from .hints import AbstractContextManager, Any, Protocol
+from .hints import Any, Protocol
 
 
 class Clock(Protocol):
@@ -40,6 +40,24 @@ class Stopping(Protocol):
         """Wait at most *timeout* seconds until a run begins; return whether it has."""
 
 
+class Work(Protocol):
+    """A piece of work in progress: a block, sync and async, or a beginning and an end."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    def begin(self) -> None:
+        """Count it."""
+
+    def end(self) -> None:
+        """Count it no longer."""
+
+
 class Stopper(Protocol):
     """The Ender as a room of floor 3 sees it."""
 
@@ -53,8 +71,35 @@ class Stopper(Protocol):
     def add(self, handler: Handler) -> Handler:
         """Take a handler into the plan."""
 
-    def inflight(self, what: str = "") -> AbstractContextManager[None]:
+    def inflight(self, what: object = "work") -> Work:
         """Count the block as work in progress, which the end waits for."""
+
+
+class Serving(Stopper, Protocol):
+    """The Ender as a room of floor 3 sees it that serves requests."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether traffic is to come, as readiness says it."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether traffic is being left: from the beginning of a drain or an end until it is taken back."""
+
+    def ready(self) -> None:
+        """Serve from now on."""
+
+    def drain(self, reason: str = "drain", sender: str = "") -> None:
+        """Leave traffic, and wait there."""
+
+    def resume(self, reason: str = "resume", sender: str = "") -> None:
+        """Take a drain back."""
+
+    def inflight(self, what: object = "work", *, kind: str = "work", cut: Callable[[], object] | None = None) -> Work:
+        """Return a piece of work; its *kind* may have a time of its own, after which *cut* breaks it off."""
+
+    def hosted(self, stop: Callable[[], object] | None = None) -> Any:
+        """Return the block, sync and async, in which a server lives; *stop* asks it to stop."""
 
 
 class Owing(Protocol):
@@ -97,6 +142,9 @@ class Context(Protocol):
 
     def on_cancel(self, function: Callable[[], object]) -> None:
         """Let *function* be called when the attempt must give way."""
+
+    def note(self, text: str) -> None:
+        """Say in a line, for the log and the report, what was seen or done."""
 
     @property
     def log(self) -> Any:

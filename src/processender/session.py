@@ -49,7 +49,7 @@ class Session:
         self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)
         self.coordinator.begun = stopping
         self._signals: Any = None
-        if settings.signals:
+        if settings.signals or settings.exit != "return":
             source, wake = load("integrations.signals").SignalSource, self.coordinator.mailbox.wake_fd
             how = {"displaced": settings.displaced, "theft": settings.theft}
             self._signals = source(numbers(settings.signals), wake, clock, **how)
@@ -94,10 +94,8 @@ class Session:
     def _observe(self) -> None:
         settings = self._settings
         self._outlets.add(self.report, before_effect=True)
-        observers = settings.observers
-        if observers is None:
-            observers = (load("telemetry.logs").LoggingObserver(settings.name),)
-        for observer in observers:
+        usual = () if settings.observers is not None else (load("telemetry.logs").LoggingObserver(settings.name),)
+        for observer in settings.observers or usual:
             self._outlets.add(observer)
         environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
         place = state_place(settings.place_name, environ)
@@ -117,12 +115,23 @@ class Session:
         """Let *observer* be told of every event, each before its effect."""
         self._outlets.add(observer, before_effect=True)
 
-    def use_loop(self, loop: Any) -> None:
-        """Run async handlers on *loop*, the application's, which runs on this thread."""
+    @property
+    def is_joined(self) -> bool:
+        """Whether an agent around this process was joined."""
+        return self._joined is not None
+
+    def use_current_loop(self) -> None:
+        """Run async handlers on the application's loop, which runs on this thread."""
         from .engine.loops import LoopDriver  # noqa: PLC0415 - threaded programs must not pay for asyncio
 
-        executor = self.coordinator.executor
-        executor.app_loop = LoopDriver(loop, self.coordinator.report, threading.get_ident())
+        self.coordinator.executor.app_loop = LoopDriver.current(self.coordinator.report)
+
+    def host(self) -> Callable[[], object]:
+        """Take the signals over from the server that this process is; return what asks it to stop."""
+        if self._signals is None:
+            raise StateError("cannot ask the server to stop: no signals are heard here; write hosted(stop=...)")
+        self._outlets.emit(*self._signals.host())
+        return lambda: self._outlets.emit(*self._signals.ask())
 
     def join(self, body: Body) -> bool:
         """Let the end wait for *body* to leave; return False if the end has begun without it."""
@@ -232,8 +241,7 @@ class Session:
             self._signals.pass_on()
         if self._settings.exit == "return":
             return
-        alone = not self.entered and bool(self._signum)
-        if self._barred or alone:
+        if self._barred or (self._signum and not self.entered):
             window = self.coordinator.window
             assert window is not None  # a run is over
             self.tidy()
@@ -242,10 +250,7 @@ class Session:
 
     def _force(self, signum: int) -> None:
         """End the process at once: the third interrupt, or a bug of ours."""
-        import faulthandler  # noqa: PLC0415 - it is there already: the watchdog has loaded it
-
-        if self.coordinator.watchdog.file >= 0:
-            faulthandler.dump_traceback(file=self.coordinator.watchdog.file)
+        self.coordinator.watchdog.dump_now()
         self._outlets.flush(self._clock.now() + 0.1)
         leave_now(128 + signum if signum else FORCED, 0.1)
 

@@ -18,6 +18,7 @@ _CHOICES = {
     "exit": ("zero", "signal", "reraise", "return"),
     "journal": ("refuse", "allow-unjournaled"),
     "recover": ("never", "on-start"),
+    "on_drain": ("fail-readiness", "keep-serving", None),
 }
 
 
@@ -36,6 +37,9 @@ class Settings(Record):
     version: str
     journal: str = "refuse"
     recover: str = "never"
+    drain_delay: float | None = None
+    on_drain: str | None = None
+    limits: dict[str, float] = {}  # noqa: RUF012 - a record is never changed
     kept_as: str = ""
 
     @property
@@ -49,10 +53,17 @@ class Settings(Record):
             raise HandlerError("cannot make an Ender without a name: it stands in log lines and in the report's path")
         if not isinstance(self.grace, int | float) or not 0 < self.grace <= LONGEST_S:
             raise HandlerError(f"cannot make an Ender with grace={self.grace!r}: give seconds, a number like 30.0")
+        times = {"drain_delay": self.drain_delay, **{f"limits[{kind!r}]": limit for kind, limit in self.limits.items()}}
+        for field, seconds in times.items():
+            if seconds is not None and not (isinstance(seconds, int | float) and 0 <= seconds <= LONGEST_S):
+                raise HandlerError(f"cannot make an Ender with {field}={seconds!r}: give seconds, a number like 5.0")
         for field, known in _CHOICES.items():
             given = getattr(self, field)
             if given not in known:
-                raise HandlerError(f"cannot make an Ender with {field}={given!r}" + nearest(str(given), known))
+                raise HandlerError(
+                    f"cannot make an Ender with {field}={given!r}"
+                    + nearest(str(given), [name for name in known if name])
+                )
 
 
 def numbers(names: Iterable[str]) -> list[int]:

@@ -254,7 +254,7 @@ class TestFailures:
 
         send = http("POST", "https://localhost:1/")
         request = send.__closure__[2].cell_contents  # type: ignore[attr-defined]
-        assert "_Request" == type(request).__name__
+        assert "Request" == type(request).__name__
         connection = request.connect(1.0)
         connection.request = lambda *_: fail(0)
         request.connect = lambda _limit: connection

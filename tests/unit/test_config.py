@@ -239,7 +239,7 @@ class TestHandlers:
     @pytest.mark.parametrize(
         ("body", "expected"),
         [
-            ("", "'a' has neither `run` nor `http`, so there is nothing to do"),
+            ("", "'a' has neither `run` nor `http` nor `drain`, so there is nothing to do"),
             ("run = []", "is empty; give the command and its arguments"),
             ('run = [""]', "is empty; give the command and its arguments"),
             ('run = "./x --all"', "must be a list, not './x --all' (text); write it in brackets: [...]"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..core.drain import DRAIN_DELAY, READINESS, drain_handlers
 from ..core.handler import Handler, Importance
 
-READINESS = "readiness"
-DRAIN_DELAY = "drain-delay"
 COMMAND = "command"
+__all__ = ["COMMAND", "DRAIN_DELAY", "READINESS", "builtin_handlers"]
 
 
 def builtin_handlers(drain_delay: float, on_drain: str) -> tuple[Handler, ...]:
@@ -19,9 +19,5 @@ def builtin_handlers(drain_delay: float, on_drain: str) -> tuple[Handler, ...]:
 
         on_drain: `fail-readiness` lets readiness fail first, `keep-serving` after the delay.
     """
-    first, then = (READINESS, DRAIN_DELAY) if on_drain == "fail-readiness" else (DRAIN_DELAY, READINESS)
-    readiness = Handler(READINESS, phase="drain", expected=0.0)
-    delay = Handler(DRAIN_DELAY, phase="drain", expected=drain_delay, timeout=drain_delay + 1.0)
-    pair = {READINESS: readiness, DRAIN_DELAY: delay}
     command = Handler(COMMAND, phase="quiesce", importance=Importance.MUST)
-    return pair[first], pair[then].replace(after=(first,)), command
+    return *drain_handlers(drain_delay, on_drain), command

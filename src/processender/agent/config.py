@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from .. import demand
 from ..core.crash import RECOVERY
 from ..core.graph import Problem, compile_graph
-from ..core.handler import PHASES, Handler, Importance
+from ..core.handler import DRAIN, PHASES, Handler, Importance
 from ..core.retry import Retry
 from ..errors import HandlerError
 from ..hints import Any
@@ -25,7 +25,7 @@ from .kernel import number_of
 from .lifetime import check_life, in_plan, life_settings, make_hooks
 from .locate import Path
 from .mistakes import Mistakes
-from .schema import Config, CrashHandlerConfig, HandlerConfig
+from .schema import Config, CrashHandlerConfig, EndHandlerConfig, HandlerConfig
 from .schema_parts import RetryConfig
 from .semantics import check_meaning
 from .settings import Settings, Style
@@ -62,8 +62,9 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     of_control = _of_control(config, environ, mistakes)
     of_command = _of_command(config, environ, keeper, mistakes)
     hooks = make_hooks(config.hooks, environ, keeper, mistakes)
+    _check_drainers(config, mistakes)
     mistakes.raise_if_any()
-    calls = [make_call(config.handlers[handler.name], environ, keeper) for handler in handlers]
+    handlers = [_with_call(handler, config.handlers[handler.name], environ, keeper, mistakes) for handler in handlers]
     after = config.on_crash.handlers
     crash_calls = [_crash_call(name, after[name], environ, keeper, mistakes) for name in (h.name for h in following)]
     if following:
@@ -81,7 +82,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
         handlers=(
-            *(handler.replace(call=call) for handler, call in zip(handlers, calls, strict=True)),
+            *handlers,
             *in_plan(hooks),
         ),
         hooks=hooks,
@@ -190,6 +191,24 @@ def _handlers(configs: Mapping[str, HandlerConfig], path: Path, mistakes: Mistak
     return found
 
 
+def _check_drainers(config: Config, mistakes: Mistakes) -> None:
+    """Note what is wrong with what the drainers are told; nothing is called."""
+    for name, each in config.handlers.items():
+        if each.drain is not None:
+            demand.load("agent.drainers").check_drainer(each.drain, each.arguments, ("handlers", name), mistakes)
+
+
+def _with_call(
+    handler: Handler, config: EndHandlerConfig, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
+) -> Handler:
+    """Return *handler* with what it calls; what that needs is loaded here."""
+    if config.drain is None:
+        return handler.replace(call=make_call(config, environ, keeper))
+    path = ("handlers", handler.name)
+    made: Handler = demand.load("agent.drainers").make_drainer(handler, config, path, keeper, mistakes)
+    return made
+
+
 def _crash_call(
     name: str, config: CrashHandlerConfig, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
 ) -> Callable[..., Any] | None:
@@ -202,10 +221,11 @@ def _crash_call(
 
 def _handler(name: str, config: HandlerConfig, path: Path, mistakes: Mistakes) -> Handler:
     # In an unknown phase its place is unknown, and what is said about its neighbours would only confuse.
-    placed = config.phase in PHASES
+    phase = config.phase or (DRAIN if getattr(config, "drain", None) else "close")
+    placed = phase in PHASES
     handler = Handler(
         name=name,
-        phase=config.phase if placed else PHASES[-1],
+        phase=phase if placed else PHASES[-1],
         after=tuple(config.after) if placed else (),
         needs=tuple(config.needs) if placed else (),
         before=tuple(config.before) if placed else (),

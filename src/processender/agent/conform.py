@@ -43,7 +43,7 @@ def check(value: Any, kind: Any, path: Path, mistakes: Mistakes) -> Any:
 
 def keys(kind: Any) -> dict[str, Any]:
     """Return the keys of the table *kind*, each with what it takes."""
-    return {each.name: each.type for each in fields(kind)}
+    return {each.encode_name: each.type for each in fields(kind)}
 
 
 def _check_table(value: Any, kind: type[msgspec.Struct], path: Path, mistakes: Mistakes) -> Any:
@@ -51,6 +51,7 @@ def _check_table(value: Any, kind: type[msgspec.Struct], path: Path, mistakes: M
         mistakes.add(path, f"must be a table, not {_describe(value)}")
         return INVALID
     known = keys(kind)
+    names = {each.encode_name: each.name for each in fields(kind)}
     taken = {}
     for key, each in value.items():
         if key not in known:
@@ -58,7 +59,7 @@ def _check_table(value: Any, kind: type[msgspec.Struct], path: Path, mistakes: M
             continue
         converted = check(each, known[key], (*path, key), mistakes)
         if converted is not INVALID:
-            taken[key] = converted
+            taken[names[key]] = converted
     return kind(**taken)
 
 

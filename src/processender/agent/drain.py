@@ -1,12 +1,9 @@
-"""What the agent does before it asks the command to end: readiness fails, and traffic is given the time to notice."""
+"""What the agent does before it asks the command to end, and undoes: readiness fails."""
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable
 
-from ..ports import Context
 from .health import Health
 
 
@@ -26,26 +23,3 @@ def pass_readiness(health: Health) -> Callable[[], None]:
         health.draining = False
 
     return pass_again
-
-
-def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], object]) -> Callable[[Context], None]:
-    """
-    Return the callable that waits *seconds*, unless there is nobody left who could serve.
-
-    Args:
-
-        seconds: How long the command still serves.
-
-        when_gone: Calls what it is given when the command has ended, or at once if it has.
-    """
-
-    def delay(ctx: Context) -> None:
-        if ctx.cause == "SIGINT" and os.isatty(0):
-            # A person at a terminal has pressed Ctrl-C: no balancer is in front of it.
-            return
-        over = threading.Event()
-        ctx.on_cancel(over.set)
-        when_gone(over.set)
-        over.wait(min(seconds, ctx.remaining()))
-
-    return delay

@@ -11,17 +11,19 @@ import os
 from collections.abc import Callable, Sequence
 
 from ..bare import BareEnder
+from ..core.drain import WAY_BACK
 from ..core.events import Event, Trouble
 from ..core.handler import Handler
 from ..core.notice import Action, Notice
 from ..core.outcome import Verdict
 from ..demand import load
 from ..engine.clock import SystemClock
+from ..engine.traffic import drain_delay
 from ..hints import Any
 from ..ports import Context, Observer
 from . import kernel
 from .builtin import COMMAND, DRAIN_DELAY, READINESS
-from .drain import drain_delay, fail_readiness, pass_readiness
+from .drain import fail_readiness, pass_readiness
 from .durations import format_duration
 from .health import Health
 from .ladder import Ladder
@@ -174,9 +176,9 @@ class Engine:
     def change(self, settings: Settings) -> None:
         """Take over *settings* as far as they are about the end; raise `ProcessEnderError` and change nothing else."""
         handlers = handlers_of(settings, self._calls(settings))
-        self.ender.exchange(
-            [each.name for each in handlers_of(self._settings, calls_of_nothing())], handlers, settings.grace
-        )
+        gone = [each.name for each in handlers_of(self._settings, calls_of_nothing())]
+        # What waits for the way back names handlers that may go, too.
+        self.ender.exchange([*gone, WAY_BACK], handlers, settings.grace)
         self._settings = settings
 
     @property

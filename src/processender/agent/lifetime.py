@@ -107,7 +107,7 @@ def _hook(
     handler = Handler(
         hook_name(point, name),
         make_call(config, environ, keeper),
-        phase=config.phase,
+        phase=config.phase or "close",
         after=tuple(hook_name(point, each) for each in config.after),
         needs=tuple(hook_name(point, each) for each in config.needs),
         timeout=None if config.timeout is None else parse_duration(config.timeout),

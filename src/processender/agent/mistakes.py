@@ -30,6 +30,11 @@ class Mistakes:
         """Note what is wrong, with a place of its own."""
         self._plain.append(text)
 
+    @property
+    def found(self) -> list[tuple[Path, str]]:
+        """What was added, each with its path."""
+        return list(self._found)
+
     def touches(self, path: Path) -> bool:
         """Tell whether something at *path*, or inside of it, is wrong."""
         return any(found[: len(path)] == path for found, _ in self._found)

@@ -91,6 +91,7 @@ class Agent(Epilogue):
             self._unit = load("agent.unit").Unit(
                 os.environ, settings, self._command, self._alarms, self._clock, self._have_trouble
             )
+            self._unit.when_ready = self._come_back
         self._troubles: list[tuple[str, str]] = []
         self._ignored = kernel.ignored()
         self._asked = False
@@ -183,6 +184,8 @@ class Agent(Epilogue):
             self._command.start("" if self._engine is None else self._engine.budget)
             if unit is not None:
                 unit.started()
+            else:
+                self._come_back()
         elif again is None:
             self._command.abandon()
 

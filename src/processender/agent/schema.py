@@ -6,7 +6,7 @@ Loaded only when there is a file or an override: `msgspec` costs an agent withou
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -28,8 +28,8 @@ class HandlerConfig(Struct, forbid_unknown_fields=True):
     """More environment variables for the command."""
     cwd: str | None = None
     """The directory in which the command runs."""
-    phase: str = "close"
-    """The stretch of the order in which it runs."""
+    phase: str | None = None
+    """The stretch of the order in which it runs; by default `close`, and `drain` for a drainer."""
     after: list[str] = field(default_factory=list)
     """Handlers that must have ended before, whatever their outcome."""
     needs: list[str] = field(default_factory=list)
@@ -52,6 +52,15 @@ class HandlerConfig(Struct, forbid_unknown_fields=True):
     """When a failed attempt is repeated."""
     lane: str | None = None
     """The resource of limited capacity that it occupies."""
+
+
+class EndHandlerConfig(HandlerConfig, forbid_unknown_fields=True):
+    """One step of the end; instead of a command or a request it may be a drainer."""
+
+    drain: str | None = None
+    """The name of the drainer that leaves traffic, and comes back, such as haproxy or consul."""
+    arguments: dict[str, Any] = field(default_factory=dict, name="with")
+    """What the drainer is told, by the names of its arguments; lengths of time have a unit."""
 
 
 class StopConfig(Struct, forbid_unknown_fields=True):
@@ -204,5 +213,5 @@ class Config(Struct, forbid_unknown_fields=True):
     """What every plan must imply."""
     lanes: dict[str, Annotated[int, Meta(ge=1, le=100_000)]] = field(default_factory=dict)
     """The resources of limited capacity, each with how many handlers may use it at once."""
-    handlers: dict[str, HandlerConfig] = field(default_factory=dict)
+    handlers: dict[str, EndHandlerConfig] = field(default_factory=dict)
     """The clean-up steps, by name."""

@@ -12,12 +12,12 @@ from .kernel import number_of
 from .locate import Path
 from .mistakes import Mistakes
 from .probes import parse_address
-from .schema import Config, HandlerConfig
+from .schema import Config, EndHandlerConfig, HandlerConfig
 from .schema_parts import HttpConfig, LookConfig
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_DEEDS = ("run", "http", "webhook", "systemd", "termination_log")
+_DEEDS = ("run", "http", "drain", "webhook", "systemd", "termination_log")
 _NOT_TO_END = frozenset({"SIGSTOP", "SIGCONT", "SIGCHLD"})
 
 
@@ -79,8 +79,18 @@ def check_handler(handler: HandlerConfig, path: Path, environ: Mapping[str, str]
     for key in ("env", "cwd"):
         if given and handler.run is None and getattr(handler, key):
             mistakes.add((*path, key), f"goes with `run`, not with `{given[0]}`; remove it")
-    if handler.phase not in PHASES:
+    if handler.phase is not None and handler.phase not in PHASES:
         mistakes.add((*path, "phase"), f"there is no phase {handler.phase!r}{nearest(handler.phase, PHASES)}")
+    if isinstance(handler, EndHandlerConfig):
+        _check_drain(handler, path, mistakes)
+
+
+def _check_drain(handler: EndHandlerConfig, path: Path, mistakes: Mistakes) -> None:
+    if handler.drain is None:
+        if handler.arguments:
+            mistakes.add((*path, "with"), 'goes with `drain`; write drain = "haproxy", or remove it')
+    elif handler.retry.on is not None:
+        mistakes.add((*path, "retry", "on"), "goes with `run` and `http`; a drainer knows itself what may pass")
 
 
 def _check_run(handler: HandlerConfig, argv: list[str], path: Path, mistakes: Mistakes) -> None:

@@ -184,6 +184,8 @@ class Sidecar(Listener):
         application = self._application
         what = f"process {application.pid} {application.argv[0]!r}" if application.pid else repr(application.argv[0])
         self._engine.ender.tell(Watching(self._clock.now(), what=what))
+        # What drainers of an earlier life have sent away comes again.
+        self._engine.ender.come_back()
 
     def unseen(self, error: Unseen) -> None:
         """Take note that it cannot be seen, and why; a reason is not repeated while it lasts."""

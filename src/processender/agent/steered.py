@@ -136,8 +136,15 @@ class Steered:
             room = load("agent.again")
             parts = (self._settings, self._command, self._health, self._alarms)
             self.again = room.Again(*parts, lambda known=False: self._engine if known else self.armed())
+            if self._unit is None or self._command.pid:
+                self.again.when_ready.append(self._come_back)
             self.again.when_started.append(lambda: self.joined is not None and self.joined.forget())
         return self.again
+
+    def _come_back(self) -> None:
+        """Bring back the traffic that drainers have sent away for longer than a life, now that the command is ready."""
+        if any(handler.lasting for handler in self._settings.handlers):
+            self.armed().ender.come_back()
 
     def make_desk(self) -> Any:
         """Return who does what is asked for on the socket."""

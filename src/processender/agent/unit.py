@@ -59,9 +59,11 @@ class Unit:
         self._passes = bool(self._period) and settings.watchdog == "pass"
         self._proxy: Proxy | None = None
         self._fed: float | None = None
-        self._ready = self._crashed = False
+        self._ready = self._crashed = self._awaited = False
         self._reload = 0
         self._until: float | None = None
+        self.when_ready: Callable[[], object] = lambda: None
+        """What is called when the command is ready, in each of its lives."""
         self.trouble = ""
         """Why the command cannot say anything; empty if it can."""
 
@@ -88,6 +90,7 @@ class Unit:
     def started(self) -> None:
         """Say that the command was started: it is ready, unless it says so itself."""
         self._fed = None
+        self._awaited = True
         if self._settings.ready == "notify" and self._proxy is not None:
             self._manager.status(f"waiting for {self._name} to say that it is ready")
         else:
@@ -158,6 +161,9 @@ class Unit:
             # Not before: the first word to the watchdog starts it.
             self._alarms.after(self._period / 2, self._feed)
         self._ready = True
+        if self._awaited:
+            self._awaited = False
+            self.when_ready()
 
     def _feed(self) -> None:
         self._alarms.after(self._period / 2, self._feed)

@@ -120,6 +120,17 @@ class LoopBlocked(Record):
     """Where the loop's thread stands."""
 
 
+class Noted(Record):
+    """A handler has said what it saw, or did."""
+
+    at: float
+    """When."""
+    handler: str
+    """The name of the handler."""
+    text: str
+    """What it said."""
+
+
 class Waiting(Record):
     """The run waits for work in progress."""
 
@@ -127,6 +138,17 @@ class Waiting(Record):
     """When."""
     what: tuple[str, ...]
     """Each piece of work, in its own words."""
+
+
+class WorkCut(Record):
+    """Work in progress was told to break off, because its time was over."""
+
+    at: float
+    """When."""
+    what: tuple[str, ...]
+    """Each piece of work, in its own words."""
+    reason: str
+    """Why."""
 
 
 class Escalated(Record):
@@ -198,7 +220,9 @@ Event = (
     | HandlerStuck
     | HandlerEnded
     | LoopBlocked
+    | Noted
     | Waiting
+    | WorkCut
     | Escalated
     | Drained
     | RunWithdrawn

@@ -66,6 +66,8 @@ class Handler(Record):
     """For an async handler: `app` binds it to the application's loop, `any` lets it run on the Ender's own."""
     resume: Callable[..., Any] | None = None
     """What undoes it when the end is taken back while nothing beyond `drain` has begun; called like `call`."""
+    lasting: bool = False
+    """Whether what it does outlasts the process: then `resume` is also called when a new process begins to serve."""
 
     def check(self) -> None:
         """Raise `HandlerError` for a description that makes no sense."""
@@ -79,6 +81,9 @@ class Handler(Record):
             raise HandlerError(f"cannot register {self.name!r}: value={self.value} must be a number from 0 up")
         if self.loop not in {"app", "any"}:
             raise HandlerError(f"cannot register {self.name!r}: loop={self.loop!r} must be 'app' or 'any'")
+        if self.lasting and self.resume is None:
+            text = "what outlasts the process must be taken back by the next; give it resume="
+            raise HandlerError(f"cannot register {self.name!r}: {text}")
 
     def _check_time(self, field: str, seconds: float | None) -> None:
         if seconds is None:

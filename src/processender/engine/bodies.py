@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from ..hints import TYPE_CHECKING, Any
 from .context import Context
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 class ThreadBody:
     """The body of a `with` block, or a sync `main`: it sees `ender.stopping` and leaves by itself."""
+
+    late = "the body has not left; let its loop look at ender.stopping"
 
     def __init__(self) -> None:
         """Belong to the thread that makes it."""
@@ -27,7 +30,7 @@ class ThreadBody:
         ctx.on_cancel(self._changed.set)
         self._changed.wait()
         if not self.gone:
-            raise TimeoutError("the body has not left; let its loop look at ender.stopping")
+            raise TimeoutError(self.late)
 
     def stack(self) -> str:
         """Return where the body stands."""
@@ -37,6 +40,23 @@ class ThreadBody:
         """Note that the body has left."""
         self.gone = True
         self._changed.set()
+
+
+class ServerBody(ThreadBody):
+    """The life of a server that brings its own loop, or its own main program: it is asked to stop."""
+
+    late = "the server has not stopped"
+
+    def __init__(self, stop: Callable[[], object]) -> None:
+        """Take what asks it to *stop*, from any thread."""
+        super().__init__()
+        self._stop = stop
+
+    def __call__(self, ctx: Context) -> None:
+        """Ask the server to stop, and wait until it has."""
+        if not self.gone:
+            self._stop()
+        super().__call__(ctx)
 
 
 class TaskBody:
@@ -51,6 +71,15 @@ class TaskBody:
         self.gone = False
         """Whether the body has left."""
         self._left: asyncio.Future[None] = task.get_loop().create_future()
+
+    @classmethod
+    def current(cls) -> TaskBody:
+        """Return the body of the task that calls this."""
+        import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+        task = asyncio.current_task()
+        assert task is not None  # `async with` stands in a task
+        return cls(task)
 
     async def __call__(self) -> None:
         """Cancel the body and wait until it has left."""

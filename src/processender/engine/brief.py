@@ -42,6 +42,10 @@ class BriefContext:
 
         return logging.getLogger(f"processender.{self.handler}")
 
+    def note(self, text: str) -> None:
+        """Say in a line, for the log, what was seen or done; a call that is no attempt has no place in a report."""
+        self.log.info("%s", text)
+
     def remaining(self) -> float:
         """Return the seconds that are left; 0.0 when the call was asked to give way."""
         return 0.0 if self.cancelled else max(0.0, self._deadline - self._clock.now())

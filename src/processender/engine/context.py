@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from ..core.events import Noted
 from ..hints import TYPE_CHECKING, Any, TypeVar
 from ..ports import Clock
 from .dependencies import Dependencies
@@ -13,13 +14,16 @@ if TYPE_CHECKING:
     from logging import Logger
 
 T = TypeVar("T")
+NOTE_LENGTH = 500
+"""How much of a note is kept, in characters."""
 
 
 class Context:
     """One attempt of one handler, as the handler sees it. Safe for threads."""
 
     def __init__(self, *, handler: str, cause: str, run: str, attempt: int, until: float, clock: Clock,
-                 dependencies: Dependencies, is_async: bool) -> None:  # fmt: skip
+                 dependencies: Dependencies, is_async: bool,
+                 tell: Callable[[Noted], object] = lambda _noted: None) -> None:  # fmt: skip
         """Only the engine makes one."""
         self.handler = handler
         """The name of the handler."""
@@ -38,6 +42,7 @@ class Context:
         self._clock = clock
         self._dependencies = dependencies
         self._is_async = is_async
+        self._tell = tell
         self._lock = threading.Lock()
         self._on_cancel: list[Callable[[], object]] = []
 
@@ -74,6 +79,10 @@ class Context:
                 self._on_cancel.append(function)
                 return
         function()
+
+    def note(self, text: str) -> None:
+        """Say in a line, for the log and the report, what was seen or done; never a secret."""
+        self._tell(Noted(self._clock.now(), self.handler, text[:NOTE_LENGTH]))
 
     @property
     def log(self) -> Logger:

@@ -105,6 +105,7 @@ class Executor:
             clock=self._clock,
             dependencies=self.dependencies,
             is_async=is_async(call),
+            tell=self._tell,
         )
         job = self._jobs[handler.name] = Job(handler, call, context, self._clock)
         return job

@@ -28,6 +28,11 @@ class LoopDriver:
         self._wakes = False
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @classmethod
+    def current(cls, inbox: Inbox) -> LoopDriver:
+        """Return the way to the loop that runs on this thread."""
+        return cls(asyncio.get_running_loop(), inbox, threading.get_ident())
+
     def submit(self, jobs: list[Job]) -> bool:
         """Hand *jobs* over; return False if the loop takes nothing any more."""
         return self._post(lambda: self._begin(jobs))

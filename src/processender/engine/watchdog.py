@@ -127,6 +127,11 @@ class Watchdog:
         first, self._said = not self._said, True
         return why_not if first else ""
 
+    def dump_now(self) -> None:
+        """Write the stack of every thread where the last resort would."""
+        if self.file >= 0:
+            faulthandler.dump_traceback(file=self.file)
+
     def disarm(self) -> None:
         """Disarm both; other Enders and the application's own use of SIGALRM are left alone."""
         SHARED.disarm(id(self))

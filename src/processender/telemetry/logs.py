@@ -13,6 +13,7 @@ from ..core.events import (
     HandlerEnded,
     HandlerStuck,
     LoopBlocked,
+    Noted,
     NoticeHeard,
     PlanChanged,
     RoomEvent,
@@ -21,6 +22,7 @@ from ..core.events import (
     RunWithdrawn,
     Trouble,
     Waiting,
+    WorkCut,
 )
 from ..core.notice import Notice
 from ..core.outcome import Outcome, Verdict
@@ -55,8 +57,12 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
             return _ended(event)
         case LoopBlocked(seconds=seconds, stack=stack):
             return WARNING, "loop.blocked", f"the event loop has been blocked for {seconds:.2f} s\n{stack}"
+        case Noted(handler=name, text=text):
+            return INFO, "handler.noted", f"{name}: {text}"
         case Waiting(what=what):
             return INFO, "inflight.waiting", f"waiting for {len(what)} in flight: {', '.join(what[:10])}"
+        case WorkCut(what=what, reason=reason):
+            return WARNING, "inflight.cut", f"cut {len(what)} in flight, {reason}: {', '.join(what[:10])}"
         case Escalated(level=level):
             return WARNING, "escalated", "asked to hurry" if level == 2 else "asked to end at once"
         case Drained():

@@ -13,11 +13,13 @@ from ..core.events import (
     Event,
     HandlerEnded,
     HandlerStuck,
+    Noted,
     NoticeHeard,
     PlanChanged,
     RunEnded,
     RunStarted,
     Trouble,
+    WorkCut,
 )
 from ..core.notice import Notice
 from ..core.outcome import Outcome, Result, Verdict
@@ -70,6 +72,8 @@ class ReportWriter:
         self._notices: list[Notice] = []
         self._results: dict[str, Result] = {}
         self._stuck: list[dict[str, Any]] = []
+        self._notes: dict[str, list[str]] = {}
+        self._cut: list[dict[str, Any]] = []
         self._retries: list[dict[str, Any]] = []
         self._troubles: list[dict[str, str]] = []
         self._plan: Plan | None = None
@@ -82,7 +86,7 @@ class ReportWriter:
         self._directory = os.path.join(directory, "reports")
         self._path = os.path.join(self._directory, f"{self.facts.run_id}.json")
 
-    def observe(self, event: Event) -> None:
+    def observe(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each event
         """Take one event; raise `OSError` when the report cannot be written."""
         match event:
             case NoticeHeard():
@@ -98,6 +102,12 @@ class ReportWriter:
                 stack = event.stack.splitlines()
                 about = {"handler": event.handler, "reason": event.reason, "at_s": self._since(event.at)}
                 self._stuck.append({**about, "stack": stack})
+            case Noted():
+                self._notes.setdefault(event.handler, []).append(event.text)
+            case WorkCut():
+                self._cut += [
+                    {"what": what, "reason": event.reason, "at_s": self._since(event.at)} for what in event.what
+                ]
             case AttemptFailed():
                 failed = {"handler": event.handler, "error": event.error, "at_s": self._since(event.at)}
                 self._retries.append({**failed, "attempt": event.attempt})
@@ -120,6 +130,7 @@ class ReportWriter:
         first = self._plan is None
         self._plan, self._opened = started.plan, started.plan.window.opened
         self._results, self._stuck, self._retries, self._removed = {}, [], [], {}
+        self._notes, self._cut = {}, []
         if not first:
             self.facts.run_id, self._linked = started.run, False
             self._path = self._directory and os.path.join(self._directory, f"{started.run}.json")
@@ -168,6 +179,7 @@ class ReportWriter:
             "seconds": None if ended is None else self._since(ended),
             "handlers": [self._handler(step) for step in sorted((*plan.in_order(), *gone), key=self._begun)],
             "in_flight": self.facts.in_flight(),
+            "cut": self._cut,
             "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
             "stuck": self._stuck,
             "retries": self._retries,
@@ -208,6 +220,7 @@ class ReportWriter:
             "outcome": str(result.outcome),
             "reason": result.reason,
             "error": result.error,
+            "notes": self._notes.get(step.handler, []),
             "attempts": result.attempts,
             "started_s": None if result.started is None else self._since(result.started),
             "ended_s": self._since(result.ended),

@@ -19,6 +19,7 @@ from processender.core.events import (
     HandlerEnded,
     HandlerStuck,
     LoopBlocked,
+    Noted,
     NoticeHeard,
     PlanChanged,
     RoomEvent,
@@ -27,6 +28,7 @@ from processender.core.events import (
     RunWithdrawn,
     Trouble,
     Waiting,
+    WorkCut,
 )
 from processender.core.handler import Handler
 from processender.core.notice import Notice
@@ -64,6 +66,8 @@ SAMPLES: dict[type, tuple[Event, str]] = {
     ),
     LoopBlocked: (LoopBlocked(1.0, 0.5, "  File x"), "has been blocked for 0.50 s\n  File x"),
     Waiting: (Waiting(1.0, ("one", "two")), "waiting for 2 in flight: one, two"),
+    Noted: (Noted(1.0, "haproxy", "the last of 3 has left"), "haproxy: the last of 3 has left"),
+    WorkCut: (WorkCut(1.0, ("GET /feed",), "0 s are over"), "cut 1 in flight, 0 s are over: GET /feed"),
     Escalated: (Escalated(1.0, 2, 2), "asked to hurry"),
     Drained: (Drained(1.0, "id"), "traffic is left"),
     RunWithdrawn: (RunWithdrawn(1.0, "id", NOTICE), "taken back by signals"),
@@ -146,7 +150,9 @@ def test_the_keys_are_frozen() -> None:
         "HandlerStuck": "handler.stuck",
         "HandlerEnded": "handler.ended",
         "LoopBlocked": "loop.blocked",
+        "Noted": "handler.noted",
         "Waiting": "inflight.waiting",
+        "WorkCut": "inflight.cut",
         "Escalated": "escalated",
         "Drained": "run.drained",
         "RunWithdrawn": "run.withdrawn",

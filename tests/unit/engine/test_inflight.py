@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from processender.core.events import Waiting
+from processender.core.events import Event, Trouble, Waiting, WorkCut
 from processender.engine.context import Context
 from processender.engine.dependencies import Dependencies
 from processender.engine.inflight import InFlight, Token
@@ -19,19 +19,19 @@ LIMIT = 10.0
 class Home:
     """The work of one Ender."""
 
-    def __init__(self) -> None:
-        """Have none."""
+    def __init__(self, **limits: float) -> None:
+        """Have none, and let each kind take as long as *limits* says."""
         clock = VirtualClock()
-        self.said: list[Waiting] = []
+        self.said: list[Event] = []
         self.spoken = threading.Event()
-        self.inflight = InFlight(clock, self.tell)
+        self.inflight = InFlight(clock, self.tell, limits)
         self.context = Context(
             handler="in-flight", cause="SIGTERM", run="r", attempt=1, until=10.0, clock=clock,
             dependencies=Dependencies(clock), is_async=False,
         )  # fmt: skip
         self.error: BaseException | None = None
 
-    def tell(self, event: Waiting) -> None:
+    def tell(self, event: Event) -> None:
         """Keep what is said."""
         self.said.append(event)
         self.spoken.set()
@@ -142,3 +142,67 @@ def test_a_fork_child_has_no_work_in_progress() -> None:
     home.inflight.reset()
 
     assert [] == home.inflight.labels()
+
+
+def test_what_never_ends_by_itself_is_cut_at_once() -> None:
+    """A websocket has no last message, and a stream of events none either."""
+    home = Home()
+    tokens = [Token(home.inflight, kind, kind) for kind in ("websocket", "events")]
+    for token in tokens:
+        token.cut = token.end
+        token.begin()
+    home.inflight.wait(home.context)
+
+    assert [WorkCut(0.0, (kind,), "0 s are over") for kind in ("websocket", "events")] == home.said[:2]
+
+
+def test_a_kind_may_take_its_time() -> None:
+    """Without a limit of its own nothing is cut before all time is over."""
+    home = Home(websocket=5.0)
+    token = Token(home.inflight, "GET /feed", "websocket", lambda: None)
+    token.begin()
+    thread = home.wait_on_a_thread()
+    token.end()
+    thread.join(LIMIT)
+
+    assert [Waiting(0.0, ("GET /feed",))] == home.said[:1]
+
+
+def test_all_that_is_left_is_cut_when_the_time_is_over() -> None:
+    """And is named, although it ends then."""
+    home = Home()
+    token = Token(home.inflight, "GET /report", "request")
+    token.cut = token.end
+    token.begin()
+    thread = home.wait_on_a_thread()
+    home.context.cancel()
+    thread.join(LIMIT)
+
+    assert (WorkCut(0.0, ("GET /report",), "the time is over"), "cut: GET /report") == (home.said[1], str(home.error))
+
+
+def test_what_cannot_be_cut_keeps_no_other_from_it() -> None:
+    """It is reported."""
+    home = Home()
+    bad, good = (Token(home.inflight, name, "websocket") for name in ("bad", "good"))
+    bad.cut, good.cut = lambda: (bad.end(), 1 / 0), good.end
+    bad.begin()
+    good.begin()
+    home.inflight.wait(home.context)
+
+    assert (Trouble(0.0, "cut-failed", "bad cannot be broken off: ZeroDivisionError: division by zero"), []) == (
+        home.said[1],
+        home.inflight.labels(),
+    )
+
+
+def test_words_are_made_when_they_are_asked_for() -> None:
+    """A request costs no text."""
+
+    class Request:
+        def __str__(self) -> str:
+            return "GET /late"
+
+    home = Home()
+    with Token(home.inflight, Request()):
+        assert ["GET /late"] == home.inflight.labels()

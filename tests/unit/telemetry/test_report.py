@@ -70,8 +70,8 @@ def test_the_keys_are_frozen() -> None:
     """Programs read them."""
     assert [
         "schema", "id", "service", "version", "instance", "host", "cause", "notices", "window", "verdict", "exit",
-        "started", "ended", "seconds", "handlers", "in_flight", "skipped", "stuck", "retries", "journal", "command",
-        "troubles", "environment",
+        "started", "ended", "seconds", "handlers", "in_flight", "cut", "skipped", "stuck", "retries", "journal",
+        "command", "troubles", "environment",
     ] == list(account())  # fmt: skip
 
 
@@ -112,6 +112,7 @@ def test_a_handler_is_shown_with_its_end() -> None:
         "outcome": "failed",
         "reason": "why",
         "error": "OSError: x",
+        "notes": [],
         "attempts": 2,
         "started_s": 1.0,
         "ended_s": 3.0,

@@ -1,7 +1,22 @@
-"""Commands: as clean-up steps, and as what releases a thing."""
+"""
+Commands: as clean-up steps, as what releases a thing, and as a drainer for whatever has a command.
+
+Takes over: a command that leaves traffic, one that is repeated until it ends with 0, and one that comes back; for a
+target that has no drainer of its own.
+
+Leaves: what the commands do.
+
+Evidence: `until` has ended with 0; without it only that `down` has.
+
+Way back: the command `up`. It is taken that what `down` does outlasts the process, so `up` also runs when a new process
+serves; `lasting=False` says otherwise.
+
+Versions: any program; no shell is in between.
+"""
 
 from __future__ import annotations
 
+from .drainer import drain
 from .handler import (
     EX_TEMPFAIL,
     CommandCannotRun,
@@ -20,4 +35,5 @@ __all__ = [
     "CommandTimedOut",
     "Keeper",
     "command",
+    "drain",
 ]

@@ -1,9 +1,10 @@
-"""PostgreSQL: sessions and advisory locks that a client has left, and blocks that leave none, and small states."""
+"""PostgreSQL: what a client has left, blocks that leave nothing, small states, and pools that close in order."""
 
 from __future__ import annotations
 
 from .blocks import advisory_lock, session
+from .pools import close_pool
 from .releaser import AdvisoryLockReleaser, SessionReleaser
 from .store import PostgresStore
 
-__all__ = ["AdvisoryLockReleaser", "PostgresStore", "SessionReleaser", "advisory_lock", "session"]
+__all__ = ["AdvisoryLockReleaser", "PostgresStore", "SessionReleaser", "advisory_lock", "close_pool", "session"]

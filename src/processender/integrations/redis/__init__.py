@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .closing import close_client
 from .lock import Lock, LockReleaser, lock
 from .store import RedisStore
 
-__all__ = ["Lock", "LockReleaser", "RedisStore", "lock"]
+__all__ = ["Lock", "LockReleaser", "RedisStore", "close_client", "lock"]

@@ -1,5 +1,5 @@
 """
-Kubernetes: the termination message, which `kubectl describe pod` shows for a container that has died.
+The termination message, which `kubectl describe pod` shows for a container that has died.
 
 Source: the kubelet takes at most 4,096 bytes of it and 12 KiB over all containers of a pod, so one line below 1 KiB
 reaches the reader in any pod.
@@ -12,12 +12,12 @@ import os
 import stat
 from collections.abc import Callable
 
-from ..core.crash import CrashReport
-from ..core.events import Event, HandlerEnded, NoticeHeard, RunEnded
-from ..core.outcome import Outcome, Verdict
-from ..errors import HandlerError
-from ..hints import Any
-from ..ports import Context
+from ...core.crash import CrashReport
+from ...core.events import Event, HandlerEnded, NoticeHeard, RunEnded
+from ...core.outcome import Outcome, Verdict
+from ...errors import HandlerError
+from ...hints import Any
+from ...ports import Context
 
 PATH = "/dev/termination-log"
 """The default of `terminationMessagePath`."""

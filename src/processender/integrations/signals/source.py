@@ -22,10 +22,11 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 
-from ..core.events import Trouble
-from ..core.notice import Notice
-from ..hints import Any
-from ..ports import Clock
+from ...core.events import Trouble
+from ...core.notice import Notice
+from ...hints import Any
+from ...ports import Clock
+from .found import describe_handler, may_be_called
 
 PYTHON_PATH = 128
 _armed: list[SignalSource] = []
@@ -63,6 +64,9 @@ class SignalSource:
         self._pending = bytearray(PYTHON_PATH)
         self._first_path: set[int] = set()
         self._old_wakeup = -1
+        self._loop_fd = -1
+        self._asked: set[int] = set()
+        self._own: set[int] = set()
         self._has_wakeup = False
         self._stolen: set[int] = set()
         self._over = False
@@ -79,15 +83,18 @@ class SignalSource:
         if threading.current_thread() is not threading.main_thread():
             text = "signals are not heard: only the main thread can take them; enter the Ender there, or call install()"
             return [Trouble(self._clock.now(), "not-main-thread", text)]
-        for signum in self._signums:
-            found = signal.getsignal(signum)
-            # Whoever started us with a signal ignored (nohup, a shell's background job) wants it so.
-            if found is not signal.SIG_IGN and found is not None:
-                self._displaced[signum] = found
-                signal.signal(signum, self._handle)
+        self._take(lambda _found: False)
         _armed.append(self)
         self.take_wakeup()
         return []
+
+    def _take(self, spared: Callable[[Any], bool]) -> None:
+        for signum in self._signums:
+            found = signal.getsignal(signum)
+            # Whoever started us with a signal ignored (nohup, a shell's background job) wants it so.
+            if found is not signal.SIG_IGN and found is not None and not spared(found):
+                self._displaced[signum] = signal.signal(signum, self._handle)
+                self._stolen.discard(signum)
 
     def take_wakeup(self) -> None:
         """Take the wakeup descriptor of the process, unless it belongs to somebody."""
@@ -97,6 +104,18 @@ class SignalSource:
             # An event loop waits for it (uvloop does all the time); the Python handler alone must do.
             signal.set_wakeup_fd(self._old_wakeup, warn_on_full_buffer=False)
             self._has_wakeup = False
+
+    def host(self) -> list[Trouble]:
+        """Take the signals from the server that has them, until `ask`, and no others; return what could not be done."""
+        if threading.current_thread() is not threading.main_thread():
+            text = "the server keeps its signals: only the main thread can take them over; give hosted() a stop="
+            return [Trouble(self._clock.now(), "not-main-thread", text)]
+        self._policy = "asked"
+        self._take(_is_ours)
+        found_fd = signal.set_wakeup_fd(self.wake_fd, warn_on_full_buffer=False)
+        self._loop_fd = found_fd if found_fd != self.wake_fd else -1
+        self._has_wakeup = True
+        return []
 
     def stop(self, *, deaf: bool = False) -> None:
         """
@@ -119,6 +138,8 @@ class SignalSource:
             if now_set not in {self.wake_fd, -1}:
                 signal.set_wakeup_fd(now_set)
                 self.lent = True
+            elif self._loop_fd >= 0:
+                signal.set_wakeup_fd(self._loop_fd, warn_on_full_buffer=False)
             elif _armed:
                 _armed[0].take_wakeup()
             self._has_wakeup = False
@@ -140,10 +161,14 @@ class SignalSource:
             signal.raise_signal(signum)
             return
         displaced = self.behind(signum)
+        if signum in self._asked:
+            self._asked.discard(signum)
+            displaced(signum, frame)
+            return
         if not self._over:
             self._note(signum)
         # Another Ender only takes note, in no time; were it told later, it would count the signal twice.
-        if (self._over or self._policy == "before" or _is_ours(displaced)) and _may_be_called(displaced):
+        if (self._over or self._policy == "before" or _is_ours(displaced)) and may_be_called(displaced):
             displaced(signum, frame)
 
     def _note(self, signum: int) -> None:
@@ -163,6 +188,11 @@ class SignalSource:
         """Make a notice of a byte that a signal wrote, or return None if it says nothing new."""
         signum = byte % PYTHON_PATH
         if signum not in self._displaced:
+            if self._loop_fd >= 0:
+                _write(self._loop_fd, byte)
+            return None
+        if signum in self._own:
+            self._own.discard(signum)
             return None
         if byte < PYTHON_PATH:
             self._first_path.add(signum)
@@ -197,12 +227,30 @@ class SignalSource:
                 self._stolen.add(signum)
                 name = signal.Signals(signum).name
                 text = (
-                    f"{name} was taken by {_describe(handler)}; it reaches this Ender only while nobody takes the"
-                    " wakeup descriptor too; let that code call ender.stop(), or use the adapter of that server,"
+                    f"{name} was taken by {describe_handler(handler)}; it reaches this Ender only while nobody takes"
+                    " the wakeup descriptor too; let that code call ender.stop(), or use the adapter of that server,"
                     " or theft='rearm'"
                 )
                 found.append(Trouble(self._clock.now(), "signal-stolen", text))
         return found
+
+    def ask(self) -> list[Trouble]:
+        """Let the server's own handler of a signal run, on the main thread, once; return what could not be done."""
+        main = threading.main_thread().ident
+        for signum in dict.fromkeys((*self.heard, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)):
+            displaced = self.behind(signum)
+            wanted = self._policy == "asked" and may_be_called(displaced) and not _is_ours(displaced)
+            if wanted and main is not None and signal.getsignal(signum) == self._handle:
+                self._asked.add(signum)
+                if self._has_wakeup:
+                    self._own.add(signum)
+                signal.pthread_kill(main, signum)
+                if self._loop_fd >= 0:
+                    # A loop looks at its signals when it is told, and some run no handler of Python's before.
+                    _write(self._loop_fd, signum)
+                return []
+        text = "nobody knows how to ask the server to stop: it has no handler of a signal; give hosted() a stop="
+        return [Trouble(self._clock.now(), "deaf-server", text)]
 
     def pass_on(self) -> None:
         """Let the displaced handlers of the signals that were heard run, on the main thread, as the last step."""
@@ -212,7 +260,7 @@ class SignalSource:
         main = threading.main_thread().ident
         for signum in self.heard:
             displaced = self.behind(signum)
-            wanted = _may_be_called(displaced) and not _is_ours(displaced)
+            wanted = may_be_called(displaced) and not _is_ours(displaced)
             if wanted and main is not None and signal.getsignal(signum) == self._handle:
                 signal.pthread_kill(main, signum)
 
@@ -225,20 +273,6 @@ def _write(wake_fd: int, byte: int) -> None:
         pass
 
 
-def _may_be_called(handler: Any) -> bool:
-    """Tell whether *handler* is a function, and neither what raises KeyboardInterrupt nor asyncio's stand-in for it."""
-    function = getattr(handler, "func", handler)
-    raises = function is signal.default_int_handler or getattr(function, "__qualname__", "") == "Runner._on_sigint"
-    return callable(handler) and not raises and not isinstance(handler, signal.Handlers)
-
-
 def _is_ours(handler: Any) -> bool:
     """Tell whether *handler* is that of an Ender."""
     return isinstance(getattr(handler, "__self__", None), SignalSource)
-
-
-def _describe(handler: object) -> str:
-    if isinstance(handler, signal.Handlers):
-        return handler.name
-    module = getattr(handler, "__module__", "")
-    return f"{module}.{getattr(handler, '__qualname__', repr(handler))}".lstrip(".")

@@ -7,11 +7,11 @@ import os
 import select
 import signal
 
-from ..core.obligation import Obligation
-from ..errors import ReleaserError, Transient
-from ..hints import Any
-from ..identity import Identity, identify, is_alive, status_of
-from ..ports import Context
+from ...core.obligation import Obligation
+from ...errors import ReleaserError, Transient
+from ...hints import Any
+from ...identity import Identity, identify, is_alive, status_of
+from ...ports import Context
 
 TAG = "PROCESSENDER_OBLIGATION"
 """The variable that a process carries so that it can be found when the crash fell before its number was known."""
@@ -59,9 +59,9 @@ class ProcessReleaser:
         """End it; raise `Transient` if the kernel does not let go of it."""
         grace = obligation.args.get("grace", GRACE_S)
         patience = min(grace if _is_grace(grace) else GRACE_S, ctx.remaining() / 2)
-        left = _end(self.members(obligation), signal.SIGTERM, patience)
+        left = end(self.members(obligation), signal.SIGTERM, patience)
         # Members of a group may have started others meanwhile.
-        left = _end(self.members(obligation), signal.SIGKILL, min(_GONE_S, ctx.remaining())) if left else left
+        left = end(self.members(obligation), signal.SIGKILL, min(_GONE_S, ctx.remaining())) if left else left
         if left:
             raise Transient(f"cannot end process {left[0].pid}: the kernel does not let go of it")
 
@@ -111,7 +111,7 @@ def _tagged(id_: str) -> list[Identity]:
     return found
 
 
-def _end(processes: list[Identity], signum: int, patience: float) -> list[Identity]:
+def end(processes: list[Identity], signum: int, patience: float) -> list[Identity]:
     """Send *signum* to those that live and wait at most *patience* seconds; return those that still live."""
     poll = select.poll()
     opened: dict[int, Identity] = {}

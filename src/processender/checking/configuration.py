@@ -1,0 +1,148 @@
+"""What a configuration of ours says, and what its plan needs at worst."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+
+from ..agent.builtin import DRAIN_DELAY
+from ..agent.config import load
+from ..agent.errors import ConfigError
+from ..agent.locate import Path, locate
+from ..agent.settings import Settings
+from ..agent.sources import Source
+from ..agent.wiring import build_ender, calls_of_nothing
+from ..core.plan import Plan
+from ..core.record import Record
+from ..core.spans import LONGEST_S
+from .finding import ERROR, Finding, Place
+
+_ELSEWHERE = "which should hold its secret"
+"""What a mistake says that is one only where the configuration is used."""
+
+
+class Text(Record):
+    """A text of TOML, in a file of its own or inside of a manifest."""
+
+    file: str
+    """The file."""
+    text: str
+    """The text."""
+    root: tuple[str, ...] = ()
+    """The keys under which the configuration stands in it."""
+    above: int = 0
+    """How many lines of the file stand above it."""
+    indent: int = 0
+    """By how many columns it is indented there."""
+    at: Place | None = None
+    """Where all of it stands, if its lines are not lines of the file."""
+
+    def place(self, line: int) -> Place:
+        """Return where its *line* stands."""
+        if self.at is not None:
+            return self.at
+        lines = self.text.splitlines()
+        shown = lines[line - 1] if 0 < line <= len(lines) else ""
+        return Place(self.file, line + self.above, len(shown) - len(shown.lstrip()) + 1 + self.indent)
+
+
+class Configuration(Record):
+    """A configuration without a mistake."""
+
+    text: Text
+    """Where it stands."""
+    settings: Settings
+    """What it says."""
+    lines: Mapping[Path, int]
+    """The line of each key."""
+
+    def place(self, *keys: str | int) -> Place:
+        """Return where *keys* stand, or what holds them."""
+        path = (*self.text.root, *keys)
+        holders = (path[:length] for length in range(len(path), 0, -1))
+        return self.text.place(next((self.lines[each] for each in holders if each in self.lines), 1))
+
+    def says(self, *keys: str) -> bool:
+        """Tell whether it says something about *keys*."""
+        return (*self.text.root, *keys) in self.lines
+
+
+class _Elsewhere(dict[str, str]):
+    """The environment where the configuration is used: every variable may be there."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __missing__(self, key: str) -> str:
+        return "x"
+
+    def get(self, key: str, default: object = None) -> str:  # noqa: ARG002
+        return self[key]
+
+
+def has_table(text: str) -> bool:
+    """Tell whether a pyproject.toml has a configuration of ours; one that cannot be read has none."""
+    try:
+        tool = tomllib.loads(text).get("tool")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(tool, dict) and "processender" in tool
+
+
+def read_configuration(text: Text, variables: Mapping[str, str] | None = None) -> Configuration | list[Finding]:
+    """Return the configuration in *text*, changed by *variables*, or what is wrong with it."""
+    source = Source(text.file, text.text.encode(), text.root)
+    environ = _Elsewhere(variables or {})
+    try:
+        return Configuration(text, load(source, environ), locate(text.text))
+    except ConfigError as error:
+        problems = [each for each in error.problems if _ELSEWHERE not in each]
+    except RecursionError:
+        problems = [f"{text.file}: is nested too deeply to be a configuration"]
+    if not problems:
+        # All but the secrets is well, and what they are changes no time.
+        bare = text.replace(text=_without_tokens(text))
+        return read_configuration(bare, variables) if bare != text else []
+    return [_mistake(problem, text) for problem in problems]
+
+
+def _without_tokens(text: Text) -> str:
+    """Return the text without the lines of the table of tokens, its other lines where they were."""
+    lines, inside = [], False
+    start = ".".join((*text.root, "control", "tokens"))
+    for line in text.text.splitlines():
+        if line.lstrip().startswith("["):
+            inside = line.replace(" ", "").strip("[] \t").startswith(start)
+        lines.append("" if inside else line)
+    return "\n".join(lines)
+
+
+def _mistake(problem: str, text: Text) -> Finding:
+    rest = problem.removeprefix(f"{text.file}:")
+    number, colon, words = rest.partition(":")
+    is_line = bool(colon) and number.isdecimal() and rest != problem
+    place = text.place(int(number)) if is_line else text.place(1)
+    why = "`processender run` does not start with it, and leaves with 125"
+    step = "mend it; `processender plan` tells when it is well"
+    return Finding(place, ERROR, "config-mistake", text.file, (words if is_line else rest).strip(), why, step)
+
+
+def worst_case(settings: Settings) -> tuple[float, tuple[str, ...]]:
+    """
+    Return the seconds that the plan takes if every handler takes all of its time, and the chain that decides it.
+
+    A handler without a time-out counts with what it is expected to take, and so does the command: it has what is left.
+    """
+    handlers = tuple(each.replace(expected=each.timeout or each.expected) for each in settings.handlers)
+    plan = plan_of(settings.replace(handlers=handlers, grace=LONGEST_S))
+    return plan.makespan, plan.critical
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Return the plan of *settings* for their whole grace."""
+    return build_ender(settings, settings.service or "agent", calls_of_nothing(), ()).plan()
+
+
+def drains_for(plan: Plan) -> float:
+    """Return when the drain delay of *plan* is over."""
+    return max((step.finish for step in plan.steps if step.handler == DRAIN_DELAY), default=0.0)

@@ -1,0 +1,83 @@
+"""Taking back, beside the life of the process, what drainers of an earlier life have left behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from ..core.drain import WAY_BACK
+from ..core.events import Event, HandlerEnded, Trouble
+from ..core.handler import Handler
+from ..core.outcome import Outcome
+from ..ports import Clock, Context
+from .aside import carry_out
+from .registry import Registry
+
+CAUSE = "ready"
+
+
+class ComeBack:
+    """The run of the `resume` of each lasting handler; the end waits until it is over, and hurries it."""
+
+    def __init__(
+        self, handlers: Sequence[Handler], window: float, clock: Clock, tell: Callable[[Event], object]
+    ) -> None:
+        """
+        Take what to resume; nothing happens before `start`.
+
+        Args:
+
+            handlers: The lasting handlers, in their order.
+
+            window: How long it may take, seconds.
+
+            clock: The time.
+
+            tell: Is told what could not be taken back.
+        """
+        self._handlers = tuple(handlers)
+        self._window = window
+        self._clock = clock
+        self._tell = tell
+        self._over = threading.Event()
+        self._hurry: Callable[[str], object] = lambda _reason: None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is not over."""
+        return not self._over.is_set()
+
+    def start(self) -> None:
+        """Begin, on a thread of its own."""
+        threading.Thread(target=self._run, name="processender-way-back", daemon=True).start()
+
+    def handler(self) -> Handler:
+        """Return the handler that lets nobody leave traffic before this is over."""
+        return Handler(WAY_BACK, self.wait, phase="drain", before=tuple(h.name for h in self._handlers), expected=0.0)
+
+    def wait(self, ctx: Context) -> None:
+        """Let it be over soon, and wait until it is."""
+        self._hurry("the end has come")
+        ctx.on_cancel(self._over.set)
+        self._over.wait()
+
+    def observe(self, event: Event) -> None:
+        """Tell of what was not taken back."""
+        if isinstance(event, HandlerEnded) and event.result.outcome is not Outcome.DONE:
+            result = event.result
+            why = result.error or result.reason or str(result.outcome)
+            text = f"{result.handler!r} has not brought traffic back: {why}; it may still be away"
+            self._tell(Trouble(self._clock.now(), "not-resumed", text))
+
+    def _run(self) -> None:
+        registry = Registry(("drain",), {}, ())
+        for each in self._handlers:
+            # Nothing that was heard later may undo it: it is worth as much as the leaving.
+            registry.add(Handler(each.name, each.resume, timeout=each.timeout, retry=each.retry, phase="drain"))
+        try:
+            carry_out(registry, self._clock, self._window, CAUSE, (self,), self._take_hurry)
+        finally:
+            self._over.set()
+
+    def _take_hurry(self, hurry: Callable[[str], object]) -> None:
+        self._hurry = hurry

@@ -1,0 +1,255 @@
+"""
+One HTTP request and its answer, within the time of an attempt: what every room uses that speaks to a server.
+
+The standard library's client, without proxies and redirects: what runs at the end must do what was written down and
+nothing else. What it needs is loaded when the request is described, and not at the worst moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from .core.retry import TRANSIENT_STATUS
+from .errors import HandlerError, Permanent, ProcessEnderError, Transient
+from .hints import TYPE_CHECKING, Any
+from .ports import Context
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPMessage, HTTPResponse
+
+READ_BYTES = 65536
+"""How much of an answer is read unless more is asked for; the rest is left."""
+_LEAST_S = 0.001
+_SHOWN_BYTES = 300
+
+
+class HTTPStatusError(ProcessEnderError):
+    """The server answered with a status that was not expected."""
+
+    code = "http-status"
+    status = 0
+    """The status code."""
+
+
+class HTTPStatusTransient(HTTPStatusError, Transient):
+    """The server answered with a status that may pass."""
+
+    def __init__(self, message: str, status: int, retry_after: float | None) -> None:
+        """Take the *status* and the seconds that the server asked to wait, if it did."""
+        Transient.__init__(self, message, retry_after=retry_after)
+        self.status = status
+
+
+class HTTPStatusRefused(HTTPStatusError, Permanent):
+    """The server answered with a status that another attempt will not change."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Take the *status*."""
+        super().__init__(message)
+        self.status = status
+
+
+class Request:
+    """What is sent, and how connections to its server are made; good for any number of exchanges."""
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: str | bytes | None = None,
+        *,
+        authority: str | None = None,
+    ) -> None:
+        """
+        Take what is to be sent; raise `HandlerError` for what cannot be.
+
+        Args:
+
+            method: The method, in capitals.
+
+            url: Where to, with http or https.
+
+            headers: More header fields.
+
+            body: The body; text is sent as UTF-8.
+
+            authority: The file of the certificate authority that is trusted; by default those of the system.
+        """
+        from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - 4 MB, for those who need them
+        from urllib.parse import quote, urlsplit  # noqa: PLC0415 - see above
+
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise HandlerError(f"cannot send to {url!r}: it must be a URL with http or https and a host")
+        self.method = method
+        self.quote = quote
+        self.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self.server = parts.netloc.rpartition("@")[2]
+        # Without the query, which may hold a secret.
+        self.shown = f"{parts.scheme}://{self.server}{parts.path}"
+        check_headers(headers or {})
+        self.headers = {"User-Agent": "processender", "Connection": "close", **(headers or {})}
+        self.body = body.encode() if isinstance(body, str) else body
+        host: str = parts.hostname
+        try:
+            # The name service wants this codec, which Python loads when it is first used.
+            host.encode("idna")
+            port = parts.port
+        except ValueError as error:
+            raise HandlerError(f"cannot send to {url!r}: {error}") from error
+        self.connect: Callable[[float], HTTPConnection] = lambda limit: HTTPConnection(host, port, timeout=limit)
+        if parts.scheme == "https":
+            trust = _trust(authority)
+            self.connect = lambda limit: HTTPSConnection(host, port, timeout=limit, context=trust)
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, response: HTTPResponse, most: int) -> None:
+        """Read at most *most* bytes of the body."""
+        self.status = response.status
+        """The status code."""
+        self.reason = response.reason
+        """What the server calls it."""
+        self.headers = response.headers
+        """The header fields; their names in any case."""
+        self.body = response.read(most)
+        """The body, or its beginning."""
+
+
+class Exchange:
+    """One connection, one request, one answer; it can be aborted from another thread."""
+
+    def __init__(
+        self,
+        request: Request,
+        ctx: Context,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        most: int = READ_BYTES,
+    ) -> None:
+        """Prepare it; the arguments are those of `exchange`."""
+        check_headers(headers or {})
+        self._request = request
+        self._ctx = ctx
+        self._body = request.body if body is None else body
+        self._headers = {**request.headers, **(headers or {})}
+        self._most = most
+        limit = ctx.remaining() if timeout is None else min(timeout, ctx.remaining())
+        self._connection = request.connect(max(_LEAST_S, limit))
+        ctx.on_cancel(self.abort)
+
+    def carry_through(self) -> Answer:
+        """Send it and return the answer, whatever its status; see `exchange` for what is raised."""
+        from http.client import HTTPException  # noqa: PLC0415 - loaded by the request
+
+        request, connection = self._request, self._connection
+        key = request.quote(self._ctx.idempotency_key, safe="/-._~")
+        what = f"cannot {request.method} {request.shown}"
+        try:
+            connection.request(request.method, request.target, self._body, {"Idempotency-Key": key, **self._headers})
+            return Answer(connection.getresponse(), self._most)
+        except TimeoutError as error:
+            raise TimeoutError(f"{what}: no answer in time") from error
+        except OSError as error:
+            if type(error).__name__ == "SSLCertVerificationError":
+                raise Permanent(f"{what}: its certificate is not trusted: {error}") from error
+            raise Transient(f"{what}: {error}") from error
+        except HTTPException as error:
+            raise Transient(f"{what}: the answer broke off: {type(error).__name__} {error}") from error
+        finally:
+            connection.close()
+
+    def abort(self) -> None:
+        """Let whoever reads or writes come back at once; harmless when all is over."""
+        from socket import SHUT_RDWR, socket  # noqa: PLC0415 - loaded by the request
+
+        # Not close: the number of the descriptor could be another's by the time the other thread uses it. And not
+        # the method of an SSL socket, which pulls its state from under the thread that reads.
+        sock = self._connection.sock
+        if sock is None:
+            return
+        try:
+            socket.shutdown(sock, SHUT_RDWR)
+        except OSError:
+            return
+
+
+def exchange(request: Request, ctx: Context, body: bytes | None = None, **options: Any) -> Answer:
+    """
+    Send *request* on this thread, once, and return the answer, whatever its status; `judge` tells what that means.
+
+    It comes back at once when the attempt of *ctx* must give way. No breaker is asked: `ctx.call` is for that.
+
+    Args:
+
+        request: What is sent; all exchanges of an attempt carry the same `Idempotency-Key`.
+
+        ctx: The attempt in whose time it is sent.
+
+        body: Another body than that of the request.
+
+        options: `headers`, more header fields for this once; `timeout`, the longest that the server may be silent,
+            seconds, by default as long as the attempt has; `most`, how many bytes of the answer are read.
+
+    Raises `Transient` when the server cannot be reached or breaks off, `Permanent` when its certificate is not
+    trusted, and `TimeoutError` when it does not answer in time.
+    """
+    return Exchange(request, ctx, body, **options).carry_through()
+
+
+def judge(
+    request: Request, answer: Answer, expect: Collection[int] = (), transient: Collection[int] = TRANSIENT_STATUS
+) -> Answer:
+    """
+    Return *answer* if its status is one of *expect*, by default of 200 to 299.
+
+    Raise `HTTPStatusTransient` for another one of *transient*, and `HTTPStatusRefused` for the rest.
+    """
+    if answer.status in expect or (not expect and 200 <= answer.status < 300):
+        return answer
+    said = answer.body[:_SHOWN_BYTES].decode("utf-8", "replace").strip().replace("\n", " ")
+    text = f"{request.method} {request.shown} was answered with {answer.status} {answer.reason}"
+    text += f": {said}" if said else ""
+    if answer.status in transient:
+        raise HTTPStatusTransient(text, answer.status, _retry_after(answer.headers))
+    raise HTTPStatusRefused(text, answer.status)
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raise `HandlerError` for a header field that cannot be sent; its content, maybe a secret, is not shown."""
+    for name, text in headers.items():
+        if not name or not text.isprintable() or not (name + text).isascii():
+            raise HandlerError(f"cannot send the header field {name!r}: it must be printable ASCII")
+
+
+def _trust(authority: str | None) -> Any:
+    """Return what certificates are checked against: read now and not at the end."""
+    from ssl import SSLError, create_default_context  # noqa: PLC0415 - for those who need it
+
+    try:
+        return create_default_context(cafile=authority)
+    except (OSError, SSLError) as error:
+        raise HandlerError(f"cannot read the certificate authority in {authority}: {error}") from error
+
+
+def _retry_after(headers: HTTPMessage) -> float | None:
+    """
+    Return the seconds that the server asks to wait (RFC 9110 section 10.2.3), None if it does not say.
+
+    A date is measured by the server's own clock, since ours may differ.
+    """
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - http.client has loaded it
+
+    asked = (headers.get("Retry-After") or "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked[:9])
+    try:
+        pause = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("Date") or "")
+        return max(0.0, pause.total_seconds())
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,97 @@
+"""The layer between a server and an application: which call of the server is what, at three microseconds a request."""
+
+from __future__ import annotations
+
+import logging
+from asyncio import CancelledError
+
+from ...hints import Any
+from ...ports import Serving
+from .conversation import converse
+from .lifespan import Lifespan
+from .paths import Paths
+from .request import Request
+from .words import App, Message, Receive, Scope, Send
+
+_log = logging.getLogger("processender.asgi")
+
+
+class EnderMiddleware:
+    """An application, and an Ender that knows what is in flight in it; see `processender.integrations.asgi`."""
+
+    def __init__(
+        self,
+        app: App,
+        ender: Serving,
+        *,
+        ready_path: str | None = "/readyz",
+        live_path: str | None = "/livez",
+        drain_path: str | None = None,
+        resume_path: str | None = None,
+        token: Any = None,
+    ) -> None:
+        """
+        Wrap *app*.
+
+        Args:
+
+            ready_path: Where GET is answered by 200 while the process is to get traffic and by 503 otherwise.
+
+            live_path: Where GET is answered by 200 as long as there is an answer at all.
+
+            drain_path: Where POST begins a drain, for whoever has the token.
+
+            resume_path: Where POST takes it back; None stands for `/resume` beside *drain_path*.
+
+            token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`.
+
+        A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token.
+        """
+        self._app = app
+        self._ender = ender
+        self._inflight = ender.inflight
+        self._paths = Paths(ender, ready_path, live_path, drain_path, resume_path, token)
+        self._answers = self._paths.answers
+        self._unheld = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a call of the server."""
+        kind = scope["type"]
+        if kind == "http":
+            if scope["path"] in self._answers:
+                await self._paths.answer(scope, send)
+                return
+            if self._unheld:
+                self._say_unheld()
+            request = Request(self._ender, scope, send)
+            token = request.token = self._inflight(request, kind="request", cut=request.cut)
+            token.begin()
+            try:
+                await self._app(scope, receive, request.send)
+            except CancelledError:
+                if not await request.bid_farewell():
+                    raise
+            finally:
+                token.end()
+        elif kind == "websocket":
+            if self._unheld:
+                self._say_unheld()
+            await converse(self._app, self._ender, scope, receive, send)
+        elif kind == "lifespan":
+            self._unheld = False
+            await Lifespan(self._ender, receive, send).run(self._app, scope)
+        else:
+            await self._app(scope, receive, send)
+
+    def _say_unheld(self) -> None:
+        """Say once that the server has begun to serve without a lifespan, unless somebody else holds the Ender."""
+        self._unheld = False
+        ender = self._ender
+        if not (ender.serving or ender.draining or ender.stopping.is_set()):
+            _log.warning(
+                "the server has not called the lifespan of the application: this Ender hears no signal and readiness"
+                " stays false; switch lifespan on, or use the adapter of the server"
+            )
+
+
+__all__ = ["EnderMiddleware", "Message"]

@@ -1,0 +1,141 @@
+"""Envoy in front: this instance's endpoint in the file from which Envoy reads them."""
+
+from __future__ import annotations
+
+from ...core.handler import DRAIN, Handler
+from ...core.retry import Retry
+from ...errors import HandlerError, Permanent
+from ...hints import Any
+from ...patience import evidence, poll
+from ...ports import Context
+from ...rewriting import Rewriting
+from .admin import Admin
+from .assignment import endpoints, parse, put_away, restore, show
+
+
+def drain_endpoint(
+    file: str, address: str, *, admin: str = "", settle: float = 5.0, name: str = "", timeout: float | None = None
+) -> Handler:
+    """
+    Return the handler that drains one endpoint of an Envoy that reads them from a file, and brings it back.
+
+    Args:
+
+        file: The path in Envoy's `path_config_source`, in JSON; no link, since Envoy watches the directory of it.
+
+        address: This instance's address as it stands there, `HOST:PORT`.
+
+        admin: The URL of that Envoy's admin face, where it can be seen that it has read the file, and what it still
+            sends; without it *settle* is simply waited.
+
+        settle: The longest wait for the last request to end, seconds.
+
+        name: The name of the handler; by default `envoy` and the address.
+
+        timeout: The longest it may take in all, seconds.
+    """
+    if not file or not address.rpartition(":")[2].isdecimal():
+        raise HandlerError(f"cannot drain the endpoint {address!r} in {file!r}: give a file and HOST:PORT")
+    target = _Endpoint(file, address, Admin(admin) if admin else None, settle)
+    return Handler(
+        name or f"envoy {address}",
+        target.leave,
+        phase=DRAIN,
+        timeout=timeout,
+        retry=Retry(attempts=3, initial=0.2),
+        resume=target.come_back,
+        lasting=True,
+    )
+
+
+class _Endpoint:
+    """One endpoint in one file."""
+
+    def __init__(self, file: str, address: str, admin: Admin | None, settle: float) -> None:
+        self._file = file
+        self._address = address
+        self._admin = admin
+        self._settle = settle
+
+    def leave(self, ctx: Context) -> None:
+        """Write that it is draining, and wait until Envoy sends it nothing any more."""
+        with Rewriting(self._file, ctx) as file:
+            text = file.read()
+            data = parse(text, self._file)
+            ours = [put_away(each) for each in self._own(data)]
+            if not all(ours):
+                ctx.note(f"{self._address} is draining already, by another, and stays so")
+            self._write(file, data, text)
+        if self._admin is None:
+            poll(ctx, lambda: None, limit=self._settle)
+            ctx.note(f"{self._address} is draining in {self._file} since {self._settle:g} s; Envoy was not asked")
+            return
+        seen = _Seen(self._admin, ctx, self._address)
+        evidence(ctx, seen.quiet, seen, limit=self._settle, every=0.1)
+
+    def come_back(self, ctx: Context) -> None:
+        """Write what stood there before, if it was drained by us, and wait until Envoy knows."""
+        with Rewriting(self._file, ctx) as file:
+            text = file.read()
+            data = parse(text, self._file)
+            ours = [restore(each) for each in self._own(data)]
+            if not any(ours):
+                return
+            self._write(file, data, text)
+        if self._admin is None:
+            ctx.note(f"{self._address} is back in {self._file}")
+            return
+        seen = _Seen(self._admin, ctx, self._address)
+        evidence(ctx, seen.back, f"Envoy still takes {self._address} for draining", limit=self._settle, every=0.1)
+
+    def _own(self, data: Any) -> list[dict[str, Any]]:
+        found = list(endpoints(data))
+        own = [each for address, each in found if address == self._address]
+        if not own:
+            known = ", ".join(dict.fromkeys(address for address, _ in found)) or "none"
+            raise Permanent(f"{self._file} names no endpoint {self._address!r}; it names {known}")
+        return own
+
+    def _write(self, file: Rewriting, data: Any, text: str) -> None:
+        if data != parse(text, self._file):
+            file.write(show(data, text))
+
+
+class _Seen:
+    """What Envoy tells of the endpoint."""
+
+    def __init__(self, admin: Admin, ctx: Context, address: str) -> None:
+        self._admin = admin
+        self._ctx = ctx
+        self._address = address
+        self._requests = 0
+        self._states: set[str] = set()
+        self._quiet = 0
+
+    def __str__(self) -> str:
+        """Return what was seen last."""
+        if self._states - {"DRAINING"}:
+            return f"Envoy takes {self._address} for {', '.join(sorted(self._states))}"
+        return f"Envoy drains {self._address}: requests under way: {self._requests}"
+
+    def quiet(self) -> str | None:
+        """Return that it is drained and has no request, once that has been seen twice."""
+        self._look()
+        # Envoy's workers hear of it a moment after its main thread, which answers here.
+        self._quiet = 0 if self._requests or self._states - {"DRAINING"} else self._quiet + 1
+        return f"Envoy drains {self._address}, no requests are under way" if self._quiet > 1 else None
+
+    def back(self) -> str | None:
+        """Return that it is not drained any more."""
+        self._look()
+        return f"Envoy sends requests to {self._address} again" if "DRAINING" not in self._states else None
+
+    def _look(self) -> None:
+        self._requests, self._states = 0, set()
+        for host in self._admin.hosts(self._ctx):
+            at = host.get("address", {}).get("socket_address", {})
+            shown = str(at.get("address"))
+            if self._address == (f"[{shown}]" if ":" in shown else shown) + f":{at.get('port_value')}":
+                self._states.add(str(host.get("health_status", {}).get("eds_health_status")))
+                stats = {each.get("name"): each.get("value", 0) for each in host.get("stats", ())}
+                self._requests += int(stats.get("rq_active", 0)) + int(stats.get("rq_pending_active", 0))

@@ -1,0 +1,34 @@
+"""
+Kubernetes, as a pod sees it: when traffic has left it, its readiness gate, and its termination message.
+
+Takes over: watching the EndpointSlices of a Service for the pod's own entry, so that the end waits for what has
+happened and not for a guess; and the condition of a readiness gate, with which a pod leaves that is not deleted.
+
+Leaves: the deletion of the pod, whose endpoint the cluster itself takes out; and the way from the EndpointSlice to each
+node and each balancer, which nobody acknowledges: `drain_delay` is for that.
+
+Evidence: each entry of this pod in the EndpointSlices of the Service says `ready: false`, or there is none any more.
+
+Way back: the condition of the gate becomes true, and the entry ready. The condition outlasts the container, so it is
+also set when a new process serves; without a gate there is nothing to take back.
+
+Versions: `discovery.k8s.io/v1`, served from Kubernetes 1.21 on. The service account needs `list` on `endpointslices`
+and, with a gate, `patch` on `pods/status`.
+"""
+
+from __future__ import annotations
+
+from .api import ACCOUNT
+from .drainer import drain
+from .termination import MOST_BYTES, PATH, TerminationMessage, encode, encode_outcome, termination_message
+
+__all__ = [
+    "ACCOUNT",
+    "MOST_BYTES",
+    "PATH",
+    "TerminationMessage",
+    "drain",
+    "encode",
+    "encode_outcome",
+    "termination_message",
+]

@@ -1,0 +1,108 @@
+"""
+What a pod asks of the API of its cluster, with its service account.
+
+Source: the cluster tells each container where the API is by `KUBERNETES_SERVICE_HOST` and `_PORT`, and mounts `token`,
+`ca.crt` and `namespace`; the kubelet replaces the token before it expires, so it is read for each request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from urllib.parse import quote, urlencode
+
+from ...errors import HandlerError, Permanent, Transient
+from ...exchange import Answer, HTTPStatusRefused, Request, exchange, judge
+from ...hints import Any
+from ...ports import Context
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where the service account is mounted."""
+SILENT_S = 5.0
+"""The longest that the API may be silent."""
+_MOST_BYTES = 16_000_000
+
+
+class Api:
+    """The API of the cluster, in one namespace."""
+
+    def __init__(self, url: str, account: str, namespace: str) -> None:
+        """Find it; raise `HandlerError` outside a cluster."""
+        self._base = (url or _from_environment()).rstrip("/")
+        self._token = os.path.join(account, "token")
+        authority = os.path.join(account, "ca.crt")
+        self._authority = authority if os.path.exists(authority) else None
+        self._namespace = namespace or _read(os.path.join(account, "namespace"))
+
+    def slices_of(self, service: str) -> Request:
+        """Return the request for the EndpointSlices of a Service."""
+        query = urlencode({"labelSelector": f"kubernetes.io/service-name={service}"})
+        place = f"/apis/discovery.k8s.io/v1/namespaces/{quote(self._namespace, safe='')}/endpointslices"
+        return self._request("GET", f"{place}?{query}")
+
+    def status_of(self, pod: str) -> Request:
+        """Return the request that changes the status of a pod."""
+        place = f"/api/v1/namespaces/{quote(self._namespace, safe='')}/pods/{quote(pod, safe='')}/status"
+        return self._request("PATCH", place)
+
+    def list(self, ctx: Context, request: Request) -> list[Any]:
+        """Return the items of a list."""
+        answer = self._ask(ctx, request, None, {})
+        try:
+            items = json.loads(answer.body)["items"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Transient(f"{request.shown} was answered with what is no list: {error!r}") from error
+        return list(items or ())
+
+    def patch(self, ctx: Context, request: Request, change: Any) -> None:
+        """Merge *change* into what is there; conditions merge by their type."""
+        content = {"Content-Type": "application/strategic-merge-patch+json"}
+        self._ask(ctx, request, json.dumps(change).encode(), content)
+
+    def _request(self, method: str, target: str) -> Request:
+        return Request(method, f"{self._base}{target}", {"Accept": "application/json"}, authority=self._authority)
+
+    def _ask(self, ctx: Context, request: Request, body: bytes | None, headers: dict[str, str]) -> Answer:
+        fields = {**headers, "Authorization": f"Bearer {_read(self._token)}"}
+        answer = exchange(request, ctx, body, headers=fields, timeout=SILENT_S, most=_MOST_BYTES)
+        try:
+            return judge(request, answer)
+        except HTTPStatusRefused as error:
+            raise _refusal(request, answer, error) from error
+
+
+def _refusal(request: Request, answer: Answer, error: HTTPStatusRefused) -> Permanent:
+    """Return what a refusal means, with what to do about it."""
+    said = _message(answer)
+    if answer.status == 401:
+        return Permanent(f"the API of the cluster does not know the service account: {said}; is its token mounted?")
+    if answer.status == 403:
+        what = ("list", "endpointslices in discovery.k8s.io") if request.method == "GET" else ("patch", "pods/status")
+        text = f"the service account may not {what[0]} {what[1]}: {said}"
+        return Permanent(f"{text}; bind a Role with the verb {what[0]!r} to it")
+    return error
+
+
+def _message(answer: Answer) -> str:
+    """Return what a `Status` of the API says."""
+    try:
+        return str(json.loads(answer.body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.body[:200].decode("utf-8", "replace")
+
+
+def _from_environment() -> str:
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        text = "cannot drain in Kubernetes: this is no container of a cluster, KUBERNETES_SERVICE_HOST is not set"
+        raise HandlerError(f"{text}; give api= to reach one from outside")
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError as error:
+        text = f"cannot read {path}: {error.strerror}"
+        raise HandlerError(f"{text}; the pod needs automountServiceAccountToken: true") from error

@@ -1,0 +1,133 @@
+"""Leaving traffic in a cluster, and coming back."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Sequence
+
+from ...core.handler import DRAIN, Handler
+from ...core.retry import Retry
+from ...errors import HandlerError
+from ...hints import Any
+from ...patience import evidence
+from ...ports import Context
+from .api import ACCOUNT, Api
+
+_GATE = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_LOOK_S = 0.5
+
+
+def drain(
+    service: str = "",
+    *,
+    gate: str = "",
+    pod: str = "",
+    namespace: str = "",
+    api: str = "",
+    account: str = ACCOUNT,
+    name: str = "",
+    timeout: float | None = None,
+    settle: float = 15.0,
+) -> Handler:
+    """
+    Return the handler that waits until this pod is out of a Service, and takes it out if there is a gate.
+
+    Args:
+
+        service: The name of the Service; without one nothing is waited for.
+
+        gate: The `conditionType` of a readiness gate of the pod, which becomes false; without one the pod leaves by
+            its deletion, or by its readiness probe.
+
+        pod: The name of this pod; by default the variable `POD_NAME`, or else the name of the host.
+
+        namespace: Its namespace; by default that of the service account.
+
+        api: Where the API is; by default as the cluster tells its containers.
+
+        account: The directory of the service account: `token`, `ca.crt` and `namespace`.
+
+        name: The name of the handler; by default `kubernetes SERVICE`, or the gate.
+
+        timeout: The longest it may take in all, seconds.
+
+        settle: The longest it waits for the evidence, seconds.
+
+    Raises `HandlerError` for what makes no sense, and outside a cluster.
+    """
+    if not service and not gate:
+        raise HandlerError("cannot drain in Kubernetes: give service=, which is waited for, or gate=, or both")
+    if gate and not _GATE.fullmatch(gate):
+        raise HandlerError(f"cannot drain in Kubernetes: gate={gate!r} must be like 'example.com/serving'")
+    own = pod or os.environ.get("POD_NAME", "") or socket.gethostname()
+    target = _Pod(Api(api, account, namespace), service, gate, own, settle)
+    resume = target.come_back if gate else None
+    return Handler(
+        name or f"kubernetes {service or gate}",
+        target.leave,
+        phase=DRAIN,
+        timeout=timeout,
+        retry=Retry(3),
+        resume=resume,
+        lasting=bool(gate),
+    )
+
+
+class _Pod:
+    """The own pod, as the Service sees it."""
+
+    def __init__(self, api: Api, service: str, gate: str, pod: str, settle: float) -> None:
+        self._api = api
+        self._gate = gate
+        self._pod = pod
+        self._service = service
+        self._settle = settle
+        self._slices = api.slices_of(service) if service else None
+        self._status = api.status_of(pod) if gate else None
+
+    def leave(self, ctx: Context) -> None:
+        """Let the gate fail, if there is one, and wait until no entry is ready."""
+        self._set(ctx, serving=False)
+        self._wait(ctx, ready=False)
+
+    def come_back(self, ctx: Context) -> None:
+        """Let the gate pass, and wait until an entry is ready."""
+        self._set(ctx, serving=True)
+        self._wait(ctx, ready=True)
+
+    def _set(self, ctx: Context, *, serving: bool) -> None:
+        if self._status is None:
+            return
+        reason = "Serving" if serving else "Draining"
+        condition = {"type": self._gate, "status": str(serving), "reason": reason, "message": f"by {ctx.handler}"}
+        self._api.patch(ctx, self._status, {"status": {"conditions": [condition]}})
+
+    def _wait(self, ctx: Context, *, ready: bool) -> None:
+        request = self._slices
+        if request is None:
+            return
+
+        def look() -> str | None:
+            entries = _entries_of(self._api.list(ctx, request), self._pod)
+            if any(_is_ready(entry) for entry in entries) is not ready:
+                return None
+            said = "ready" if ready else "not ready" if entries else "no longer listed"
+            return f"the endpoint {self._service}/{self._pod} is {said}"
+
+        still = "not yet ready" if ready else "still ready"
+        lacking = f"the endpoint {self._service}/{self._pod} is {still}"
+        evidence(ctx, look, lacking, limit=self._settle, every=_LOOK_S)
+
+
+def _entries_of(slices: Sequence[Any], pod: str) -> list[Any]:
+    """Return the endpoints of *pod*: one for each family of addresses, and none when it is gone."""
+    endpoints = [entry for each in slices for entry in each.get("endpoints") or ()]
+    refs = [(entry, entry.get("targetRef") or {}) for entry in endpoints]
+    return [entry for entry, ref in refs if ref.get("kind") == "Pod" and ref.get("name") == pod]
+
+
+def _is_ready(entry: Any) -> bool:
+    # "A nil value should be interpreted as true", says the API.
+    return (entry.get("conditions") or {}).get("ready") is not False

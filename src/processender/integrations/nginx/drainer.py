@@ -1,0 +1,181 @@
+"""A server of an nginx upstream, put down in its file and brought back, with a reload and what is seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...core.handler import DRAIN, Handler
+from ...core.retry import Retry
+from ...errors import HandlerError, Permanent, Transient
+from ...patience import evidence, poll
+from ...ports import Context
+from ...rewriting import Rewriting
+from .master import Master
+from .program import run
+from .servers import BACK, DOWN, Line, bring_back, lines, plain, put_down, unmark
+
+RELOAD_S = 5.0
+"""The longest that nginx may take to start workers with the new file."""
+_LOOK_S = 0.05
+
+
+def drain(
+    include: str,
+    server: str,
+    *,
+    pid: str = "/run/nginx.pid",
+    test: Sequence[str] = ("nginx", "-t"),
+    reload: Sequence[str] = (),
+    settle: float = 5.0,
+    name: str = "",
+    timeout: float | None = None,
+) -> Handler:
+    """
+    Return the handler that puts *server* down in nginx, and brings it back.
+
+    Args:
+
+        include: The file with the `server` lines of the upstream.
+
+        server: The address of this instance as it stands there, like `10.0.0.7:8000`.
+
+        pid: The pid file of nginx's master.
+
+        test: The command that tests the configuration; an empty one tests nothing.
+
+        reload: The command that reloads nginx; by default the master gets SIGHUP.
+
+        settle: The longest wait for the old workers to finish, seconds.
+
+        name: The name of the handler; by default `nginx` and the server.
+
+        timeout: The longest it may take in all, seconds.
+
+    The handler raises `Permanent` for a server that the file does not name, a file that cannot be written, and a
+    configuration that does not pass the test; `Transient` when nginx is not there, or does not take the new file.
+    """
+    if not include or not server:
+        raise HandlerError("cannot drain at nginx: give the file of the `server` lines, and this one's address in it")
+    for what in (test, reload):
+        if isinstance(what, str) or not all(isinstance(each, str) for each in what):
+            raise HandlerError(f"cannot run {what!r}: give a list of the program and its arguments")
+    target = _Target(include, server, Master(pid), tuple(test), tuple(reload), settle)
+    return Handler(
+        name or f"nginx {server}",
+        target.leave,
+        phase=DRAIN,
+        timeout=timeout,
+        retry=Retry(attempts=3, initial=0.2),
+        resume=target.come_back,
+        lasting=True,
+    )
+
+
+class _Target:
+    """One server in one file of one nginx."""
+
+    def __init__(
+        self, include: str, server: str, master: Master, test: Sequence[str], reload: Sequence[str], settle: float
+    ) -> None:
+        self._include = include
+        self._server = server
+        self._master = master
+        self._test = test
+        self._reload_by = reload
+        self._settle = settle
+
+    def leave(self, ctx: Context) -> None:
+        """Put it down, and wait until nobody sends it anything any more."""
+        with Rewriting(self._include, ctx) as file:
+            own = self._own(file.read())
+            if all(line.down and line.mark != DOWN for line in own):
+                ctx.note(f"{self._server} is down already, by another; it stays so")
+                return
+            self._change(file, ctx, put_down)
+            if all(line.down for line in lines(file.read())):
+                ctx.note(f"no server in {self._include} is up: nginx will answer with 502")
+            before = self._reload(ctx)
+        self._wait_for_new(ctx, before)
+        if before:
+            self._wait_for_old(ctx, before)
+        else:
+            poll(ctx, lambda: None, limit=self._settle)
+            ctx.note(f"nginx cannot be seen from here; {self._server} is down in its file since {self._settle:g} s")
+
+    def come_back(self, ctx: Context) -> None:
+        """Bring it back, if it was put down by us, and wait until nginx knows."""
+        with Rewriting(self._include, ctx) as file:
+            if not any(line.mark for line in self._own(file.read())):
+                return
+            self._change(file, ctx, bring_back)
+            before = self._reload(ctx)
+        self._wait_for_new(ctx, before)
+        with Rewriting(self._include, ctx) as file:
+            # Unless another drain has begun meanwhile, whose mark is another.
+            if any(line.mark == BACK for line in lines(file.read())):
+                file.write(unmark(file.read(), self._server))
+        ctx.note(f"{self._server}: up again")
+
+    def _own(self, text: str) -> list[Line]:
+        found = lines(text)
+        own = [line for line in found if line.address == plain(self._server)]
+        if not own:
+            known = ", ".join(dict.fromkeys(line.address for line in found)) or "none"
+            raise Permanent(f"{self._include} names no server {self._server!r}; it names {known}")
+        return own
+
+    def _change(self, file: Rewriting, ctx: Context, change: Callable[[str, str], str]) -> None:
+        """Write what *change* makes of the file, unless nginx does not take it."""
+        text = file.read()
+        changed = change(text, self._server)
+        if changed != text:
+            file.write(changed)
+        try:
+            self._check(ctx)
+        except BaseException:
+            if changed != text:
+                file.write(text)
+            raise
+
+    def _check(self, ctx: Context) -> None:
+        if not self._test:
+            return
+        code, said = run(self._test, ctx)
+        if code or "[emerg]" in said or "test failed" in said:
+            raise Permanent(f"nginx does not take its configuration, and {self._include} is as it was: {said}")
+
+    def _reload(self, ctx: Context) -> dict[int, bool]:
+        """Reload, and return the workers of before."""
+        before = self._master.workers()
+        if not self._reload_by:
+            self._master.hang_up()
+            return before
+        code, said = run(self._reload_by, ctx)
+        if code:
+            raise Transient(f"cannot reload nginx: `{' '.join(self._reload_by)}` ended with {code}: {said}")
+        return before
+
+    def _wait_for_new(self, ctx: Context, before: dict[int, bool]) -> None:
+        def look() -> bool | None:
+            now = self._master.workers()
+            fresh = any(takes for pid, takes in now.items() if pid not in before)
+            stale = any(takes for pid, takes in now.items() if pid in before)
+            return True if fresh and not stale else None
+
+        if before and poll(ctx, look, every=_LOOK_S, limit=RELOAD_S) is None:
+            if ctx.remaining() <= 0:
+                raise TimeoutError("the time was up before nginx had taken the new file")
+            raise Transient("nginx goes on with its old configuration; its error log says why")
+
+    def _wait_for_old(self, ctx: Context, before: dict[int, bool]) -> None:
+        left: list[int] = []
+
+        class Lacking:
+            def __str__(self) -> str:
+                return f"old workers of nginx still finish requests, {', '.join(map(str, left))},"
+
+        def look() -> str | None:
+            left[:] = [pid for pid in self._master.workers() if pid in before]
+            return f"{self._server}: down, and the old workers of nginx are gone" if not left else None
+
+        evidence(ctx, look, Lacking(), limit=self._settle, every=_LOOK_S)

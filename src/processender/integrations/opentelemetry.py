@@ -1,0 +1,55 @@
+"""
+Providers of OpenTelemetry at the end: flushed and shut down last of all, within a time of their own.
+
+Takes over:
+    The shutdown of tracer, meter and logger providers, each in a handler of its own in the phase `release`, behind
+    everything else there and with a slice of the window that nothing before it can take (`importance="must"`). It
+    runs on a thread of its own and is left alone when its time is up, so a collector that is down holds up no exit;
+    the provider's own handler at the interpreter's exit, which would wait again, is taken away.
+
+Leaves:
+    Whether the collector has taken what was sent: the SDK logs it and does not tell.
+
+Versions:
+    Opentelemetry-sdk 1.30 to 1.45.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Sequence
+
+from ..closing import LAST, step
+from ..core.handler import Handler, Importance
+from ..hints import Any
+from ..ports import Context
+
+SHUTDOWN_S = 3.0
+"""How long a shutdown may take, seconds, unless its caller says otherwise; it is kept free for it."""
+
+
+def close_provider(
+    provider: Any,
+    *,
+    name: str = "",
+    timeout: float = SHUTDOWN_S,
+    after: str | Sequence[str] = (),
+    needs: str | Sequence[str] = (),
+) -> Handler:
+    """
+    Return the handler that flushes *provider*, of traces, metrics or logs, and shuts it down.
+
+    Its name is `opentelemetry-` and the kind, unless *name* is another; the other options are fields of `Handler`. It
+    raises `TimeoutError` when the collector took longer than *timeout* seconds.
+    """
+    kind = type(provider).__name__.removesuffix("Provider").lower()
+
+    def close(ctx: Context) -> None:
+        atexit.unregister(provider.shutdown)
+        # A shutdown has the effect of a flush, says the specification, and unlike a flush it can be told once only.
+        ctx.call(f"the collector of {type(provider).__name__}", provider.shutdown)
+
+    return step(
+        name or f"opentelemetry-{kind}", close, "release", timeout, after, needs,
+        priority=LAST, importance=Importance.MUST,
+    )  # fmt: skip

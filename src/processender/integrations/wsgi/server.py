@@ -1,0 +1,38 @@
+"""Serves a WSGI application with a server of the standard library's kind, under an Ender."""
+
+from __future__ import annotations
+
+from ...hints import Protocol
+from ...ports import Serving
+
+POLL_S = 0.1
+"""How often a server looks whether it shall stop: its own default is half a second."""
+
+
+class Server(Protocol):
+    """What `wsgiref`, `werkzeug.serving.make_server` and every other heir of `socketserver` return."""
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Serve until `shutdown` is called by another thread."""
+
+    def shutdown(self) -> None:
+        """Let `serve_forever` return."""
+
+    def server_close(self) -> None:
+        """Close the listener, and wait for threads that are not daemons."""
+
+
+def serve(ender: Serving, server: Server) -> None:
+    """
+    Serve until the end comes, on the main thread; return when the whole plan has run.
+
+    Args:
+
+        ender: The Ender, not entered yet.
+
+        server: A server that is bound and listens; let it have a thread for each request.
+    """
+    with ender.hosted(stop=server.shutdown):
+        ender.ready()
+        server.serve_forever(POLL_S)
+        server.server_close()

@@ -1,0 +1,146 @@
+"""The half of an Ender that serves: traffic, work in progress, and what is said of the coming end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+from .core.drain import READINESS
+from .core.handler import DRAIN, Handler
+from .engine.inflight import InFlight, Token
+from .engine.registry import Registry
+from .engine.traffic import Traffic, usual_answer, usual_delay
+from .errors import HandlerError, StateError
+from .hints import Any
+from .keepers import StateStore
+from .keeping import Keeping
+from .session import Session
+from .settings import Settings
+
+
+class Serving(Keeping):
+    """Counts work, says whether traffic is to come, and takes notices, from any thread."""
+
+    def __init__(
+        self, registry: Registry, settings: Settings, store: StateStore | None, limits: Mapping[str, float]
+    ) -> None:
+        """Begin without traffic and without work, of which each kind may take what *limits* says."""
+        super().__init__(registry, settings, store)
+        self._inflight = InFlight(self._clock, self.tell, limits)
+        self._traffic = Traffic()
+
+    # Work.
+
+    def inflight(self, what: object = "work", *, kind: str = "work", cut: Callable[[], object] | None = None) -> Token:
+        """
+        Count a `with` or `async with` block as work in progress, which the end waits for and can name.
+
+        Args:
+
+            what: What it is, in words, or something whose text says it when it is asked for.
+
+            kind: What kind of work it is: `request`, `stream`, `events`, `websocket`, `background`, `rpc` or your own;
+                see the `limits` of the Ender.
+
+            cut: What breaks it off when the time of its kind, or all time, is over; called by a thread of the Ender's.
+        """
+        if "inflight" not in self._registry and not self._stopping.is_set():
+            try:
+                self.add(Handler("inflight", self._inflight.wait, phase=self._registry.work_phase))
+            except (HandlerError, StateError):
+                pass  # another thread came first, or the end did
+        return Token(self._inflight, what, kind, cut)
+
+    # Traffic.
+
+    @property
+    def serving(self) -> bool:
+        """Whether traffic is to come: what a readiness probe is to be told."""
+        return self._traffic.serving
+
+    @property
+    def draining(self) -> bool:
+        """Whether traffic is being left: from the beginning of a drain or an end until it is taken back."""
+        return self._traffic.draining
+
+    def ready(self) -> None:
+        """
+        Serve from now on: readiness passes, and the end begins with leaving traffic.
+
+        What lasting drainers of an earlier process have left behind is taken back, in the background.
+        """
+        self._leave_traffic_at_end()
+        self._traffic.is_ready = True
+        if self._back is None:
+            self.come_back()
+
+    def _leave_traffic_at_end(self) -> None:
+        """Let the end begin with failing readiness and the time that everybody needs to notice."""
+        if READINESS in self._registry or DRAIN not in self._registry.phases:
+            return
+        said, session = self._settings, self._session
+        # An agent around this process has waited before it asks for the end.
+        joined = session is not None and session.is_joined
+        usual = 0.0 if joined else usual_delay(os.environ)
+        delay = usual if said.drain_delay is None else said.drain_delay
+        try:
+            for handler in self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ)):
+                self.add(handler)
+        except (HandlerError, StateError):
+            pass  # another thread came first, or the end did
+
+    # A life.
+
+    def _new_session(self) -> Session:
+        session = super()._new_session()
+        session.report.facts.in_flight = self._inflight.labels
+        return session
+
+    def _forget_in_child(self) -> None:
+        """Begin anew, in a fork child: the work and the traffic are the parent's."""
+        self._inflight.reset()
+        self._traffic.reset()
+        self._back = None
+
+
+class Hosted:
+    """The block, sync and async, in which a server lives that brings its own loop or its own main program."""
+
+    def __init__(self, enter: Callable[[], Any], leave: Callable[..., Any], enter_async: Callable[[], Any],
+                 leave_async: Callable[..., Any]) -> None:  # fmt: skip
+        """Take how the Ender is entered and left."""
+        self._enter, self._leave = enter, leave
+        self._enter_async, self._leave_async = enter_async, leave_async
+
+    @classmethod
+    def within(cls, ender: Any) -> Hosted:
+        """Return a block inside another one of *ender*, which changes nothing."""
+
+        async def enter() -> Any:
+            return ender
+
+        async def leave(*_: object) -> None:
+            pass
+
+        return cls(lambda: ender, lambda *_: None, enter, leave)
+
+    def __enter__(self) -> Any:
+        """Arm the Ender, set up its resources, and let the end ask the server to stop; return the Ender."""
+        return self._enter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Run what is left of the plan, and wait for its end."""
+        self._leave(kind, error, trace)
+
+    async def __aenter__(self) -> Any:
+        """Do the same; async handlers will run on this loop."""
+        return await self._enter_async()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Do the same."""
+        await self._leave_async(kind, error, trace)

@@ -1,0 +1,194 @@
+"""Leaving traffic in a cluster: the own entry in the EndpointSlices is watched, and a readiness gate turned."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processender.core.handler import Handler
+from processender.errors import HandlerError, Permanent
+from processender.integrations import kubernetes
+from processender.testing.cluster import LIST, PATCH, Cluster, Pod
+from processender.testing.drainers import check_drainer
+from tests.integration.drainers import come_back, leave
+
+GATE = "example.com/serving"
+POD, OTHER = "shop-5d8c7-b4b9s", "shop-5d8c7-x2x2x"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Return a certificate for 127.0.0.1, and its key."""
+    base = tmp_path_factory.mktemp("authority")
+    crt, key = str(base / "own.crt"), str(base / "own.key")
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    name = ["-subj", "/CN=own", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", crt]
+    subprocess.run([*make, *name], check=True, capture_output=True)
+    return crt, key
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look often."""
+    monkeypatch.setattr("processender.integrations.kubernetes.drainer._LOOK_S", 0.01)
+
+
+class Place:
+    """A cluster, the pod in it, and its service account."""
+
+    def __init__(self, cluster: Cluster, account: Path) -> None:
+        self.cluster = cluster
+        self.account = account
+        self.pod = Pod(POD, (GATE,))
+        self.pod.conditions[GATE] = {"type": GATE, "status": "True"}
+        cluster.services["shop"] = [Pod(OTHER), self.pod]
+
+    def drain(self, service: str = "shop", **options: object) -> Handler:
+        """Return the drainer, as it is made in the pod."""
+        return kubernetes.drain(service, account=str(self.account), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def place(certificate: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """Run a cluster over https, and mount the service account."""
+    (tmp_path / "ca.crt").write_text(Path(certificate[0]).read_text())
+    (tmp_path / "token").write_text("token-1")
+    (tmp_path / "namespace").write_text("default")
+    with Cluster(token="token-1", lag=2, certificate=certificate) as cluster:
+        host, _, port = cluster.url.removeprefix("https://").partition(":")
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+        monkeypatch.setenv("POD_NAME", POD)
+        yield Place(cluster, tmp_path)
+
+
+class TestEndpoint:
+    def test_it_waits_until_the_own_entry_is_not_ready(self, place: Place) -> None:
+        """A deletion makes it so, a while after; the entry may still be serving."""
+        leave(place.drain(settle=0.0))
+        place.pod.terminating = True
+
+        assert [f"the endpoint shop/{POD} is not ready"] == leave(place.drain())
+        assert len(place.cluster.asked) >= 3
+
+    def test_one_that_is_no_longer_listed_gets_no_traffic(self, place: Place) -> None:
+        """Its Service may select it no more."""
+        place.cluster.services["shop"].remove(place.pod)
+
+        assert [f"the endpoint shop/{POD} is no longer listed"] == leave(place.drain())
+
+    def test_one_that_stays_ready_is_bounded_and_noted(self, place: Place) -> None:
+        """The readiness of others is not ours."""
+        place.cluster.services["shop"][0].probe = False
+
+        assert [f"the endpoint shop/{POD} is still ready after 0.1 s, and it goes on"] == leave(place.drain(settle=0.1))
+
+    def test_without_a_gate_there_is_no_way_back(self, place: Place) -> None:
+        """The cluster brings traffic back by itself."""
+        handler = place.drain()
+
+        assert (None, False) == (handler.resume, handler.lasting)
+
+    def test_the_token_is_read_for_each_request(self, place: Place) -> None:
+        """The kubelet replaces it."""
+        place.pod.terminating = True
+        handler = place.drain()
+        place.cluster.token = "token-2"
+        with pytest.raises(Permanent, match="does not know the service account: Unauthorized; is its token mounted"):
+            leave(handler)
+        (place.account / "token").write_text("token-2")
+
+        assert [f"the endpoint shop/{POD} is not ready"] == leave(handler)
+
+
+class TestGate:
+    def test_a_pod_that_is_not_deleted_leaves_by_its_gate(self, place: Place) -> None:
+        """The condition is false, the pod not ready, and so its entry."""
+        leave(place.drain(settle=0.0))
+
+        assert [f"the endpoint shop/{POD} is not ready"] == leave(place.drain(gate=GATE))
+        assert ("False", "Draining") == tuple(place.pod.conditions[GATE][key] for key in ("status", "reason"))
+
+    def test_it_comes_back_by_its_gate(self, place: Place) -> None:
+        """Also a new process does, for the condition outlasts the old one."""
+        leave(place.drain(gate=GATE))
+        new = place.drain(gate=GATE)
+
+        assert new.lasting
+        assert [f"the endpoint shop/{POD} is ready"] == come_back(new)
+        assert "True" == place.pod.conditions[GATE]["status"]
+
+    def test_a_second_notice_changes_nothing(self, place: Place) -> None:
+        """The condition is set to what it is."""
+        handler = place.drain(gate=GATE)
+
+        assert leave(handler) == leave(handler)
+
+    def test_a_gate_alone_waits_for_nothing(self, place: Place) -> None:
+        """Whoever needs to see something names a Service."""
+        assert [] == leave(place.drain("", gate=GATE))
+        assert not place.pod.ready
+
+    def test_it_does_what_every_drainer_must(self, place: Place) -> None:
+        """Twice down and twice back."""
+        check_drainer(lambda: place.drain(gate=GATE), lambda: place.pod.ready)
+
+
+class TestBadDays:
+    @pytest.mark.parametrize(
+        ("right", "needs"),
+        [(LIST, "may not list endpointslices in discovery.k8s.io"), (PATCH, "may not patch pods/status")],
+    )
+    def test_a_right_that_is_missing_is_named(self, place: Place, right: tuple[str, str], needs: str) -> None:
+        """With the words of the API, and what to do."""
+        place.cluster.allowed.remove(right)
+        with pytest.raises(Permanent, match=f"{needs}: .*is forbidden.*; bind a Role with the verb '{right[0]}' to it"):
+            leave(place.drain(gate=GATE))
+
+    @pytest.mark.parametrize("fault", [500, 429, "hang-up", "garbage"])
+    def test_a_look_that_fails_is_repeated(self, place: Place, fault: str | int) -> None:
+        """An API server that restarts is no evidence."""
+        place.pod.terminating = True
+        place.cluster.fail(fault, fault)
+
+        assert [f"the endpoint shop/{POD} is not ready"] == leave(place.drain())
+
+    def test_a_silent_server_is_left_and_asked_again(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A connection of which one half is gone does not hold the end."""
+        monkeypatch.setattr("processender.integrations.kubernetes.api.SILENT_S", 0.2)
+        place.pod.terminating = True
+        place.cluster.fail("silent")
+
+        assert [f"the endpoint shop/{POD} is not ready"] == leave(place.drain())
+
+    def test_what_was_never_seen_is_noted_with_the_reason(self, place: Place) -> None:
+        """The last failure says why."""
+        place.cluster.fail(*[503] * 1000)
+        (note,) = leave(place.drain(settle=0.1))
+
+        assert f"as far as can be told, the endpoint shop/{POD} is still ready after 0.1 s, and it goes on: " in note
+        assert "was answered with 503" in note
+
+    def test_a_server_that_is_not_of_this_cluster_is_not_trusted(self, place: Place) -> None:
+        """It would get the token."""
+        (place.account / "ca.crt").unlink()
+        stranger = kubernetes.drain("shop", account=str(place.account))
+        with pytest.raises(Permanent, match="its certificate is not trusted"):
+            leave(stranger)
+
+        assert [] == place.cluster.asked
+
+    def test_outside_a_cluster_it_says_so_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And not when the end has come."""
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        with pytest.raises(HandlerError, match="KUBERNETES_SERVICE_HOST is not set"):
+            kubernetes.drain("shop")
+        with pytest.raises(HandlerError, match="automountServiceAccountToken"):
+            kubernetes.drain("shop", api="http://127.0.0.1:1", account="/nowhere")
+        with pytest.raises(HandlerError, match="give service="):
+            kubernetes.drain()
+        with pytest.raises(HandlerError, match=r"must be like 'example\.com/serving'"):
+            kubernetes.drain(gate="not a gate")

@@ -1,0 +1,203 @@
+"""One request and its answer: against a real server that answers, stalls and hangs up."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from processender.engine.brief import BriefContext
+from processender.engine.clock import SystemClock
+from processender.errors import HandlerError, Permanent, Transient
+from processender.exchange import Answer, HTTPStatusRefused, HTTPStatusTransient, Request, exchange, judge
+
+CLOCK = SystemClock()
+Serve = Callable[[type[BaseHTTPRequestHandler]], ThreadingHTTPServer]
+
+
+def context(seconds: float = 10.0) -> BriefContext:
+    """Return the context of an attempt that has this long."""
+    return BriefContext(CLOCK.now() + seconds, CLOCK, handler="ask", cause="drain", key="run-1/ask")
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with what it was sent; the path is the status."""
+
+    def do_PUT(self) -> None:
+        """Answer."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(int(self.path[1:]))
+        self.send_header("Retry-After", "7")
+        self.send_header("X-Token", self.headers.get("X-Token") or "none")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Stalls(Echo):
+    """Never answers, until the one who asked has gone."""
+
+    def do_PUT(self) -> None:
+        """Wait for the end of the connection."""
+        self.connection.recv(1)
+
+
+@pytest.fixture
+def serve(request: pytest.FixtureRequest) -> Serve:
+    """Return what serves on a free port until the test is over."""
+
+    def start(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        request.addfinalizer(server.server_close)
+        request.addfinalizer(thread.join)
+        request.addfinalizer(server.shutdown)
+        return server
+
+    return start
+
+
+def put(server: ThreadingHTTPServer, status: int = 200, **more: str) -> Request:
+    """Return a request to *server*, which answers with *status*."""
+    return Request("PUT", f"http://127.0.0.1:{server.server_port}/{status}", **more)  # type: ignore[arg-type]
+
+
+class TestExchange:
+    def test_any_status_is_an_answer(self, serve: Serve) -> None:
+        """Who asks, judges."""
+        answer = exchange(put(serve(Echo), 503, body="down"), context())
+
+        assert (503, "Service Unavailable", b"down") == (answer.status, answer.reason, answer.body)
+        assert "7" == answer.headers["retry-after"]
+
+    def test_one_request_is_good_for_many(self, serve: Serve) -> None:
+        """With another body, and with a token that was read a moment ago."""
+        request = put(serve(Echo))
+        first = exchange(request, context(), b"one", headers={"X-Token": "a"})
+        second = exchange(request, context())
+
+        assert (b"one", "a") == (first.body, first.headers["X-Token"])
+        assert (b"", "none") == (second.body, second.headers["X-Token"])
+
+    def test_only_so_much_of_the_answer_is_read(self, serve: Serve) -> None:
+        """A server cannot fill the memory."""
+        assert b"ab" == exchange(put(serve(Echo)), context(), b"abc", most=2).body
+
+    def test_a_silent_server_times_out_alone(self, serve: Serve) -> None:
+        """Long before the attempt, if the one who asks wants to ask again."""
+        ctx = context(60)
+
+        with pytest.raises(TimeoutError, match="no answer in time"):
+            exchange(put(serve(Stalls)), ctx, timeout=0.05)
+        assert ctx.remaining() > 30
+
+    def test_an_attempt_that_must_give_way_comes_back_at_once(self, serve: Serve) -> None:
+        """The connection is shut from under it."""
+        ctx = context(60)
+        waiting = threading.Event()
+
+        class Tells(Stalls):
+            """Says that the request is here."""
+
+            def do_PUT(self) -> None:
+                """Wait."""
+                waiting.set()
+                super().do_PUT()
+
+        stopper = threading.Thread(target=lambda: (waiting.wait(30), ctx.cancel()))
+        stopper.start()
+        with pytest.raises(Transient):
+            exchange(put(serve(Tells)), ctx)
+        stopper.join()
+
+    def test_nobody_there_may_pass(self) -> None:
+        """A server may come back."""
+        with pytest.raises(Transient, match=r"cannot GET http://127.0.0.1:1/"):
+            exchange(Request("GET", "http://127.0.0.1:1/"), context())
+
+    @pytest.mark.parametrize("text", ["a\r\nX-Two: 2", "\N{SNOWMAN}"])
+    def test_a_field_that_cannot_be_sent_is_refused_unseen(self, serve: Serve, text: str) -> None:
+        """It may be a secret."""
+        with pytest.raises(HandlerError, match="'X-Token': it must be printable ASCII") as caught:
+            exchange(put(serve(Echo)), context(), headers={"X-Token": text})
+        assert text not in str(caught.value)
+
+
+class TestJudge:
+    def ask(self, serve: Serve, status: int) -> tuple[Request, Answer]:
+        """Return a request and its answer."""
+        request = put(serve(Echo), status, body="the reason\nis this")
+        return request, exchange(request, context())
+
+    def test_a_status_that_was_expected_is_passed_on(self, serve: Serve) -> None:
+        """All of 200 to 299, or those that were named."""
+        request, answer = self.ask(serve, 299)
+
+        assert answer is judge(request, answer) is judge(request, answer, (299,))
+        with pytest.raises(HTTPStatusRefused):
+            judge(request, answer, (204,))
+
+    def test_some_may_pass(self, serve: Serve) -> None:
+        """And the server says when to come again."""
+        request, answer = self.ask(serve, 503)
+        with pytest.raises(
+            HTTPStatusTransient, match="was answered with 503 Service Unavailable: the reason is"
+        ) as caught:
+            judge(request, answer)
+
+        assert (503, 7.0) == (caught.value.status, caught.value.retry_after)
+
+    def test_others_never_will(self, serve: Serve) -> None:
+        """Asking again would change nothing."""
+        request, answer = self.ask(serve, 404)
+        with pytest.raises(HTTPStatusRefused) as caught:
+            judge(request, answer)
+
+        assert 404 == caught.value.status
+
+
+class TestTrust:
+    @pytest.fixture
+    def certificate(self, tmp_path: Path) -> tuple[str, str]:
+        """Return a certificate for 127.0.0.1, and its key."""
+        crt, key = str(tmp_path / "own.crt"), str(tmp_path / "own.key")
+        make = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ]
+        name = ["-subj", "/CN=own", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", crt]
+        subprocess.run([*make, *name], check=True, capture_output=True)
+        return crt, key
+
+    def test_an_authority_of_its_own_is_trusted_alone(self, serve: Serve, certificate: tuple[str, str]) -> None:
+        """As that of a cluster; without it the same server is nobody."""
+        server = serve(Echo)
+        context_of_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context_of_server.load_cert_chain(*certificate)
+        server.socket = context_of_server.wrap_socket(server.socket, server_side=True)
+        url = f"https://127.0.0.1:{server.server_port}/200"
+
+        assert 200 == exchange(Request("PUT", url, authority=certificate[0]), context()).status
+        with pytest.raises(Permanent, match="its certificate is not trusted"):
+            exchange(Request("PUT", url), context())
+
+    def test_an_authority_that_is_not_there_is_said_at_once(self) -> None:
+        """And not when the first request is sent."""
+        with pytest.raises(HandlerError, match=r"cannot read the certificate authority in /nowhere/ca\.crt"):
+            Request("GET", "https://127.0.0.1/", authority="/nowhere/ca.crt")

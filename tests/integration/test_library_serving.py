@@ -1,0 +1,240 @@
+"""An Ender of a program that serves: traffic is away before anything closes, and a server's signals are its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.library_programs import finish, program, run
+
+SERVER = """
+ender = Ender('web', grace=20, drain_delay=0.2, on_drain='fail-readiness')
+ender.add(lambda: say('closed'), name='pool', phase='close')
+"""
+
+OWN_SIGNAL = (
+    SERVER
+    + """
+over = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: (say('asked', ender.serving, ender.draining), over.set()))
+with ender.hosted():
+    ender.ready()
+    say('ready', ender.serving, ender.draining)
+    while not over.wait(0.05):
+        pass
+    say('stopped')
+"""
+)
+
+OWN_LOOP = (
+    SERVER
+    + """
+if %r: import uvloop
+async def main():
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: (say('asked', ender.serving), over.set()))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: say('usr1'))
+    async with ender.hosted():
+        ender.ready()
+        say('ready')
+        await over.wait()
+        say('stopped')
+(uvloop if %r else asyncio).run(main())
+"""
+)
+
+STOPPED = (
+    SERVER
+    + """
+async def main():
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with ender.hosted(stop=lambda: loop.call_soon_threadsafe(over.set)):
+        ender.ready()
+        say('ready')
+        await over.wait()
+        say('stopped')
+asyncio.run(main())
+"""
+)
+
+LASTING = """
+ender = Ender('web', grace=20)
+ender.add(Handler('balancer', lambda: say('left'), phase='drain', resume=lambda ctx: say('back', ctx.cause), lasting=True))
+with ender:
+    ender.ready()
+    ender.stopping.wait()
+"""
+
+
+def test_a_server_is_asked_by_its_own_handler_after_traffic_has_left() -> None:
+    """Not as the signal comes: readiness fails first, and everybody gets the time to notice."""
+    end = run(OWN_SIGNAL, "TERM")
+
+    assert ["ready True False", "asked False True", "stopped", "closed"] == [
+        line for line in end.lines if line.split()[0] in {"ready", "asked", "stopped", "closed"}
+    ]
+    names = ["readiness", "drain-delay", "body", "pool"]
+    assert (names, {"done"}) == ([each["name"] for each in end.report["handlers"]], set(end.outcomes.values()))
+    assert end.handler("body")["started_s"] >= 0.2
+
+
+@pytest.mark.parametrize("uvloop", [False, True], ids=["asyncio", "uvloop"])
+def test_a_server_that_hears_signals_by_its_loop_is_asked_by_its_loop(uvloop: bool) -> None:
+    """Also where the loop has the wakeup descriptor; signals that are not ours reach it all the time."""
+    with program(OWN_LOOP % (uvloop, uvloop)) as running:
+        running.wait_for("ready")
+        running.signal("USR1")
+        running.wait_for("usr1")
+        running.signal("TERM")
+        end = finish(running)
+
+    assert ["asked False", "stopped", "closed"] == [
+        line for line in end.lines if line.split()[0] in {"asked", "stopped", "closed"}
+    ]
+    assert "clean" == end.report["verdict"]
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT"])
+def test_a_server_is_asked_by_what_was_given(name: str) -> None:
+    """Whatever the notice was."""
+    end = run(STOPPED, name)
+
+    assert (0, "clean") == (end.code, end.report["verdict"])
+    assert end.lines.index("stopped") < end.lines.index("closed")
+
+
+def test_a_server_that_ends_by_itself_ends_the_process_well() -> None:
+    """The plan runs although nobody has asked for it."""
+    end = run(STOPPED.replace("await over.wait()", "pass"))
+
+    assert ("exit", "clean") == (end.report["cause"], end.report["verdict"])
+
+
+def test_a_server_without_a_handler_of_its_own_is_named() -> None:
+    """Nobody could ask it; the end goes on without it, and says so."""
+    end = run(
+        OWN_SIGNAL.replace("signal.signal(signal.SIGTERM", "(lambda *_: 0)(0").replace("grace=20", "grace=2"), "TERM"
+    )
+
+    assert "deaf-server" in end.troubles
+
+
+def test_what_an_earlier_process_has_left_is_taken_back_when_it_serves() -> None:
+    """And is left again at the end."""
+    end = run(LASTING, "TERM", after="back ready")
+
+    assert ["back ready", "left"] == [line for line in end.lines if line.split()[0] in {"back", "left"}]
+
+
+def test_the_end_waits_for_the_way_back() -> None:
+    """Whoever left traffic while it still comes back could find it back afterwards."""
+    slow = LASTING.replace("lambda ctx: say('back', ctx.cause)", "lambda: (say('begun'), time.sleep(0.5), say('back'))")
+    end = run(slow, "TERM", after="begun")
+
+    assert ["begun", "back", "left"] == [line for line in end.lines if line.split()[0] in {"begun", "back", "left"}]
+
+
+def test_a_way_back_that_fails_is_told() -> None:
+    """Traffic may still be away."""
+    bad = LASTING.replace("lambda ctx: say('back', ctx.cause)", "lambda: 1 / 0") + "\nsay('over')"
+    with program(bad.replace("ender.stopping.wait()", "say('ready'); ender.stopping.wait()")) as running:
+        running.wait_for("has not brought traffic back")
+        running.signal("TERM")
+        end = finish(running)
+
+    assert "not-resumed" in end.troubles
+
+
+def test_a_drain_is_taken_back_with_readiness() -> None:
+    """And begins anew afterwards."""
+    end = run(
+        STOPPED.replace(
+            "await over.wait()",
+            """
+        ender.drain()
+        while not ender.draining: await asyncio.sleep(0.01)
+        while ender.serving: await asyncio.sleep(0.01)
+        ender.resume()
+        while not ender.serving: await asyncio.sleep(0.01)
+        say('again', ender.draining)
+        ender.stop()
+        await over.wait()""",
+        )
+    )
+
+    assert "again False" in end.lines
+    assert "clean" == end.report["verdict"]
+
+
+def test_work_that_does_not_end_is_cut_and_named() -> None:
+    """The report says what, and why."""
+    end = run(
+        STOPPED.replace(
+            "say('ready')",
+            """
+        work = ender.inflight('GET /feed', kind='events')
+        work.cut = work.end
+        work.begin()
+        say('ready')""",
+        ),
+        "TERM",
+    )
+
+    assert [("GET /feed", "0 s are over")] == [(cut["what"], cut["reason"]) for cut in end.report["cut"]]
+    assert "clean" == end.report["verdict"]
+
+
+def test_a_handler_notes_what_it_saw() -> None:
+    """For the log, and for the report."""
+    end = run(
+        STOPPED.replace(
+            "async def main", "ender.add(lambda ctx: ctx.note('3 rows'), name='rows', phase='flush')\nasync def main"
+        ),
+        "TERM",
+    )
+
+    assert ["3 rows"] == end.handler("rows")["notes"]
+    assert "rows: 3 rows" in end.output
+
+
+@pytest.mark.parametrize(
+    ("environ", "delay", "first"),
+    [
+        ({}, 0.0, "readiness"),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, 5.0, "drain-delay"),
+        ({"NOMAD_ALLOC_ID": "x"}, 5.0, "readiness"),
+    ],
+    ids=["alone", "kubernetes", "nomad"],
+)
+def test_the_delay_is_that_of_the_place(environ: dict[str, str], delay: float, first: str) -> None:
+    """None outside an orchestrator; in a pod readiness passes until it is over."""
+    end = run("""
+        ender = Ender('web')
+        with ender.hosted(stop=lambda: None):
+            ender.ready()
+            steps = ender.plan().in_order()
+            say([step.handler for step in steps][0], [h.expected for h in ender._registry.handlers() if h.name == 'drain-delay'][0])
+            os._exit(0)
+    """, env=environ)  # fmt: skip
+
+    assert f"{first} {delay}" in end.output
+
+
+def test_a_server_that_is_gone_is_not_given_time_to_be_left() -> None:
+    """Nobody could serve the requests for which the delay is meant."""
+    source = STOPPED.replace("drain_delay=0.2", "drain_delay=15.0").replace("await over.wait()", "pass")
+    end = run(source)
+
+    assert "clean" == end.report["verdict"]
+    assert end.handler("drain-delay")["ended_s"] < 5.0
+
+
+def test_a_block_inside_another_one_changes_nothing() -> None:
+    """The adapter of a server and a middleware inside it may both bring theirs."""
+    inner = "await over.wait()\n        async with ender.hosted(): say('inside')\n        say('and on')"
+    end = run(STOPPED.replace("await over.wait()", inner), "TERM")
+
+    assert ["inside", "and on", "stopped", "closed"] == [
+        line for line in end.lines if line in {"inside", "and on", "stopped", "closed"}
+    ]
+    assert "clean" == end.report["verdict"]

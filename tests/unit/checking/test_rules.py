@@ -1,0 +1,231 @@
+"""Every rule about pods: a manifest that is well, which the API takes, and one that is not."""
+
+from __future__ import annotations
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from processender.checking.rules import POD_RULES
+from tests.unit.checking.manifests import (
+    AGENT,
+    PRE_STOP,
+    PROBE,
+    SERVING,
+    SIDECAR,
+    SLEEP,
+    codes,
+    container,
+    findings,
+    pod,
+)
+
+GOOD = {
+    "an agent": pod(container("shop", f"command: {AGENT}", SERVING, PROBE), grace=30),
+    "a program with a hook": pod(container("shop", SERVING, PROBE, SLEEP), grace=30),
+    "a worker": pod(container("work", 'command: ["./work"]')),
+    "a native sidecar": pod(
+        container("shop", SERVING, PROBE, SLEEP),
+        inits=(container("side", f"command: {SIDECAR}", "restartPolicy: Always", PRE_STOP),),
+        grace=30,
+    ),
+    "a plain sidecar": pod(container("shop", SERVING, PROBE, SLEEP), container("side", f"command: {SIDECAR}", PRE_STOP)),
+    "a native proxy": pod(
+        container("shop", 'command: ["./work"]'),
+        inits=(container("envoy", "restartPolicy: Always", image="envoyproxy/envoy:v1.34"),),
+    ),
+    "a mesh": pod(
+        container("shop", 'command: ["./work"]'),
+        linkerd_io__inject="enabled",
+        config_beta_linkerd_io="x",
+    ).replace("linkerd_io/inject: enabled", "linkerd.io/inject: enabled").replace(
+        "config_beta_linkerd_io: x", 'config.beta.linkerd.io/proxy-enable-native-sidecar: "true"'
+    ),
+    "an exec": pod(container("shop", 'command: ["sh", "-c", "cd / && exec ./server"]')),
+    "an initialisation in a shell": pod(
+        container("shop", 'command: ["./work"]'), inits=(container("first", 'command: ["sh", "-c", "a; b"]'),)
+    ),
+    "another hook": pod(
+        container("shop", SERVING, PROBE, "lifecycle: {preStop: {httpGet: {path: /drain, port: 8080}}}"), grace=60
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
+def test_nothing_is_found_in_what_is_well(text: str) -> None:
+    """And the API takes it."""
+    kubernetes_validate.validate(yaml.safe_load(text), kubernetes_validate.latest_version(), strict=True)
+
+    assert {} == codes(text)
+
+
+BAD = {
+    "no time at all": (pod(container("w"), grace=0), "grace-too-short", "error", "0"),
+    "the time of everybody": (pod(container("w"), grace=2), "grace-too-short", "warning", "2"),
+    "less than the agent plans with": (
+        pod(container("w", 'command: ["processender", "run", "--grace", "50s", "--", "./w"]')),
+        "grace-shorter-than-plan", "error", "50s, and has 30 s",
+    ),
+    "less after the hook": (
+        pod(container("w", 'command: ["processender", "run", "--grace=20s", "./w"]', SLEEP), grace=24),
+        "grace-shorter-than-plan", "error", "20s, and has 19 s: the pod has 24 s, 5s of it",
+    ),
+    "a variable": (
+        pod(container("w", 'command: ["processender", "run", "./w"]', "env: [{name: PROCESSENDER_GRACE, value: 45s}]")),
+        "grace-shorter-than-plan", "error", "45s, and has 30 s",
+    ),
+    "a variable in a flag": (
+        pod(container("w", 'args: ["processender", "run", "--grace", "$(G)", "./w"]', "env: [{name: G, value: 46s}]")),
+        "grace-shorter-than-plan", "error", "46s, and has 30 s",
+    ),
+    "both by default": (
+        pod(container("w", 'command: ["tini", "--", "processender", "run", "--", "./w"]')),
+        "grace-without-margin", "warning", "30s, and has 30 s",
+    ),
+    "a sidecar longer than the pod": (
+        pod(container("w"), inits=(container("s", f"command: {SIDECAR}", "restartPolicy: Always", PRE_STOP),), grace=10),
+        "grace-shorter-than-plan", "error", "20s, and has 10 s",
+    ),
+    "a configuration that is not there": (
+        pod(container("w", 'command: ["processender", "run", "-c", "/etc/p.toml", "--", "./w"]'), grace=40),
+        "config-unseen", "note", "/etc/p.toml",
+    ),
+    "a hook of half the grace": (
+        pod(container("w", "lifecycle: {preStop: {sleep: {seconds: 15}}}")),
+        "pre-stop-eats-grace", "warning", "15s of the 30 s",
+    ),
+    "a hook of all of it": (
+        pod(container("w", 'lifecycle: {preStop: {exec: {command: ["bash", "-c", "sleep 20; sleep 0.5m"]}}}')),
+        "pre-stop-eats-grace", "error", "50s of the 30 s",
+    ),
+    "a sleep of the image": (
+        pod(container("w", 'lifecycle: {preStop: {exec: {command: ["/bin/sleep", "5"]}}}')),
+        "sleep-needs-binary", "note", "`sleep` of the image",
+    ),
+    "no readiness": (pod(container("w", SERVING, SLEEP)), "no-readiness-probe", "warning", "ports"),
+    "readiness by default": (
+        pod(container("w", f"command: {AGENT}", SERVING, "readinessProbe: {tcpSocket: {port: 8080}}")),
+        "slow-readiness-probe", "warning", "up to 30 s to fail, and the drain delay is 5s",
+    ),
+    "an agent without delay": (
+        pod(container("w", 'command: ["processender", "run", "--grace", "9s", "./w"]', SERVING, PROBE)),
+        "no-drain-delay", "warning", "agent",
+    ),
+    "a program without delay": (pod(container("w", SERVING, PROBE)), "no-drain-delay", "note", "nothing here waits"),
+    "a list in a shell": (
+        pod(container("w", 'command: ["/bin/sh", "-c", "./prepare; ./server; true"]')),
+        "shell-keeps-signal", "error", "sh runs a script",
+    ),
+    "a pipeline": (
+        pod(container("w", 'command: ["bash", "-c", "./server 2>&1 | tee log"]')),
+        "shell-keeps-signal", "error", "bash runs a script",
+    ),
+    "a script": (
+        pod(container("w", 'command: ["bash", "start.sh"]')),
+        "shell-keeps-signal", "warning", "bash runs start.sh",
+    ),
+    "a shell behind an init": (
+        pod(container("w", 'command: ["tini", "--", "sh", "-c", "./server"]')),
+        "shell-keeps-signal", "warning", "sh runs a script",
+    ),
+    "a sidecar that never ends": (
+        pod(container("w"), inits=(container("s", f"command: {SIDECAR}"),)),
+        "sidecar-not-native", "error", "restartPolicy",
+    ),
+    "a native sidecar that is not told": (
+        pod(container("w"), inits=(container("s", f"command: {SIDECAR}", "restartPolicy: Always"),)),
+        "sidecar-without-pre-stop", "error", "pre-stop",
+    ),
+    "a sidecar that is not held": (
+        pod(container("w"), container("s", f"command: {SIDECAR}")),
+        "sidecar-without-pre-stop", "error", "pre-stop",
+    ),
+    "a proxy that goes first": (
+        pod(container("w"), container("mesh", image="envoyproxy/envoy:v1.34")),
+        "sidecar-ends-first", "warning", "mesh is a proxy",
+    ),
+    "a mesh that goes first": (
+        pod(container("w"), x="1").replace("x: 1", 'sidecar.istio.io/inject: "true"'),
+        "mesh-proxy-not-native", "note", "Istio",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "code", "severity", "words"), BAD.values(), ids=BAD)
+def test_what_is_not_well_is_found(text: str, code: str, severity: str, words: str) -> None:
+    """Once, with its severity, what was seen, why it matters and what to do."""
+    found = [each for each in findings(text) if each.code == code]
+
+    assert [severity] == [each.severity for each in found]
+    assert words in found[0].what
+    assert found[0].why
+    assert found[0].step
+
+
+def test_every_rule_has_its_bad_manifest() -> None:
+    """None of the table is left out above."""
+    found_by = {
+        rule.__name__ for rule in POD_RULES for text, *_ in BAD.values() if rule.__name__ in rules_that_find(text)
+    }
+
+    assert {rule.__name__ for rule in POD_RULES} == found_by
+
+
+def rules_that_find(text: str) -> set[str]:
+    """Return the names of the rules that find something in *text*."""
+    from processender.checking.documents import read_documents
+    from processender.checking.facts import Shelf, facts_of
+    from processender.checking.workload import Budget, pod_of
+
+    (document,), _ = read_documents(text, "pod.yaml")
+    read = pod_of(document, Budget())
+    assert read is not None
+    return {rule.__name__ for rule in POD_RULES if list(rule(read, facts_of(read, Shelf())))}
+
+
+def test_a_finding_stands_where_the_eye_should_go() -> None:
+    """Line and column of the value, from 1."""
+    (found,) = findings(pod(container("w"), grace=1))
+
+    assert "pod.yaml:6:34" == str(found.place)
+    assert "Pod/shop" == found.subject
+
+
+def test_a_job_serves_nobody() -> None:
+    """Nothing is said about its readiness, but its shell swallows the signal all the same."""
+    text = pod(container("w", SERVING, 'command: ["sh", "-c", "dump | gzip"]'))
+    job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  template:\n"
+    job += "\n".join("    " + line for line in text.splitlines()[4:])
+
+    assert {"shell-keeps-signal": "error"} == codes(job)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("Deployment", ["spec", "template"]),
+        ("StatefulSet", ["spec", "template"]),
+        ("DaemonSet", ["spec", "template"]),
+        ("ReplicaSet", ["spec", "template"]),
+        ("Job", ["spec", "template"]),
+        ("Rollout", ["spec", "template"]),
+        ("CronJob", ["spec", "jobTemplate", "spec", "template"]),
+        ("Pod", []),
+    ],
+)
+def test_the_pod_is_found_in_every_kind_of_workload(kind: str, path: list[str]) -> None:
+    """Also in kinds that nobody knows, at the usual place."""
+    inner: dict[str, object] = {"spec": {"terminationGracePeriodSeconds": 0, "containers": [{"name": "w"}]}}
+    for key in reversed(path):
+        inner = {key: inner}
+    text = yaml.safe_dump({"kind": kind, "metadata": {"name": "x"}, **inner})
+
+    assert [f"{kind}/x"] == [each.subject for each in findings(text)]
+
+
+def test_a_list_and_json_are_read_as_well() -> None:
+    """With tabs, as some print it."""
+    text = '{\n\t"kind": "List",\n\t"items": [\n\t\t{"kind": "Pod", "metadata": {"name": "x"}, "spec": {\n'
+    text += '\t\t\t"terminationGracePeriodSeconds": 0,\n\t\t\t"containers": [{"name": "w"}]}}]\n}\n'
+
+    assert ["pod.yaml:5:37"] == [str(each.place) for each in findings(text)]

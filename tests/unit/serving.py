@@ -1,0 +1,89 @@
+"""A fake of the Ender as a room sees it that serves: what is said to it is kept, what it says is set."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class FakeToken:
+    """What counts one thing in flight."""
+
+    def __init__(self, home: FakeEnder, what: object, kind: str, cut: Callable[[], object] | None) -> None:
+        """Count nothing yet."""
+        self.home, self.what, self.kind, self.cut = home, what, kind, cut
+
+    def begin(self) -> None:
+        """Be in flight."""
+        self.home.live.append(self)
+
+    def end(self) -> None:
+        """Be in flight no longer."""
+        self.home.live.remove(self)
+        self.home.ended.append((self.kind, str(self.what)))
+
+    def __enter__(self) -> None:
+        self.begin()
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+
+class FakeHosted:
+    """What `hosted` returns; it remembers that it was entered and left."""
+
+    def __init__(self, home: FakeEnder) -> None:
+        """Belong to *home*."""
+        self.home = home
+
+    async def __aenter__(self) -> None:
+        if self.home.too_late:
+            raise SystemExit(0)
+        self.home.story.append("hosted")
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self.home.story.append("left" if kind is None else f"left with {kind.__name__}")
+
+
+class FakeEnder:
+    """The Ender of a test."""
+
+    def __init__(self) -> None:
+        """Be ready for nothing."""
+        self.serving = self.draining = self.too_late = False
+        self.stopping = threading.Event()
+        self.story: list[str] = []
+        self.live: list[FakeToken] = []
+        self.ended: list[tuple[str, str]] = []
+        self.refuses: Exception | None = None
+
+    def ready(self) -> None:
+        """Note it."""
+        self.serving = True
+        self.story.append("ready")
+
+    def drain(self, reason: str = "drain", sender: str = "") -> None:
+        """Note who asked, or refuse."""
+        self._asked(f"{reason}: {sender}")
+
+    def resume(self, reason: str = "resume", sender: str = "") -> None:
+        """Note who asked, or refuse."""
+        self._asked(f"{reason}: {sender}")
+
+    def _asked(self, text: str) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.story.append(text)
+
+    def hosted(self, stop: Callable[[], object] | None = None) -> FakeHosted:
+        """Return what is entered and left."""
+        return FakeHosted(self)
+
+    def inflight(self, what: object, *, kind: str = "work", cut: Callable[[], object] | None = None) -> FakeToken:
+        """Return what counts it."""
+        return FakeToken(self, what, kind, cut)
+
+    @property
+    def flying(self) -> list[tuple[str, str]]:
+        """What is in flight, by kind and name."""
+        return [(token.kind, str(token.what)) for token in self.live]

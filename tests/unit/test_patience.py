@@ -1,0 +1,174 @@
+"""Looking again and again: until it is there, until the time is up, or until the attempt must give way."""
+
+from __future__ import annotations
+
+import pytest
+
+from processender.engine.brief import BriefContext
+from processender.errors import Permanent, Transient
+from processender.patience import evidence, poll
+from processender.testing.clock import VirtualClock
+
+EVERY = 0.001
+
+
+def context(clock: VirtualClock, seconds: float = 10.0) -> BriefContext:
+    """Return the context of an attempt that has this long by *clock*."""
+    return BriefContext(clock.now() + seconds, clock, handler="leave", cause="drain", key="run-1/leave")
+
+
+class Look:
+    """Looks that take a second each, and what they see."""
+
+    def __init__(self, clock: VirtualClock, *seen: object, takes: float = 1.0) -> None:
+        self.count = 0
+        self._clock = clock
+        self._seen = seen
+        self._takes = takes
+
+    def __call__(self) -> object | None:
+        """Look once more."""
+        self._clock.advance(self._takes)
+        self.count += 1
+        return self._seen[self.count - 1] if self.count <= len(self._seen) else None
+
+
+class TestPoll:
+    def test_it_looks_until_something_is_there(self) -> None:
+        """What was seen is returned, and nobody looks again."""
+        clock = VirtualClock()
+        look = Look(clock, None, None, "gone", "more")
+
+        assert "gone" == poll(context(clock), look, every=EVERY)
+        assert 3 == look.count
+
+    @pytest.mark.parametrize("seen", [0, False, "", ()])
+    def test_only_none_is_nothing(self, seen: object) -> None:
+        """Zero connections is an answer."""
+        clock = VirtualClock()
+
+        assert seen == poll(context(clock), Look(clock, seen), every=EVERY)
+
+    def test_the_time_of_the_attempt_bounds_it(self) -> None:
+        """It never looks when nothing is left."""
+        clock = VirtualClock()
+        look = Look(clock)
+
+        assert poll(context(clock, 3.5), look, every=EVERY) is None
+        assert 4 == look.count
+
+    def test_a_limit_of_its_own_bounds_it_before(self) -> None:
+        """The looks count as well as the waits between them."""
+        clock = VirtualClock()
+        look = Look(clock)
+
+        assert poll(context(clock), look, every=EVERY, limit=2.5) is None
+        assert 3 == look.count
+
+    def test_waits_count_although_the_end_of_the_attempt_was_moved(self) -> None:
+        """A deadline that goes back as fast as the time must not make it endless."""
+        clock = VirtualClock()
+        look = Look(clock, takes=0.0)
+
+        assert poll(context(clock), look, every=EVERY, limit=4.5 * EVERY) is None
+        assert 6 == look.count
+
+    def test_without_a_limit_worth_it_looks_once(self) -> None:
+        """Nobody waits, but what is there is seen."""
+        clock = VirtualClock()
+
+        assert "gone" == poll(context(clock), Look(clock, "gone"), every=EVERY, limit=0.0)
+        assert poll(context(clock), Look(clock, None, "gone"), every=EVERY, limit=0.0) is None
+
+    def test_an_attempt_without_time_does_not_look(self) -> None:
+        """What must give way, gives way."""
+        clock = VirtualClock()
+        look = Look(clock, "gone")
+        ctx = context(clock)
+        ctx.cancel()
+
+        assert poll(ctx, look, every=EVERY) is None
+        assert 0 == look.count
+
+    def test_it_comes_back_at_once_when_the_attempt_must_give_way(self) -> None:
+        """It never sleeps deaf, however long the wait between two looks."""
+        clock = VirtualClock()
+        ctx = context(clock, 1e6)
+
+        assert poll(ctx, ctx.cancel, every=1e5) is None
+
+    def test_what_a_look_raises_is_passed_on(self) -> None:
+        """A failure is no absence."""
+
+        def look() -> None:
+            raise OSError("gone wrong")
+
+        with pytest.raises(OSError, match="gone wrong"):
+            poll(context(VirtualClock()), look)
+
+
+class Noting(BriefContext):
+    """A context that keeps what is noted."""
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.notes = [*getattr(self, "notes", []), text]
+
+
+def noting(clock: VirtualClock, seconds: float = 10.0) -> Noting:
+    """Return the context of an attempt that has this long by *clock*, and keeps what is noted."""
+    return Noting(clock.now() + seconds, clock, handler="leave", cause="drain", key="run-1/leave")
+
+
+class TestEvidence:
+    def test_what_was_seen_is_noted(self) -> None:
+        """In the words of the look."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+
+        assert evidence(ctx, Look(clock, None, "0 connections"), "it is used", limit=5, every=EVERY)  # type: ignore[arg-type]
+        assert ["0 connections"] == ctx.notes
+
+    def test_what_was_not_seen_is_noted_and_no_failure(self) -> None:
+        """A drain that never ends does not hold the end."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+
+        assert not evidence(ctx, Look(clock), "it is used", limit=3.5, every=EVERY)  # type: ignore[arg-type]
+        assert ["it is used after 3.5 s, and it goes on"] == ctx.notes
+
+    def test_a_tenth_of_the_attempt_is_left(self) -> None:
+        """Or there would be no time to say anything."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+        evidence(ctx, Look(clock), "it is used", limit=60, every=EVERY)  # type: ignore[arg-type]
+
+        assert ["it is used after 9.0 s, and it goes on"] == ctx.notes
+
+    def test_a_look_that_fails_is_repeated_and_its_reason_told(self) -> None:
+        """Nobody knows then, and that is said."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+
+        def look() -> str | None:
+            clock.advance(1)
+            raise Transient("no route")
+
+        assert not evidence(ctx, look, "it is used", limit=2, every=EVERY)
+        assert ["as far as can be told, it is used after 2.0 s, and it goes on: no route"] == ctx.notes
+
+    def test_a_refusal_is_passed_on(self) -> None:
+        """Another look would not change it."""
+
+        def look() -> str | None:
+            raise Permanent("forbidden")
+
+        with pytest.raises(Permanent):
+            evidence(noting(VirtualClock()), look, "it is used", limit=2)
+
+    def test_an_attempt_that_gives_way_says_nothing(self) -> None:
+        """Traffic may be on its way back."""
+        ctx = noting(VirtualClock())
+
+        assert not evidence(ctx, lambda: ctx.cancel(), "it is used", limit=2)  # noqa: PLW0108
+        assert not hasattr(ctx, "notes")
