@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import (
     agent,
+    calls,
     containers,
     crashes,
     deadline,
@@ -40,6 +41,7 @@ BENCHES = {
     "kills": kills.measure,
     "containers": containers.measure,
     "kubelet": kubelet.measure,
+    "calls": calls.measure,
 }
 
 

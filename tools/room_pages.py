@@ -23,15 +23,15 @@ FRAMEWORKS = {
     "wsgi": ["EnderMiddleware"],
     "django": [],
     "aiohttp": [],
-    "grpc": ["serve"],
+    "grpc": ["Host", "Threads"],
 }
 """The rooms of frameworks and servers, each with what an application uses of it."""
 DRAINERS = {
     "haproxy": ["drain", "AgentCheck"],
     "nginx": ["drain"],
-    "envoy": ["drain"],
-    "istio": ["drain"],
-    "linkerd": ["drain"],
+    "envoy": ["drain", "drain_endpoint", "stop_proxy"],
+    "istio": ["drain", "stop_proxy"],
+    "linkerd": ["drain", "stop_proxy"],
     "consul": ["drain"],
     "aws": ["drain"],
     "kubernetes": ["drain"],

@@ -64,7 +64,7 @@ def persist(users: dict[str, int]) -> None:
 # The order of the end: each line is one step, and its phase is where its kind belongs.
 ender.add(flush_queue(audit, write_audit, batch=100, name="audit"))
 ender.add(end_transactions(engine, "commit", name="ledger"))
-ender.add(flush_dict(sessions, persist, name="sessions", after="ledger").replace(phase="commit"))
+ender.add(flush_dict(sessions, persist, name="sessions", after="ledger"), phase="commit")
 ender.add(finish_tasks(tasks, name="consuming"))
 ender.add(close_client(jobs, name="consumer"))
 ender.add(close_client(cache, name="cache", after="consumer"))

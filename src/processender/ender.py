@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 
 from .core.handler import PHASES
-from .engine.bodies import ServerBody, TaskBody, ThreadBody
+from .engine.bodies import Place, ServerBody, TaskBody, ThreadBody
 from .engine.callables import is_async
 from .engine.registry import Registry
 from .errors import StateError
@@ -108,6 +108,7 @@ class Ender(Serving):
         super().__init__(Registry(phases, lanes or {}, require), settings, store, limits or {})
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
+        self._servers = ServerBody(self._inflight.cut_at_once)
         self._left = False
 
     # Entering and leaving.
@@ -127,7 +128,7 @@ class Ender(Serving):
         self._registry.after_fork(["body", "way-back", *(handler.name for handler in self._opened)])
         self._opened = []
         self._forget_in_child()
-        self._body = None
+        self._body, self._servers = None, ServerBody(self._inflight.cut_at_once)
         self._left = False
         super()._fork_child()
 
@@ -222,22 +223,26 @@ class Ender(Serving):
         """
         Return the block, sync and async, in which a server lives that brings its own loop or its own main program.
 
-        The end leaves traffic first, then asks the server to stop, waits until the block is left, and goes on. A block
-        inside another one changes nothing: the adapter of a server and a middleware in it may both bring theirs.
+        The end leaves traffic first, then asks the server to stop, waits until the block is left, and goes on. There
+        may be several: inside one another, as the adapter of a server and a middleware in it may both bring theirs, or
+        beside; the last that is left goes on with the end.
 
         Args:
 
             stop: What asks the server to stop, called by a thread of the Ender's; None for the handlers of signals that
                 the server has installed itself, which are then called on the main thread, and not when a signal comes.
         """
-        if isinstance(self._body, ServerBody):
-            return Hosted.within(self)
+        place = Place(stop)
 
         def body(session: Session) -> ServerBody:
             self._leave_traffic_at_end()
-            return ServerBody(stop or session.host())
+            place.stop = place.stop or session.host()
+            return self._servers
 
-        return Hosted(lambda: self._enter(body), self.__exit__, lambda: self._enter_async(body), self.__aexit__)
+        return Hosted(
+            self, self._servers, place, lambda: self._enter(body), self.__exit__,
+            lambda: self._enter_async(body), self.__aexit__,
+        )  # fmt: skip
 
     def run(self, main: Callable[[], Any]) -> int:
         """

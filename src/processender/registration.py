@@ -11,7 +11,7 @@ from .core.notice import Notice
 from .core.outcome import verdict
 from .core.plan import Plan
 from .core.rehearse import rehearse
-from .engine.callables import make_handler, name_of
+from .engine.callables import change_handler, make_handler, name_of
 from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .engine.resources import Resource, from_async_context_manager, from_context_manager
@@ -79,8 +79,9 @@ class Registration(BareEnder):
         return resource
 
     def add(self, handler: Handler | Callable[..., Any], **options: Any) -> Handler:
-        """Register a handler, or a callable with the fields of `Handler` as *options*; return the handler."""
-        return super().add(handler if isinstance(handler, Handler) else make_handler(handler, options))
+        """Register a handler, or a callable, with the fields of `Handler` that are given as *options*; return it."""
+        made = change_handler(handler, options) if isinstance(handler, Handler) else make_handler(handler, options)
+        return super().add(made)
 
     def enter_context(self, manager: AbstractContextManager[T], **options: Any) -> T:
         """Enter *manager* on a thread of its own, register its exit as a handler, and return its value."""

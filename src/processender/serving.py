@@ -1,4 +1,4 @@
-"""The half of an Ender that serves: traffic, work in progress, and what is said of the coming end."""
+"""The half of an Ender that serves: traffic, and work in progress."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import TracebackType
 
 from .core.drain import READINESS
 from .core.handler import DRAIN, Handler
+from .engine.bodies import Place, ServerBody
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .engine.traffic import Traffic, usual_answer, usual_delay
@@ -20,7 +21,7 @@ from .settings import Settings
 
 
 class Serving(Keeping):
-    """Counts work, says whether traffic is to come, and takes notices, from any thread."""
+    """Counts work, and says whether traffic is to come, from any thread."""
 
     def __init__(
         self, registry: Registry, settings: Settings, store: StateStore | None, limits: Mapping[str, float]
@@ -107,40 +108,52 @@ class Serving(Keeping):
 class Hosted:
     """The block, sync and async, in which a server lives that brings its own loop or its own main program."""
 
-    def __init__(self, enter: Callable[[], Any], leave: Callable[..., Any], enter_async: Callable[[], Any],
-                 leave_async: Callable[..., Any]) -> None:  # fmt: skip
-        """Take how the Ender is entered and left."""
+    def __init__(
+        self, ender: Serving, servers: ServerBody, place: Place, enter: Callable[[], Any], leave: Callable[..., Any],
+        enter_async: Callable[[], Any], leave_async: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        """Take the *place* of the server among the *servers*, and how the Ender is entered and left by them."""
+        self._ender, self._servers, self._place = ender, servers, place
         self._enter, self._leave = enter, leave
         self._enter_async, self._leave_async = enter_async, leave_async
 
-    @classmethod
-    def within(cls, ender: Any) -> Hosted:
-        """Return a block inside another one of *ender*, which changes nothing."""
-
-        async def enter() -> Any:
-            return ender
-
-        async def leave(*_: object) -> None:
-            pass
-
-        return cls(lambda: ender, lambda *_: None, enter, leave)
-
     def __enter__(self) -> Any:
         """Arm the Ender, set up its resources, and let the end ask the server to stop; return the Ender."""
-        return self._enter()
+        if self._servers.take_in(self._place):
+            try:
+                self._enter()
+            except BaseException:
+                self._servers.let_out(self._place)
+                raise
+        return self._ender
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Run what is left of the plan, and wait for its end."""
-        self._leave(kind, error, trace)
+        """Run what is left of the plan, and wait for its end, unless other servers go on."""
+        last, alone = self._servers.let_out(self._place)
+        if last:
+            self._leave(kind, error, trace)
+        elif alone and self._ender.stopping.is_set():
+            # Handlers may need this thread, and its loop.
+            self._ender.ending().wait()
 
     async def __aenter__(self) -> Any:
         """Do the same; async handlers will run on this loop."""
-        return await self._enter_async()
+        if self._servers.take_in(self._place):
+            try:
+                await self._enter_async()
+            except BaseException:
+                self._servers.let_out(self._place)
+                raise
+        return self._ender
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Do the same."""
-        await self._leave_async(kind, error, trace)
+        last, alone = self._servers.let_out(self._place)
+        if last:
+            await self._leave_async(kind, error, trace)
+        elif alone and self._ender.stopping.is_set():
+            await self._ender.ending()

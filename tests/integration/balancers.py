@@ -238,6 +238,7 @@ def _bootstrap(port: int, admin: int, cluster: Mapping[str, Any], *, http2: bool
     }
     listener = {
         "name": "front",
+        "traffic_direction": "INBOUND",
         "address": _address(port),
         "filter_chains": [{"filters": [{"name": "manager", "typed_config": manager}]}],
     }

@@ -7,6 +7,7 @@ from contextlib import suppress
 from processender.core.handler import Handler
 from processender.engine.brief import BriefContext
 from processender.engine.clock import SystemClock
+from processender.errors import Transient
 
 CLOCK = SystemClock()
 
@@ -40,7 +41,7 @@ def come_back(handler: Handler, seconds: float = 10.0) -> list[str]:
 
 
 def give_way(handler: Handler, ctx: Attempt) -> None:
-    """Leave traffic in an attempt that is cancelled meanwhile: it returns, or says that its time was up."""
+    """Leave traffic in an attempt that is cancelled meanwhile: it returns, or says what was broken off."""
     assert handler.call is not None
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, Transient):
         handler.call(ctx)

@@ -71,7 +71,7 @@ def test_http() -> None:
     with Balancer() as balancer:
         balancer.down = True
 
-        serves_and_leaves("http", balancer.url, gets_traffic=lambda: not balancer.down)
+        serves_and_leaves("http_interface", balancer.url, gets_traffic=lambda: not balancer.down)
 
 
 def test_command(tmp_path: Path) -> None:

@@ -181,11 +181,17 @@ class TestBadDays:
 
         assert [] == place.cluster.asked
 
-    def test_outside_a_cluster_it_says_so_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """And not when the end has come."""
+    def test_outside_a_cluster_there_is_nothing_to_leave(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The same program runs anywhere, and says so."""
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-        with pytest.raises(HandlerError, match="KUBERNETES_SERVICE_HOST is not set"):
-            kubernetes.drain("shop")
+        handler = kubernetes.drain("shop", gate=GATE)
+
+        assert (None, False) == (handler.resume, handler.lasting)
+        (note,) = leave(handler)
+        assert "KUBERNETES_SERVICE_HOST is not set: there is nothing to leave" in note
+
+    def test_what_makes_no_sense_is_refused_at_once(self) -> None:
+        """And not when the end has come."""
         with pytest.raises(HandlerError, match="automountServiceAccountToken"):
             kubernetes.drain("shop", api="http://127.0.0.1:1", account="/nowhere")
         with pytest.raises(HandlerError, match="give service="):

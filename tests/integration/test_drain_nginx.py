@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from processender.integrations.nginx.servers import BACK, DOWN
 from processender.rewriting import Rewriting
 from processender.testing.drainers import check_drainer
 from tests.integration import balancers
+from tests.integration.agents import SLEEPER, agent, outcomes, stops_with
 from tests.integration.balancers import Nginx
 from tests.integration.drainers import Attempt, come_back, give_way, leave
 from tests.integration.upstreams import Held, Upstream, upstreams, who
@@ -283,6 +285,29 @@ def test_nonsense_is_refused_at_once() -> None:
             drain(*arguments)
     with pytest.raises(HandlerError, match="a list of the program"):
         drain("a", "b", test="nginx -t")
+
+
+def test_an_agent_drains_it(nginx: Nginx, servers: list[Upstream], tmp_path: Path) -> None:
+    """Its reaper of strangers takes the exit code of the test from nobody; the next life brings the server back."""
+    file = tmp_path / "pe.toml"
+    given = {"include": nginx.include, "server": f"127.0.0.1:{servers[0].port}", "pid": nginx.pid_file}
+    words = ", ".join(f"{key} = {json.dumps(value)}" for key, value in {**given, "test": nginx.test}.items())
+    file.write_text(f'[handlers.balancer]\ndrain = "nginx"\nwith = {{ {words} }}\n')
+    with agent(["-c", str(file)], SLEEPER) as program:
+        code = stops_with(program)
+        seen = outcomes(program)["balancer"]
+    assert (143, "done", {"two"}) == (code, seen, who(nginx.port))
+    with agent(["-c", str(file)], SLEEPER) as program:
+        program.wait_for("ready")
+        until(lambda: DOWN not in include(nginx) and who(nginx.port, 4) == {"one", "two"})
+        program.signal("TERM")
+        program.wait()
+    with open(nginx.config, "a") as config:
+        config.write("nonsense;\n")
+    with agent(["-c", str(file)], SLEEPER) as program:
+        stops_with(program)
+
+        assert "failed" == outcomes(program)["balancer"]
 
 
 # The file itself.

@@ -220,6 +220,67 @@ def test_the_delay_is_that_of_the_place(environ: dict[str, str], delay: float, f
     assert f"{first} {delay}" in end.output
 
 
+INSIDE = (
+    SERVER
+    + """
+async def main():
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with ender.hosted(stop=lambda: loop.call_soon_threadsafe(over.set)):
+        async with ender.hosted():
+            ender.ready()
+            say('ready')
+            await over.wait()
+        say('inner left')
+    say('outer left')
+asyncio.run(main())
+"""
+)
+
+BESIDE = (
+    SERVER
+    + """
+def serve(name):
+    over = threading.Event()
+    with ender.hosted(stop=over.set):
+        say(name, 'serves')
+        over.wait()
+        say(name, 'stopped')
+    say(name, 'left')
+threads = [threading.Thread(target=serve, args=(name,)) for name in ('one', 'two')]
+ender.install()
+for thread in threads:
+    thread.start()
+    time.sleep(0.2)
+ender.ready()
+say('ready')
+for thread in threads:
+    thread.join()
+"""
+)
+
+
+def test_a_server_inside_another_leaves_without_waiting_for_the_end() -> None:
+    """A middleware and the adapter of its server both host it: the end goes on when the outer one is left."""
+    end = run(INSIDE, "TERM")
+
+    assert ["inner left", "closed", "outer left"] == [
+        line for line in end.lines if line.split()[0] in {"inner", "closed", "outer"}
+    ]
+    assert (0, "clean") == (end.code, end.report["verdict"])
+
+
+def test_servers_beside_one_another_are_all_asked_and_leave_together() -> None:
+    """Each on a thread of its own: whoever is first waits there for the end, whose handlers may need its loop."""
+    end = run(BESIDE, "TERM")
+    said = [line for line in end.lines if line.split()[0] in {"one", "two", "closed"}]
+
+    assert {"one stopped", "two stopped"} == {*said[2:4]}
+    assert "closed" == said[4]
+    assert {"one left", "two left"} == {*said[5:]}
+    assert (0, "clean") == (end.code, end.report["verdict"])
+
+
 def test_a_server_that_is_gone_is_not_given_time_to_be_left() -> None:
     """Nobody could serve the requests for which the delay is meant."""
     source = STOPPED.replace("drain_delay=0.2", "drain_delay=15.0").replace("await over.wait()", "pass")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
+import httpx
 import httpx2
 import psycopg_pool
 import pytest
@@ -26,6 +27,21 @@ from processender.integrations.redis import close_client
 from tests.integration.ends import end, end_async, quiet
 
 LIMIT_S = 30.0
+
+
+def all_gone(url: str, name: str) -> bool:
+    """Wait until the server, which notices it a moment later, has no session of this name."""
+    while sessions(url, name):
+        pass
+    return True
+
+
+def clients_gone(url: str, *names: str) -> bool:
+    """Wait until Redis has no client of these names."""
+    with redis.Redis.from_url(url) as admin:
+        while set(names) & {each["name"] for each in admin.client_list()}:
+            pass
+    return True
 
 
 def sessions(url: str, name: str) -> int:
@@ -69,7 +85,7 @@ def test_a_pool_of_psycopg_closes(postgres_url: str, tmp_path: Path) -> None:
     assert ender.report is not None
     assert "clean" == ender.report["verdict"], ender.report["handlers"]
     assert pool.closed
-    assert 0 == sessions(postgres_url, "sync-pool")
+    assert all_gone(postgres_url, "sync-pool")
 
 
 def test_a_connection_of_psycopg_that_is_kept_is_counted(postgres_url: str, tmp_path: Path) -> None:
@@ -98,7 +114,7 @@ def test_an_async_pool_of_psycopg_closes(postgres_url: str, tmp_path: Path) -> N
 
     assert "clean" == asyncio.run(main(False)).verdict
     assert "1 connection in use" in asyncio.run(main(True)).outcome("postgres-pool")
-    assert 0 == sessions(postgres_url, "async-pool")
+    assert all_gone(postgres_url, "async-pool")
 
 
 def test_a_pool_of_asyncpg_closes(postgres_url: str, tmp_path: Path) -> None:
@@ -123,7 +139,7 @@ def test_a_pool_of_asyncpg_closes(postgres_url: str, tmp_path: Path) -> None:
     report = asyncio.run(main())
 
     assert "clean" == report["verdict"], report["handlers"]
-    assert 0 == sessions(postgres_url, "asyncpg-pool")
+    assert all_gone(postgres_url, "asyncpg-pool")
 
 
 def test_a_pool_of_asyncpg_is_terminated_in_time(postgres_url: str, tmp_path: Path) -> None:
@@ -140,8 +156,7 @@ def test_a_pool_of_asyncpg_is_terminated_in_time(postgres_url: str, tmp_path: Pa
 
     assert f"cut 1 connection of postgres-pool in use: server pid {pid}" in report.outcome("postgres-pool")
     assert "failed" == report["postgres-pool"]["outcome"]
-    while sessions(postgres_url, "asyncpg-kept"):
-        pass
+    assert all_gone(postgres_url, "asyncpg-kept")
 
 
 def test_a_server_that_does_not_take_leave_holds_up_nothing(postgres_url: str, tmp_path: Path) -> None:
@@ -198,11 +213,9 @@ def test_a_client_of_redis_closes(redis_url: str, tmp_path: Path) -> None:
     handed.client_setname("handed")
     own.ping()
     report = end(tmp_path, close_client(own), close_client(handed, name="other"))
-    with redis.Redis.from_url(redis_url) as admin:
-        names = {each["name"] for each in admin.client_list()}
 
     assert "clean" == report.verdict, report.whole["handlers"]
-    assert set() == names & {"own", "handed"}
+    assert clients_gone(redis_url, "own", "handed")
 
 
 def test_a_command_that_blocks_is_cut(redis_url: str, tmp_path: Path) -> None:
@@ -241,11 +254,9 @@ def test_an_async_client_of_redis_closes(redis_url: str, tmp_path: Path) -> None
         return await end_async(tmp_path, close_client(client))
 
     report = asyncio.run(main())
-    with redis.Redis.from_url(redis_url) as admin:
-        names = {each["name"] for each in admin.client_list()}
 
     assert "clean" == report.verdict, report.whole["handlers"]
-    assert "own-async" not in names
+    assert clients_gone(redis_url, "own-async")
 
 
 # HTTP.
@@ -323,12 +334,13 @@ def test_a_request_of_aiohttp_that_does_not_end_is_cut(tmp_path: Path) -> None:
     assert "cut 1 connection of aiohttp-client in use" in asyncio.run(main()).outcome("aiohttp-client")
 
 
-def test_clients_of_httpx2_close(tmp_path: Path) -> None:
-    """Both kinds."""
-    client = httpx2.Client()
+@pytest.mark.parametrize("library", [httpx2, httpx])
+def test_clients_of_httpx2_close(library: Any, tmp_path: Path) -> None:
+    """Both kinds, and those of httpx."""
+    client = library.Client()
 
     async def main() -> Any:
-        other = httpx2.AsyncClient()
+        other = library.AsyncClient()
         report = await end_async(
             tmp_path, httpx2_room.close_client(client), httpx2_room.close_client(other, name="other")
         )

@@ -81,6 +81,15 @@ def test_telemetry_keeps_its_time_whatever_comes_before_takes(tmp_path: Path) ->
     assert ["kept"] == [span.name for span in exporter.get_finished_spans()]
 
 
+def test_telemetry_leaves_a_short_window_to_the_rest(tmp_path: Path) -> None:
+    """What is kept for it is little; data comes first."""
+    with quiet(tmp_path, grace=1.0) as ender:
+        ender.add(close_provider(TracerProvider()))
+        ender.add(lambda: None, name="flush", phase="flush", timeout=10.0)
+
+    assert "clean" == Report(ender).verdict, ender.report
+
+
 DEAF = """
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider

@@ -461,6 +461,12 @@ def test_what_cannot_be_meant_is_refused_at_once(options: dict[str, Any], text: 
 # The lifespan.
 
 
+@pytest.fixture(autouse=True)
+def listens_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of these tests listens as soon as the application has started."""
+    monkeypatch.setattr("processender.integrations.asgi.lifespan.LISTENS_S", 0)
+
+
 class Life:
     """The lifespan from the side of the server."""
 
@@ -470,7 +476,9 @@ class Life:
         self.words = ["startup", "shutdown"]
 
     async def receive(self) -> dict[str, Any]:
-        """Say the next word."""
+        """Say the next word, the last one when what the first has begun has come to rest."""
+        for _ in range(10):
+            await asyncio.sleep(0)
         return {"type": f"lifespan.{self.words.pop(0)}"}
 
     async def send(self, message: dict[str, Any]) -> None:

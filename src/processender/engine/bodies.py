@@ -42,21 +42,63 @@ class ThreadBody:
         self._changed.set()
 
 
+class Place:
+    """The life of one server: a block that is entered and left."""
+
+    def __init__(self, stop: Callable[[], object] | None) -> None:
+        """Take what asks it to *stop*, from any thread, if it must be asked."""
+        self.stop = stop
+        self.thread = threading.get_ident()
+        """The thread on which it is entered."""
+
+
 class ServerBody(ThreadBody):
-    """The life of a server that brings its own loop, or its own main program: it is asked to stop."""
+    """
+    The life of all servers of a process, each of which brings its own loop, or its own main program.
+
+    Servers may be entered inside one another, or beside; each is asked to stop, and the last that leaves ends it.
+    """
 
     late = "the server has not stopped"
 
-    def __init__(self, stop: Callable[[], object]) -> None:
-        """Take what asks it to *stop*, from any thread."""
+    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
+        """Begin without a server; call *before* before any is asked to stop."""
         super().__init__()
-        self._stop = stop
+        self._before = before
+        self._lock = threading.Lock()
+        self._places: list[Place] = []
+        self._asks = False
+
+    def take_in(self, place: Place) -> bool:
+        """Let one more server live here, from the thread that calls this; return whether it is the first."""
+        place.thread = threading.get_ident()
+        with self._lock:
+            self._places.append(place)
+            first, asks = len(self._places) == 1, self._asks
+        if asks and place.stop is not None:
+            place.stop()
+        return first
+
+    def let_out(self, place: Place) -> tuple[bool, bool]:
+        """Note that a server has left; return whether it was the last one, and the last one of its thread."""
+        with self._lock:
+            self._places.remove(place)
+            return not self._places, all(each.thread != place.thread for each in self._places)
 
     def __call__(self, ctx: Context) -> None:
-        """Ask the server to stop, and wait until it has."""
+        """Ask the servers to stop, and wait until they have."""
         if not self.gone:
-            self._stop()
+            self._before()
+            with self._lock:
+                self._asks, asked = True, tuple(self._places)
+            for place in asked:
+                if place.stop is not None:
+                    place.stop()
         super().__call__(ctx)
+
+    def stack(self) -> str:
+        """Return where the servers stand that are still there."""
+        return "\n".join(thread_stack(thread) for thread in {place.thread for place in tuple(self._places)})
 
 
 class TaskBody:

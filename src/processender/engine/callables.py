@@ -87,22 +87,35 @@ def name_of(function: Callable[..., Any]) -> str:
     return name.replace("_", "-").strip("-<>") or "handler"
 
 
-def make_handler(function: Callable[..., Any], options: dict[str, Any]) -> Handler:
-    """Return the handler that *options* make of *function*; raise `HandlerError` for what cannot be."""
+def _fields(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return *options* as fields of the handler *name*; raise `HandlerError` for what is none."""
     given = dict(options)
     for field in ("after", "needs", "before"):
         names = given.get(field, ())
-        given[field] = (names,) if isinstance(names, str) else tuple(names)
+        if field in given:
+            given[field] = (names,) if isinstance(names, str) else tuple(names)
     importance = given.get("importance", Importance.SHOULD)
     if importance not in set(Importance):
         raise HandlerError(f"there is no importance {importance!r}" + nearest(str(importance), Importance))
-    given["importance"] = Importance(importance)
-    given.setdefault("name", name_of(function))
+    if "importance" in given:
+        given["importance"] = Importance(importance)
     odd = sorted(set(given) - set(Handler.fields))
     if odd:
-        text = f"cannot register {given['name']!r}: there is no option {odd[0]!r}"
+        text = f"cannot register {name!r}: there is no option {odd[0]!r}"
         raise HandlerError(text + nearest(odd[0], Handler.fields))
+    return given
+
+
+def make_handler(function: Callable[..., Any], options: dict[str, Any]) -> Handler:
+    """Return the handler that *options* make of *function*; raise `HandlerError` for what cannot be."""
+    name = options.get("name", name_of(function))
+    given = _fields(name, {**options, "name": name})
     if not callable(function):
-        raise HandlerError(f"cannot register {given['name']!r}: {function!r} cannot be called")
+        raise HandlerError(f"cannot register {name!r}: {function!r} cannot be called")
     takes_context(function)
     return Handler(call=function, **given)
+
+
+def change_handler(handler: Handler, options: dict[str, Any]) -> Handler:
+    """Return *handler* with *options* instead of its own; raise `HandlerError` for what cannot be."""
+    return handler.replace(**_fields(handler.name, options)) if options else handler

@@ -13,8 +13,12 @@ from .context import Context
 SAY_S = 1.0
 LIMITS = {"websocket": 0.0, "events": 0.0}
 """The kinds of work that never end by themselves, and so are broken off as soon as work is to end, seconds."""
-LAST_S = 0.1
-"""How long work is waited for that was just broken off because all time is over."""
+LAST_S = 1.0
+"""How long what is broken off because the time is over still has, to close and to roll back: seconds at most, and"""
+LAST_SHARE = 0.25
+"""which part of the whole time."""
+GIVE_UP_S = 0.1
+"""How long it is waited for when nobody is to wait any more."""
 
 
 class Token:
@@ -104,16 +108,25 @@ class InFlight:
         self.waiting = True
         ctx.on_cancel(self._wake)
         began = said = self._clock.now()
+        cut: list[Token] = []
         while live := tuple(self.live.copy().values()):
             if ctx.cancelled:
                 self._give_up(live)
             now = self._clock.now()
-            pause = self._cut_due(live, now - began)
+            left, passed = ctx.remaining(), now - began
+            last = min(LAST_S, (passed + left) * LAST_SHARE)
+            if left <= last:
+                cut += self._cut(live, "the time is over")
+            pause = self._cut_due(live, passed)
             if now >= said:
                 self._tell(Waiting(now, tuple(_words(live))))
                 said = now + SAY_S
+            if left > last:
+                pause = min(pause, left - last)
             with self._changed:
                 self._changed.wait_for(lambda: not self.live or ctx.cancelled, min(pause, SAY_S))
+        if cut:
+            raise TimeoutError(f"cut: {', '.join(_words(cut)[:10])}")
 
     def _cut_due(self, live: Iterable[Token], passed: float) -> float:
         """Break off what has had its time; return the seconds until the next has."""
@@ -123,26 +136,33 @@ class InFlight:
             self._cut(due, f"{limit:g} s are over")
         return min(coming, default=passed + SAY_S) - passed
 
+    def cut_at_once(self) -> None:
+        """Break off what never ends by itself, before anybody else does who would tell its client less."""
+        self._cut_due(tuple(self.live.copy().values()), 0.0)
+
     def _give_up(self, live: Iterable[Token]) -> None:
-        self._cut([token for token in live if not token.was_cut], "the time is over")
+        self._cut(live, "the time is over")
         with self._changed:
-            self._changed.wait_for(lambda: not self.live, LAST_S)
+            self._changed.wait_for(lambda: not self.live, GIVE_UP_S)
         left = self.labels()
         text = f"still in flight: {', '.join(left[:10])}" if left else f"cut: {', '.join(_words(live)[:10])}"
         raise TimeoutError(text)
 
-    def _cut(self, tokens: list[Token], reason: str) -> None:
-        cuttable = [token for token in tokens if token.cut is not None]
+    def _cut(self, tokens: Iterable[Token], reason: str) -> list[Token]:
+        with self._changed:
+            cuttable = [token for token in tokens if token.cut is not None and not token.was_cut]
+            for token in cuttable:
+                token.was_cut = True
         if cuttable:
             self._tell(WorkCut(self._clock.now(), tuple(_words(cuttable)), reason))
         for token in cuttable:
             assert token.cut is not None  # they were chosen above
-            token.was_cut = True
             try:
                 token.cut()
             except Exception as error:  # foreign code; it is reported, and the others are cut all the same
                 text = f"{token.what} cannot be broken off: {describe(error)}"
                 self._tell(Trouble(self._clock.now(), "cut-failed", text))
+        return cuttable
 
     def _wake(self) -> None:
         with self._changed:

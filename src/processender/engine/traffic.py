@@ -79,7 +79,9 @@ class Traffic:
 
         def wait(ctx: Context) -> None:
             self.draining = True
-            pause(ctx)
+            # Nobody sends to what was never ready.
+            if self.is_ready:
+                pause(ctx)
 
         calls = {DRAIN_DELAY: wait}
         return tuple(

@@ -12,7 +12,7 @@ Leaves:
     which `concurrent.futures` would do for ever.
 
 Versions:
-    The standard library of Python 3.11 to 3.14; the workers are found by `_threads` and `_processes`.
+    The standard library of Python 3.11 to 3.13; the workers are found by `_threads` and `_processes`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ from ..hints import Any
 from ..ports import Context
 
 SHUTDOWN_S = 3.0
-"""How long a shutdown may take, seconds, unless its caller says otherwise; it is kept free for it."""
+"""How long a shutdown may take, seconds, unless its caller says otherwise."""
+EXPECTED_S = 0.3
+"""How long it usually takes, seconds: so much is kept free for it, which in a short window is much already."""
 
 
 def close_provider(
@@ -33,14 +35,15 @@ def close_provider(
     *,
     name: str = "",
     timeout: float = SHUTDOWN_S,
+    expected: float = EXPECTED_S,
     after: str | Sequence[str] = (),
     needs: str | Sequence[str] = (),
 ) -> Handler:
     """
     Return the handler that flushes *provider*, of traces, metrics or logs, and shuts it down.
 
-    Its name is `opentelemetry-` and the kind, unless *name* is another; the other options are fields of `Handler`. It
-    raises `TimeoutError` when the collector took longer than *timeout* seconds.
+    Its name is `opentelemetry-` and the kind, unless *name* is another; *expected* is what nothing before it can take;
+    the other options are fields of `Handler`. It raises `TimeoutError` when it took longer than *timeout* seconds.
     """
     kind = type(provider).__name__.removesuffix("Provider").lower()
 
@@ -51,5 +54,5 @@ def close_provider(
 
     return step(
         name or f"opentelemetry-{kind}", close, "release", timeout, after, needs,
-        priority=LAST, importance=Importance.MUST,
+        priority=LAST, importance=Importance.MUST, expected=expected,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from processender.engine.bodies import TaskBody, ThreadBody
+from processender.engine.bodies import Place, ServerBody, TaskBody, ThreadBody
 from processender.engine.context import Context
 from processender.engine.dependencies import Dependencies
 from processender.testing.clock import VirtualClock
@@ -55,6 +55,37 @@ def test_a_body_that_does_not_leave_is_named() -> None:
 def test_the_stack_of_a_body_is_that_of_its_thread() -> None:
     """Not that of who waits for it."""
     assert "test_the_stack_of_a_body_is_that_of_its_thread" in ThreadBody().stack()
+
+
+def test_every_server_of_a_process_is_asked_also_one_that_comes_late() -> None:
+    """What goes before is done first; the body has left when the last one has."""
+    asked: list[str] = []
+    body = ServerBody(lambda: asked.append("before"))
+    one, two, late = (Place(lambda name=name: asked.append(name)) for name in ("one", "two", "late"))
+    firsts = [body.take_in(one), body.take_in(two), body.take_in(Place(None))]
+    thread = threading.Thread(target=lambda: body(context()))
+    thread.start()
+    while len(asked) < 3:
+        pass
+    body.take_in(late)
+    left = [body.let_out(each) for each in (one, late, two)]
+    body.leave()
+    thread.join(10.0)
+
+    assert [True, False, False] == firsts
+    assert ["before", "one", "two", "late"] == asked
+    assert [(False, False)] * 3 == left
+
+
+def test_the_last_server_of_a_thread_is_not_the_last_of_the_process() -> None:
+    """Its thread may have to stay for handlers."""
+    body, one, other = ServerBody(), Place(None), Place(None)
+    body.take_in(one)
+    thread = threading.Thread(target=body.take_in, args=(other,))
+    thread.start()
+    thread.join(10.0)
+
+    assert [(False, True), (True, True)] == [body.let_out(one), body.let_out(other)]
 
 
 async def cancelled_body(during: Any = None) -> tuple[TaskBody, bool, type[BaseException] | None]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from processender.core.handler import Importance
+from processender.core.handler import Handler, Importance
 from processender.engine.callables import (
     ASYNC_GENERATOR,
     GENERATOR,
+    change_handler,
     has_flag,
     is_async,
     make_handler,
@@ -199,6 +200,18 @@ def test_one_name_may_stand_without_a_list() -> None:
 def test_the_importance_may_be_a_word() -> None:
     """It becomes a member."""
     assert Importance.MUST is make_handler(plain, {"importance": "must"}).importance
+
+
+def test_a_handler_that_is_given_is_changed_by_options() -> None:
+    """As one that is made of them; without options it stays the same."""
+    made = Handler("close-pool", plain, phase="close")
+
+    assert made is change_handler(made, {})
+    assert made.replace(phase="release", after=("cache",)) == change_handler(
+        made, {"phase": "release", "after": "cache"}
+    )
+    with pytest.raises(HandlerError, match="cannot register 'close-pool': there is no option 'fase'"):
+        change_handler(made, {"fase": "release"})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -21,9 +22,10 @@ class Home:
 
     def __init__(self, **limits: float) -> None:
         """Have none, and let each kind take as long as *limits* says."""
-        clock = VirtualClock()
+        self.clock = clock = VirtualClock()
         self.said: list[Event] = []
         self.spoken = threading.Event()
+        self.when_said: Callable[[], object] = lambda: None
         self.inflight = InFlight(clock, self.tell, limits)
         self.context = Context(
             handler="in-flight", cause="SIGTERM", run="r", attempt=1, until=10.0, clock=clock,
@@ -35,6 +37,8 @@ class Home:
         """Keep what is said."""
         self.said.append(event)
         self.spoken.set()
+        then, self.when_said = self.when_said, lambda: None
+        then()
 
     def begin(self, what: str) -> Token:
         """Begin a piece of work."""
@@ -179,6 +183,35 @@ def test_all_that_is_left_is_cut_when_the_time_is_over() -> None:
     thread.join(LIMIT)
 
     assert (WorkCut(0.0, ("GET /report",), "the time is over"), "cut: GET /report") == (home.said[1], str(home.error))
+
+
+def test_what_is_cut_has_a_part_of_the_time_to_end() -> None:
+    """It is cut before the time of the handler is over, and waited for until then."""
+    home = Home(other=0.001)
+    token = Token(home.inflight, "GET /report", "request")
+    token.cut = token.end
+    token.begin()
+    # While it waits, time passes.
+    home.when_said = lambda: home.clock.advance(9.5)
+    with pytest.raises(TimeoutError, match="cut: GET /report"):
+        home.inflight.wait(home.context)
+
+    assert WorkCut(9.5, ("GET /report",), "the time is over") == home.said[1]
+
+
+def test_what_is_cut_at_once_is_cut_once() -> None:
+    """A server that stops would tell its client less; whoever waits afterwards cuts it no more."""
+    home, cuts = Home(), []
+    socket, request = (Token(home.inflight, kind, kind) for kind in ("websocket", "request"))
+    socket.cut = lambda: (cuts.append("websocket"), socket.end())
+    for token in (socket, request):
+        token.begin()
+    home.inflight.cut_at_once()
+    home.inflight.cut_at_once()
+    request.end()
+    home.inflight.wait(home.context)
+
+    assert ["websocket"] == cuts
 
 
 def test_what_cannot_be_cut_keeps_no_other_from_it() -> None:

@@ -8,6 +8,7 @@ the loop that they need, at once. An application that knows no lifespan is answe
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from ...core.outcome import describe
@@ -16,6 +17,8 @@ from ...ports import Serving
 from .words import App, Message, Receive, Scope, Send
 
 OVER = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"})
+LISTENS_S = 0.05
+"""How long after the start of an application its server listens: uvicorn binds its sockets then, and tells nobody."""
 _log = logging.getLogger("processender.asgi")
 
 
@@ -83,6 +86,10 @@ class Lifespan:
         self._said = kind
         await self._send(message)
         if kind == "lifespan.startup.complete":
+            asyncio.get_running_loop().call_later(LISTENS_S, self._ready)
+
+    def _ready(self) -> None:
+        if self._hosted is not None:
             self._ender.ready()
 
     async def _leave(self, error: BaseException | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...core.handler import DRAIN, Handler
 from ...core.retry import Retry
 from ...errors import HandlerError, Transient
+from ...exchange import HTTPStatusError
 from ...patience import evidence, poll
 from ...ports import Context
 from .admin import Admin
@@ -88,7 +89,12 @@ def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float |
 
     def stop(ctx: Context) -> None:
         if gone(ctx) is None:
-            face.quit(ctx)
+            try:
+                face.quit(ctx)
+            except Transient as error:
+                # It may be gone before it has answered.
+                if isinstance(error, HTTPStatusError):
+                    raise
         evidence(ctx, lambda: gone(ctx), "Envoy still answers", limit=ctx.remaining(), every=0.05)
 
     return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)

@@ -12,6 +12,10 @@ from ...rewriting import Rewriting
 from .admin import Admin
 from .assignment import endpoints, parse, put_away, restore, show
 
+_LOOK_S = 0.1
+_QUIET_LOOKS = 13
+"""How often in a row it must be quiet: Envoy's main thread, which answers, tells its workers within a second."""
+
 
 def drain_endpoint(
     file: str, address: str, *, admin: str = "", settle: float = 5.0, name: str = "", timeout: float | None = None
@@ -71,7 +75,7 @@ class _Endpoint:
             ctx.note(f"{self._address} is draining in {self._file} since {self._settle:g} s; Envoy was not asked")
             return
         seen = _Seen(self._admin, ctx, self._address)
-        evidence(ctx, seen.quiet, seen, limit=self._settle, every=0.1)
+        evidence(ctx, seen.quiet, seen, limit=self._settle, every=_LOOK_S)
 
     def come_back(self, ctx: Context) -> None:
         """Write what stood there before, if it was drained by us, and wait until Envoy knows."""
@@ -86,7 +90,7 @@ class _Endpoint:
             ctx.note(f"{self._address} is back in {self._file}")
             return
         seen = _Seen(self._admin, ctx, self._address)
-        evidence(ctx, seen.back, f"Envoy still takes {self._address} for draining", limit=self._settle, every=0.1)
+        evidence(ctx, seen.back, f"Envoy still takes {self._address} for draining", limit=self._settle, every=_LOOK_S)
 
     def _own(self, data: Any) -> list[dict[str, Any]]:
         found = list(endpoints(data))
@@ -119,11 +123,10 @@ class _Seen:
         return f"Envoy drains {self._address}: requests under way: {self._requests}"
 
     def quiet(self) -> str | None:
-        """Return that it is drained and has no request, once that has been seen twice."""
+        """Return that it is drained and has no request, once that has lasted."""
         self._look()
-        # Envoy's workers hear of it a moment after its main thread, which answers here.
         self._quiet = 0 if self._requests or self._states - {"DRAINING"} else self._quiet + 1
-        return f"Envoy drains {self._address}, no requests are under way" if self._quiet > 1 else None
+        return f"Envoy drains {self._address}, no requests are under way" if self._quiet >= _QUIET_LOOKS else None
 
     def back(self) -> str | None:
         """Return that it is not drained any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable, Generator
 from contextlib import aclosing, suppress
 
@@ -19,15 +20,26 @@ class OnLoop(Call):
 
     task: asyncio.Task[Any] | None = None
     """What runs its handler; None for a sync handler, which a thread runs."""
+    told: threading.Event | None = None
+    """For a sync generator: set when the client of what was cut has been told."""
     _aborting: asyncio.Task[Any] | None = None
 
     def refuse(self) -> None:
         """Send the status UNAVAILABLE, and then cancel the handler."""
         if self.task is None:
-            ASIDE.submit(self.context.abort, grpc.StatusCode.UNAVAILABLE, CUT)
+            ASIDE.submit(self._tell)
             return
         with suppress(RuntimeError):  # the loop is closed
             self.task.get_loop().call_soon_threadsafe(self._refuse)
+
+    def _tell(self) -> None:
+        try:
+            self.context.abort(grpc.StatusCode.UNAVAILABLE, CUT)
+        except Exception:  # it raises when it has sent the status, as it does to end a handler
+            return
+        finally:
+            if self.told is not None:
+                self.told.set()
 
     def _refuse(self) -> None:
         if self.task is not None and not self.context.done():
@@ -36,7 +48,7 @@ class OnLoop(Call):
             self.task.cancel()
 
     async def _abort(self) -> None:
-        with suppress(Exception):  # it raises when it has sent the status, as it does to end a handler
+        with suppress(Exception):  # as above
             await self.context.abort(grpc.StatusCode.UNAVAILABLE, CUT)
 
 
@@ -92,12 +104,16 @@ def _called(leash: Leash, inner: Callable[[Any, Any], Any]) -> Callable[[Any, An
 def _generated(leash: Leash, inner: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def serve(request: Any, context: Any) -> Generator[Any]:
         call = leash.call
+        assert isinstance(call, OnLoop)  # it was made on this loop
+        call.told = told = threading.Event()
         try:
             if not call.begin(context):
                 context.abort(grpc.StatusCode.UNAVAILABLE, CUT)
             for answer in inner(request, context):
                 yield answer
                 if call.claimed:
+                    # Its return would be a status too.
+                    told.wait()
                     return
         finally:
             call.returned()

@@ -13,7 +13,7 @@ Way back: the condition of the gate becomes true, and the entry ready. The condi
 also set when a new process serves; without a gate there is nothing to take back.
 
 Versions: `discovery.k8s.io/v1`, served from Kubernetes 1.21 on. The service account needs `list` on `endpointslices`
-and, with a gate, `patch` on `pods/status`.
+and, with a gate, `patch` on `pods/status`. Outside a cluster nothing is done, and that is noted.
 """
 
 from __future__ import annotations

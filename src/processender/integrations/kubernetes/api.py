@@ -27,7 +27,7 @@ class Api:
     """The API of the cluster, in one namespace."""
 
     def __init__(self, url: str, account: str, namespace: str) -> None:
-        """Find it; raise `HandlerError` outside a cluster."""
+        """Find it; raise `HandlerError` without a service account."""
         self._base = (url or _from_environment()).rstrip("/")
         self._token = os.path.join(account, "token")
         authority = os.path.join(account, "ca.crt")
@@ -91,11 +91,13 @@ def _message(answer: Answer) -> str:
         return answer.body[:200].decode("utf-8", "replace")
 
 
+def in_cluster() -> bool:
+    """Tell whether this is a container of a cluster."""
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+
+
 def _from_environment() -> str:
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-    if not host:
-        text = "cannot drain in Kubernetes: this is no container of a cluster, KUBERNETES_SERVICE_HOST is not set"
-        raise HandlerError(f"{text}; give api= to reach one from outside")
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 

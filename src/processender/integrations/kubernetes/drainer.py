@@ -13,7 +13,7 @@ from ...errors import HandlerError
 from ...hints import Any
 from ...patience import evidence
 from ...ports import Context
-from .api import ACCOUNT, Api
+from .api import ACCOUNT, Api, in_cluster
 
 _GATE = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _LOOK_S = 0.5
@@ -55,17 +55,21 @@ def drain(
 
         settle: The longest it waits for the evidence, seconds.
 
-    Raises `HandlerError` for what makes no sense, and outside a cluster.
+    Raises `HandlerError` for what makes no sense, and in a pod without a service account. Outside a cluster it does
+    nothing, and notes that, so that the same program runs anywhere.
     """
     if not service and not gate:
         raise HandlerError("cannot drain in Kubernetes: give service=, which is waited for, or gate=, or both")
     if gate and not _GATE.fullmatch(gate):
         raise HandlerError(f"cannot drain in Kubernetes: gate={gate!r} must be like 'example.com/serving'")
+    name = name or f"kubernetes {service or gate}"
+    if not api and not in_cluster():
+        return Handler(name, _stay, phase=DRAIN, timeout=timeout)
     own = pod or os.environ.get("POD_NAME", "") or socket.gethostname()
     target = _Pod(Api(api, account, namespace), service, gate, own, settle)
     resume = target.come_back if gate else None
     return Handler(
-        name or f"kubernetes {service or gate}",
+        name,
         target.leave,
         phase=DRAIN,
         timeout=timeout,
@@ -73,6 +77,11 @@ def drain(
         resume=resume,
         lasting=bool(gate),
     )
+
+
+def _stay(ctx: Context) -> None:
+    """Note that there is nothing to leave."""
+    ctx.note("this is no container of a cluster, KUBERNETES_SERVICE_HOST is not set: there is nothing to leave")
 
 
 class _Pod:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...core.handler import DRAIN, Handler
+from ...core.record import Record
 from ...core.retry import Retry
 from ...errors import HandlerError, Permanent, Transient
 from ...patience import evidence, poll
 from ...ports import Context
 from ...rewriting import Rewriting
 from .master import Master
-from .program import run
+from .program import Keeper, run
 from .servers import BACK, DOWN, Line, bring_back, lines, plain, put_down, unmark
 
 RELOAD_S = 5.0
@@ -29,6 +30,7 @@ def drain(
     settle: float = 5.0,
     name: str = "",
     timeout: float | None = None,
+    keeper: Keeper | None = None,
 ) -> Handler:
     """
     Return the handler that puts *server* down in nginx, and brings it back.
@@ -51,6 +53,8 @@ def drain(
 
         timeout: The longest it may take in all, seconds.
 
+        keeper: Whoever reaps children in this process.
+
     The handler raises `Permanent` for a server that the file does not name, a file that cannot be written, and a
     configuration that does not pass the test; `Transient` when nginx is not there, or does not take the new file.
     """
@@ -59,7 +63,8 @@ def drain(
     for what in (test, reload):
         if isinstance(what, str) or not all(isinstance(each, str) for each in what):
             raise HandlerError(f"cannot run {what!r}: give a list of the program and its arguments")
-    target = _Target(include, server, Master(pid), tuple(test), tuple(reload), settle)
+    commands = _Commands(tuple(test), tuple(reload), keeper)
+    target = _Target(include, server, Master(pid), commands, settle)
     return Handler(
         name or f"nginx {server}",
         target.leave,
@@ -71,17 +76,25 @@ def drain(
     )
 
 
+class _Commands(Record):
+    """What is run beside the file."""
+
+    test: tuple[str, ...]
+    """Tests the configuration; nothing if it is empty."""
+    reload: tuple[str, ...]
+    """Reloads nginx; a signal does if it is empty."""
+    keeper: Keeper | None
+    """Whoever reaps children in this process."""
+
+
 class _Target:
     """One server in one file of one nginx."""
 
-    def __init__(
-        self, include: str, server: str, master: Master, test: Sequence[str], reload: Sequence[str], settle: float
-    ) -> None:
+    def __init__(self, include: str, server: str, master: Master, commands: _Commands, settle: float) -> None:
         self._include = include
         self._server = server
         self._master = master
-        self._test = test
-        self._reload_by = reload
+        self._commands = commands
         self._settle = settle
 
     def leave(self, ctx: Context) -> None:
@@ -138,21 +151,22 @@ class _Target:
             raise
 
     def _check(self, ctx: Context) -> None:
-        if not self._test:
+        if not self._commands.test:
             return
-        code, said = run(self._test, ctx)
-        if code or "[emerg]" in said or "test failed" in said:
+        code, said = run(self._commands.test, ctx, self._commands.keeper)
+        if code:
             raise Permanent(f"nginx does not take its configuration, and {self._include} is as it was: {said}")
 
     def _reload(self, ctx: Context) -> dict[int, bool]:
         """Reload, and return the workers of before."""
         before = self._master.workers()
-        if not self._reload_by:
+        argv = self._commands.reload
+        if not argv:
             self._master.hang_up()
             return before
-        code, said = run(self._reload_by, ctx)
+        code, said = run(argv, ctx, self._commands.keeper)
         if code:
-            raise Transient(f"cannot reload nginx: `{' '.join(self._reload_by)}` ended with {code}: {said}")
+            raise Transient(f"cannot reload nginx: `{' '.join(argv)}` ended with {code}: {said}")
         return before
 
     def _wait_for_new(self, ctx: Context, before: dict[int, bool]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...errors import Permanent
-from ...hints import TYPE_CHECKING
+from ...hints import TYPE_CHECKING, Protocol
 from ...ports import Context
 
 if TYPE_CHECKING:
@@ -16,27 +16,40 @@ if TYPE_CHECKING:
 LONGEST_S = 10.0
 
 
-def run(argv: Sequence[str], ctx: Context) -> tuple[int, str]:
-    """
-    Return the exit code of *argv* and the end of what it said; raise `TimeoutError`, and `Permanent` if it cannot run.
+class Keeper(Protocol):
+    """Whoever reaps children in this process, so that it leaves these alone."""
 
-    Where this process is an agent that reaps strangers, the code may be lost and read as 0: look at the words too.
-    """
+    def start(self, spawn: Callable[[], Popen[bytes]]) -> Popen[bytes]:
+        """Call *spawn* and know its process from its first instant."""
+
+    def forget(self, pid: int) -> None:
+        """Forget the process *pid*, which was waited for."""
+
+
+def run(argv: Sequence[str], ctx: Context, keeper: Keeper | None = None) -> tuple[int, str]:
+    """Return the code and the end of the output of *argv*; raise `TimeoutError`, or `Permanent` if it cannot run."""
     import subprocess  # noqa: PLC0415 - for those who run one
 
-    try:
-        process = subprocess.Popen(
+    def spawn() -> Popen[bytes]:
+        return subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
         )
+
+    try:
+        process = spawn() if keeper is None else keeper.start(spawn)
     except OSError as error:
         raise Permanent(f"cannot run {argv[0]}: {error.strerror}") from error
-    with process:
-        ctx.on_cancel(lambda: _kill(process))
-        try:
-            said, _ = process.communicate(timeout=min(LONGEST_S, ctx.remaining()))
-        except subprocess.TimeoutExpired as error:
-            _kill(process)
-            raise TimeoutError(f"`{' '.join(argv)}` has not ended in time") from error
+    try:
+        with process:
+            ctx.on_cancel(lambda: _kill(process))
+            try:
+                said, _ = process.communicate(timeout=min(LONGEST_S, ctx.remaining()))
+            except subprocess.TimeoutExpired as error:
+                _kill(process)
+                raise TimeoutError(f"`{' '.join(argv)}` has not ended in time") from error
+    finally:
+        if keeper is not None:
+            keeper.forget(process.pid)
     return process.returncode, said.decode("utf-8", "replace").strip()[-400:]
 
 

@@ -2,7 +2,7 @@
 A service leaves whatever has an HTTP interface: one request to go, one to look, one to come back.
 
 Run it with the URL of a target that knows /down, /up and /stats, where `"connections": 0` means that all is over:
-`python examples/drainers/http.py http://127.0.0.1:9000`. TERM ends it.
+`python examples/drainers/http_interface.py http://127.0.0.1:9000`. TERM ends it.
 """
 
 from __future__ import annotations

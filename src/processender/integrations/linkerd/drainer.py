@@ -1,0 +1,135 @@
+"""The proxy of Linkerd: its inbound connections, and its end."""
+
+from __future__ import annotations
+
+import re
+
+from ...core.handler import DRAIN, Handler
+from ...core.retry import Retry
+from ...errors import Permanent, Transient
+from ...exchange import HTTPStatusError, Request, exchange, judge
+from ...patience import evidence
+from ...ports import Context
+
+ADMIN = "http://127.0.0.1:4191"
+"""Where the proxy's admin face listens."""
+STEP_S = 2.0
+"""The longest that it may be silent."""
+_RETRY = Retry(attempts=3, initial=0.2)
+_SAMPLE = re.compile(r'^tcp_open_connections\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\} +(\d+)(?:\.0+)?(?: |$)', re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", timeout: float | None = None) -> Handler:
+    """
+    Return the handler that waits until no inbound connection is left at the proxy of this pod.
+
+    Args:
+
+        admin: The URL of the proxy's admin face.
+
+        settle: The longest wait, seconds.
+
+        name: The name of the handler.
+
+        timeout: The longest it may take in all, seconds.
+    """
+    metrics = Request("GET", f"{admin.rstrip('/')}/metrics")
+    own_port = metrics.server.rpartition(":")[2]
+
+    def leave(ctx: Context) -> None:
+        _Connections(metrics, ctx, own_port).wait(settle)
+
+    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY)
+
+
+def stop_proxy(admin: str = ADMIN, *, name: str = "stop-linkerd", timeout: float | None = 5.0) -> Handler:
+    """
+    Return the handler of the phase `release` that ends the proxy of this pod: `POST /shutdown`.
+
+    Args:
+
+        admin: The URL of the proxy's admin face.
+
+        name: The name of the handler.
+
+        timeout: The longest it may take in all, seconds.
+
+    The handler raises `Permanent` where the proxy does not take it, as it does by default.
+    """
+    base = admin.rstrip("/")
+    shutdown, ready = Request("POST", f"{base}/shutdown"), Request("GET", f"{base}/ready")
+
+    def gone(ctx: Context) -> str | None:
+        try:
+            exchange(ready, ctx, timeout=STEP_S)
+        except Transient:
+            return "Linkerd's proxy is gone"
+        return None
+
+    def stop(ctx: Context) -> None:
+        if gone(ctx) is None:
+            try:
+                _shut_down(shutdown, ctx)
+            except Transient as error:
+                # It may be gone before it has answered.
+                if isinstance(error, HTTPStatusError):
+                    raise
+        evidence(ctx, lambda: gone(ctx), "Linkerd's proxy still answers", limit=ctx.remaining(), every=0.05)
+
+    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+
+
+def _shut_down(request: Request, ctx: Context) -> None:
+    answer = exchange(request, ctx, timeout=STEP_S)
+    if answer.status == 404:
+        text = "Linkerd's proxy takes no shutdown (its endpoint is not enabled): set the annotation"
+        raise Permanent(f"{text} config.linkerd.io/proxy-admin-shutdown: enabled")
+    if answer.status == 403:
+        raise Permanent("Linkerd's proxy takes a shutdown from its own pod only, by 127.0.0.1")
+    judge(request, answer)
+
+
+class _Connections:
+    """The inbound connections, seen again and again."""
+
+    def __init__(self, metrics: Request, ctx: Context, own_port: str) -> None:
+        self._metrics = metrics
+        self._ctx = ctx
+        self._own_port = own_port
+        self._left: int | None = None
+        self._quiet = 0
+
+    def __str__(self) -> str:
+        """Return what was seen last."""
+        if self._left is None:
+            return "Linkerd's proxy has not told of its inbound connections"
+        return f"inbound connections at Linkerd's proxy are left: {self._left}"
+
+    def wait(self, settle: float) -> None:
+        """Wait until no inbound connection is left, and note that, or what is left."""
+        if self._look() is None and self._left is None:
+            self._ctx.note("Linkerd's proxy keeps no gauge of its connections; it was not waited for them")
+            return
+        evidence(self._ctx, self._look, self, limit=settle)
+
+    def _look(self) -> str | None:
+        answer = exchange(self._metrics, self._ctx, timeout=STEP_S, most=16 << 20)
+        text = judge(self._metrics, answer).body.decode("utf-8", "replace")
+        self._left = inbound(text, self._own_port)
+        # One look may fall between two requests.
+        self._quiet = self._quiet + 1 if self._left == 0 else 0
+        return "Linkerd's proxy: no inbound connection is left" if self._quiet > 1 else None
+
+
+def inbound(text: str, own_port: str) -> int | None:
+    """Return how many connections come in by the *text* of the metrics, None if there is no such gauge at all."""
+    if "tcp_open_connections" not in text:
+        return None
+    found = 0
+    for labels, value in _SAMPLE.findall(text):
+        named = dict(_LABEL.findall(labels))
+        to_admin = named.get("target_port") == own_port or named.get("target_addr", "").endswith(f":{own_port}")
+        if named.get("direction") == "inbound" and named.get("peer") == "src" and not to_admin:
+            found += int(value)
+    return found
