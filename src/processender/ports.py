@@ -91,6 +91,9 @@ class Serving(Stopper, Protocol):
     def ready(self) -> None:
         """Serve from now on."""
 
+    def remaining(self) -> float | None:
+        """Return the seconds that the end leaves for what is still to do; None while it has not begun."""
+
     def drain(self, reason: str = "drain", sender: str = "") -> None:
         """Leave traffic, and wait there."""
 

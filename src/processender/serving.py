@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from .core.drain import READINESS, WAY_BACK
@@ -79,21 +79,34 @@ class Serving(Keeping):
         """
         self._leave_traffic_at_end()
         self._traffic.is_ready = True
+        if self._session is not None:
+            self._session.keep_signals()
         if self._back is None:
             self.come_back()
 
     def come_back(self) -> None:
         """Take back, in the background, what lasting drainers have left behind; `ready` does it the first time."""
         lasting = [handler for handler in self._registry.handlers() if handler.lasting]
-        if self._session is None or not lasting or (self._back is not None and self._back.under_way):
+        if self._session is None or not lasting:
             return
+        if self._back is not None and self._back.when_over(self.come_back):
+            return  # what was done since it has begun may be newer than what it has seen
         back = load("engine.comeback").ComeBack(lasting, self._settings.grace, self._clock, self.tell)
+        before, self._back = self._back, back
         try:
-            self.exchange([WAY_BACK], [back.handler()], self._settings.grace)
+            self.exchange((), (), self._settings.grace)
         except StateError:
-            return  # the end, or a drain, has begun, and traffic is being left already
-        self._back = back
+            self._back = before  # the end, or a drain, has begun, and traffic is being left already
+            return
         back.start()
+
+    def exchange(self, gone: Sequence[str], handlers: Sequence[Handler], grace: float) -> None:
+        """Replace handlers, see `Registration`; whoever leaves traffic waits for a way back that is under way."""
+        if self._back is not None:
+            kept = [each for each in self._registry.handlers() if each.name not in gone]
+            lasting = [each.name for each in (*kept, *handlers) if each.lasting]
+            gone, handlers = (*gone, WAY_BACK), (*handlers, self._back.handler(lasting))
+        super().exchange(gone, handlers, grace)
 
     def _leave_traffic_at_end(self) -> None:
         """Let the end begin with failing readiness and the time that everybody needs to notice."""
@@ -116,6 +129,11 @@ class Serving(Keeping):
     def stopping(self) -> Stopping:
         """Whether the end has begun, for threads that look at it or wait for it."""
         return self._stopping
+
+    def remaining(self) -> float | None:
+        """Return the seconds that the end leaves for what is still to do; None while it has not begun."""
+        window = None if self._session is None else self._session.coordinator.window
+        return None if window is None or not self._stopping.is_set() else max(0.0, window.soft - self._clock.now())
 
     def notify(self, notice: Notice) -> None:
         """Take a notice, from any thread; one that comes before the Ender is entered is kept until then."""

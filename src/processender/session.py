@@ -54,12 +54,11 @@ class Session:
         self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)
         self.coordinator.begun = stopping
         self._signals = SignalSource(
-            numbers(settings.signals),
-            self.coordinator.mailbox.wake_fd,
-            clock,
-            displaced=settings.displaced,
-            theft=settings.theft,
-        )
+            numbers(settings.signals), self.coordinator.mailbox.wake_fd, clock,
+            displaced=settings.displaced, theft=settings.theft,
+        )  # fmt: skip
+        self.keep_signals = self._signals.keep
+        """Is called when a server is up: some loops take the signals again."""
         facts = Facts(settings.name, settings.version, run_id)
         facts.in_flight, facts.exit = inflight.labels, self.exit_code
         self.report = ReportWriter(facts, clock)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from ..core.drain import WAY_BACK
 from ..core.events import Event, Trouble
 from ..core.handler import Handler
 from ..core.notice import Action, Notice
@@ -177,9 +176,10 @@ class Engine:
         """Take over *settings* as far as they are about the end; raise `ProcessEnderError` and change nothing else."""
         handlers = handlers_of(settings, self._calls(settings))
         gone = [each.name for each in handlers_of(self._settings, calls_of_nothing())]
-        # What waits for the way back names handlers that may go, too.
-        self.ender.exchange([*gone, WAY_BACK], handlers, settings.grace)
+        self.ender.exchange(gone, handlers, settings.grace)
         self._settings = settings
+        if self._health.ready:
+            self.ender.come_back()
 
     @property
     def state(self) -> str:

@@ -1,7 +1,8 @@
-"""The signals by their names, and what can be said of the handlers that are found there."""
+"""The signals by their names, what can be said of the handlers that are found there, and the byte that wakes."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterable
 
@@ -34,3 +35,12 @@ def describe_handler(handler: object) -> str:
         return handler.name
     module = getattr(handler, "__module__", "")
     return f"{module}.{getattr(handler, '__qualname__', repr(handler))}".lstrip(".")
+
+
+def write_byte(wake_fd: int, byte: int) -> None:
+    """Wake whoever reads the other end of *wake_fd* by *byte*; a signal handler may call it."""
+    try:
+        os.write(wake_fd, bytes((byte,)))
+    except OSError:
+        # With a full pipe the control thread is awake and meets the flag; a closed one has nobody left to tell.
+        pass
