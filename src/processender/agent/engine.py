@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from ..bare import BareEnder
 from ..core.events import Event, Trouble
 from ..core.handler import Handler
 from ..core.notice import Action, Notice
 from ..core.outcome import Verdict
 from ..demand import load
-from ..ender import Ender
 from ..engine.clock import SystemClock
 from ..engine.traffic import drain_delay
 from ..hints import Any
@@ -98,7 +98,7 @@ class Engine:
             made = load("integrations.kubernetes").TerminationMessage
             self._message = made(settings.termination_log, name, self._exit_code)
             told.append(self._message)
-        self.ender: Ender = build_ender(settings, name, self._calls(settings), told)
+        self.ender: BareEnder = build_ender(settings, name, self._calls(settings), told)
 
     def _calls(self, settings: Settings) -> Calls:
         """Return what the agent's own handlers call."""
