@@ -113,7 +113,8 @@ class Server:
     def _break_off(self) -> None:
         for task in self._requests():
             task.cancel()
-        self._loop.call_later(BREAK_S, self._let_go)
+        # Their last words first; a client that never reads keeps Granian waiting nevertheless.
+        self._loop.call_soon(self._loop.call_soon, self._let_go)
 
     def _let_go(self) -> None:
         """Let the workers, which wait for connections too, go on to the end of the lifespan."""
