@@ -22,10 +22,10 @@ class FakeToken:
         self.home.live.remove(self)
         self.home.ended.append((self.kind, str(self.what)))
 
-    def __enter__(self) -> None:
+    async def __aenter__(self) -> None:
         self.begin()
 
-    def __exit__(self, *error: object) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self.end()
 
 
@@ -61,6 +61,10 @@ class FakeEnder:
         """Note it."""
         self.serving = True
         self.story.append("ready")
+
+    def remaining(self) -> float | None:
+        """Leave the same time, whenever it is asked."""
+        return 7.5
 
     def drain(self, reason: str = "drain", sender: str = "") -> None:
         """Note who asked, or refuse."""

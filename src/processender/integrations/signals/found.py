@@ -1,25 +1,11 @@
-"""The signals by their names, what can be said of the handlers that are found there, and the byte that wakes."""
+"""What can be said of the handlers of signals that are found, and the byte that wakes."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
 
 from ...hints import Any
-
-
-def numbers(names: Iterable[str]) -> list[int]:
-    """Return the numbers of the signals with these *names*; raise `ValueError` for one that does not exist."""
-    found = []
-    for name in names:
-        number = getattr(signal, name, None)
-        if not name.startswith("SIG") or not isinstance(number, signal.Signals):
-            raise ValueError(f"there is no signal named {name!r}; write it like 'SIGTERM'")
-        if name in {"SIGKILL", "SIGSTOP"}:
-            raise ValueError(f"cannot hear {name}: no process can; leave it out of `signals`")
-        found.append(int(number))
-    return found
 
 
 def may_be_called(handler: Any) -> bool:
