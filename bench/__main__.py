@@ -36,6 +36,7 @@ BENCHES = {
     "agent": agent.measure,
     "inits": inits.measure,
     "rolling": rolling.measure,
+    "balancers": balancers.measure,
     "stops": stops.measure,
     "crashes": crashes.measure,
     "kills": kills.measure,
