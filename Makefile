@@ -24,7 +24,7 @@ demo: $(VENV)/.has-demo
 	@$(RUN) -m demo $(ARGS)
 
 test: $(VENV)/.has-test
-	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn tini dumb-init nginx haproxy runc crun podman
+	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn tini dumb-init busybox nginx haproxy runc crun podman
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test

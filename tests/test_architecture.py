@@ -153,6 +153,23 @@ def test_an_armed_ender_without_async_handlers_loads_no_event_loop() -> None:
     assert "asyncio" not in loaded_by(code)
 
 
+SLOW = {"ctypes", "enum", "graphlib", "json", "math", "re", "signal", "subprocess", "weakref"}
+
+
+def test_an_agent_of_a_plain_command_loads_nothing_of_the_standard_library_that_it_can_do_without() -> None:
+    """Each of them costs its start a share that can be measured."""
+    code = "import processender.cli.run, processender.agent.engine, processender.agent.prctl, processender.agent.cgroup"
+
+    assert set() == SLOW & (loaded_by(code) - loaded_by("pass"))
+
+
+def test_an_agent_loads_nothing_that_only_an_application_needs_of_an_ender() -> None:
+    """It has no body, and owes nothing itself."""
+    rooms = {"ender", "keeping", "registration", "held", "keepers", "core.obligation", "engine.bodies"}
+
+    assert set() == {f"processender.{room}" for room in rooms} & loaded_by("import processender.agent.engine")
+
+
 PAGE = (PACKAGE.parent.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 

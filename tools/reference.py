@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import importlib
 import inspect
 import os
@@ -19,6 +18,7 @@ import processender
 from processender.cli.main import COMMANDS
 from processender.core import cells, events, obligation
 from processender.core.record import Record
+from processender.core.words import Words
 from processender.plugins import find_releaser, releaser_names
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
@@ -61,14 +61,17 @@ def describe_function(name: str, function: Callable[..., object]) -> str:
 def describe_class(cls: type) -> str:
     """Return the docstring of a class with its fields or its methods."""
     parts = [f"## `{cls.__name__}`\n\n{inspect.getdoc(cls) or ''}\n"]
-    if issubclass(cls, Record | enum.Enum):
+    if issubclass(cls, Record | Words):
         docs = field_docs(cls)
         parts.append("".join(f"- `{name}`: {text}\n" for name, text in docs.items()))
     elif not issubclass(cls, BaseException):
         parts.append(describe_function(cls.__name__, cls.__init__))
     for base in reversed(cls.__mro__):
-        if base.__module__.startswith("processender") and base is not Record:
+        if base.__module__.startswith("processender") and base not in {Record, Words}:
             for name, member in vars(base).items():
+                if inspect.getattr_static(cls, name) is not member:
+                    # A class further down has its own.
+                    continue
                 plain = getattr(member, "fget", member)
                 plain = getattr(plain, "__func__", plain)
                 if not name.startswith("_") and inspect.isfunction(plain) and name != "check":

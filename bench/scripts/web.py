@@ -3,19 +3,18 @@
 import asyncio
 
 CHUNKS = 10
-served = 0
+SERVED = [0]
 
 
 async def app(scope, receive, send):
     """Answer `/`, `/slow`, `/stream`, `/echo`, `/served` and `/readyz`."""
-    global served
     if scope["type"] == "lifespan":
         while (await receive())["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         await send({"type": "lifespan.shutdown.complete"})
         return
     path = scope["path"]
-    served += path == "/"
+    SERVED[0] += path == "/"
     if path == "/stream":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for left in reversed(range(CHUNKS)):
@@ -27,7 +26,7 @@ async def app(scope, receive, send):
         await asyncio.sleep(2)
         body = b"slow"
     elif path == "/served":
-        body = str(served).encode()
+        body = str(SERVED[0]).encode()
     elif path == "/echo":
         size, more = 0, True
         while more:

@@ -25,8 +25,10 @@ if __name__ == "__main__":
         from processender.integrations import uvicorn
 
         sys.exit(uvicorn.serve(ender, app, port=port, log_level="warning"))
+    import asyncio
+
     from hypercorn.config import Config
 
     from processender.integrations import hypercorn
 
-    sys.exit(hypercorn.serve(ender, app, Config.from_mapping(bind=[f"127.0.0.1:{port}"], loglevel="WARNING")))
+    asyncio.run(hypercorn.serve(ender, app, Config.from_mapping(bind=[f"127.0.0.1:{port}"], loglevel="WARNING")))

@@ -35,7 +35,7 @@ def index(_request):
 
 
 def slow(request):
-    time.sleep(2)
+    time.sleep(1.5)
     return index(request)
 
 
@@ -52,7 +52,7 @@ class Quiet(WSGIRequestHandler):
     """No line for each request."""
 
     def log_message(self, *_):
-        pass
+        """Say nothing."""
 
 
 def serve(port, database):

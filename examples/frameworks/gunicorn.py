@@ -23,7 +23,7 @@ ender = Ender("web", grace=20, drain_delay=1.0, on_drain="fail-readiness")
 
 def answer(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
-        time.sleep(2)
+        time.sleep(1.5)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "6")])
     return [b"hello\n"]
 

@@ -32,7 +32,7 @@ def index():
 
 @app.get("/slow")
 def slow():
-    time.sleep(2)
+    time.sleep(1.5)
     return "done\n"
 
 

@@ -22,11 +22,11 @@ from contextlib import asynccontextmanager
 
 import redis
 import redis.asyncio
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import create_engine, text
 
 from processender import Ender
+from processender.integrations import uvicorn
 from processender.integrations.asgi import EnderMiddleware
 from processender.integrations.caches import flush_dict, flush_queue
 from processender.integrations.http import http
@@ -122,4 +122,4 @@ def insert(user: str) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(EnderMiddleware(app, ender), port=int(os.environ["PORT"]), log_level="warning")
+    uvicorn.serve(ender, EnderMiddleware(app, ender), port=int(os.environ["PORT"]), log_level="warning")

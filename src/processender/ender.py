@@ -11,10 +11,11 @@ from .engine.callables import is_async
 from .engine.registry import Registry
 from .errors import StateError
 from .hints import Any, Literal, Self, TypeVar
-from .ports import Observer, StateStore
+from .keepers import StateStore
+from .ports import Observer
 from .serving import Hosted, Serving
 from .session import Session
-from .settings import Settings, may_arm
+from .settings import Settings
 
 T = TypeVar("T")
 SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")
@@ -105,7 +106,6 @@ class Ender(Serving):
             journal=journal, recover=recover, drain_delay=drain_delay, on_drain=on_drain, limits=dict(limits or {}),
         )  # fmt: skip
         super().__init__(Registry(phases, lanes or {}, require), settings, store, limits or {})
-        self.name = name
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
         self._servers = ServerBody(self._inflight.cut_at_once)
@@ -113,33 +113,24 @@ class Ender(Serving):
 
     # Entering and leaving.
 
-    def install(self) -> Self:
-        """Hear signals from now on, before slow imports and set-up; entering does it too."""
-        self._arm(enters=False)
-        self._tell_early()
-        return self
-
     def _arm(self, *, enters: bool = True) -> Session | None:
         if self._left or self._body is not None:
             raise StateError(f"cannot enter an Ender {'that was left' if self._left else 'twice'}; make another one")
-        if self._session is None and may_arm(enters=enters):
-            session = self._new_session(self._inflight)
-            session.arm(self._fork_child)
-            self._session = session
+        armed = self._session
+        session = super()._arm(enters=enters)
+        if session is not armed:
             self._recover_on_start()
-        return self._session
+        return session
 
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
-        session, self._session = self._session, None
         # The body and what keeps the resources live in the parent.
         self._registry.after_fork(["body", "way-back", *(handler.name for handler in self._opened)])
         self._opened = []
         self._forget_in_child()
         self._body, self._servers = None, ServerBody(self._inflight.cut_at_once)
         self._left = False
-        if session is not None:
-            session.disarm_in_child()
+        super()._fork_child()
 
     def __enter__(self) -> Self:
         """Arm, set up the resources, and begin the body."""

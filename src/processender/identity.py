@@ -30,8 +30,8 @@ class Identity(Record):
 def boot_id() -> str:
     """Return the id of this boot of the host, empty where the system has none."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read().decode().strip()
     except OSError:
         return ""
 

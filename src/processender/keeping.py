@@ -8,20 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from .core.crash import RECOVERY
-from .core.events import Event, Trouble
+from .core.events import Trouble
 from .core.handler import Handler
 from .core.obligation import Obligation
 from .core.saved import Saved
 from .demand import load
 from .engine.callables import make_handler
-from .engine.clock import SystemClock
-from .engine.inflight import InFlight
 from .engine.registry import Registry
 from .engine.resources import Resource
 from .errors import HandlerError, JournalError, StateError
 from .held import Held, Scope
 from .hints import Any, TypeVar, overload
-from .ports import Journal, Releaser, StateStore, Stopping
+from .keepers import Journal, Releaser, StateStore
+from .ports import Stopping
 from .registration import Registration
 from .session import Session
 from .settings import Settings
@@ -43,20 +42,13 @@ class Keeping(Registration):
         """Keep nothing yet; states go into *store*, if there is one."""
         super().__init__(registry, settings)
         self._reserved[OBLIGATIONS] = "releases what is owed at the end of the process"
-        self._clock = SystemClock()
         self._keeping = threading.Lock()
         self._home_of_obligations: Any = None
         self._store = store
         self._recovery_over = threading.Event()
-        self._stopping = threading.Event()
         self._following: list[Handler] = []
 
-    def tell(self, event: Event) -> None:
-        """Tell the observers of *event*; for who builds on an Ender, such as the agent. Nothing before it is armed."""
-        if self._session is not None:
-            self._session.emit(event)
-
-    def _new_session(self, inflight: InFlight) -> Session:
+    def _new_session(self) -> Session:
         """Return a session, which has joined the agent around this process if there is one."""
         joined, untold = None, list[str]()
         if "PROCESSENDER_CONTROL" in os.environ and self._settings.exit != "return":
@@ -65,7 +57,7 @@ class Keeping(Registration):
             joined = join(os.environ, self._settings.name, names, self._clock, untold.append)
         if joined is not None and self._settings.state is None:
             self._settings = self._settings.replace(kept_as=joined.service)
-        session = Session(self._settings, self._registry, self._clock, self._stopping, inflight)
+        session = super()._new_session()
         if joined is not None:
             session.join_agent(joined)
         session.untold = untold

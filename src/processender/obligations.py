@@ -19,8 +19,9 @@ from .errors import ObligationError, ReleaserError
 from .held import RELEASE_S, Held
 from .hints import Any
 from .identity import boot_id
+from .keepers import Journal, Releaser
 from .plugins import find_releaser, releaser_names
-from .ports import Clock, Journal, Releaser
+from .ports import Clock
 from .secret import find_password
 
 _SHARE = 0.9

@@ -8,7 +8,7 @@ from .core.handler import Handler
 from .demand import load
 from .errors import HandlerError, ReleaserError
 from .hints import Any
-from .ports import Releaser
+from .keepers import Releaser
 
 GROUP = "processender.releasers"
 """The group of the entry points by which a package makes its releasers known."""

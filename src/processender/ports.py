@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.notice import Notice
-from .core.obligation import Entry, Obligation, Standing
-from .core.saved import Saved
 from .hints import Any, Protocol
 
 
@@ -171,43 +169,11 @@ class Context(Protocol):
         """The handler's `logging.Logger`."""
 
 
-class Releaser(Protocol):
-    """Releases one kind of thing, from its obligation alone, safely more than once; both may block and may raise."""
+class Body(Protocol):
+    """The application's own code between set-up and end, as a handler."""
 
-    def check(self, obligation: Obligation) -> bool:
-        """Tell whether the thing, or a part of it, is there and is still the one that was meant."""
+    gone: bool
+    """Whether it has left."""
 
-    def release(self, obligation: Obligation, token: int, ctx: Context) -> None:
-        """Release the thing; return when it is gone, also when it was gone before. The *token* only grows."""
-
-
-class Journal(Protocol):
-    """What is owed, kept where a crash does not reach it. Safe for threads."""
-
-    def append(self, *entries: Entry) -> None:
-        """Return when each is as durable as its kind asks; raise `JournalError` if not, and keep none of them."""
-
-    def live(self) -> Sequence[Standing]:
-        """Return what is not released, in the order in which it was begun."""
-
-    def standing(self, id_: str) -> Standing | None:
-        """Return where one obligation stands, None when it is released or was never there."""
-
-    def close(self) -> None:
-        """Write what is left and give the directory up; nothing can be appended afterwards."""
-
-
-class StateStore(Protocol):
-    """Small snapshots that outlast the process; may be remote. Safe for threads."""
-
-    def save(self, entries: Mapping[str, Any], *, durable: bool) -> None:
-        """Replace the snapshots of these keys, all of them or none; their deltas are gone."""
-
-    def extend(self, key: str, delta: Any, *, durable: bool) -> None:
-        """Add *delta* behind the snapshot of *key*."""
-
-    def load(self, key: str) -> Saved | None:
-        """Return what was saved, None for nothing."""
-
-    def close(self) -> None:
-        """Give the store up."""
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Ask it to leave, and wait for that."""

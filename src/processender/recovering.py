@@ -22,8 +22,9 @@ from .journal.file import FileJournal
 from .journal.liveness import BUSY
 from .journal.owner import claim, orphan
 from .journal.store import FileStore
+from .keepers import Journal, StateStore
 from .looking import journal_root, look
-from .ports import Clock, Journal, Observer, StateStore
+from .ports import Clock, Observer
 from .rounds import Find, LeftAlone, Rounds
 
 

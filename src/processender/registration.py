@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from .bare import BareEnder
 from .core.events import RunEnded, RunStarted
 from .core.handler import Handler
 from .core.notice import Notice
 from .core.outcome import verdict
 from .core.plan import Plan
 from .core.rehearse import rehearse
-from .core.window import Window
 from .engine.callables import change_handler, make_handler, name_of
 from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .engine.resources import Resource, from_async_context_manager, from_context_manager
 from .errors import HandlerError, StateError
 from .hints import AbstractAsyncContextManager, AbstractContextManager, Any, TypeVar, overload
-from .session import Session
 from .settings import Settings
 from .telemetry.report import Facts, ReportWriter
 
@@ -25,18 +24,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-class Registration:
-    """The half of an Ender that takes handlers, at any time, also while a run is on, and shows their plan."""
+class Registration(BareEnder):
+    """The half of an Ender that makes handlers of what an application has, at any time, also while a run is on."""
 
     def __init__(self, registry: Registry, settings: Settings) -> None:
         """Register with *registry*."""
-        self._registry = registry
-        self._settings = settings
+        super().__init__(registry, settings)
         self._resources: list[Resource[Any]] = []
         self._opened: list[Handler] = []
-        self._session: Session | None = None
-        # Names that no handler may take, and what the one of this name does.
-        self._reserved: dict[str, str] = {}
 
     @overload
     def handler(self, function: F) -> F: ...
@@ -86,48 +81,7 @@ class Registration:
     def add(self, handler: Handler | Callable[..., Any], **options: Any) -> Handler:
         """Register a handler, or a callable, with the fields of `Handler` that are given as *options*; return it."""
         made = change_handler(handler, options) if isinstance(handler, Handler) else make_handler(handler, options)
-        self._refuse_reserved(made.name)
-        self._put(made)
-        return made
-
-    def _put(self, made: Handler) -> None:
-        if self._session is None:
-            self._registry.add(made)
-        else:
-            self._session.add(made)
-
-    def _refuse_reserved(self, name: str) -> None:
-        if name in self._reserved:
-            text = f"cannot register {name!r}: the handler of this name {self._reserved[name]}"
-            raise HandlerError(f"{text}; give it another name")
-
-    def remove(self, name: str) -> Handler:
-        """Remove a handler that has not begun and return it."""
-        return self._registry.remove(name) if self._session is None else self._session.remove(name)
-
-    def exchange(self, gone: Sequence[str], handlers: Sequence[Handler], grace: float) -> None:
-        """
-        Replace the handlers *gone* by others, and the grace; all of it or, with an error, nothing.
-
-        Raises `StateError` while an end, or a drain, is under way, and what `add` raises.
-        """
-        settings = self._settings.replace(grace=grace)
-        if self._session is None:
-            self._registry.exchange(gone, handlers)
-        else:
-            self._session.exchange(gone, handlers, settings)
-        self._settings = settings
-
-    def embeds(self, account: Callable[[], dict[str, Any] | None]) -> None:
-        """Let *account* tell, for the report, what a process has reported that ended with this one."""
-        if self._session is not None:
-            self._session.report.facts.command = account
-
-    @property
-    def withdrawable(self) -> bool:
-        """Whether there is a run, or a drain, that can still be taken back."""
-        run = None if self._session is None else self._session.coordinator.run
-        return run is not None and run.withdrawable
+        return super().add(made)
 
     def enter_context(self, manager: AbstractContextManager[T], **options: Any) -> T:
         """Enter *manager* on a thread of its own, register its exit as a handler, and return its value."""
@@ -151,17 +105,6 @@ class Registration:
             earlier = [old.name for old in self._opened if old.phase == made.phase and old.name in self._registry]
             made = made.replace(before=tuple(earlier[-1:]))
         self._opened.append(self.add(made))
-
-    def plan(self, window: float | None = None) -> Plan:
-        """Return the plan for a window of this many seconds (the grace if None), with everything that is wrong."""
-        graph, problems = self._registry.compile()
-        opened = Window.open(0.0, self._settings.grace if window is None else window)
-        return self._registry.planner.plan(graph, opened, problems=problems)
-
-    @property
-    def report(self) -> dict[str, Any] | None:
-        """The account of the run, as it is in the report file; None before a run has begun."""
-        return None if self._session is None else self._session.report.last
 
     def dry_run(self, window: float | None = None) -> dict[str, Any]:
         """Walk the plan without calling anything and return the report that a run without surprises would make."""

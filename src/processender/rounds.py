@@ -20,8 +20,9 @@ from .errors import JournalError, ProcessEnderError
 from .identity import boot_id
 from .journal.file import FileJournal
 from .journal.owner import orphan
+from .keepers import Releaser
 from .looking import journals_of, look
-from .ports import Clock, Observer, Releaser
+from .ports import Clock, Observer
 
 Find = Callable[[str], Releaser | None]
 AT_ONCE = 32

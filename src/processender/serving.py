@@ -1,31 +1,27 @@
-"""The half of an Ender that serves: traffic, work in progress, and what is said of the coming end."""
+"""The half of an Ender that serves: traffic, and work in progress."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from .core.drain import READINESS, WAY_BACK
+from .core.drain import READINESS
 from .core.handler import DRAIN, Handler
-from .core.notice import Action, Notice
-from .core.outcome import Verdict
-from .demand import load
-from .ending import Ending
 from .engine.bodies import Place, ServerBody
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .engine.traffic import Traffic, usual_answer, usual_delay
 from .errors import HandlerError, StateError
 from .hints import Any
+from .keepers import StateStore
 from .keeping import Keeping
-from .ports import StateStore, Stopping
+from .session import Session
 from .settings import Settings
 
 
 class Serving(Keeping):
-    """Counts work, says whether traffic is to come, and takes notices, from any thread."""
+    """Counts work, and says whether traffic is to come, from any thread."""
 
     def __init__(
         self, registry: Registry, settings: Settings, store: StateStore | None, limits: Mapping[str, float]
@@ -34,8 +30,6 @@ class Serving(Keeping):
         super().__init__(registry, settings, store)
         self._inflight = InFlight(self._clock, self.tell, limits)
         self._traffic = Traffic()
-        self._early: list[Notice] = []
-        self._back: Any = None
 
     # Work.
 
@@ -87,21 +81,10 @@ class Serving(Keeping):
         """
         self._leave_traffic_at_end()
         self._traffic.is_ready = True
+        if self._session is not None:
+            self._session.keep_signals()
         if self._back is None:
             self.come_back()
-
-    def come_back(self) -> None:
-        """Take back, in the background, what lasting drainers have left behind; `ready` does it the first time."""
-        lasting = [handler for handler in self._registry.handlers() if handler.lasting]
-        if self._session is None or not lasting or (self._back is not None and self._back.under_way):
-            return
-        back = load("engine.comeback").ComeBack(lasting, self._settings.grace, self._clock, self.tell)
-        try:
-            self.exchange([WAY_BACK], [back.handler()], self._settings.grace)
-        except StateError:
-            return  # the end, or a drain, has begun, and traffic is being left already
-        self._back = back
-        back.start()
 
     def _leave_traffic_at_end(self) -> None:
         """Let the end begin with failing readiness and the time that everybody needs to notice."""
@@ -118,67 +101,21 @@ class Serving(Keeping):
         except (HandlerError, StateError):
             pass  # another thread came first, or the end did
 
-    # Notices.
-
-    @property
-    def stopping(self) -> Stopping:
-        """Whether the end has begun, for threads that look at it or wait for it."""
-        return self._stopping
+    # A life.
 
     def remaining(self) -> float | None:
         """Return the seconds that the end leaves for what is still to do; None while it has not begun."""
         window = None if self._session is None else self._session.coordinator.window
         return None if window is None or not self._stopping.is_set() else max(0.0, window.soft - self._clock.now())
 
-    def notify(self, notice: Notice) -> None:
-        """Take a notice, from any thread; one that comes before the Ender is entered is kept until then."""
-        if self._session is None:
-            self._early.append(notice)
-            self._tell_early()
-        else:
-            self._session.coordinator.notify(notice)
-
-    def _tell_early(self) -> None:
-        while self._session is not None and self._early:
-            self._session.coordinator.notify(self._early.pop(0))
-
-    def stop(self, reason: str = "stop", within: float | None = None) -> Ending:
-        """
-        Begin the end, from any thread, as often as you like; return at once.
-
-        Args:
-
-            reason: The cause, as handlers and the report will see it.
-
-            within: The seconds until the process must be gone, if they are known.
-
-        The result can be awaited, or waited for with `wait(timeout)`.
-        """
-        now = self._clock.now()
-        self.notify(Notice(reason, "api", now, deadline=None if within is None else now + within))
-        return self.ending()
-
-    def drain(self, reason: str = "drain", sender: str = "") -> None:
-        """Leave traffic and wait there, from any thread, for *reason* and because *sender* has asked; not a secret."""
-        self.notify(Notice(reason, "api", self._clock.now(), Action.DRAIN, sender=sender))
-
-    def resume(self, reason: str = "resume", sender: str = "") -> None:
-        """Take a drain back, or an end that has not gone beyond it, from any thread."""
-        self.notify(Notice(reason, "api", self._clock.now(), Action.RESUME, sender=sender))
-
-    def ending(self) -> Ending:
-        """Return the coming end, which can be awaited or waited for, without beginning it."""
-        return Ending(lambda: self._session)
-
-    def returns(self, code: Callable[[Verdict | None], int | None]) -> None:
-        """Let *code* tell, for the report, what `exit="return"` leaves to the caller: the exit code for a verdict."""
-        if self._session is not None:
-            self._session.returns = code
+    def _new_session(self) -> Session:
+        session = super()._new_session()
+        session.report.facts.in_flight = self._inflight.labels
+        return session
 
     def _forget_in_child(self) -> None:
         """Begin anew, in a fork child: the work and the traffic are the parent's."""
         self._inflight.reset()
-        self._stopping = threading.Event()
         self._traffic.reset()
         self._back = None
 

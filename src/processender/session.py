@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import _signal
 import atexit
 import os
-import signal
 import sys
 import threading
-import weakref
+from _weakref import ref
 from collections.abc import Callable, Sequence
 
 from .core.escalation import Escalation
@@ -16,19 +16,17 @@ from .core.handler import Handler
 from .core.notice import Notice
 from .core.outcome import Verdict
 from .core.window import Window
-from .engine.bodies import TaskBody, ThreadBody
+from .demand import load
 from .engine.clock import new_id
 from .engine.coordinator import Coordinator
-from .engine.inflight import InFlight
+from .engine.hearing import NoSignals
 from .engine.leaving import FLUSH_S, leave_now
 from .engine.observers import Outlets
 from .engine.registry import Registry
 from .errors import StateError
 from .hints import Any
-from .integrations.signals import SignalSource, numbers
-from .ports import Clock, Observer
-from .settings import Settings
-from .telemetry.logs import LoggingObserver
+from .ports import Body, Clock, Observer
+from .settings import Settings, numbers
 from .telemetry.report import Facts, ReportWriter
 from .telemetry.stacks import stacks_path
 from .telemetry.state import state_place
@@ -40,9 +38,7 @@ FORCED = 70
 class Session:
     """The parts of an armed Ender and the order in which they are taken up and given back."""
 
-    def __init__(
-        self, settings: Settings, registry: Registry, clock: Clock, stopping: threading.Event, inflight: InFlight
-    ) -> None:
+    def __init__(self, settings: Settings, registry: Registry, clock: Clock, stopping: threading.Event) -> None:
         """Wire the parts; nothing is taken before `arm`."""
         self._settings = settings
         self._registry = registry
@@ -53,15 +49,13 @@ class Session:
         escalation = Escalation(numbers(settings.escalate))
         self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)
         self.coordinator.begun = stopping
-        self._signals = SignalSource(
-            numbers(settings.signals),
-            self.coordinator.mailbox.wake_fd,
-            clock,
-            displaced=settings.displaced,
-            theft=settings.theft,
-        )
+        self._signals: Any = NoSignals()
+        if settings.signals or settings.exit != "return":
+            source, wake = load("integrations.signals").SignalSource, self.coordinator.mailbox.wake_fd
+            how = {"displaced": settings.displaced, "theft": settings.theft}
+            self._signals = source(numbers(settings.signals), wake, clock, **how)
         facts = Facts(settings.name, settings.version, run_id)
-        facts.in_flight, facts.exit = inflight.labels, self.exit_code
+        facts.exit = self.exit_code
         self.report = ReportWriter(facts, clock)
         self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
         """Tells the exit code where its owner decides."""
@@ -69,7 +63,7 @@ class Session:
         """Is called before the process is left by force: removes what nobody needs any more."""
         self.entered = False
         """Whether the process has come to its body."""
-        self._body: ThreadBody | TaskBody | None = None
+        self._body: Body | None = None
         self._joined: Any = None
         self.untold: list[str] = []
         """Why the agent around this process could not be joined."""
@@ -77,8 +71,8 @@ class Session:
 
     # Taking up.
 
-    def arm(self, in_child: Callable[[], None]) -> None:
-        """Check the order and take everything up; call *in_child* after every fork, in the child."""
+    def arm(self, in_child: Any) -> None:
+        """Check the order and take everything up; call *in_child*, a method, after every fork, in the child."""
         self._registry.arm()
         self._registry.prepare(Window.open(0.0, self._settings.grace))
         self.coordinator.executor.prepare(self._registry.handlers())
@@ -86,22 +80,22 @@ class Session:
         self.coordinator.force = self._force
         self.coordinator.leave = self._at_end
         self.coordinator.start()
-        self.coordinator.signals = self._signals
+        self.coordinator.signals = None if isinstance(self._signals, NoSignals) else self._signals
         if self._joined is not None:
             self._joined.listen(self.coordinator.notify, lambda text: self.coordinator.trouble("no-agent", text))
         for text in self.untold:
             self.coordinator.trouble("no-agent", text)
         self._outlets.emit(*self._signals.start())
-        child = weakref.WeakMethod(in_child)
         # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
-        os.register_at_fork(after_in_child=lambda: (child() or _nothing)())  # noqa: PLW0108 - it is asked at the fork
+        owner, call = ref(in_child.__self__), in_child.__func__
+        os.register_at_fork(after_in_child=lambda: None if (alive := owner()) is None else call(alive))
         atexit.register(self._at_exit)
 
     def _observe(self) -> None:
         settings = self._settings
         self._outlets.add(self.report, before_effect=True)
-        observers = (LoggingObserver(settings.name),) if settings.observers is None else settings.observers
-        for observer in observers:
+        usual = () if settings.observers is not None else (load("telemetry.logs").LoggingObserver(settings.name),)
+        for observer in settings.observers or usual:
             self._outlets.add(observer)
         environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
         place = state_place(settings.place_name, environ)
@@ -132,12 +126,18 @@ class Session:
 
         self.coordinator.executor.app_loop = LoopDriver.current(self.coordinator.report)
 
+    def keep_signals(self) -> None:
+        """Take the signals again from a loop that has just been started; to be called when a server is up."""
+        self._signals.keep()
+
     def host(self) -> Callable[[], object]:
         """Take the signals over from the server that this process is; return what asks it to stop."""
+        if isinstance(self._signals, NoSignals):
+            raise StateError("cannot ask the server to stop: no signals are heard here; write hosted(stop=...)")
         self._outlets.emit(*self._signals.host())
         return lambda: self._outlets.emit(*self._signals.ask())
 
-    def join(self, body: ThreadBody | TaskBody) -> bool:
+    def join(self, body: Body) -> bool:
         """Let the end wait for *body* to leave; return False if the end has begun without it."""
         try:
             self.add(Handler("body", body, phase=self._registry.work_phase))
@@ -223,6 +223,11 @@ class Session:
         """Whether the process cannot go the ordinary way: a handler, or the body, has not come back."""
         return self.coordinator.abandoned or (self._body is not None and not self._body.gone)
 
+    @property
+    def _lent(self) -> bool:
+        """Whether somebody else may still write a signal's number to our pipe."""
+        return bool(self._signals.lent)
+
     def exit_code(self) -> int | None:
         """Return the exit code that a signal asks for, None if no signal began the run."""
         if self._settings.exit == "return":
@@ -238,8 +243,7 @@ class Session:
         self._signals.pass_on()
         if self._settings.exit == "return":
             return
-        alone = not self.entered and bool(self._signum)
-        if self._barred or alone:
+        if self._barred or (self._signum and not self.entered):
             window = self.coordinator.window
             assert window is not None  # a run is over
             self.tidy()
@@ -264,7 +268,7 @@ class Session:
             self.coordinator.watchdog.disarm()
             self.coordinator.watchdog.close()
         # Its number may not belong to another file while somebody may still write a signal's number to it.
-        self.coordinator.close(keep_pipe=self._signals.lent)
+        self.coordinator.close(keep_pipe=self._lent)
         if self._joined is not None:
             self._joined.close()
 
@@ -273,8 +277,8 @@ class Session:
         if self._signum and self._settings.exit == "signal":
             sys.exit(128 + self._signum)
         if self._signum and self._settings.exit == "reraise":
-            signal.signal(self._signum, signal.SIG_DFL)
-            signal.raise_signal(self._signum)
+            _signal.signal(self._signum, _signal.SIG_DFL)
+            _signal.raise_signal(self._signum)
 
     def _at_exit(self) -> None:
         """Run the plan at the end of a program that installed the Ender and never entered it."""
@@ -292,9 +296,5 @@ class Session:
         if self._joined is not None:
             self._joined.close()
         self.coordinator.executor.workers.after_fork()
-        if not self._signals.lent:
+        if not self._lent:
             self.coordinator.mailbox.close_in_child()
-
-
-def _nothing() -> None:
-    """Stand in for the hook of an Ender that is gone."""

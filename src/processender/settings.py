@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _signal
 import os
+from collections.abc import Iterable
 
 from .core.graph import nearest
 from .core.record import Record
@@ -62,6 +64,20 @@ class Settings(Record):
                     f"cannot make an Ender with {field}={given!r}"
                     + nearest(str(given), [name for name in known if name])
                 )
+
+
+def numbers(names: Iterable[str]) -> list[int]:
+    """Return the numbers of the signals with these *names*; raise `ValueError` for one that does not exist."""
+    found = []
+    for name in names:
+        # The half of `signal` that is written in C also has SIG_IGN and the like.
+        number = getattr(_signal, name, None)
+        if not name.startswith("SIG") or name.startswith("SIG_") or not isinstance(number, int):
+            raise ValueError(f"there is no signal named {name!r}; write it like 'SIGTERM'")
+        if name in {"SIGKILL", "SIGSTOP"}:
+            raise ValueError(f"cannot hear {name}: no process can; leave it out of `signals`")
+        found.append(number)
+    return found
 
 
 class Importing:

@@ -160,7 +160,7 @@ class TestSystems:
 
     def test_without_ctypes_it_says_so_once(self, tmp_path: Path) -> None:
         """Orphans are not adopted then; all else works, also for a lean agent."""
-        (tmp_path / "ctypes.py").write_text("raise ImportError('no ctypes here')\n")
+        (tmp_path / "_ctypes.py").write_text("raise ImportError('no ctypes here')\n")
         with agent(["--lean", "--parent-death", "TERM"], ["sh", "-c", "exit 3"], PYTHONPATH=str(tmp_path)) as program:
             assert 3 == program.wait(LIMIT_S)
             assert 1 == program.output.count("cannot adopt orphans (no ctypes here)")

@@ -12,8 +12,11 @@ import pytest
 
 from processender.testing.consul import ConsulAgent
 from processender.testing.processes import Program
-from tests.integration.agents import SLEEPER, agent, outcomes
+from tests.integration.agents import SLEEPER, agent, outcomes, python
 from tests.integration.test_agent_drain import steer, wait_until
+from tests.integration.test_agent_systemd import SAY, Manager, manager, unit
+
+__all__ = ["manager"]
 
 
 @pytest.fixture
@@ -38,6 +41,12 @@ timeout = "8s"
     return file
 
 
+def is_back(consul: ConsulAgent) -> bool:
+    """Tell whether somebody has switched the maintenance off, and has seen that."""
+    with consul.lock:
+        return not consul.maintenance and consul.asked[-1].path.startswith("/v1/health")
+
+
 def notes(program: Program, name: str = "consul") -> list[str]:
     """Return what a handler has noted in the last report."""
     return next(each["notes"] for each in program.report()["handlers"] if each["name"] == name)
@@ -47,7 +56,7 @@ def test_traffic_comes_when_the_command_is_ready_and_is_left_at_its_end(consul: 
     """What the earlier process has left behind is taken back, and the report says what was seen."""
     with agent(["-c", str(config)], SLEEPER) as program:
         program.wait_for("ready")
-        wait_until(lambda: consul.passing("web") == ["web-1"])
+        wait_until(lambda: is_back(consul))
 
         assert ["web-1"] == consul.passing("web")
         program.signal("TERM")
@@ -60,7 +69,7 @@ def test_drain_and_resume_by_the_command_line(consul: ConsulAgent, config: Path)
     """The command goes on, without traffic and with it again."""
     with agent(["-c", str(config)], SLEEPER) as program:
         program.wait_for("ready")
-        wait_until(lambda: not consul.maintenance)
+        wait_until(lambda: is_back(consul))
         steer(program, "drain")
         program.wait_for("drained")
 
@@ -77,12 +86,12 @@ def test_each_life_of_the_command_comes_back(consul: ConsulAgent, config: Path) 
     """Also after a restart."""
     with agent(["-c", str(config)], SLEEPER) as program:
         program.wait_for("ready")
-        wait_until(lambda: not consul.maintenance)
+        wait_until(lambda: is_back(consul))
         with consul.lock:
             consul.maintenance["web-1"] = "by somebody else"
         steer(program, "restart")
         program.wait_for("ready", 2)
-        wait_until(lambda: not consul.maintenance)
+        wait_until(lambda: is_back(consul))
 
         assert ["web-1"] == consul.passing("web")
 
@@ -102,18 +111,41 @@ every = "50ms"
 
         assert {"web-1": "of an earlier life"} == consul.maintenance
         up.touch()
-        wait_until(lambda: not consul.maintenance)
+        wait_until(lambda: is_back(consul))
         assert {} == consul.maintenance
+
+
+def test_a_unit_that_says_itself_when_it_is_ready_is_waited_for(
+    consul: ConsulAgent, config: Path, manager: Manager
+) -> None:
+    """Its READY=1 is the point, and not its start."""
+    config.write_text(f'ready = "notify"\n{config.read_text()}')
+    says = config.parent / "says"
+    wait = f"print('begun', flush=True)\nwhile not os.path.exists({str(says)!r}): time.sleep(0.02)\n"
+    with unit(manager, ["-c", str(config)], python(f"{SAY}{wait}say('READY=1')\ntime.sleep(60)")) as program:
+        program.wait_for("begun")
+        manager.wait_for("waiting for")
+
+        assert {"web-1": "of an earlier life"} == consul.maintenance
+        says.touch()
+        wait_until(lambda: is_back(consul))
+        assert {} == consul.maintenance
+        program.signal("TERM")
+        program.wait()
 
 
 def test_a_reload_exchanges_drainers(consul: ConsulAgent, config: Path) -> None:
     """Also one that had something to take back: the new name leaves, and the old one is gone."""
     with agent(["-c", str(config)], SLEEPER) as program:
         program.wait_for("ready")
-        wait_until(lambda: not consul.maintenance)
+        wait_until(lambda: is_back(consul))
         config.write_text(config.read_text().replace("handlers.consul", "handlers.catalog"))
+        with consul.lock:
+            consul.maintenance["web-1"] = "of an earlier life"
 
         assert 0 == steer(program, "reload").returncode
+        wait_until(lambda: is_back(consul))
+        assert {} == consul.maintenance
         program.signal("TERM")
         program.wait()
         assert {"web-1": "by the agent"} == consul.maintenance
@@ -173,7 +205,7 @@ def test_the_sidecar_comes_back_when_its_application_is_there(consul: ConsulAgen
 
             assert {"web-1": "of an earlier life"} == consul.maintenance
             pid_file.write_text(str(sleeper.pid))
-            wait_until(lambda: not consul.maintenance)
+            wait_until(lambda: is_back(consul))
             assert {} == consul.maintenance
             sleeper.terminate()
             sleeper.wait()

@@ -135,6 +135,18 @@ class TestBadDays:
         assert handler.retry.attempts > 1
         assert [f"{ID}:9000 is unused"] == leave(handler)
 
+    def test_a_silent_service_costs_its_limit_and_no_more(
+        self, group: TargetGroup, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The attempt has time left for another."""
+        monkeypatch.setattr("processender.integrations.aws.balancing.STEP_S", 0.2)
+        handler = drain(group)
+        group.fail("silent")
+        with pytest.raises(Transient, match="cannot reach the load balancer of AWS"):
+            leave(handler)
+
+        assert [f"{ID}:9000 is unused"] == leave(handler)
+
     def test_a_right_that_is_missing_is_final(self, group: TargetGroup) -> None:
         """And told with the action that it needs."""
         group.denied.add("DeregisterTargets")

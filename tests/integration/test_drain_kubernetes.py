@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from processender.core.handler import Handler
 from processender.errors import HandlerError, Permanent
+from processender.exchange import Request, exchange
 from processender.integrations import kubernetes
 from processender.testing.cluster import LIST, PATCH, Cluster, Pod
 from processender.testing.drainers import check_drainer
-from tests.integration.drainers import come_back, leave
+from tests.integration.drainers import Attempt, come_back, leave
 
 GATE = "example.com/serving"
 POD, OTHER = "shop-5d8c7-b4b9s", "shop-5d8c7-x2x2x"
 
 
+class Authority(NamedTuple):
+    """An authority, and whom it vouches for."""
+
+    path: str
+    certificate: tuple[str, str]
+
+
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Return a certificate for 127.0.0.1, and its key."""
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Return the certificate of an authority, one for 127.0.0.1 with its key, all as sparse as those of EKS."""
     base = tmp_path_factory.mktemp("authority")
-    crt, key = str(base / "own.crt"), str(base / "own.key")
-    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    name = ["-subj", "/CN=own", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", crt]
-    subprocess.run([*make, *name], check=True, capture_output=True)
-    return crt, key
+    (base / "ca.cnf").write_text(
+        "[req]\ndistinguished_name=d\nx509_extensions=x\n[d]\n[x]\nbasicConstraints=critical,CA:TRUE\n"
+    )
+    (base / "leaf.cnf").write_text("subjectAltName=IP:127.0.0.1\n")
+    new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    for words in (
+        [*new, "-x509", "-config", "ca.cnf", "-subj", "/CN=kubernetes", "-keyout", "ca.key", "-out", "ca.crt"],
+        [*new, "-config", "ca.cnf", "-subj", "/CN=apiserver", "-keyout", "leaf.key", "-out", "leaf.csr"],
+        ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+         "-extfile", "leaf.cnf", "-out", "leaf.crt"],
+    ):  # fmt: skip
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=base)
+    return Authority(str(base / "ca.crt"), (str(base / "leaf.crt"), str(base / "leaf.key")))
 
 
 @pytest.fixture(autouse=True)
@@ -52,17 +71,35 @@ class Place:
 
 
 @pytest.fixture
-def place(certificate: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Run a cluster over https, and mount the service account."""
-    (tmp_path / "ca.crt").write_text(Path(certificate[0]).read_text())
+    (tmp_path / "ca.crt").write_text(Path(authority.path).read_text())
     (tmp_path / "token").write_text("token-1")
     (tmp_path / "namespace").write_text("default")
-    with Cluster(token="token-1", lag=2, certificate=certificate) as cluster:
+    with Cluster(token="token-1", lag=2, certificate=authority.certificate) as cluster:
         host, _, port = cluster.url.removeprefix("https://").partition(":")
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
         monkeypatch.setenv("POD_NAME", POD)
         yield Place(cluster, tmp_path)
+
+
+class TestAuthority:
+    def test_one_with_the_least_extensions_is_trusted(self, place: Place) -> None:
+        """As that of EKS, which a strict check of newer Pythons refuses."""
+        place.pod.terminating = True
+        request = Request("GET", place.cluster.url, authority=str(place.account / "ca.crt"))
+
+        assert [f"the endpoint shop/{POD} is not ready"] == leave(place.drain())
+        assert 401 == exchange(request, Attempt()).status
+
+    def test_a_strict_check_would_refuse_it(self, authority: Authority, place: Place) -> None:
+        """So the test above shows something."""
+        strict = ssl.create_default_context(cafile=authority.path)
+        strict.verify_flags |= ssl.VERIFY_X509_STRICT
+        host, _, port = place.cluster.url.removeprefix("https://").partition(":")
+        with socket.create_connection((host, int(port))) as plain, pytest.raises(ssl.SSLCertVerificationError):
+            strict.wrap_socket(plain, server_hostname=host)
 
 
 class TestEndpoint:

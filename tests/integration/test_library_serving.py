@@ -299,3 +299,32 @@ def test_a_block_inside_another_one_changes_nothing() -> None:
         line for line in end.lines if line in {"inside", "and on", "stopped", "closed"}
     ]
     assert "clean" == end.report["verdict"]
+
+
+STARTED_ANEW = (
+    SERVER
+    + """
+import uvloop
+loop, over = uvloop.new_event_loop(), asyncio.Event()
+host = ender.hosted()
+async def start():
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: (say('asked', ender.serving), over.set()))
+    await host.__aenter__()
+    ender.ready()
+    say('ready')
+async def serve():
+    say('serving')
+    await over.wait()
+loop.run_until_complete(start())
+loop.run_until_complete(serve())
+loop.run_until_complete(host.__aexit__(None, None, None))
+"""
+)
+
+
+def test_a_loop_that_is_started_anew_behind_the_start_is_not_asked_too_early() -> None:
+    """uvloop takes the wakeup descriptor each time that it begins to run, as Granian's command lets it do."""
+    end = run(STARTED_ANEW, "TERM", after="serving")
+
+    assert ["asked False", "closed"] == [line for line in end.lines if line.split()[0] in {"asked", "closed"}]
+    assert end.handler("body")["started_s"] >= 0.2

@@ -22,8 +22,8 @@ from processender.engine.clock import SystemClock
 from processender.errors import ObligationError, ReleaserError, StateError, Transient
 from processender.integrations.postgres import AdvisoryLockReleaser, SessionReleaser, advisory_lock, session
 from processender.integrations.sql import ConnectionReleaser, SqlReleaser, transaction
+from processender.keepers import Releaser
 from processender.plugins import find_releaser
-from processender.ports import Releaser
 from processender.recovering import Recovered, recover
 from processender.testing.processes import Program
 from processender.testing.releasers import check_releaser, context

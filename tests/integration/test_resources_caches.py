@@ -104,7 +104,7 @@ def test_what_is_left_in_a_queue_is_counted(tmp_path: Path) -> None:
                 pass
 
         ctx: list[Any] = []
-        handler = flush_queue(items, write, timeout=0.2)
+        handler = flush_queue(items, write, timeout=0.5)
         call = handler.call
         assert call is not None
 

@@ -192,7 +192,7 @@ def test_children_end_and_those_that_do_not_are_killed_and_named(tmp_path: Path)
     with subprocess.Popen([sys.executable, "-c", DEAF], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as deaf:
         assert deaf.stdout is not None
         assert b"deaf\n" == deaf.stdout.readline()
-        report = end(tmp_path, stop_children([good, deaf], wait=0.1))
+        report = end(tmp_path, stop_children([good, deaf], wait=1.0))
 
         assert (-15, -9) == (good.returncode, deaf.returncode)
         assert f"killed 1 process: {sys.executable} (pid {deaf.pid})" in report.outcome("children")
@@ -253,7 +253,7 @@ def test_tasks_may_end_by_themselves(tmp_path: Path) -> None:
 
     async def main() -> Any:
         async def good() -> None:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.01)
 
         async def bad() -> None:
             try:

@@ -17,7 +17,7 @@ from processender.integrations.postgres import PostgresStore
 from processender.integrations.redis import RedisStore
 from processender.integrations.s3 import S3Store
 from processender.journal.store import FileStore
-from processender.ports import StateStore
+from processender.keepers import StateStore
 from processender.testing.store import check_store
 
 Open = Callable[[str], StateStore]

@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from ..core.drain import WAY_BACK
+from ..bare import BareEnder
 from ..core.events import Event, Trouble
 from ..core.handler import Handler
 from ..core.notice import Action, Notice
 from ..core.outcome import Verdict
 from ..demand import load
-from ..ender import Ender
 from ..engine.clock import SystemClock
 from ..engine.traffic import drain_delay
 from ..hints import Any
@@ -99,7 +98,7 @@ class Engine:
             made = load("integrations.kubernetes").TerminationMessage
             self._message = made(settings.termination_log, name, self._exit_code)
             told.append(self._message)
-        self.ender: Ender = build_ender(settings, name, self._calls(settings), told)
+        self.ender: BareEnder = build_ender(settings, name, self._calls(settings), told)
 
     def _calls(self, settings: Settings) -> Calls:
         """Return what the agent's own handlers call."""
@@ -177,9 +176,10 @@ class Engine:
         """Take over *settings* as far as they are about the end; raise `ProcessEnderError` and change nothing else."""
         handlers = handlers_of(settings, self._calls(settings))
         gone = [each.name for each in handlers_of(self._settings, calls_of_nothing())]
-        # What waits for the way back names handlers that may go, too.
-        self.ender.exchange([*gone, WAY_BACK], handlers, settings.grace)
+        self.ender.exchange(gone, handlers, settings.grace)
         self._settings = settings
+        if self._health.ready:
+            self.ender.come_back()
 
     @property
     def state(self) -> str:

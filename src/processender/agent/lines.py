@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from ..core.events import Event, NoticeHeard
 from ..core.notice import Action, Notice
+from ..core.written import as_text
 from ..telemetry.logs import DEBUG, INFO, WARNING, render, write_line
 
 _NAMES = {DEBUG: "debug", INFO: "info", WARNING: "warning"}
@@ -48,7 +47,7 @@ class Lines:
             return
         if self._as_json:
             line = {"at": event.at, "level": _NAMES.get(level, "error"), "key": key, "text": text}
-            write_line(self._descriptor, json.dumps(line))
+            write_line(self._descriptor, as_text(line))
         else:
             write_line(self._descriptor, f"processender: {text}")
 

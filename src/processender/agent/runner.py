@@ -91,10 +91,8 @@ class Agent(Epilogue):
             self._unit = load("agent.unit").Unit(
                 os.environ, settings, self._command, self._alarms, self._clock, self._have_trouble
             )
-            self._unit.when_ready = self._come_back
         self._troubles: list[tuple[str, str]] = []
-        self._ignored = kernel.ignored()
-        self._asked = False
+        self._ignored, self._asked = kernel.ignored(), False
         if settings.lives:
             self.make_again()
         if not settings.lean:
@@ -156,6 +154,7 @@ class Agent(Epilogue):
         self._command.trouble = self._have_trouble
         self._command.more = {VARIABLE: self._control.path}
         if self._unit is not None:
+            self._unit.when_ready = self._come_back
             self._unit.prepare(os.path.dirname(self._control.path))
             told.append(("systemd", self._unit.trouble))
         self._troubles += [(code, text) for code, text in told if text]

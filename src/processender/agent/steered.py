@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from ..demand import load
 from ..engine.clock import SystemClock
 from ..hints import TYPE_CHECKING, Any
@@ -82,6 +84,8 @@ class Steered:
     def armed(self) -> Any:
         """Return the engine, which a lean agent loads and arms only now; raise `ShortError` if it has no room."""
         if self._engine is None:
+            # What is loaded stays; to look through it for garbage on the way finds none.
+            gc.disable()
             try:
                 self._load_engine()
                 self._arm()
@@ -89,6 +93,9 @@ class Steered:
                 # Half an engine is none; later there may be room for a whole one.
                 self._engine = None
                 raise ShortError(f"cannot begin what is asked for: {error}; see the limits (ulimit -a)") from error
+            finally:
+                gc.freeze()
+                gc.enable()
         return self._engine
 
     def _load_engine(self) -> None:

@@ -11,8 +11,8 @@ from ..core.obligation import Standing, State, as_data, retried
 from ..engine.clock import SystemClock
 from ..errors import JournalError, ObligationError, StateError
 from ..hints import Any
+from ..keepers import Journal
 from ..obligations import Obligations
-from ..ports import Journal
 from ..recovering import open_own
 from ..telemetry.state import state_place
 

@@ -7,9 +7,9 @@ and the time it started, which is looked at again through a descriptor that the 
 
 from __future__ import annotations
 
+import _signal
 import os
 import select
-import signal
 from collections.abc import Collection, Mapping, Sequence
 
 from ..core.record import Record
@@ -147,7 +147,7 @@ def send(member: Member, signum: int) -> bool:
 
 def _send_by_handle(handle: int, signum: int) -> bool:
     try:
-        signal.pidfd_send_signal(handle, signum)
+        _signal.pidfd_send_signal(handle, signum)
     except OSError:
         return False
     return True

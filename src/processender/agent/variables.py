@@ -75,6 +75,9 @@ def _value(text: str, kind: Any) -> Any:
     try:
         return tomllib.loads(f"value = {text}\n")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
+        if plain is Any:
+            # What a drainer is told may be text, which needs no quotes here.
+            return text
         example = {int: "3", float: "0.5", bool: "true"}.get(plain, '["a", "b"] or { key = "value" }')
         raise ValueError(f"{text!r} is not a TOML value; write it like {example}") from None
 

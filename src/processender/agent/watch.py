@@ -37,7 +37,7 @@ class RunWatch:
 
         Args:
 
-            wake: Wakes the main thread.
+            wake: Wakes the main thread, where there is something new for it to wait for.
 
             hurry: Called when a second interrupt comes after the command was asked to end.
 
@@ -69,11 +69,14 @@ class RunWatch:
                 self.notice = event.notice
             case RunStarted() | PlanChanged() if self.notice is not None:
                 self.kill_at = last_moment(event.plan.window)
+                self._wake()
             case RunWithdrawn():
                 # Nobody is to be killed any more; and no plan that comes now is one of an end.
                 self.notice, self.kill_at, self._asked = None, None, False
+                self._wake()
             case RunEnded() if event.verdict is not Verdict.CANCELLED:
                 self.verdict = event.verdict
+                self._wake()
             case AttemptStarted(handler=handler):
                 self._asked = self._asked or handler == COMMAND
             case Escalated(level=level) if level == FORCE:
@@ -85,7 +88,6 @@ class RunWatch:
                 self._force()
             case _:
                 return
-        self._wake()
 
     def _note(self, event: Event) -> None:
         match event:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..core.handler import Handler
+from ..bare import BareEnder
+from ..core.handler import PHASES, Handler
 from ..core.limits import cancel_grace
 from ..core.plan import Plan
-from ..ender import Ender
+from ..engine.registry import Registry
 from ..hints import Any
 from ..ports import Observer
+from ..settings import Settings as Told
 from .builtin import COMMAND, DRAIN_DELAY, READINESS, builtin_handlers
 from .settings import Settings
 
 Calls = dict[str, Callable[..., Any]]
 
 
-def build_ender(settings: Settings, name: str, calls: Calls, observers: Sequence[Observer]) -> Ender:
+def build_ender(settings: Settings, name: str, calls: Calls, observers: Sequence[Observer]) -> BareEnder:
     """
     Return the Ender of *settings* with its handlers, not yet installed.
 
@@ -30,16 +32,19 @@ def build_ender(settings: Settings, name: str, calls: Calls, observers: Sequence
 
         observers: What is told of every event.
     """
-    ender = Ender(
-        name,
+    told = Told(
+        name=name,
         grace=settings.grace,
-        lanes=settings.lanes,
-        require=settings.require,
         signals=(),
+        escalate=("SIGINT", "SIGQUIT"),
         displaced="never",
+        theft="report",
         exit="return",
-        observers=observers,
+        state=None,
+        observers=tuple(observers),
+        version="",
     )
+    ender = BareEnder(Registry(PHASES, settings.lanes, settings.require), told)
     for handler in handlers_of(settings, calls):
         ender.add(handler)
     return ender
@@ -57,7 +62,7 @@ def calls_of_nothing() -> Calls:
     return dict.fromkeys((READINESS, DRAIN_DELAY, COMMAND), _nothing)
 
 
-def command_budget(ender: Ender) -> float:
+def command_budget(ender: BareEnder) -> float:
     """Return the seconds that the command will have from its stop signal to KILL."""
     return command_span(ender.plan())
 

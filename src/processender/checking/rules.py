@@ -11,7 +11,7 @@ from .finding import ERROR, NOTE, WARNING, Finding
 from .rules_hooks import hook_eats_grace, sleep_needs_binary
 from .rules_shells import shell_keeps_signal
 from .rules_sidecars import mesh_proxy_not_native, sidecar_ends_first, sidecar_not_native, sidecar_without_hook
-from .rules_traffic import no_drain_delay, no_readiness_probe, slow_readiness_probe
+from .rules_traffic import no_drain_delay, no_readiness_probe, readiness_elsewhere, slow_readiness_probe
 from .workload import Pod
 
 MARGIN_S = 2
@@ -79,6 +79,7 @@ POD_RULES: tuple[Rule, ...] = (
     hook_eats_grace,
     sleep_needs_binary,
     no_readiness_probe,
+    readiness_elsewhere,
     slow_readiness_probe,
     no_drain_delay,
     shell_keeps_signal,

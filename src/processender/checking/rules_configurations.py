@@ -13,7 +13,8 @@ def handler_without_timeout(read: Configuration) -> Iterator[Finding]:
     """Find a handler that may take all the time there is."""
     for handler in read.settings.handlers:
         path = ("handlers", handler.name)
-        if read.says(*path) and handler.timeout is None:
+        # A drainer waits no longer than its own settle.
+        if read.says(*path) and handler.timeout is None and not read.says(*path, "drain"):
             what = f"the handler {handler.name!r} has no timeout"
             why = "if it hangs it takes the time of all that wait for it"
             step = 'add `timeout = "5s"`, or what it needs at most, retries included'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..agent.durations import format_duration
+from .documents import Node
 from .facts import Agent, Facts, Hook
 from .finding import NOTE, WARNING, Finding
 from .workload import Container, Pod
@@ -24,11 +25,20 @@ def no_readiness_probe(pod: Pod, _facts: Facts) -> Iterator[Finding]:
             yield Finding(place, WARNING, "no-readiness-probe", pod.subject(container), what, why, step)
 
 
+def readiness_elsewhere(pod: Pod, facts: Facts) -> Iterator[Finding]:
+    """Find a probe that does not ask the agent, whose drain it cannot see."""
+    for container, agent, probe in _probed(pod, facts):
+        if agent.settings.drain_delay and not _asks_agent(probe):
+            what = "the readiness probe asks the program, not the agent"
+            why = "while the agent drains the program is as ready as ever, so who follows the probe goes on sending"
+            step = "probe `httpGet: {path: /readyz, port: ...}` of --probe-listen; a [checks] of it asks the program"
+            yield Finding(probe.place, NOTE, "readiness-elsewhere", pod.subject(container), what, why, step)
+
+
 def slow_readiness_probe(pod: Pod, facts: Facts) -> Iterator[Finding]:
     """Find a probe that notices the drain only when its delay is over."""
-    for container in pod.living:
-        agent, probe = facts.agents.get(container.name), container.node.get("readinessProbe")
-        if agent is None or not probe or not pod.serves_on or agent.settings.on_drain != "fail-readiness":
+    for container, agent, probe in _probed(pod, facts):
+        if not _asks_agent(probe):
             continue
         slow, delay = _seconds_to_fail(container), agent.settings.drain_delay
         if 0 < delay < slow:
@@ -39,6 +49,18 @@ def slow_readiness_probe(pod: Pod, facts: Facts) -> Iterator[Finding]:
             )
             step = "set periodSeconds: 1 and failureThreshold: 1, or give the agent a longer --drain-delay"
             yield Finding(probe.place, WARNING, "slow-readiness-probe", pod.subject(container), what, why, step)
+
+
+def _probed(pod: Pod, facts: Facts) -> Iterator[tuple[Container, Agent, Node]]:
+    """Yield the agents whose drain a readiness probe should see."""
+    for container in pod.living:
+        agent, probe = facts.agents.get(container.name), container.node.get("readinessProbe")
+        if agent is not None and probe and pod.serves_on and agent.settings.on_drain == "fail-readiness":
+            yield container, agent, probe
+
+
+def _asks_agent(probe: Node) -> bool:
+    return probe.get("httpGet", "path").text() == "/readyz"
 
 
 def _seconds_to_fail(container: Container) -> int:

@@ -10,6 +10,7 @@ from ..agent import kernel
 from ..demand import load
 from ..hints import TYPE_CHECKING
 from ..inits.names import become, personality
+from ..nearby import look_nearby
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             mask = kernel.block()
             # What is loaded stays, so looking through it for garbage, a dozen times on the way, finds none.
             gc.disable()
+            look_nearby()
             load(f"cli.{first}").main(words[1:], mask)
         room = "steer" if first in STEERING else first.replace("-", "_")
         code: int = load(f"cli.{room}").main(words if first in STEERING else words[1:])

@@ -10,8 +10,8 @@ from ..agent.durations import format_duration, parse_duration
 from ..agent.steps import Step as StopStep
 from ..agent.steps import timetable
 from ..agent.wiring import build_ender, calls_of_nothing, command_span
+from ..bare import BareEnder
 from ..core.plan import Plan, Step
-from ..ender import Ender
 from ..errors import ProcessEnderError
 from ..hints import Any
 from . import output
@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     return 0 if plan.fits and not plan.problems else DOES_NOT_FIT
 
 
-def _from_config(path: str) -> tuple[Ender, tuple[StopStep, ...]]:
+def _from_config(path: str) -> tuple[BareEnder, tuple[StopStep, ...]]:
     settings = decide(path, {}, os.environ)
     return build_ender(settings, settings.service or "agent", calls_of_nothing(), ()), settings.stop_steps
 

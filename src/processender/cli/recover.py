@@ -13,9 +13,9 @@ from ..engine.clock import SystemClock
 from ..errors import JournalError, ProcessEnderError
 from ..hints import Any
 from ..journal.liveness import is_journal
+from ..keepers import Releaser
 from ..looking import journal_root
 from ..plugins import find_releaser
-from ..ports import Releaser
 from ..recovering import Recovered, recover
 from . import output
 from .app import find_ender

@@ -11,8 +11,8 @@ from ..core.outcome import Outcome
 from ..engine.recovery import Settled
 from ..errors import JournalError
 from ..hints import Any
+from ..keepers import Releaser
 from ..looking import journals_of, look
-from ..ports import Releaser
 from ..recovering import Recovered
 from ..telemetry.state import state_root
 from . import output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
+from _heapq import heappop, heappush
 
 from .cells import Cell
 
@@ -21,20 +21,20 @@ class Alarms:
     def next(self) -> float | None:
         """When the next one is due, seconds on the monotonic clock; None if there is none."""
         while self._heap and self._heap[0][2].alarm != self._heap[0][1]:
-            heapq.heappop(self._heap)
+            heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def set(self, cell: Cell, at: float) -> None:
         """Set the alarm of *cell*, in the place of the one that it had."""
         self._number += 1
         cell.alarm = self._number
-        heapq.heappush(self._heap, (at, self._number, cell))
+        heappush(self._heap, (at, self._number, cell))
 
     def take(self, now: float) -> Cell | None:
         """Return the cell whose alarm is due and comes first, None if none is."""
         due = self.next
         if due is None or due > now:
             return None
-        cell = heapq.heappop(self._heap)[2]
+        cell = heappop(self._heap)[2]
         cell.alarm = 0
         return cell

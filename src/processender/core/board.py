@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
+from _heapq import heappop, heappush
 
 from .cells import Cell, State
 from .plan import Plan
@@ -84,7 +84,7 @@ class Board:
             self._free[lane] -= 1
             cell.occupies = True
             return True
-        heapq.heappush(self._queues.setdefault(lane, []), (-self.plan.tails[cell.node], cell.node, cell))
+        heappush(self._queues.setdefault(lane, []), (-self.plan.tails[cell.node], cell.node, cell))
         return False
 
     def leave(self, cell: Cell) -> None:
@@ -97,7 +97,7 @@ class Board:
             self._free[lane] += 1
         queue = self._queues.get(lane, [])
         while queue and self._free.get(lane, 1) > 0:
-            following = heapq.heappop(queue)[2]
+            following = heappop(queue)[2]
             if following.state is State.QUEUED and following.node >= 0:
                 self._ready.append(following.node)
                 return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from .words import Words
 
 
-class BreakerState(StrEnum):
+class BreakerState(Words):
     """What a breaker lets through."""
 
     CLOSED = "closed"

@@ -7,13 +7,12 @@ meeting one is a bug in the run, and the error names handler, state and input.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from ..errors import IllegalTransition
 from .handler import Handler
+from .words import Words
 
 
-class State(StrEnum):
+class State(Words):
     """Where a handler is."""
 
     WAITING = "waiting"
@@ -32,7 +31,7 @@ class State(StrEnum):
     """It has its outcome."""
 
 
-class Input(StrEnum):
+class Input(Words):
     """What can happen to a handler."""
 
     READY = "ready"

@@ -16,7 +16,6 @@ error, at the notice they become events and the run starts anyway.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from .handler import Handler
@@ -65,14 +64,7 @@ class Graph:
 
     def sort(self) -> None:
         """Fill *order*; the graph must be acyclic."""
-        waits = list(self.waits)
-        order = [node for node, count in enumerate(waits) if not count]
-        for node in order:
-            for then in self.successors[node]:
-                waits[then] -= 1
-                if not waits[then]:
-                    order.append(then)
-        self.order = order
+        self.order = _order(self.successors, self.waits)
 
     def waves(self) -> list[list[str]]:
         """Return the names in waves: each wave may start when the one before has ended."""
@@ -203,19 +195,39 @@ def _edges(graph: Graph, ranks: list[int], problems: list[Problem]) -> list[dict
     return edges
 
 
+def _order(successors: Sequence[Iterable[int]], waits: Sequence[int]) -> list[int]:
+    """Return the nodes in an order, each behind those it waits for; those of a cycle, and behind one, are left out."""
+    left = list(waits)
+    order = [node for node, count in enumerate(left) if not count]
+    for node in order:
+        for then in successors[node]:
+            left[then] -= 1
+            if not left[then]:
+                order.append(then)
+    return order
+
+
+def _cycle(edges: list[dict[int, None]]) -> list[int]:
+    """Return the nodes of a cycle, the first of them again as the last; none if there is no cycle."""
+    predecessors: dict[int, list[int]] = {node: [] for node in range(len(edges))}
+    for first, followers in enumerate(edges):
+        for then in followers:
+            predecessors[then].append(first)
+    if len(_order(edges, [len(each) for each in predecessors.values()])) == len(edges):
+        return []
+    import graphlib  # noqa: PLC0415 - only a mistake needs it
+
+    try:
+        graphlib.TopologicalSorter(predecessors).prepare()
+    except graphlib.CycleError as error:
+        found: list[int] = error.args[1]
+        return found
+    return []
+
+
 def _break_cycles(graph: Graph, edges: list[dict[int, None]], problems: list[Problem]) -> None:
     """Take the edge that closes it out of each cycle and name the cycle in full."""
-    while True:
-        predecessors: dict[int, list[int]] = {node: [] for node in range(len(edges))}
-        for first, followers in enumerate(edges):
-            for then in followers:
-                predecessors[then].append(first)
-        try:
-            TopologicalSorter(predecessors).prepare()
-        except CycleError as error:
-            cycle: list[int] = error.args[1]
-        else:
-            return
+    while cycle := _cycle(edges):
         names = [graph.handlers[node].name for node in cycle]
         chain = ", ".join(f"{then!r} waits for {first!r}" for first, then in pairwise(names))
         problems.append(Problem("cycle", names[0], f"a cycle: {chain}; remove one of these"))

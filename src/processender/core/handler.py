@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from enum import StrEnum
 
 from ..errors import HandlerError
 from ..hints import Any
 from .record import Record
 from .retry import Retry
 from .spans import LONGEST_S
+from .words import Words
 
 PHASES = ("drain", "quiesce", "flush", "commit", "close", "release")
 """The default phases, in order: leave traffic, finish work, write out, confirm, close, give back."""
+_ENDLESS = float("inf")
 DRAIN = "drain"
 """The phase that can be taken back: traffic may come again."""
 
 
-class Importance(StrEnum):
+class Importance(Words):
     """What is given up first when the window is too short."""
 
     MUST = "must"
@@ -77,7 +77,7 @@ class Handler(Record):
             self._check_time(field, getattr(self, field))
         if not isinstance(self.retry, Retry):
             raise HandlerError(f"cannot register {self.name!r}: retry must be a Retry; write retry=Retry(attempts=3)")
-        if not (math.isfinite(self.value) and self.value >= 0):
+        if not (0 <= self.value < _ENDLESS):
             raise HandlerError(f"cannot register {self.name!r}: value={self.value} must be a number from 0 up")
         if self.loop not in {"app", "any"}:
             raise HandlerError(f"cannot register {self.name!r}: loop={self.loop!r} must be 'app' or 'any'")
@@ -90,8 +90,7 @@ class Handler(Record):
             return
         if not isinstance(seconds, int | float):
             raise HandlerError(f"cannot register {self.name!r}: {field}={seconds!r} must be seconds, a number like 5.0")
-        least = 0.0 if field == "expected" else math.ulp(0.0)
-        if not (math.isfinite(seconds) and least <= seconds <= LONGEST_S):
+        if not (0 <= seconds <= LONGEST_S and (seconds or field == "expected")):
             raise HandlerError(
                 f"cannot register {self.name!r}: {field}={seconds} must be seconds above 0 and at most a week"
             )

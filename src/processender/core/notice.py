@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from .record import Record
+from .words import Words
 
 
-class Action(StrEnum):
+class Action(Words):
     """What a notice asks for."""
 
     ADVISE = "advise"
@@ -22,7 +21,7 @@ class Action(StrEnum):
     """Take back what was asked for, as long as nothing beyond the drain has begun."""
 
 
-class DeadlineKind(StrEnum):
+class DeadlineKind(Words):
     """How far a deadline can be trusted."""
 
     TOLD = "told"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 from ..errors import ObligationError
 from ..hints import Any
 from .record import Record
+from .words import Words
 
 _READABLE = 24
 _MOST = 1 << 62
 """No attempt and no token has ever a higher number."""
 
 
-class State(StrEnum):
+class State(Words):
     """How far an obligation has come."""
 
     INTENDED = "intended"
@@ -73,7 +73,7 @@ class Obligation(Record):
         return {**self.as_dict(), "args": dict(self.args), "outlives": list(self.outlives)}
 
 
-class Kind(StrEnum):
+class Kind(Words):
     """What an entry of the journal says."""
 
     INTENT = "intent"

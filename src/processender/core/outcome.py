@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 
 from .record import Record
+from .words import Words
 
 
-class Outcome(StrEnum):
+class Outcome(Words):
     """How a handler ended; each ends in exactly one."""
 
     DONE = "done"
@@ -23,7 +23,7 @@ class Outcome(StrEnum):
     """It was never started; the reason says why."""
 
 
-class Verdict(StrEnum):
+class Verdict(Words):
     """How a run ended; each ends in exactly one."""
 
     CLEAN = "clean"

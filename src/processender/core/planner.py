@@ -7,7 +7,7 @@ same call: `plan(graph, window, estimates, progress, chance)`, made when armed, 
 
 from __future__ import annotations
 
-import heapq
+from _heapq import heappop, heappush
 from collections.abc import Callable, Mapping
 
 from .graph import Graph, Problem
@@ -140,13 +140,13 @@ def _schedule(
                 return
             free[lane] -= 1
         starts[node] = now
-        heapq.heappush(running, (now + (durations[node] if node < len(durations) else 0.0), node))
+        heappush(running, (now + (durations[node] if node < len(durations) else 0.0), node))
 
     for node, count in enumerate(graph.waits):
         if not count:
             start(node, begin, -1)
     while running:
-        now, node = heapq.heappop(running)
+        now, node = heappop(running)
         lane = graph.handlers[node].lane if node < len(graph.handlers) else None
         if lane is not None:
             free[lane] += 1

@@ -39,21 +39,26 @@ class ComeBack:
         self._window = window
         self._clock = clock
         self._tell = tell
+        self._lock = threading.Lock()
         self._over = threading.Event()
+        self._then: Callable[[], object] = lambda: None
         self._hurry: Callable[[str], object] = lambda _reason: None
 
-    @property
-    def under_way(self) -> bool:
-        """Whether it is not over."""
-        return not self._over.is_set()
+    def when_over(self, function: Callable[[], object]) -> bool:
+        """Let *function* be called when it is over; return False, and call nothing, if it is over already."""
+        with self._lock:
+            if not self._over.is_set():
+                self._then = function
+                return True
+        return False
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
         threading.Thread(target=self._run, name="processender-way-back", daemon=True).start()
 
-    def handler(self) -> Handler:
-        """Return the handler that lets nobody leave traffic before this is over."""
-        return Handler(WAY_BACK, self.wait, phase="drain", before=tuple(h.name for h in self._handlers), expected=0.0)
+    def handler(self, before: Sequence[str]) -> Handler:
+        """Return the handler that lets none of *before* leave traffic while this is not over."""
+        return Handler(WAY_BACK, self.wait, phase="drain", before=tuple(before), expected=0.0)
 
     def wait(self, ctx: Context) -> None:
         """Let it be over soon, and wait until it is."""
@@ -77,7 +82,9 @@ class ComeBack:
         try:
             carry_out(registry, self._clock, self._window, CAUSE, (self,), self._take_hurry)
         finally:
-            self._over.set()
+            with self._lock:
+                self._over.set()
+            self._then()
 
     def _take_hurry(self, hurry: Callable[[str], object]) -> None:
         self._hurry = hurry

@@ -23,7 +23,7 @@ class Context:
 
     def __init__(self, *, handler: str, cause: str, run: str, attempt: int, until: float, clock: Clock,
                  dependencies: Dependencies, is_async: bool,
-                 tell: Callable[[Noted], object] = lambda _noted: None) -> None:  # fmt: skip
+                 tell: Callable[[Noted], object] | None = None) -> None:  # fmt: skip
         """Only the engine makes one."""
         self.handler = handler
         """The name of the handler."""
@@ -82,7 +82,8 @@ class Context:
 
     def note(self, text: str) -> None:
         """Say in a line, for the log and the report, what was seen or done; never a secret."""
-        self._tell(Noted(self._clock.now(), self.handler, text[:NOTE_LENGTH]))
+        if self._tell is not None:
+            self._tell(Noted(self._clock.now(), self.handler, text[:NOTE_LENGTH]))
 
     @property
     def log(self) -> Logger:

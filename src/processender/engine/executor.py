@@ -45,8 +45,11 @@ class Executor:
 
     def prepare(self, handlers: Iterable[Handler]) -> None:
         """Have threads, and a loop if need be, before the end: nothing is started or imported at the worst moment."""
+        handlers = tuple(handlers)
         kinds = [is_async(handler.call) for handler in handlers if handler.call is not None]
-        self.workers.prepare(max(1, min(8, len(kinds) - sum(kinds))))
+        # A phase waits for the one before it, so no more than those of one phase run at a time.
+        phases = [handler.phase for handler in handlers if handler.call is not None and not is_async(handler.call)]
+        self.workers.prepare(max(1, min(8, max(map(phases.count, phases), default=0))))
         anywhere = any(handler.loop == "any" for handler in handlers)
         if any(kinds) and (self.app_loop is None or anywhere) and self.own_loop is None:
             self._make_own_loop()

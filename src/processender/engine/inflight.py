@@ -82,12 +82,14 @@ class InFlight:
         """What is in progress."""
         self.waiting = False
         """Whether somebody waits for its end."""
+        self._cutting = 0
 
     def reset(self) -> None:
         """Forget everything, in a fork child: the work and the lock are the parent's."""
         self._changed = threading.Condition(threading.Lock())
         self.live.clear()
         self.waiting = False
+        self._cutting = 0
 
     def ended(self) -> None:
         """Let who waits look again, if nothing is in progress any more."""
@@ -139,6 +141,9 @@ class InFlight:
     def cut_at_once(self) -> None:
         """Break off what never ends by itself, before anybody else does who would tell its client less."""
         self._cut_due(tuple(self.live.copy().values()), 0.0)
+        with self._changed:
+            # Another thread may be at it already, and not through.
+            self._changed.wait_for(lambda: not self._cutting, SAY_S)
 
     def _give_up(self, live: Iterable[Token]) -> None:
         self._cut(live, "the time is over")
@@ -153,6 +158,7 @@ class InFlight:
             cuttable = [token for token in tokens if token.cut is not None and not token.was_cut]
             for token in cuttable:
                 token.was_cut = True
+            self._cutting += 1
         if cuttable:
             self._tell(WorkCut(self._clock.now(), tuple(_words(cuttable)), reason))
         for token in cuttable:
@@ -162,6 +168,9 @@ class InFlight:
             except Exception as error:  # foreign code; it is reported, and the others are cut all the same
                 text = f"{token.what} cannot be broken off: {describe(error)}"
                 self._tell(Trouble(self._clock.now(), "cut-failed", text))
+        with self._changed:
+            self._cutting -= 1
+            self._changed.notify_all()
         return cuttable
 
     def _wake(self) -> None:

@@ -10,7 +10,8 @@ from ..core.outcome import describe
 from ..core.retry import Retry
 from ..errors import JournalError, ObligationError, Permanent
 from ..hints import Any, NoReturn
-from ..ports import Clock, Journal, Releaser
+from ..keepers import Journal, Releaser
+from ..ports import Clock
 from .context import Context
 
 ATTEMPTS = 8

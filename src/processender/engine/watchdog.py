@@ -9,9 +9,9 @@ Each of them exists once in a process, so all watchdogs share them: the earliest
 
 from __future__ import annotations
 
+import _signal
 import faulthandler
 import os
-import signal
 import stat
 import threading
 
@@ -71,7 +71,7 @@ class _Shared:
             faulthandler.cancel_dump_traceback_later()
             if self._alarm_is_ours:
                 self._alarm_is_ours = False
-                signal.setitimer(signal.ITIMER_REAL, 0.0)
+                _signal.setitimer(_signal.ITIMER_REAL, 0.0)
             return ""
         no_thread = ""
         window, file = min(self._windows.values(), key=lambda each: each[0].hard)
@@ -82,7 +82,7 @@ class _Shared:
                 # It has a thread of its own, and at the end the system may refuse to start one.
                 no_thread = f"the first last resort is not armed: {error}; the second one is, where the kernel lets it"
         if self._alarm_is_ours:
-            signal.setitimer(signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
+            _signal.setitimer(_signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
         return no_thread
 
 
@@ -160,8 +160,8 @@ class Watchdog:
 
 def _alarm_owner() -> str:
     """Return why the kernel's alarm cannot be used, an empty text if it can."""
-    if signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
+    if _signal.getsignal(_signal.SIGALRM) != _signal.SIG_DFL:
         return "SIGALRM belongs to the application, so the second last resort is not armed; the first one is"
-    if signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
+    if _signal.getitimer(_signal.ITIMER_REAL) != (0.0, 0.0):
         return "the interval timer belongs to the application, so the second last resort is not armed; the first one is"
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..core.events import AttemptStarted, Event, HandlerEnded, NoticeHeard, RunEnded, RunStarted
 from ..core.obligation import Entry, Kind
 from ..hints import Any
-from ..ports import Journal
+from ..keepers import Journal
 
 NOTICE = "notice"
 """The id of an entry that tells who asked for something."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -26,6 +24,7 @@ from ..core.events import (
 from ..core.notice import Notice
 from ..core.outcome import Outcome, Result, Verdict
 from ..core.plan import Plan, Step
+from ..core.written import as_text
 from ..hints import Any
 from ..ports import Clock
 
@@ -208,7 +207,7 @@ class ReportWriter:
     def _begun(self, step: Step) -> float:
         """Return when a handler began, for the order of the report; those that never did come last."""
         result = self._results.get(step.handler)
-        return math.inf if result is None or result.started is None else result.started
+        return float("inf") if result is None or result.started is None else result.started
 
     def _handler(self, step: Step) -> dict[str, Any]:
         result = self._results.get(step.handler)
@@ -238,7 +237,7 @@ class ReportWriter:
     def _write(self, account: dict[str, Any]) -> None:
         if self.send(account) or not self._path:
             return
-        data = json.dumps(account).encode()
+        data = as_text(account).encode()
         try:
             if account["ended"] is None:
                 # Nobody knows of it before the link, so it needs no draft; and the first handler waits for it.

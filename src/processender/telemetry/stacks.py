@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..identity import identify, status_of
+from ..identity import status_of
 
 KEPT = 16
 """How many files that tell something are kept."""
@@ -14,8 +14,8 @@ _BEFORE, _AFTER = "stacks-", ".txt"
 
 def stacks_path(place: str) -> str:
     """Return the path of this process's file below *place*, and remove what dead processes have left empty there."""
-    own = identify()
-    name = f"{os.getpid()}-{own.started if own is not None else 0}"
+    own = status_of(os.getpid())
+    name = f"{os.getpid()}-{own[1] if own is not None else 0}"
     _tidy(place)
     return os.path.join(place, f"{_BEFORE}{name}{_AFTER}")
 

@@ -18,14 +18,17 @@ SYSTEM = "/var/lib/processender"
 class StatePlace:
     """A directory that may be used, or the reason why there is none."""
 
-    def __init__(self, path: str, trouble: str = "", warning: str = "") -> None:
+    def __init__(self, path: str, trouble: str = "") -> None:
         """Take what was found."""
         self.path = path
         """The directory of the service; empty if there is none."""
         self.trouble = trouble
         """Why there is none."""
-        self.warning = warning
+
+    @property
+    def warning(self) -> str:
         """What would be lost there, and when."""
+        return _warning(self.path, _file_system(self.path)) if self.path else ""
 
 
 def state_root(environ: Mapping[str, str]) -> str:
@@ -58,8 +61,7 @@ def state_place(service: str, environ: Mapping[str, str]) -> StatePlace:
     except OSError as error:
         text = f"cannot make {path}: {error.strerror}; set PROCESSENDER_STATE to a place that can be written to"
         return StatePlace("", text)
-    kind = _file_system(path)
-    return StatePlace(path, warning=_warning(path, kind))
+    return StatePlace(path)
 
 
 def _warning(path: str, kind: str) -> str:

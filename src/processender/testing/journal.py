@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..core.obligation import Entry, Kind, Obligation, State, intent
 from ..errors import JournalError, ObligationError
-from ..ports import Journal
+from ..keepers import Journal
 
 THING = Obligation("1", "vm", "build-7", "vm", {"region": "eu"}, job="7", outlives=("0",), created=5.0)
 

@@ -9,7 +9,7 @@ from ..engine.clock import SystemClock
 from ..engine.context import Context
 from ..engine.dependencies import Dependencies
 from ..hints import Any
-from ..ports import Releaser
+from ..keepers import Releaser
 
 
 def context(seconds: float = 20.0) -> Context:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..core.saved import Saved
 from ..errors import JournalError
 from ..hints import Any
-from ..ports import StateStore
+from ..keepers import StateStore
 
 
 def check_store(make: Callable[[str], StateStore]) -> list[str]:

@@ -54,6 +54,13 @@ def test_what_is_known_only_where_it_runs_is_no_mistake() -> None:
     assert {"handler-without-timeout": "warning"} == codes(NOTHING, processender_toml=tokens + GOOD + late)
 
 
+def test_a_drainer_has_a_limit_of_its_own() -> None:
+    """It waits for its evidence no longer than it is told to settle."""
+    text = '[handlers.balancer]\ndrain = "haproxy"\nwith = { socket = "/run/h.sock", server = "web/one" }\n'
+
+    assert {} == codes(NOTHING, processender_toml=text)
+
+
 def test_a_project_has_its_configuration_below_its_name() -> None:
     """And one without it is passed over."""
     text = '[project]\nname = "x"\n[tool.processender.handlers.a]\nrun = ["a"]\n'

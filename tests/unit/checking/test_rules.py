@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import kubernetes_validate
 import pytest
 import yaml
@@ -104,8 +106,12 @@ BAD = {
     ),
     "no readiness": (pod(container("w", SERVING, SLEEP)), "no-readiness-probe", "warning", "ports"),
     "readiness by default": (
-        pod(container("w", f"command: {AGENT}", SERVING, "readinessProbe: {tcpSocket: {port: 8080}}")),
+        pod(container("w", f"command: {AGENT}", SERVING, "readinessProbe: {httpGet: {path: /readyz, port: 8080}}")),
         "slow-readiness-probe", "warning", "up to 30 s to fail, and the drain delay is 5s",
+    ),
+    "readiness of the program": (
+        pod(container("w", f"command: {AGENT}", SERVING, "readinessProbe: {tcpSocket: {port: 8080}}")),
+        "readiness-elsewhere", "note", "not the agent",
     ),
     "an agent without delay": (
         pod(container("w", 'command: ["processender", "run", "--grace", "9s", "./w"]', SERVING, PROBE)),
@@ -181,6 +187,13 @@ def rules_that_find(text: str) -> set[str]:
     read = pod_of(document, Budget())
     assert read is not None
     return {rule.__name__ for rule in POD_RULES if list(rule(read, facts_of(read, Shelf())))}
+
+
+def test_every_finding_is_on_the_page() -> None:
+    """With its code."""
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "check.md").read_text(encoding="utf-8")
+
+    assert set() == {code for _, code, *_ in BAD.values() if f"| `{code}` |" not in page}
 
 
 def test_a_finding_stands_where_the_eye_should_go() -> None:

@@ -214,6 +214,25 @@ def test_what_is_cut_at_once_is_cut_once() -> None:
     assert ["websocket"] == cuts
 
 
+def test_who_cuts_at_once_waits_for_who_is_at_it() -> None:
+    """The server is asked to stop afterwards: in between, it would close half of the websockets in its own way."""
+    home, order = Home(), []
+    began, go = threading.Event(), threading.Event()
+    socket = Token(home.inflight, "websocket", "websocket")
+    socket.cut = lambda: (began.set(), go.wait(LIMIT), order.append("cut"), socket.end())
+    socket.begin()
+    waiting = home.wait_on_a_thread()
+    began.wait(LIMIT)
+    asking = threading.Thread(target=lambda: (home.inflight.cut_at_once(), order.append("asked")))
+    asking.start()
+    asking.join(0.05)
+    go.set()
+    for thread in (asking, waiting):
+        thread.join(LIMIT)
+
+    assert ["cut", "asked"] == order
+
+
 def test_what_cannot_be_cut_keeps_no_other_from_it() -> None:
     """It is reported."""
     home = Home()

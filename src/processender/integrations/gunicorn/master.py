@@ -1,9 +1,8 @@
 """
 The master: it tells its workers how long they have.
 
-A signal carries no deadline, and a worker cannot know whether its TERM came from the master that stops, or from one that
-waits longer or shorter than this worker was told. So the master writes the seconds into a page that its workers have
-inherited, just before it sends the signal.
+A signal carries no deadline, and the master's may be longer or shorter than the one that the Ender of a worker was made
+with. So the master writes the seconds into a page that its workers have inherited, just before it sends the signal.
 """
 
 from __future__ import annotations

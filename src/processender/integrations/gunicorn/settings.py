@@ -49,7 +49,7 @@ def configure(ender: Any, *, grace: float = 30.0, quick: float = 2.0, **hooks: H
         _call(hooks, "worker_abort", worker)
         hosting = getattr(worker, NAME, None)
         if isinstance(hosting, Hosting):
-            hosting.aborted = True
+            hosting.give_up()
 
     own = {"pre_fork": pre_fork, "post_worker_init": post_worker_init, "worker_abort": worker_abort}
     return {"graceful_timeout": math.ceil(grace), **own}

@@ -21,8 +21,6 @@ class Hosting:
 
     def __init__(self, worker: Any, ender: Any, page: Page) -> None:
         """Take the parties."""
-        self.aborted = False
-        """Whether the master has given the worker up."""
         self._worker = worker
         self._ender = ender
         self._page = page
@@ -53,18 +51,18 @@ class Hosting:
         finally:
             self._over.set()
 
+    def give_up(self) -> None:
+        """Use what is left, because the master has given the worker up; a handler of a signal may call it."""
+        self._ender.stop("worker timeout", within=ABORTED_S)
+
     def _tend(self) -> None:
         # A daemon: where the end never begins it waits here until the process is gone.
         self._ender.stopping.wait()
-        aborted = False
         while not self._over.is_set():
             count, seconds = self._page.read()
             if count != self._told:
                 self._told = count
                 self._ender.stop("gunicorn", within=seconds)
-            if self.aborted and not aborted:
-                aborted = True
-                self._ender.stop("gunicorn: worker timeout", within=ABORTED_S)
             try:
                 self._worker.notify()
             except (OSError, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .found import numbers
 from .source import SignalSource
 
-__all__ = ["SignalSource", "numbers"]
+__all__ = ["SignalSource"]

@@ -17,8 +17,8 @@ The Python handler takes no lock, writes no log and raises nothing: it may have 
 
 from __future__ import annotations
 
-import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 
@@ -26,9 +26,11 @@ from ...core.events import Trouble
 from ...core.notice import Notice
 from ...hints import Any
 from ...ports import Clock
-from .found import describe_handler, may_be_called
+from .found import describe_handler, may_be_called, write_byte
 
 PYTHON_PATH = 128
+RETAKES = 20
+"""More turns than a loop takes from the word that its server is up until it stops and is started anew."""
 _armed: list[SignalSource] = []
 """The sources that hear signals now, in the order in which they began."""
 Displaced = Callable[[int, Any], Any] | int | None
@@ -117,6 +119,31 @@ class SignalSource:
         self._has_wakeup = True
         return []
 
+    def keep(self) -> None:
+        """
+        Take the wakeup descriptor again, now and in the first turns of a loop that is started anew behind this one.
+
+        uvloop takes it each time that it begins to run, and a server may run it for its start and again for its life.
+        """
+        asyncio = sys.modules.get("asyncio")
+        if self._policy != "asked" or asyncio is None or threading.current_thread() is not threading.main_thread():
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._retake(loop, RETAKES)
+        loop.call_later(1.0, self._retake, loop, 0)
+
+    def _retake(self, loop: Any, again: int) -> None:
+        if self._over or not self._has_wakeup:
+            return
+        found_fd = signal.set_wakeup_fd(self.wake_fd, warn_on_full_buffer=False)
+        if found_fd not in {self.wake_fd, -1}:
+            self._loop_fd = found_fd
+        if again:
+            loop.call_soon(self._retake, loop, again - 1)
+
     def stop(self, *, deaf: bool = False) -> None:
         """
         Restore what is still ours; a handler that somebody put in our place stays.
@@ -173,7 +200,7 @@ class SignalSource:
 
     def _note(self, signum: int) -> None:
         self._pending[signum] = 1
-        _write(self.wake_fd, signum + PYTHON_PATH)
+        write_byte(self.wake_fd, signum + PYTHON_PATH)
 
     def behind(self, signum: int) -> Any:
         """Return what was displaced by this one, behind all Enders that have been left since."""
@@ -189,7 +216,7 @@ class SignalSource:
         signum = byte % PYTHON_PATH
         if signum not in self._displaced:
             if self._loop_fd >= 0:
-                _write(self._loop_fd, byte)
+                write_byte(self._loop_fd, byte)
             return None
         if signum in self._own:
             self._own.discard(signum)
@@ -210,7 +237,7 @@ class SignalSource:
         if self._has_wakeup:
             for other in tuple(_armed):
                 if other is not self:
-                    _write(other.wake_fd, byte)
+                    write_byte(other.wake_fd, byte)
 
     def missed(self) -> list[int]:
         """Return the bytes of signals whose flag is set and whose byte found the pipe full."""
@@ -247,7 +274,7 @@ class SignalSource:
                 signal.pthread_kill(main, signum)
                 if self._loop_fd >= 0:
                     # A loop looks at its signals when it is told, and some run no handler of Python's before.
-                    _write(self._loop_fd, signum)
+                    write_byte(self._loop_fd, signum)
                 return []
         text = "nobody knows how to ask the server to stop: it has no handler of a signal; give hosted() a stop="
         return [Trouble(self._clock.now(), "deaf-server", text)]
@@ -263,14 +290,6 @@ class SignalSource:
             wanted = may_be_called(displaced) and not _is_ours(displaced)
             if wanted and main is not None and signal.getsignal(signum) == self._handle:
                 signal.pthread_kill(main, signum)
-
-
-def _write(wake_fd: int, byte: int) -> None:
-    try:
-        os.write(wake_fd, bytes((byte,)))
-    except OSError:
-        # With a full pipe the control thread is awake and meets the flag; a closed one has nobody left to tell.
-        pass
 
 
 def _is_ours(handler: Any) -> bool:

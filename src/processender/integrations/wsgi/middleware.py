@@ -1,4 +1,4 @@
-"""The layer between a server and an application: the paths that are the Ender's, and all else as a request in flight."""
+"""The layer between a server and an application: what is answered for the Ender, and what is a request in flight."""
 
 from __future__ import annotations
 
@@ -60,4 +60,4 @@ class EnderMiddleware:
         status, body, more = answer(environ)
         headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
         start_response(status, headers + more)
-        return [body]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

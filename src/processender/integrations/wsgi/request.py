@@ -104,8 +104,9 @@ class Request:
     def _closing(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Let the server close the connection behind this answer."""
         answer = getattr(self._start, "__self__", None)
-        if hasattr(answer, "force_close"):
-            answer.force_close()
+        close = getattr(answer, "force_close", None)
+        if close is not None:
+            close()
             return headers
         takes = self._close_header
         if takes is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+
 from ...hints import Protocol
 from ...ports import Serving
 
@@ -14,6 +16,12 @@ class Server(Protocol):
 
     def serve_forever(self, poll_interval: float = 0.5) -> None:
         """Serve until `shutdown` is called by another thread."""
+
+    def fileno(self) -> int:
+        """Return the descriptor of the listener."""
+
+    def handle_request(self) -> None:
+        """Take one connection and serve it."""
 
     def shutdown(self) -> None:
         """Let `serve_forever` return."""
@@ -35,4 +43,8 @@ def serve(ender: Serving, server: Server) -> None:
     with ender.hosted(stop=server.shutdown):
         ender.ready()
         server.serve_forever(POLL_S)
+        # Who has connected already, and waits to be accepted, would be reset when the listener closes. Werkzeug closes
+        # it itself, before it returns.
+        while server.fileno() >= 0 and select.select([server], [], [], 0)[0]:
+            server.handle_request()
         server.server_close()

@@ -1,0 +1,162 @@
+"""
+Calls of handlers, in flight.
+
+Theory of operation. A middleware, the outermost, counts each call of a handler until its answer is written. aiohttp
+writes an ordinary answer only when all middlewares have returned it; so that it counts, it is written here, and aiohttp
+finds it written. Of what kind an answer is shows when it is prepared: a websocket, server-sent events, a stream, or an
+ordinary one. What is cut is told to its client first, then the task of the handler is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+from aiohttp import WSCloseCode, hdrs, web
+
+from ...hints import Any
+from ...ports import Serving
+from .paths import Paths
+
+GOODBYE_S = 1.0
+"""How long the client of a websocket may take to answer that it is closed."""
+END_S = 0.05
+"""How long the end of server-sent events may take to be written."""
+REASON = "the service is ending"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_current: ContextVar[Call | None] = ContextVar("processender-call", default=None)
+
+
+def count_calls(app: web.Application, ender: Serving, paths: Paths) -> None:
+    """Let every call of a handler of *app* be in flight, and *paths* be answered."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer = paths.answers.get(request.path)
+        if answer is not None:
+            return answer(request)
+        return await Call(ender, request).run(handler)
+
+    async def prepared(_request: web.Request, response: web.StreamResponse) -> None:
+        is_websocket = isinstance(response, web.WebSocketResponse)
+        if ender.draining and not is_websocket:
+            # aiohttp has made its headers already: it is told, and so is the client.
+            response.force_close()
+            response.headers[hdrs.CONNECTION] = "close"
+        call = _current.get()
+        if call is not None:
+            call.answered(response)
+
+    app.middlewares.insert(0, middleware)
+    app.on_response_prepare.append(prepared)
+
+
+class Call:
+    """One call of a handler; its text is its name in reports."""
+
+    def __init__(self, ender: Serving, request: web.Request) -> None:
+        """Belong to the task that makes it."""
+        task = asyncio.current_task()
+        assert task is not None  # a middleware is called in a task
+        self._task = task
+        self._ender = ender
+        self._request = request
+        self._response: web.StreamResponse | None = None
+        self._was_cut = self._over = False
+        self._goodbye: asyncio.Task[None] | None = None
+        self._token: Any = None
+
+    def __str__(self) -> str:
+        """Return the method and the path."""
+        return f"{self._request.method} {self._request.path}"
+
+    async def run(self, handler: Handler) -> web.StreamResponse:
+        """Call the *handler* and write its answer."""
+        _current.set(self)
+        self._begin("request")
+        try:
+            return await self._call(handler)
+        except asyncio.CancelledError:
+            response = await self._farewell()
+            if response is None:
+                raise
+            return response
+        finally:
+            self._over = True
+            self._token.end()
+
+    async def _call(self, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(self._request)
+        except web.HTTPException as answer:
+            await self._write(answer)
+            raise
+        if isinstance(response, web.StreamResponse):
+            await self._write(response)
+        return response
+
+    async def _write(self, response: web.StreamResponse) -> None:
+        await response.prepare(self._request)
+        await response.write_eof()
+
+    def _begin(self, kind: str) -> None:
+        self._token = self._ender.inflight(self, kind=kind, cut=self.cut)
+        self._token.begin()
+
+    def answered(self, response: web.StreamResponse) -> None:
+        """Note that the answer begins, and what it is."""
+        self._response = response
+        if isinstance(response, web.WebSocketResponse):
+            self._become("websocket")
+        elif response.content_type == "text/event-stream":
+            self._become("events")
+        elif not isinstance(response, web.Response | web.FileResponse):
+            self._become("stream")
+
+    def _become(self, kind: str) -> None:
+        if not self._over:
+            self._token.end()
+            self._begin(kind)
+
+    def cut(self) -> None:
+        """Break it off, from any thread."""
+        self._task.get_loop().call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
+        if self._over or self._was_cut:
+            return
+        self._was_cut = True
+        if isinstance(self._response, web.WebSocketResponse):
+            self._goodbye = self._task.get_loop().create_task(self._say_goodbye(self._response))
+        else:
+            self._task.cancel()
+
+    async def _say_goodbye(self, response: web.WebSocketResponse) -> None:
+        """Close the websocket; its handler is told by `receive`, and cancelled when that is not enough."""
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await response.close(code=WSCloseCode.GOING_AWAY, message=REASON.encode())
+                await asyncio.wait({self._task})
+        except TimeoutError:
+            pass
+        if not self._over:
+            self._task.cancel()
+
+    async def _farewell(self) -> web.StreamResponse | None:
+        """Return what the client is told that was cut, None where only the end of the connection tells it."""
+        response = self._response
+        if not self._was_cut or self._task.uncancel() > 0:
+            return None
+        if response is None:
+            answer = web.Response(status=503, text=f"{REASON}\n", headers={"Retry-After": "1"})
+            answer.force_close()
+            return answer
+        if response.content_type == "text/event-stream":
+            try:
+                async with asyncio.timeout(END_S):
+                    await response.write_eof()
+            except TimeoutError:
+                return None
+            return response
+        return None
