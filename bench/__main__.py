@@ -21,6 +21,7 @@ from . import (
     kills,
     kubelet,
     latency,
+    middleware,
     rolling,
     stops,
 )
@@ -43,6 +44,7 @@ BENCHES = {
     "containers": containers.measure,
     "kubelet": kubelet.measure,
     "calls": calls.measure,
+    "middleware": middleware.measure,
 }
 
 
