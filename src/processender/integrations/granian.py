@@ -16,7 +16,7 @@ Leaves:
     the grace. Its WSGI interface has no lifespan: run it under the agent, which waits before it asks.
 
 Versions:
-    2.7 and 2.8. `tests/integration/test_framework_granian.py` pins what this rests on: `granian.server.embed.Server`
+    2.8, for 2.7 starves its loop where a client does not read. `tests/integration/test_framework_granian.py` pins what this rests on: `granian.server.embed.Server`
     with `serve`, `stop` and `on_startup`, that requests under way are answered after `stop`, the name of the coroutine
     of a request, the future of its worker that waits for them all, and that a worker of the command hears TERM by its
     loop before its lifespan starts.

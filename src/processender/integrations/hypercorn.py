@@ -18,7 +18,7 @@ Leaves:
     waits before it asks; the middleware then ends each worker in order.
 
 Versions:
-    0.17 and 0.18. `tests/integration/test_framework_hypercorn.py` pins what this rests on: that `shutdown_trigger` is
+    0.18. `tests/integration/test_framework_hypercorn.py` pins what this rests on: that `shutdown_trigger` is
     awaited when the listeners are open, that `graceful_timeout = None` waits, and the name and the `writer` of the
     coroutine of a connection.
 """

@@ -19,7 +19,7 @@ Leaves:
     refused, use gthread. With `preload_app` the Ender is made before the fork; do not `install()` it there.
 
 Versions:
-    gunicorn 24 to 27, uvicorn-worker 0.3 and 0.4. Tests hold what this rests on: `Arbiter.stop` and `kill_workers` are
+    gunicorn 24 to 27, uvicorn-worker 0.4. Tests hold what this rests on: `Arbiter.stop` and `kill_workers` are
     looked up on the arbiter, `Worker.run` on the worker after `post_worker_init`, and what each signal does there.
 """
 

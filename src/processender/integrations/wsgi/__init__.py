@@ -16,7 +16,7 @@ Leaves:
     the room `gunicorn`. Granian's WSGI interface, uWSGI and mod_wsgi keep their signals: run them under the agent.
 
 Versions:
-    wsgiref of Python 3.11 to 3.14, Werkzeug 3, gunicorn 24 to 27, Granian 2.7 and 2.8; tests hold what this rests on:
+    wsgiref of Python 3.11 to 3.13, Werkzeug 3, gunicorn 24 to 27, Granian 2.8; tests hold what this rests on:
     gunicorn's `start_response` belongs to the answer that has `force_close` and drops the header, wsgiref refuses it.
 """
 
