@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import (
     agent,
+    balancers,
     calls,
     containers,
     crashes,
