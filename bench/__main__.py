@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import (
     agent,
+    balancers,
     calls,
     containers,
     crashes,
@@ -37,6 +38,7 @@ BENCHES = {
     "agent": agent.measure,
     "inits": inits.measure,
     "rolling": rolling.measure,
+    "balancers": balancers.measure,
     "stops": stops.measure,
     "crashes": crashes.measure,
     "kills": kills.measure,

@@ -149,4 +149,4 @@ class Story:
         assert 200 == self.readiness[0]
         assert self.answer.startswith(("HTTP/1.1 200", "HTTP/1.0 200")), self.answer
         assert ORDER == self.names[:3]
-        assert (0, "clean") == (self.end.code, self.end.report["verdict"]), self.end.output
+        assert (0, "clean", []) == (self.end.code, self.end.report["verdict"], self.end.troubles), self.end.output

@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 import textwrap
+import threading
 
 import aiohttp
 import pytest
@@ -177,6 +178,32 @@ def test_a_handler_that_swallows_its_cancellation_is_left_behind() -> None:
     assert ["GET /deaf"] == end.report["in_flight"]
 
 
+def test_a_connection_without_a_request_holds_up_nothing() -> None:
+    """Whatever moment it has come in: aiohttp alone waits a minute for one that it has just accepted."""
+    with served() as running:
+        running.until_ready()
+        over, many = threading.Event(), []
+
+        def connect() -> None:
+            while not over.is_set():
+                try:
+                    many.append(socket.create_connection(("127.0.0.1", running.port), timeout=LIMIT_S))
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=connect)
+        thread.start()
+        running.signal("TERM")
+        end = finish(running)
+        over.set()
+        thread.join()
+        for connection in many:
+            connection.close()
+
+    assert "clean" == end.report["verdict"]
+    assert end.handler("body")["ended_s"] < 15.0
+
+
 def test_two_servers_in_one_process_are_asked_both() -> None:
     """One Ender, two listeners; the plan goes on when both are gone."""
     with served("main(int(sys.argv[1]), 0)") as running:
@@ -250,7 +277,8 @@ def test_aiohttp_still_is_what_the_server_rests_on() -> None:
     cleanup = inspect.getsource(web.AppRunner.cleanup)
 
     assert start.index("_prepare_headers") < start.index("_prepare_hook") < start.index("_write_headers")
-    assert cleanup.index("site.stop()") < cleanup.index("pre_shutdown()") < cleanup.index("_cleanup_server()")
+    order = ["site.stop()", "pre_shutdown()", "self.shutdown()", "_server.shutdown(self._shutdown_timeout)", "_cleanup"]
+    assert order == sorted(order, key=cleanup.index)
     assert "if self._eof_sent:" in inspect.getsource(web.StreamResponse.prepare)
     assert "await prepare_meth(request)" in inspect.getsource(web_protocol.RequestHandler.finish_response)
     assert aiohttp.WSCloseCode.GOING_AWAY == 1001

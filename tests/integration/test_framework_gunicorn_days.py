@@ -27,13 +27,21 @@ worker_class, threads, control_socket_disable = 'gthread', 4, True
 drain_delay, grace, quick = 0, 20, 2.0
 ender_grace = 20
 {more}
-ender = Ender('web', grace=ender_grace, drain_delay=drain_delay, on_drain='fail-readiness')
+ender = Ender('web', grace=ender_grace, drain_delay=drain_delay, on_drain='fail-readiness', limits={{'stream': 0.2}})
 held = threading.Event()
+
+def numbers():
+    say('begun')
+    while True:
+        yield b'.' * 65536
 
 def answer(environ, start_response):
     if environ['PATH_INFO'] == '/stuck':
         say('begun')
         held.wait()
+    if environ['PATH_INFO'] == '/numbers':
+        start_response('200 OK', [])
+        return numbers()
     start_response('200 OK', [('Content-Length', '3')])
     return [b'ok\\n']
 
@@ -97,6 +105,20 @@ def test_the_masters_deadline_holds_where_the_enders_own_is_longer(tmp_path: Pat
     assert ["GET /stuck"] == end.report["in_flight"]
     assert ("told", 3) == (end.report["window"]["kind"], round(end.report["window"]["length_s"]))
     assert "SIGKILL" not in end.output
+
+
+def test_a_client_that_never_reads_is_cut_and_named(tmp_path: Path) -> None:
+    """Its thread waits in `send`, and gunicorn would wait for it until the master kills the worker."""
+    with gunicorn(tmp_path) as web:
+        web.until_ready()
+        connection = begun(web.port, "/numbers")
+        web.wait_for("begun", LIMIT_S)
+        web.signal("TERM")
+        end = finish(web)
+        connection.close()
+
+    assert [("GET /numbers", "0.2 s are over")] == [(each["what"], each["reason"]) for each in end.report["cut"]]
+    assert (0, "clean") == (end.code, end.report["verdict"])
 
 
 def test_quit_is_quick(tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ Leaves:
     the grace. Its WSGI interface has no lifespan: run it under the agent, which waits before it asks.
 
 Versions:
-    2.8, for 2.7 starves its loop where a client does not read. `tests/integration/test_framework_granian.py` pins what this rests on: `granian.server.embed.Server`
-    with `serve`, `stop` and `on_startup`, that requests under way are answered after `stop`, the name of the coroutine
-    of a request, the future of its worker that waits for them all, and that a worker of the command hears TERM by its
-    loop before its lifespan starts.
+    2.8, for 2.7 starves its loop where a client does not read. `tests/integration/test_framework_granian.py` pins what
+    this rests on: `granian.server.embed.Server` with `serve`, `stop` and `on_startup`, that requests under way are
+    answered after `stop`, the name of the coroutine of a request, the future of its worker that waits for them all, and
+    that a worker of the command hears TERM by its loop before its lifespan starts. uvloop takes the signals again when
+    that worker runs it for the second time: the Ender has them back as soon as it is ready.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ Leaves:
 Versions:
     3.12 to 3.14. `tests/integration/test_framework_aiohttp.py` pins what the server rests on: that `handle_signals` off
     leaves the signals alone, that `on_response_prepare` comes before the headers are written and for websockets too,
-    and that an answer written by a middleware is not written again.
+    that an answer written by a middleware is not written again, and that the hooks of `on_shutdown` come before aiohttp
+    waits for connections.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ Takes over:
     stopped serving, not at its exit.
 
 Leaves:
-    The master is gunicorn's: it has no Ender, and needs no agent. An ASGI worker (`uvicorn_worker.UvicornWorker`,
+    The master is gunicorn's: it has no Ender, and needs no agent around it, but may have one. A drain that is asked for
+    by a path of the middleware reaches the one worker that answers. An ASGI worker (`uvicorn_worker.UvicornWorker`,
     gunicorn's own `asgi`) takes its signals after every hook has run, so the lifespan enters the Ender there: wrap the
     application in `asgi.EnderMiddleware`. gevent, eventlet and tornado replace what the Ender waits with: they are
     refused, use gthread. With `preload_app` the Ender is made before the fork; do not `install()` it there.
