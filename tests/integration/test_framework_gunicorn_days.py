@@ -66,7 +66,7 @@ def gunicorn(tmp_path: Path, more: str = "", *args: str, **env: str) -> Served:
 
 def test_a_worker_that_cleans_up_longer_than_the_timeout_is_not_killed(tmp_path: Path) -> None:
     """The master takes a silent worker for a dead one; a recycled worker cleans up while its master looks at it."""
-    with gunicorn(tmp_path, "timeout = 1; max_requests = 2", SLOW_FLUSH="3.5") as web:
+    with gunicorn(tmp_path, "timeout = 1; max_requests = 2", SLOW_FLUSH="2.5") as web:
         web.until_ready()
         assert ask(web.port, "/")[0] == 200
         web.wait_for("flushed exit", LIMIT_S)
@@ -94,7 +94,7 @@ def test_a_worker_that_was_given_up_uses_what_is_left(tmp_path: Path) -> None:
 
 def test_the_masters_deadline_holds_where_the_enders_own_is_longer(tmp_path: Path) -> None:
     """A request that never ends is named by its worker, which is gone before the master kills it."""
-    with gunicorn(tmp_path, "grace = 3; ender_grace = 60") as web:
+    with gunicorn(tmp_path, "grace = 2; ender_grace = 60") as web:
         web.until_ready()
         connection = begun(web.port, "/stuck")
         web.wait_for("begun", LIMIT_S)
@@ -103,7 +103,7 @@ def test_the_masters_deadline_holds_where_the_enders_own_is_longer(tmp_path: Pat
         connection.close()
 
     assert ["GET /stuck"] == end.report["in_flight"]
-    assert ("told", 3) == (end.report["window"]["kind"], round(end.report["window"]["length_s"]))
+    assert ("told", 2) == (end.report["window"]["kind"], round(end.report["window"]["length_s"]))
     assert "SIGKILL" not in end.output
 
 
