@@ -37,7 +37,7 @@ check: $(VENV)/.has-check $(VENV)/.has-test
 	$(RUN) -m pytest -q tests/test_architecture.py tests/test_docs.py
 
 bench: $(VENV)/.has-bench
-	@tools/servers strace postgres redis-server mkfs.xfs tini dumb-init nginx haproxy runc crun
+	@tools/servers strace postgres redis-server mkfs.xfs tini dumb-init nginx haproxy runc crun wrk
 	@$(RUN) -m bench $(ARGS)
 
 torture: $(VENV)/.has-bench $(VENV)/.has-test

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 FRAMEWORKS = {
     "asgi": ["EnderMiddleware"],
     "uvicorn": ["serve", "Server"],
-    "starlette": [],
-    "fastapi": [],
+    "starlette": ["BackgroundTask", "BackgroundTasks"],
+    "fastapi": ["Access", "Tasks"],
     "hypercorn": ["serve"],
     "granian": ["serve"],
     "gunicorn": [],

@@ -46,12 +46,20 @@ class Serving(Keeping):
 
             cut: What breaks it off when the time of its kind, or all time, is over; called by a thread of the Ender's.
         """
+        self._wait_for_work()
+        return Token(self._inflight, what, kind, cut)
+
+    def in_progress(self) -> InFlight:
+        """Return all work in progress, for an adapter that counts so much that a call for each costs too much."""
+        self._wait_for_work()
+        return self._inflight
+
+    def _wait_for_work(self) -> None:
         if "inflight" not in self._registry and not self._stopping.is_set():
             try:
                 self.add(Handler("inflight", self._inflight.wait, phase=self._registry.work_phase))
             except (HandlerError, StateError):
                 pass  # another thread came first, or the end did
-        return Token(self._inflight, what, kind, cut)
 
     # Traffic.
 

@@ -150,7 +150,7 @@ def test_what_is_cut_fails_at_its_next_chunk() -> None:
     ender = FakeEnder()
     body = iter(Call(app_of(iter([b"1", b"2"]), OPEN), ender).body)
     next(body)
-    ender.live[0].cut()
+    ender.cut()
 
     with pytest.raises(ConnectionResetError, match="GET /"):
         next(body)
@@ -163,8 +163,8 @@ def test_what_is_cut_loses_its_connection_where_the_server_shows_it(name: str) -
     ours, theirs = socket.socketpair()
     with ours, theirs:
         Call(app_of([b"ok"]), ender, environ={name: ours})
-        ender.live[0].cut()
-        ender.live[0].cut()
+        ender.cut()
+        ender.cut()
 
         assert b"" == theirs.recv(1)
 
