@@ -99,7 +99,7 @@ class Replica:
         if mode == "agent":
             config = Path(self._state, f"{self.name}.toml")
             config.write_text(self._configuration(drain, delay))
-            argv = [PYTHON, "-m", "processender", "run", "--quiet", "--config", str(config), "--", *argv]
+            argv = [PYTHON, "-m", "processender", "run", "--config", str(config), "--", *argv]
         log = open(Path(self._state, f"{self.name}.log"), "ab")  # noqa: SIM115 - it is the process's
         self._process = subprocess.Popen(argv, env=environ, stdout=log, stderr=log, start_new_session=True)
         log.close()
