@@ -1,5 +1,5 @@
 """
-Granian: `await serve(ender, app, ...)` runs its embedded server, and the Ender ends it.
+Granian: `await serve(ender, app, ...)`, or `run(ender, app, ...)`, runs its embedded server, and the Ender ends it.
 
 Takes over:
     The end: the Ender is entered before the application's lifespan starts, is ready when the application has started,
@@ -57,6 +57,12 @@ async def serve(ender: Serving, app: Any, *, interface: str = "asgi", **options:
     server = Server(ender, app, Interfaces(interface), options)
     async with ender.hosted(stop=server.stop), ender.inflight(server, kind="server", cut=server.cut):
         await server.embedded.serve()
+
+
+def run(ender: Serving, app: Any, *, interface: str = "asgi", **options: Any) -> int | None:
+    """Do what `serve` does in a loop of its own, and return the exit code; None where no signal began the end."""
+    asyncio.run(serve(ender, app, interface=interface, **options))
+    return ender.exit_code
 
 
 class Server:
@@ -123,3 +129,6 @@ class Server:
             waiting = inspect.getcoroutinelocals(worker._task.get_coro()).get("fut")  # noqa: SLF001 - see Versions
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
+
+
+__all__ = ["run", "serve"]

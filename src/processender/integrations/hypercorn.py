@@ -1,5 +1,5 @@
 """
-hypercorn: `await serve(ender, app, config)` runs it as `hypercorn.asyncio.serve` does, and the Ender ends it.
+hypercorn: `await serve(ender, app, config)`, or `run(ender, app, config)`, and the Ender ends it.
 
 Takes over:
     The end: the Ender is entered before the application's lifespan starts, is ready when the listeners are open, asks
@@ -63,6 +63,12 @@ async def serve(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi
         await hypercorn.asyncio.serve(app, patient, shutdown_trigger=server.until_asked, mode=mode)
 
 
+def run(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi", "wsgi"] | None = None) -> int | None:
+    """Do what `serve` does in a loop of its own, and return the exit code; None where no signal began the end."""
+    asyncio.run(serve(ender, app, config, mode=mode))
+    return ender.exit_code
+
+
 class Server:
     """What the Ender knows of a running hypercorn; its text is its name in reports."""
 
@@ -102,3 +108,6 @@ class Server:
             if writer is not None:
                 writer.transport.abort()
             task.cancel()
+
+
+__all__ = ["run", "serve"]

@@ -1,5 +1,5 @@
 """
-aiohttp: its server, run inside an Ender by `await serve(ender, app)`, and its client session, closed in order.
+aiohttp: its server, inside an Ender by `await serve(ender, app)` or `run(ender, app)`, and its client session, closed.
 
 Takes over:
     `serve`: aiohttp's signals, which stay the Ender's, and its time-out: there is one deadline, the Ender's window.
@@ -25,6 +25,6 @@ Versions:
 from __future__ import annotations
 
 from .client import close_client
-from .server import serve
+from .server import run, serve
 
-__all__ = ["close_client", "serve"]
+__all__ = ["close_client", "run", "serve"]
