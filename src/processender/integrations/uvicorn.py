@@ -1,26 +1,23 @@
 """
 uvicorn: `await serve(ender, app, ...)`, or `run(ender, app, ...)`, which leaves its signals to the Ender.
 
-Takes over:
-    The signals, which uvicorn would take, and raise again when it is done. The Ender is entered before the application
-    is loaded; it is ready when the sockets listen. Its phase `quiesce` asks uvicorn to stop and waits until the
-    application's lifespan has shut down. There is one deadline, the Ender's window: a `timeout_graceful_shutdown`
-    beside it is refused; give the Ender `limits`, or handlers a timeout. A connection whose client does not read what
-    was sent is broken off when all time is over, and named before; uvicorn alone waits for it without end.
+Takes over: The signals, which uvicorn would take, and raise again when it is done. The Ender is entered before the
+application is loaded; it is ready when the sockets listen. Its phase `quiesce` asks uvicorn to stop and waits until the
+application's lifespan has shut down. There is one deadline, the Ender's window: a `timeout_graceful_shutdown` beside it
+is refused; give the Ender `limits`, or handlers a timeout. A connection whose client does not read what was sent is
+broken off when all time is over, and named before; uvicorn alone waits for it without end.
 
-Leaves:
-    What the application does, and what becomes of its requests when they are cut: wrap it in `asgi.EnderMiddleware`,
-    `run(ender, EnderMiddleware(app, ender))`. Several servers in one process share one Ender: `serve`
-    in tasks of one loop, or `Server(...).run` on threads; enter the Ender's signals on the main thread then, by `ender.install()`.
-    `uvicorn` on the command line, with `--workers` or `--reload` too, is not for this adapter: there the middleware is
-    all that is needed, for each worker takes the signals from uvicorn itself and asks it by uvicorn's own handler.
-    Leave `--timeout-graceful-shutdown` out there; with it uvicorn cancels what is in flight, and nothing names it.
-    sse-starlette, which puts itself in front of `Server.handle_exit`, is told of the end as uvicorn tells it.
+Leaves: What the application does, and what becomes of its requests when they are cut: wrap it in
+`asgi.EnderMiddleware`, `run(ender, EnderMiddleware(app, ender))`. Several servers in one process share one Ender:
+`serve` in tasks of one loop, or `Server(...).run` on threads; enter the Ender's signals on the main thread then, by
+`ender.install()`. `uvicorn` on the command line, with `--workers` or `--reload` too, is not for this adapter: there the
+middleware is all that is needed, for each worker takes the signals from uvicorn itself and asks it by uvicorn's own
+handler. Leave `--timeout-graceful-shutdown` out there; with it uvicorn cancels what is in flight, and nothing names it.
+sse-starlette, which puts itself in front of `Server.handle_exit`, is told of the end as uvicorn tells it.
 
-Versions:
-    0.41 to 0.54, with asyncio and uvloop, h11 and httptools; 0.40 ends without the application's shutdown when TERM
-    comes in the middle of its start. `tests/integration/test_framework_uvicorn.py` pins what this rests on:
-    `capture_signals`, `startup`, `main_loop`, `handle_exit` and `server_state.connections`.
+Versions: 0.41 to 0.54, with asyncio and uvloop, h11 and httptools; 0.40 ends without the application's shutdown when
+TERM comes in the middle of its start. `tests/integration/test_framework_uvicorn.py` pins what this rests on:
+`capture_signals`, `startup`, `main_loop`, `handle_exit` and `server_state.connections`.
 """
 
 from __future__ import annotations
