@@ -245,6 +245,11 @@ class Ender(Serving):
             lambda: self._enter_async(body), self.__aexit__,
         )  # fmt: skip
 
+    @property
+    def exit_code(self) -> int | None:
+        """The code by which the process is to exit once its end is over; None where no signal has asked for one."""
+        return None if self._session is None else self._session.exit_code()
+
     def run(self, main: Callable[[], Any]) -> int:
         """
         Run *main*, sync or async, inside the Ender and return the exit code.
@@ -261,7 +266,7 @@ class Ender(Serving):
             result = None
             with self:
                 result = main()
-        code = None if self._session is None else self._session.exit_code()
+        code = self.exit_code
         otherwise = result if isinstance(result, int) else 0
         return otherwise if code is None else code
 

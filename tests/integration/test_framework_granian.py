@@ -49,7 +49,7 @@ async def bare(scope, receive, send):
     await answer(scope, receive, send)
 
 def main(app, **options):
-    asyncio.run(granian.serve(ender, app, address='127.0.0.1', port=int(sys.argv[1]), **options))
+    say('code', granian.run(ender, app, address='127.0.0.1', port=int(sys.argv[1]), **options))
 """
 
 
@@ -98,7 +98,7 @@ def test_what_never_ends_and_who_never_reads_are_named_and_cut() -> None:
 
     assert answer.startswith("HTTP/1.1 503")
     assert {"GET /numbers", "GET /held"} <= {each["what"] for each in end.report["cut"]}
-    assert ["stopping", "closed"] == [line for line in end.lines if line in {"stopping", "closed"}]
+    assert ["stopping", "closed", "code 0"] == [line for line in end.lines if line in {"stopping", "closed", "code 0"}]
 
 
 def test_a_bare_application_is_waited_for_too() -> None:

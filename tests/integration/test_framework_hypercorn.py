@@ -64,7 +64,7 @@ UNTIL_CLOSED = """
                 break
             await asyncio.sleep(0.01)
 """
-ONE = "asyncio.run(hypercorn.serve(ender, app, configure()))"
+ONE = "say('code', hypercorn.run(ender, app, configure()))"
 BARE = """
 async def bare(scope, receive, send):
     if scope['type'] == 'http' and scope['path'] == '/readyz':
