@@ -13,13 +13,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from ...farewell import FAREWELL_S, REASON
 from ...hints import Any
 from ...ports import Serving
-from .request import FAREWELL_S, RETRY
+from .request import RETRY
 from .words import App, Message, Receive, Scope, Send
 
 GOING_AWAY = 1001
-REASON = "the service is ending"
 
 
 class Gone(OSError):

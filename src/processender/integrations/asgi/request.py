@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from ...farewell import FAREWELL_S, REASON
 from ...hints import Any
 from ...ports import Serving
 from .words import Message, Scope, Send
 
-RETRY = b"the service is ending\n"
-FAREWELL_S = 1.0
-"""How long a client that was cut may take to be told, for it may be one that never reads."""
+RETRY = f"{REASON}\n".encode()
 
 
 class Home:
