@@ -27,6 +27,7 @@ from .load import Load
 from .programs import PYTHON, environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
+SOURCE = Path(__file__).parent.parent / "src"
 SERVERS = ("uvicorn", "hypercorn", "gunicorn")
 BALANCERS = ("haproxy", "nginx", "envoy")
 MODES = ("plain", "agent", "library")

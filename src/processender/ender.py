@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 
+from .core.drain import BODY, WAY_BACK
 from .core.handler import PHASES
 from .engine.bodies import Place, ServerBody, TaskBody, ThreadBody
 from .engine.callables import is_async
@@ -125,7 +126,7 @@ class Ender(Serving):
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
         # The body and what keeps the resources live in the parent.
-        self._registry.after_fork(["body", "way-back", *(handler.name for handler in self._opened)])
+        self._registry.after_fork([BODY, WAY_BACK, *(handler.name for handler in self._opened)])
         self._opened = []
         self._forget_in_child()
         self._body, self._servers = None, ServerBody(self._inflight.cut_at_once)

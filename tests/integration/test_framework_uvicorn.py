@@ -165,6 +165,29 @@ def test_a_start_that_fails_ends_what_was_set_up(port: int) -> None:
     assert "error" == end.report["cause"]
 
 
+@pytest.mark.parametrize("leaves", [True, False], ids=["uvicorn", "uvicorn-0.41"])
+def test_a_server_whose_application_fails_to_start_was_never_ready(
+    leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that keeps traffic away may be taken back for it; before 0.50 uvicorn only comes back, and says nothing."""
+
+    async def fails(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+    async def comes_back(self: uvicorn.Server, sockets: Any = None) -> None:
+        await self.lifespan.startup()
+        self.should_exit = True
+
+    if not leaves:
+        monkeypatch.setattr(uvicorn.Server, "startup", comes_back)
+    ender = FakeEnder()
+    with pytest.raises(SystemExit) as left:
+        serve(ender, fails, log_level="critical")
+
+    assert (3, ["hosted", "left with SystemExit"]) == (left.value.code, ender.story)
+
+
 def test_sse_starlette_hears_of_the_end(port: int) -> None:
     """It stands in front of `Server.handle_exit`, and lets its streams end."""
     with python("-c", EVENTS, str(port)) as running, Client(port) as client:

@@ -26,6 +26,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Generator
 
 import uvicorn
@@ -35,6 +36,8 @@ from ..farewell import break_off
 from ..hints import Any
 from ..ports import Serving
 
+STARTUP_FAILURE = 3
+"""The exit code by which uvicorn says that the application could not start."""
 TICK_S = 0.1
 """How often uvicorn looks at its clock."""
 
@@ -111,9 +114,13 @@ class Server(uvicorn.Server):
             await super().serve(sockets)
 
     async def startup(self, sockets: Any = None) -> None:
-        """Listen, and be ready."""
+        """Listen, and be ready, unless the start has failed or the end has come meanwhile."""
         await super().startup(sockets=sockets)
-        self._ender.ready()
+        if self.lifespan.should_exit:
+            # uvicorn leaves so itself since 0.50; before, it only comes back.
+            sys.exit(STARTUP_FAILURE)
+        if not self.should_exit:
+            self._ender.ready()
 
     async def main_loop(self) -> None:
         """Tick ten times a second, as uvicorn does, until it is asked to stop, and then at once."""
