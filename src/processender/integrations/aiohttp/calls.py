@@ -15,15 +15,11 @@ from contextvars import ContextVar
 
 from aiohttp import WSCloseCode, hdrs, web
 
+from ...farewell import FAREWELL_S, REASON
 from ...hints import Any
 from ...own_paths import CUT, OwnPaths
 from ...ports import Serving
 
-GOODBYE_S = 1.0
-"""How long the client of a websocket may take to answer that it is closed."""
-END_S = 0.05
-"""How long the end of server-sent events may take to be written."""
-REASON = "the service is ending"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _current: ContextVar[Call | None] = ContextVar("processender-call", default=None)
 
@@ -161,7 +157,7 @@ class Call:
     async def _say_goodbye(self, response: web.WebSocketResponse) -> None:
         """Close the websocket; its handler is told by `receive`, and cancelled when that is not enough."""
         try:
-            async with asyncio.timeout(GOODBYE_S):
+            async with asyncio.timeout(FAREWELL_S):
                 await response.close(code=WSCloseCode.GOING_AWAY, message=REASON.encode())
                 await asyncio.wait({self._task})
         except TimeoutError:
@@ -181,7 +177,7 @@ class Call:
             return answer
         if response.content_type == "text/event-stream":
             try:
-                async with asyncio.timeout(END_S):
+                async with asyncio.timeout(FAREWELL_S):
                     await response.write_eof()
             except TimeoutError:
                 return None

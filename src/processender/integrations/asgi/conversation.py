@@ -13,14 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from ...farewell import FAREWELL_S, REASON
 from ...hints import Any
 from ...own_paths import CUT
 from ...ports import Serving
-from .request import FAREWELL_S, start_of
+from .request import start_of
 from .words import App, Message, Receive, Scope, Send
 
 GOING_AWAY = 1001
-REASON = "the service is ending"
 
 
 class Gone(OSError):

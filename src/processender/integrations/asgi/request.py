@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
+from ...farewell import FAREWELL_S
 from ...hints import Any
 from ...own_paths import CUT
 from ...ports import Serving
 from .words import Message, Scope, Send
-
-FAREWELL_S = 1.0
-"""How long a client that was cut may take to be told, for it may be one that never reads."""
 
 
 class Home:
