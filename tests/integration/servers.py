@@ -30,30 +30,16 @@ sys.stdin.read()
 
 
 def free_port() -> int:
-<<<<<<< HEAD
-    """
-    Return a port of the loopback that nobody listens on, and that the kernel gives to nobody who connects.
-
-    A server that is started again would else find its port in the hands of a client.
-    """
-    while True:
-        port = random.randint(20000, 32000)
-        with socket.socket() as listener:
-=======
     """Return a port of the loopback that nobody listens on, and that this process has not returned before."""
     for port in _PORTS:
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
->>>>>>> suite
             try:
                 listener.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
-<<<<<<< HEAD
-=======
     raise AssertionError("all ports have been used")
->>>>>>> suite
 
 
 @contextmanager
