@@ -20,6 +20,8 @@ LAST = -100
 """The priority of what ends its phase: the others of the phase may still need it."""
 EVERY_S = 0.02
 """How often is looked whether something is still in use."""
+MOMENT_S, MOMENT_SHARE = 1.0, 0.25
+"""How long what runs still has when nothing more begins: seconds at most, and which part of the whole wait."""
 SHOWN = 10
 """How many are named; the others are counted."""
 
@@ -60,6 +62,20 @@ async def settle_async(count: Callable[[], int], ctx: Context, limit: float) -> 
         except TimeoutError:
             continue
     return left
+
+
+def finish(ctx: Context, wait: float, running: Callable[[], int], give_up: Callable[[], object]) -> bool:
+    """
+    Wait until nothing runs, and return True; False when something runs on after the `share` of *wait* seconds.
+
+    What has not begun when most of that is over is given up by *give_up*, so that the rest is for what runs.
+    """
+    limit = share(ctx, wait)
+    moment = min(MOMENT_S, limit * MOMENT_SHARE)
+    if not settle(running, ctx, limit - moment):
+        return True
+    give_up()
+    return not settle(running, ctx, moment)
 
 
 def listed(names: Iterable[str]) -> str:
