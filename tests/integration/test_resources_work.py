@@ -16,6 +16,7 @@ import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from processender.core.handler import Importance
 from processender.errors import HandlerError
 from processender.integrations.apscheduler import finish_jobs, stop_scheduling
 from processender.integrations.caches import flush_queue
@@ -126,6 +127,20 @@ def test_a_stuck_thread_leaves_what_follows_its_time(tmp_path: Path) -> None:
     assert "done" == report.outcome("queue")
     assert [1] == written
     assert (True, True) == (stuck.result(LIMIT_S), behind.cancelled())
+
+
+def test_what_must_be_written_costs_nobody_else_his_time(tmp_path: Path) -> None:
+    """Its usual `timeout`, as long as the window, is no reason to skip what comes before it, and it has its own time."""
+    executor, lines = ThreadPoolExecutor(1), queue.Queue[int]()
+    lines.put(1)
+    written: list[int] = []
+    asked = executor.submit(int, "42")
+    must = flush_queue(lines, written.append).replace(importance=Importance.MUST)
+    report = end(tmp_path, finish_executor(executor), must, grace=10.0)
+
+    assert 42 == asked.result()
+    assert {"executor": "done", "queue": "done"} == {name: report.outcome(name) for name in ("executor", "queue")}
+    assert [1] == written
 
 
 STUCK = """
