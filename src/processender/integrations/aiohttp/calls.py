@@ -15,11 +15,12 @@ from contextvars import ContextVar
 
 from aiohttp import WSCloseCode, hdrs, web
 
+from ...core.limits import LAST_S
 from ...hints import Any
 from ...own_paths import CUT, OwnPaths
 from ...ports import Serving
 
-GOODBYE_S = 1.0
+GOODBYE_S = LAST_S / 2
 """How long the client of a websocket may take to answer that it is closed."""
 END_S = 0.05
 """How long the end of server-sent events may take to be written."""

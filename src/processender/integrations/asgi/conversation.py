@@ -16,7 +16,7 @@ import contextlib
 from ...hints import Any
 from ...own_paths import CUT
 from ...ports import Serving
-from .request import FAREWELL_S, start_of
+from .request import farewell_time, start_of
 from .words import App, Message, Receive, Scope, Send
 
 GOING_AWAY = 1001
@@ -129,7 +129,7 @@ class Conversation:
         if self._closed:
             return
         with contextlib.suppress(OSError, RuntimeError):  # the client, or the server, was faster
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(farewell_time(self._ender)):
                 await self._say_goodbye()
 
     async def _say_goodbye(self) -> None:
