@@ -239,6 +239,11 @@ class Ender(Serving):
         place.stop = place.stop or session.host()
         return self._servers
 
+    @property
+    def exit_code(self) -> int | None:
+        """The code by which the process is to exit once its end is over; None where no signal has asked for one."""
+        return None if self._session is None else self._session.exit_code()
+
     def run(self, main: Callable[[], Any]) -> int:
         """
         Run *main*, sync or async, inside the Ender and return the exit code.
@@ -255,7 +260,7 @@ class Ender(Serving):
             result = None
             with self:
                 result = main()
-        code = None if self._session is None else self._session.exit_code()
+        code = self.exit_code
         otherwise = result if isinstance(result, int) else 0
         return otherwise if code is None else code
 

@@ -15,16 +15,11 @@ from contextvars import ContextVar
 
 from aiohttp import WSCloseCode, hdrs, web
 
-from ...core.limits import LAST_S
+from ...farewell import REASON, farewell_time
 from ...hints import Any
 from ...own_paths import CUT, OwnPaths
 from ...ports import Serving
 
-GOODBYE_S = LAST_S / 2
-"""How long the client of a websocket may take to answer that it is closed."""
-END_S = 0.05
-"""How long the end of server-sent events may take to be written."""
-REASON = "the service is ending"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _current: ContextVar[Call | None] = ContextVar("processender-call", default=None)
 
@@ -162,7 +157,7 @@ class Call:
     async def _say_goodbye(self, response: web.WebSocketResponse) -> None:
         """Close the websocket; its handler is told by `receive`, and cancelled when that is not enough."""
         try:
-            async with asyncio.timeout(GOODBYE_S):
+            async with asyncio.timeout(farewell_time(self._ender)):
                 await response.close(code=WSCloseCode.GOING_AWAY, message=REASON.encode())
                 await asyncio.wait({self._task})
         except TimeoutError:
@@ -182,7 +177,7 @@ class Call:
             return answer
         if response.content_type == "text/event-stream":
             try:
-                async with asyncio.timeout(END_S):
+                async with asyncio.timeout(farewell_time(self._ender)):
                     await response.write_eof()
             except TimeoutError:
                 return None

@@ -81,6 +81,12 @@ async def serve(
         await server.clean_up()
 
 
+def run(ender: Serving, app: web.Application, **options: Any) -> int | None:
+    """Do what `serve` does in a loop of its own, and return the exit code; None where no signal began the end."""
+    asyncio.run(serve(ender, app, **options))
+    return ender.exit_code
+
+
 class Runner(web.AppRunner):
     """A runner whose time-out begins when no handler is at work any more: how long they may be is the Ender's."""
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from ...farewell import REASON, farewell_time
 from ...hints import Any
 from ...own_paths import CUT
 from ...ports import Serving
-from .request import farewell_time, start_of
+from .request import start_of
 from .words import App, Message, Receive, Scope, Send
 
 GOING_AWAY = 1001
-REASON = "the service is ending"
 
 
 class Gone(OSError):

@@ -6,16 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
-from ...core.limits import LAST_S
+from ...farewell import farewell_time
 from ...hints import Any
 from ...own_paths import CUT
 from ...ports import Serving
 from .words import Message, Scope, Send
-
-FAREWELL_S = LAST_S / 2
-"""How long a client that was cut may take to be told, for it may be one that never reads; and"""
-FAREWELL_SHARE = 1 / 3
-"""at most this part of the time that is left, so that its server can leave behind it."""
 
 
 class Home:
@@ -118,12 +113,6 @@ class Request:
             await self._send({"type": "http.response.body", "body": CUT[1].encode()})
         elif kind == "events":
             await self._send({"type": "http.response.body", "body": b""})
-
-
-def farewell_time(ender: Serving) -> float:
-    """Return how long a client that was cut may take to be told, seconds."""
-    left = ender.remaining()
-    return FAREWELL_S if left is None else min(FAREWELL_S, left * FAREWELL_SHARE)
 
 
 def start_of(status: int, text: str, fields: Mapping[str, str]) -> Message:
