@@ -28,7 +28,16 @@ def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limi
         limit: The longest it waits in all, seconds; by default as long as the attempt has. With 0 it looks once.
     """
     over = threading.Event()
-    ctx.on_cancel(over.set)
+    forget = ctx.on_cancel(over.set)
+    try:
+        return _poll(ctx, look, over, every, limit)
+    finally:
+        forget()
+
+
+def _poll(
+    ctx: Context, look: Callable[[], T | None], over: threading.Event, every: float, limit: float | None
+) -> T | None:
     spent = 0.0
     while (before := ctx.remaining()) > 0:
         found = look()

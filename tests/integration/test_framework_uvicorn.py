@@ -183,7 +183,7 @@ def test_a_server_whose_application_fails_to_start_was_never_ready(
         monkeypatch.setattr(uvicorn.Server, "startup", comes_back)
     ender = FakeEnder()
     with pytest.raises(SystemExit) as left:
-        serve(ender, fails, log_level="critical")
+        run(ender, fails, log_level="critical")
 
     assert (3, ["hosted", "left with SystemExit"]) == (left.value.code, ender.story)
 
