@@ -106,7 +106,7 @@ class Ender(Serving):
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
             journal=journal, recover=recover, drain_delay=drain_delay, on_drain=on_drain, limits=dict(limits or {}),
         )  # fmt: skip
-        super().__init__(Registry(phases, lanes or {}, require), settings, store, limits or {})
+        super().__init__(Registry(phases, lanes or {}, require), settings, store)
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
         self._servers = ServerBody(self._inflight.cut_at_once)
@@ -135,12 +135,9 @@ class Ender(Serving):
 
     def __enter__(self) -> Self:
         """Arm, set up the resources, and begin the body."""
-        return self._enter(lambda _session: ThreadBody())
-
-    def _enter(self, make_body: Callable[[Session], ThreadBody]) -> Self:
         session = self._arm()
         if session is not None:
-            self._body = body = make_body(session)
+            self._body = body = self._hosting(session) or ThreadBody()
             if not session.join(body):
                 session.coordinator.await_end()
                 raise self._too_late(session)
@@ -174,13 +171,10 @@ class Ender(Serving):
 
     async def __aenter__(self) -> Self:
         """Arm, set up the resources, and begin the body; async handlers will run on this loop."""
-        return await self._enter_async(lambda _session: TaskBody.current())
-
-    async def _enter_async(self, make_body: Callable[[Session], ThreadBody | TaskBody]) -> Self:
         session = self._arm()
         if session is not None:
             session.use_current_loop()
-            self._body = body = make_body(session)
+            self._body = body = self._hosting(session) or TaskBody.current()
             if isinstance(body, TaskBody) and not self._cancel_body:
                 session.entered = True
             elif not session.join(body):
@@ -233,17 +227,16 @@ class Ender(Serving):
             stop: What asks the server to stop, called by a thread of the Ender's; None for the handlers of signals that
                 the server has installed itself, which are then called on the main thread, and not when a signal comes.
         """
-        place = Place(stop)
+        return Hosted(self, self._servers, Place(stop))
 
-        def body(session: Session) -> ServerBody:
-            self._leave_traffic_at_end()
-            place.stop = place.stop or session.host()
-            return self._servers
-
-        return Hosted(
-            self, self._servers, place, lambda: self._enter(body), self.__exit__,
-            lambda: self._enter_async(body), self.__aexit__,
-        )  # fmt: skip
+    def _hosting(self, session: Session) -> ServerBody | None:
+        """Return the body if it is a server who enters."""
+        place = self._servers.first
+        if place is None:
+            return None
+        self._leave_traffic_at_end()
+        place.stop = place.stop or session.host()
+        return self._servers
 
     @property
     def exit_code(self) -> int | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 
 from .core.retry import TRANSIENT_STATUS
-from .errors import HandlerError, Permanent, ProcessEnderError, Transient
+from .errors import HandlerError, Permanent, ProcessEnderError, Transient, Unreachable
 from .hints import TYPE_CHECKING, Any
 from .ports import Context
 from .secret import blanked, secret_words
@@ -170,7 +170,7 @@ class Exchange:
         except OSError as error:
             if type(error).__name__ == "SSLCertVerificationError":
                 raise Permanent(f"{what}: its certificate is not trusted: {error}") from error
-            raise Transient(f"{what}: {error}") from error
+            raise Unreachable(f"{what}: {error}") from error
         except HTTPException as error:
             said = blanked(str(error), self._secrets)
             raise Transient(f"{what}: the answer broke off: {type(error).__name__} {said}") from None
@@ -209,8 +209,8 @@ def exchange(request: Request, ctx: Context, body: bytes | None = None, **option
         options: `headers`, more header fields for this once; `timeout`, the longest that the server may be silent,
             seconds, by default as long as the attempt has; `most`, how many bytes of the answer are read.
 
-    Raises `Transient` when the server cannot be reached or breaks off, `Permanent` when its certificate is not
-    trusted, and `TimeoutError` when it does not answer in time.
+    Raises `Unreachable` when nobody is there or hangs up, `Transient` when the answer breaks off, `Permanent` when the
+    certificate is not trusted, and `TimeoutError` when there is no answer in time.
     """
     return Exchange(request, ctx, body, **options).carry_through()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
-from .errors import CircuitOpenError, Transient
+from .errors import CircuitOpenError, Transient, Unreachable
 from .hints import TypeVar
 from .ports import Context
 
@@ -90,7 +91,12 @@ class _Time:
 
 
 def evidence(
-    ctx: Context, look: Callable[[], str | None], lacking: object, *, limit: float, every: float = 0.2
+    ctx: Context,
+    look: Callable[[], str | None],
+    lacking: str | Callable[[], str],
+    *,
+    limit: float,
+    every: float = 0.2,
 ) -> bool:
     """
     Wait until *look* tells in words what it has seen, note that, and return True; after *limit* seconds, False.
@@ -103,7 +109,7 @@ def evidence(
 
         look: What looks, and returns None as long as there is nothing to tell; `Permanent` is passed on.
 
-        lacking: The words for what was not seen, like `web-1 is still listed`, or something whose text says it then.
+        lacking: The words for what was not seen, like `web-1 is still listed`, or what tells them then.
 
         limit: The longest it waits, seconds.
 
@@ -127,5 +133,68 @@ def evidence(
         ctx.note(seen)
     elif ctx.remaining() > 0:
         unsure = "as far as can be told, " if failed else ""
-        ctx.note(f"{unsure}{lacking} after {limit:.1f} s, and it goes on{failed}")
+        told = lacking if isinstance(lacking, str) else lacking()
+        ctx.note(f"{unsure}{told} after {limit:.1f} s, and it goes on{failed}")
     return seen is not None
+
+
+def quiet(
+    ctx: Context, left: Callable[[], str], said: str, *, limit: float, looks: int = 2, every: float = 0.2
+) -> bool:
+    """
+    Wait until nothing is left, note that, and return True; after *limit* seconds, note what is left, and return False.
+
+    Args:
+
+        ctx: The attempt in whose time it waits.
+
+        left: What looks, and says in words what is left; an empty text for nothing.
+
+        said: The words for that nothing is left.
+
+        limit: The longest it waits, seconds.
+
+        looks: How often in a row nothing must be left: one look may fall between two requests.
+
+        every: How long it waits between two looks, seconds.
+    """
+    row, last = 0, "nothing could be seen"
+
+    def look() -> str | None:
+        nonlocal row, last
+        found = left()
+        row = 0 if found else row + 1
+        last = found or f"not for certain: {said}"
+        return said if row >= looks else None
+
+    return evidence(ctx, look, lambda: last, limit=limit, every=every)
+
+
+def until_gone(ctx: Context, ask: Callable[[], object], stop: Callable[[], object], what: str) -> None:
+    """
+    Have *what* ended, unless it is gone already, and wait until it is, as long as the attempt has.
+
+    Args:
+
+        ctx: The attempt in whose time it waits.
+
+        ask: Asks it for something; only `Unreachable` says that it is gone.
+
+        stop: Asks it to end.
+
+        what: Its name in the notes.
+    """
+
+    def gone() -> str | None:
+        try:
+            ask()
+        except Unreachable:
+            # What was broken off because the attempt must give way says nothing.
+            return f"{what} is gone" if ctx.remaining() > 0 else None
+        return None
+
+    if gone() is None:
+        # It may be gone before it has answered.
+        with suppress(Unreachable):
+            stop()
+    evidence(ctx, gone, f"{what} still answers", limit=ctx.remaining(), every=0.05)

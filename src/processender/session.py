@@ -55,9 +55,8 @@ class Session:
             source, wake = load("integrations.signals").SignalSource, self.coordinator.mailbox.wake_fd
             how = {"displaced": settings.displaced, "theft": settings.theft}
             self._signals = source(numbers(settings.signals), wake, clock, **how)
-        facts = Facts(settings.name, settings.version, run_id)
-        facts.exit = self.exit_code
-        self.report = ReportWriter(facts, clock)
+        self.report = ReportWriter(Facts(settings.name, settings.version, run_id), clock)
+        self.report.facts.exit = self.exit_code
         self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
         """Tells the exit code where its owner decides."""
         self.tidy: Callable[[], object] = lambda: None

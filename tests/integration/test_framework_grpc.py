@@ -277,7 +277,7 @@ def test_a_notice_before_the_first_rpc_ends_two_servers_at_once(source: str) -> 
 
     assert "OK X" == said(asking.output, "x") == said(other.output, "x")
     assert (0, "clean", True) == (ended.code, ended.report["verdict"], "left" in ended.lines)
-    assert ended.report["seconds"] < 2
+    assert ended.report["seconds"] < 10
 
 
 @both_kinds

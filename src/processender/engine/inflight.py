@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 
 from ..core.events import Event, Trouble, Waiting, WorkCut
+from ..core.labels import Several, in_line, labels, printable
 from ..core.outcome import describe
 from ..ports import Clock
 from .context import Context
@@ -100,8 +101,11 @@ class InFlight:
                 self._changed.notify_all()
 
     def labels(self) -> list[str]:
-        """Return what is in progress, in words, the oldest first."""
-        return _words(self.live.copy().values())
+        """Return what is in progress, in words, the oldest first; behind very many, how many more there are."""
+        named = Several()
+        shown, more = labels(_whats(self.live.copy().values()))
+        named.add(*shown, more=more)
+        return named.shown(str)
 
     def wait(self, ctx: Context) -> None:
         """
@@ -123,14 +127,14 @@ class InFlight:
                 cut += self._cut(live, "the time is over")
             pause = self._cut_due(live, passed)
             if now >= said:
-                self._tell(Waiting(now, tuple(_words(live))))
+                self._tell(Waiting(now, *labels(_whats(live))))
                 said = now + SAY_S
             if left > last:
                 pause = min(pause, left - last)
             with self._changed:
                 self._changed.wait_for(lambda: not self.live or ctx.cancelled, min(pause, SAY_S))
         if cut:
-            raise TimeoutError(f"cut: {', '.join(_words(cut)[:10])}")
+            raise TimeoutError(f"cut: {_line(cut)}")
 
     def _cut_due(self, live: Iterable[Token], passed: float) -> float:
         """Break off what has had its time; return the seconds until the next has."""
@@ -159,9 +163,8 @@ class InFlight:
         self._cut(live, "the time is over")
         with self._changed:
             self._changed.wait_for(lambda: not self.live, GIVE_UP_S)
-        left = self.labels()
-        text = f"still in flight: {', '.join(left[:10])}" if left else f"cut: {', '.join(_words(live)[:10])}"
-        raise TimeoutError(text)
+        left = tuple(self.live.copy().values())
+        raise TimeoutError(f"still in flight: {_line(left)}" if left else f"cut: {_line(live)}")
 
     def _cut(self, tokens: Iterable[Token], reason: str) -> list[Token]:
         with self._changed:
@@ -170,13 +173,14 @@ class InFlight:
                 token.was_cut = True
             self._cutting += 1
         if cuttable:
-            self._tell(WorkCut(self._clock.now(), tuple(_words(cuttable)), reason))
+            shown, more = labels(_whats(cuttable))
+            self._tell(WorkCut(self._clock.now(), shown, reason, more))
         for token in cuttable:
             assert token.cut is not None  # they were chosen above
             try:
                 token.cut()
             except Exception as error:  # foreign code; it is reported, and the others are cut all the same
-                text = f"{token.what} cannot be broken off: {describe(error)}"
+                text = f"{printable(str(token.what))} cannot be broken off: {describe(error)}"
                 self._tell(Trouble(self._clock.now(), "cut-failed", text))
         with self._changed:
             self._cutting -= 1
@@ -188,5 +192,10 @@ class InFlight:
             self._changed.notify_all()
 
 
-def _words(tokens: Iterable[Token]) -> list[str]:
-    return [str(token.what) for token in tokens]
+def _whats(tokens: Iterable[Token]) -> list[object]:
+    # The text of each is made only if it is shown.
+    return [token.what for token in tokens]
+
+
+def _line(tokens: Iterable[Token]) -> str:
+    return in_line(*labels(_whats(tokens)))

@@ -269,3 +269,18 @@ def test_words_are_made_when_they_are_asked_for() -> None:
     home = Home()
     with Token(home.inflight, Request()):
         assert ["GET /late"] == home.inflight.labels()
+
+
+def test_very_many_are_counted_and_a_few_named() -> None:
+    """In events, in the error and in the report; each on one line, whatever its client has called it."""
+    home = Home()
+    tokens = [Token(home.inflight, "GET /\nforged", "websocket") for _ in range(3000)]
+    for token in tokens:
+        token.cut = token.end
+        token.begin()
+    named = home.inflight.labels()
+    home.inflight.wait(home.context)
+
+    label = "GET /\\nforged"
+    assert [label] * 100 + ["and 2900 more"] == named
+    assert WorkCut(0.0, (label,) * 100, "0 s are over", 2900) == home.said[0]

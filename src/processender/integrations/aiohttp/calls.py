@@ -17,8 +17,8 @@ from aiohttp import WSCloseCode, hdrs, web
 
 from ...farewell import FAREWELL_S, REASON
 from ...hints import Any
+from ...own_paths import CUT, OwnPaths
 from ...ports import Serving
-from .paths import Paths
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _current: ContextVar[Call | None] = ContextVar("processender-call", default=None)
@@ -33,14 +33,15 @@ class Calls:
         self._live: set[Call] = set()
         self._changed = asyncio.Event()
 
-    def count(self, app: web.Application, paths: Paths) -> None:
+    def count(self, app: web.Application, paths: OwnPaths) -> None:
         """Let every call of a handler of *app* be in flight, and *paths* be answered."""
 
         @web.middleware
         async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-            answer = paths.answers.get(request.path)
-            if answer is not None:
-                return answer(request)
+            if request.path in paths.names:
+                given = request.headers.get(hdrs.AUTHORIZATION, "")
+                status, text, fields = paths.answer(request.path, request.method, given, request.remote or "")
+                return web.Response(status=status, text=text, headers=fields)
             call = Call(self._ender, request)
             self._live.add(call)
             try:
@@ -170,7 +171,8 @@ class Call:
         if not self._was_cut or self._task.uncancel() > 0:
             return None
         if response is None:
-            answer = web.Response(status=503, text=f"{REASON}\n", headers={"Retry-After": "1"})
+            status, text, fields = CUT
+            answer = web.Response(status=status, text=text, headers=fields)
             answer.force_close()
             return answer
         if response.content_type == "text/event-stream":

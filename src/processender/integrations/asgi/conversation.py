@@ -15,8 +15,9 @@ import contextlib
 
 from ...farewell import FAREWELL_S, REASON
 from ...hints import Any
+from ...own_paths import CUT
 from ...ports import Serving
-from .request import RETRY
+from .request import start_of
 from .words import App, Message, Receive, Scope, Send
 
 GOING_AWAY = 1001
@@ -135,9 +136,8 @@ class Conversation:
         if self._accepted or "websocket.http.response" not in (self._scope.get("extensions") or ()):
             await self._send({"type": "websocket.close", "code": GOING_AWAY, "reason": REASON})
             return
-        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(RETRY))]
-        await self._send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
-        await self._send({"type": "websocket.http.response.body", "body": RETRY})
+        await self._send({**start_of(*CUT), "type": "websocket.http.response.start"})
+        await self._send({"type": "websocket.http.response.body", "body": CUT[1].encode()})
 
     def cancel(self) -> None:
         """Cancel the application, which has not returned although its client is gone; from any thread."""
