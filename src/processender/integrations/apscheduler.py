@@ -106,3 +106,6 @@ class _Jobs:
     def _threads(self) -> list[threading.Thread]:
         pools = [getattr(executor, "_pool", None) for executor in self._executors]
         return [thread for pool in pools for thread in getattr(pool, "_threads", ())]
+
+
+__all__ = ["finish_jobs", "stop_scheduling"]

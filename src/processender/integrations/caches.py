@@ -204,3 +204,6 @@ def stop_listener(
         ctx.call(name, listener.stop)
 
     return step(name, stop, "release", timeout, after, needs, priority=LAST)
+
+
+__all__ = ["flush_dict", "flush_handler", "flush_queue", "stop_listener"]

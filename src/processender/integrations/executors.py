@@ -116,3 +116,6 @@ def _title(function: Any) -> str:
     """Return the name of what was submitted."""
     function = getattr(function, "func", function)
     return str(getattr(function, "__qualname__", function))
+
+
+__all__ = ["finish_executor"]

@@ -113,3 +113,6 @@ def _where(task: Any) -> str:
         lines.append(f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_qualname}')
         coroutine = coroutine.cr_await
     return "\n".join(lines)
+
+
+__all__ = ["finish_tasks"]

@@ -135,3 +135,6 @@ def _shape(streaming: bool) -> str:
 
 async def _refuse(_request: Any, context: Any) -> None:
     await context.abort(grpc.StatusCode.UNAVAILABLE, REFUSED)
+
+
+__all__ = ["Host"]
