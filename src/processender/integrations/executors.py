@@ -17,8 +17,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from ..closing import FINISH_S, LeftBehind, counted, listed, settle, share, standing, step
+from ..closing import FINISH_S, LeftBehind, idle, share, standing, step
 from ..core.handler import Handler
+from ..core.texts import counted, listed
 from ..errors import HandlerError
 from ..hints import Any, Literal
 from ..ports import Context
@@ -95,7 +96,7 @@ def _finishing_processes(executor: Any, cancel: bool, wait: float, name: str) ->
         pending = executor._pending_work_items  # noqa: SLF001 - see above
         executor.shutdown(wait=False, cancel_futures=cancel)
         alive = lambda: sum(worker.is_alive() for worker in workers)  # noqa: E731 - asked again and again
-        if not settle(alive, ctx, share(ctx, wait)):
+        if not idle(alive, ctx, share(ctx, wait)):
             return
         calls = listed(sorted({_title(item.fn) for item in list(pending.values())}))
         stuck = [worker for worker in workers if worker.is_alive()]
@@ -103,7 +104,7 @@ def _finishing_processes(executor: Any, cancel: bool, wait: float, name: str) ->
         for end, limit in (("terminate", _TERM_S), ("kill", _KILL_S)):
             for worker in stuck:
                 getattr(worker, end)()
-            if not settle(alive, ctx, limit):
+            if not idle(alive, ctx, limit):
                 break
         doing = f" in {calls}" if calls else ""
         raise LeftBehind(f"ended {counted(len(stuck), 'worker')} of {name} that did not come back{doing}: {who}")
@@ -115,3 +116,6 @@ def _title(function: Any) -> str:
     """Return the name of what was submitted."""
     function = getattr(function, "func", function)
     return str(getattr(function, "__qualname__", function))
+
+
+__all__ = ["finish_executor"]
