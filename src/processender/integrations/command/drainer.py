@@ -77,24 +77,9 @@ def drain(
 def _look(ctx: Context, run: Callable[[Any], None], said: str) -> Callable[[], str | None]:
     def look() -> str | None:
         try:
-            run(_Short(ctx, LOOK_S))
+            run(ctx.short(LOOK_S))
         except CommandFailed:
             return None
         return said
 
     return look
-
-
-class _Short:
-    """The context of an attempt, for a part of it that takes so many seconds at most."""
-
-    def __init__(self, whole: Context, seconds: float) -> None:
-        self._whole = whole
-        self._end = whole.remaining() - seconds
-        self.cause, self.attempt, self.idempotency_key = whole.cause, whole.attempt, whole.idempotency_key
-        self.on_cancel = whole.on_cancel
-
-    def remaining(self) -> float:
-        """Return the seconds that the part has left."""
-        left = self._whole.remaining()
-        return max(0.0, min(left, left - self._end))

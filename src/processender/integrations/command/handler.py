@@ -110,10 +110,11 @@ def command(
         bell = _Bell()
         try:
             process = _start(words, {**os.environ, **_reasons(ctx), **more}, cwd, keeper)
+            forget = ctx.on_cancel(bell.ring)
             try:
-                ctx.on_cancel(bell.ring)
                 process.carry_through(ctx, bell)
             finally:
+                forget()
                 process.close()
         finally:
             bell.close()
