@@ -49,20 +49,19 @@ def page(kind: str, room: str, names: list[str], note: str) -> str:
     told = _HEADINGS.sub(r"**\1.**", inspect.getdoc(module) or "")
     parts = [f"# {room}\n", note, f"{told}\n"]
     if kind == "drainers":
-        parts.append(_with_the_agent(room))
-    example = next(iter(sorted((ROOT / "examples" / kind).glob(f"{room}*.py"))), None)
-    if example is not None:
-        text = example.read_text(encoding="utf-8").rstrip()
-        parts.append(f"## In a program\n\n```python fragment: {NEEDS}\n{text}\n```\n")
+        parts += ["## With the agent\n", *_fenced(kind, f"{room}*.toml", "toml")]
+    programs = _fenced(kind, f"{room}*.py", f"python fragment: {NEEDS}")
+    parts += ["## In a program\n", *programs] if programs else []
     if names:
         parts.append("## What there is\n")
     parts += [_described(room, name, getattr(module, name)) for name in names]
     return "\n".join(parts)
 
 
-def _with_the_agent(room: str) -> str:
-    file = ROOT / "examples" / "drainers" / f"{room}.toml"
-    return f"## With the agent\n\n```toml\n{file.read_text(encoding='utf-8').rstrip()}\n```\n"
+def _fenced(kind: str, pattern: str, language: str) -> list[str]:
+    """Return the examples of a *kind* whose names fit, those of a room first."""
+    files = sorted((ROOT / "examples" / kind).glob(pattern), key=lambda file: file.stem)
+    return [f"```{language}\n{file.read_text(encoding='utf-8').rstrip()}\n```\n" for file in files]
 
 
 def _described(room: str, name: str, thing: object) -> str:
