@@ -11,9 +11,10 @@ import select
 import socket
 import threading
 
-from ...core.handler import DRAIN, Handler
+from ...core.handler import Handler
 from ...errors import HandlerError
 from ...hints import Self
+from ...leaving import drainer
 from ...patience import poll
 from ...ports import Context, Serving
 
@@ -65,7 +66,7 @@ class AgentCheck:
 
             name: The name of the handler; by default `haproxy agent-check`.
 
-            timeout: The longest it may take in all, seconds.
+            timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
         """
 
         def wait(ctx: Context) -> None:
@@ -77,7 +78,7 @@ class AgentCheck:
             else:
                 ctx.note(f"told to drain: {', '.join(self._asked())}")
 
-        return Handler(name or "haproxy agent-check", wait, phase=DRAIN, timeout=timeout)
+        return drainer(name or "haproxy agent-check", wait, settle=settle, timeout=timeout)
 
     def close(self) -> None:
         """Stop answering; return when the port is free."""
