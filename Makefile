@@ -25,7 +25,7 @@ demo: $(VENV)/.has-demo
 
 test: $(VENV)/.has-test
 	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn tini dumb-init busybox nginx haproxy runc crun podman
-	@$(RUN) -m pytest $(ARGS)
+	@tools/test $(RUN) $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test
 	$(RUN) -m ruff check

@@ -27,6 +27,7 @@ from .load import Load
 from .programs import PYTHON, environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
+SOURCE = Path(__file__).parent.parent / "src"
 SERVERS = ("uvicorn", "hypercorn", "gunicorn")
 BALANCERS = ("haproxy", "nginx", "envoy", "envoy file")
 """Envoy twice: it asks each replica for its readiness, or reads from a file which are drained."""
@@ -150,10 +151,14 @@ class Replica:
         except OSError:
             return -1
 
-    async def comes(self) -> None:
-        """Wait until requests come to it through the balancer."""
+    async def answers(self) -> None:
+        """Wait until it answers."""
+        await self.comes(-1)
+
+    async def comes(self, beyond: int = 0) -> None:
+        """Wait until it has answered more than *beyond* requests, which come to it through the balancer."""
         until = time.monotonic() + LIMIT_S
-        while await asyncio.to_thread(self.served) <= 0:
+        while await asyncio.to_thread(self.served) <= beyond:
             if time.monotonic() > until:
                 log = Path(self._state, f"{self.name}.log").read_text(encoding="utf-8", errors="replace")
                 raise RuntimeError(f"no request comes to {self.name} on {self.port}:\n{log[-3000:]}")
@@ -198,8 +203,8 @@ async def roll(
         for replica in replicas:
             stack.callback(replica.close)
             starter(replica)()
-        while any([await asyncio.to_thread(each.served) < 0 for each in replicas]):
-            await asyncio.sleep(0.05)
+        for replica in replicas:
+            await replica.answers()
         if kind == "envoy":
             # It is asked every 0.25 s, and must have found both.
             await asyncio.sleep(1)

@@ -29,4 +29,4 @@ ender = Ender("bench", grace=20, observers=())
 wrapped = EnderMiddleware(plain, ender)
 
 if __name__ == "__main__":
-    uvicorn.serve(ender, wrapped, port=int(sys.argv[1]), http="httptools")
+    uvicorn.run(ender, wrapped, port=int(sys.argv[1]), http="httptools")

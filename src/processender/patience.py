@@ -29,17 +29,65 @@ def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limi
     """
     over = threading.Event()
     ctx.on_cancel(over.set)
-    spent = 0.0
-    while (before := ctx.remaining()) > 0:
+    time = _Time(ctx, every, limit)
+    while time.is_left():
         found = look()
         if found is not None:
             return found
-        left = ctx.remaining() if limit is None else min(limit - spent - (before - ctx.remaining()), ctx.remaining())
-        if left <= 0 or over.wait(min(every, left)):
+        if over.wait(time.pause()):
             return None
-        # The end of the attempt may be moved while it waits, and then the difference tells nothing.
-        spent += max(min(every, left), before - ctx.remaining())
     return None
+
+
+async def poll_async(
+    ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limit: float | None = None
+) -> T | None:
+    """Do the same on an event loop, without blocking it; it ends by its cancellation where it must give way."""
+    import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+    never = asyncio.Event()
+    time = _Time(ctx, every, limit)
+    while time.is_left():
+        found = look()
+        if found is not None:
+            return found
+        try:
+            await asyncio.wait_for(never.wait(), time.pause())
+        except TimeoutError:
+            continue
+    return None
+
+
+class _Time:
+    """How long may still be looked: so long as the attempt has, and a limit of its own."""
+
+    def __init__(self, ctx: Context, every: float, limit: float | None) -> None:
+        self._ctx = ctx
+        self._every = every
+        self._limit = limit
+        self._spent = 0.0
+        self._pause = 0.0
+        self._before: float | None = None
+
+    def is_left(self) -> bool:
+        """Tell whether there is time for one more look, after the pause that was the last."""
+        now = self._ctx.remaining()
+        if self._before is not None:
+            # The end of the attempt may be moved while it waits, and then the difference tells nothing.
+            self._spent += max(self._pause, self._before - now)
+            if self._pause <= 0:
+                return False
+        self._before = now
+        return now > 0
+
+    def pause(self) -> float:
+        """Return how long to wait after a look; with 0 it was the last."""
+        assert self._before is not None  # there was a look
+        left = self._ctx.remaining()
+        if self._limit is not None:
+            left = min(left, self._limit - self._spent - (self._before - left))
+        self._pause = max(0.0, min(self._every, left))
+        return self._pause
 
 
 def evidence(

@@ -101,6 +101,10 @@ class Serving(Stopper, Protocol):
     def ready(self) -> None:
         """Serve from now on."""
 
+    @property
+    def exit_code(self) -> int | None:
+        """The code by which the process is to exit once its end is over; None where no signal has asked for one."""
+
     def remaining(self) -> float | None:
         """Return the seconds that the end leaves for what is still to do; None while it has not begun."""
 

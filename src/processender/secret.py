@@ -47,6 +47,18 @@ def reveal(value: Any) -> str:
     raise ReleaserError('cannot find a secret: write text, {"env": NAME} or {"file": PATH}')
 
 
+def reveal_token(value: Any) -> bytes:
+    """
+    Return what *value* refers to as the token of a header field, without the space around it.
+
+    Raise `ReleaserError` as `reveal` does, and for one that is empty or cannot be sent; it is never shown.
+    """
+    token = reveal(value).strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ReleaserError("the token is empty, or holds a sign that cannot be sent; use letters and digits")
+    return token.encode()
+
+
 def check_reference(value: Any, what: str) -> None:
     """Raise `ReleaserError` unless *value* is text or a reference; whether that leads anywhere is not looked at."""
     is_reference = isinstance(value, dict) and len(value) == 1 and {*value} <= {"env", "file"}

@@ -10,6 +10,7 @@ import threading
 from _weakref import ref
 from collections.abc import Callable, Sequence
 
+from .core.drain import BODY
 from .core.escalation import Escalation
 from .core.events import Event
 from .core.handler import Handler
@@ -54,9 +55,8 @@ class Session:
             source, wake = load("integrations.signals").SignalSource, self.coordinator.mailbox.wake_fd
             how = {"displaced": settings.displaced, "theft": settings.theft}
             self._signals = source(numbers(settings.signals), wake, clock, **how)
-        facts = Facts(settings.name, settings.version, run_id)
-        facts.exit = self.exit_code
-        self.report = ReportWriter(facts, clock)
+        self.report = ReportWriter(Facts(settings.name, settings.version, run_id), clock)
+        self.report.facts.exit = self.exit_code
         self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
         """Tells the exit code where its owner decides."""
         self.tidy: Callable[[], object] = lambda: None
@@ -140,7 +140,7 @@ class Session:
     def join(self, body: Body) -> bool:
         """Let the end wait for *body* to leave; return False if the end has begun without it."""
         try:
-            self.add(Handler("body", body, phase=self._registry.work_phase))
+            self.add(Handler(BODY, body, phase=self._registry.work_phase))
         except StateError:
             return False
         self.entered, self._body = True, body

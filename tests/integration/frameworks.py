@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import random
 import socket
 import sys
 import threading
@@ -12,22 +11,11 @@ from pathlib import Path
 
 from processender.testing.processes import Program
 from tests.integration.library_programs import LIMIT_S, End, finish
+from tests.integration.servers import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 TOKEN = "letters and digits".replace(" ", "-")
 ORDER = ["readiness", "drain-delay", "body"]
-
-
-def calm_port() -> int:
-    """Return a free port below those that the kernel gives to whoever connects, also while the program starts."""
-    while True:
-        port = random.randint(20000, 32000)
-        with socket.socket() as listener:
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class Served(Program):
@@ -35,7 +23,7 @@ class Served(Program):
 
     def __init__(self, argv: list[str], *, port: int = 0, env: Mapping[str, str] | None = None) -> None:
         """Take the argv, in which `PORT` stands for the port."""
-        self.port = port or calm_port()
+        self.port = port or free_port()
         argv = [each.replace("PORT", str(self.port)) for each in argv]
         super().__init__(argv, env={"DRAIN_TOKEN": TOKEN, **(env or {})}, cwd=str(ROOT))
 

@@ -7,7 +7,6 @@ import sys
 import textwrap
 import threading
 
-import granian._futures
 import granian.server.mp
 import pytest
 from granian.server.embed import Server
@@ -49,7 +48,7 @@ async def bare(scope, receive, send):
     await answer(scope, receive, send)
 
 def main(app, **options):
-    asyncio.run(granian.serve(ender, app, address='127.0.0.1', port=int(sys.argv[1]), **options))
+    say('code', granian.run(ender, app, address='127.0.0.1', port=int(sys.argv[1]), **options))
 """
 
 
@@ -98,7 +97,7 @@ def test_what_never_ends_and_who_never_reads_are_named_and_cut() -> None:
 
     assert answer.startswith("HTTP/1.1 503")
     assert {"GET /numbers", "GET /held"} <= {each["what"] for each in end.report["cut"]}
-    assert ["stopping", "closed"] == [line for line in end.lines if line in {"stopping", "closed"}]
+    assert ["stopping", "closed", "code 0"] == [line for line in end.lines if line in {"stopping", "closed", "code 0"}]
 
 
 def test_a_bare_application_is_waited_for_too() -> None:
@@ -160,6 +159,6 @@ def test_granian_still_is_what_the_adapter_rests_on() -> None:
     worker = inspect.getsource(granian.server.mp.MPServer._spawn_asgi_lifespan_worker)
 
     assert worker.index("set_loop_signals(loop)") < worker.index("lifespan_handler.startup()")
-    assert REQUEST.split(".")[0] in vars(granian._futures)
+    assert REQUEST[1].split(".")[0] in vars(sys.modules[REQUEST[0]])
     assert callable(Server.stop)
     assert callable(Server.on_startup)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from processender import Ender
+from processender import Context, Ender
 from processender.core.handler import Handler
+from processender.engine.clock import SystemClock
+from processender.engine.comeback import ComeBack
+from tests.integration.library_programs import run
 
 LIMIT_S = 30.0
 
@@ -82,3 +85,47 @@ def test_while_traffic_is_left_nothing_comes_back(tmp_path: Path) -> None:
         ender.come_back()
 
     assert ["leave"] == target.did
+
+
+class Attempt:
+    """The attempt of who waits for the way back: that begins only when its hurry was asked for."""
+
+    def __init__(self, back: ComeBack) -> None:
+        self.on_cancel = lambda _wake: back.start()
+
+
+def test_an_end_that_comes_before_it_has_begun_hurries_it_all_the_same() -> None:
+    """What is asked for too early is remembered."""
+    gave_way = list[bool]()
+
+    def come_back(ctx: Context) -> None:
+        asked = threading.Event()
+        ctx.on_cancel(asked.set)
+        gave_way.append(asked.wait(LIMIT_S))
+
+    back = ComeBack([Handler("target", phase="drain", resume=come_back)], 60.0, SystemClock(), lambda _event: None)
+    back.wait(Attempt(back))
+
+    assert gave_way in ([], [True])
+
+
+AT_ONCE = """
+ender = Ender('web', grace=40)
+def come_back(ctx):
+    asked = threading.Event()
+    ctx.on_cancel(asked.set)
+    asked.wait()
+ender.add(Handler('balancer', lambda: say('left'), phase='drain', resume=come_back, lasting=True))
+with ender:
+    ender.ready()
+    os.kill(os.getpid(), signal.SIGTERM)
+    ender.stopping.wait()
+"""
+
+
+def test_a_signal_right_behind_ready_is_not_held_up() -> None:
+    """The way back has only just begun, and gives way."""
+    end = run(AT_ONCE)
+
+    assert "left" in end.lines
+    assert end.handler("way-back")["ended_s"] < 20.0

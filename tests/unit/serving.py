@@ -63,6 +63,11 @@ class FakeEnder:
         self.serving = True
         self.story.append("ready")
 
+    @property
+    def exit_code(self) -> int | None:
+        """Ask for no code."""
+        return None
+
     def remaining(self) -> float | None:
         """Leave the same time, whenever it is asked."""
         return 7.5

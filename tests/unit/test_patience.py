@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from processender.engine.brief import BriefContext
 from processender.errors import Permanent, Transient, Unreachable
-from processender.patience import evidence, poll, quiet, until_gone
+from processender.patience import evidence, poll, poll_async, quiet, until_gone
 from processender.testing.clock import VirtualClock
 
 EVERY = 0.001
@@ -31,6 +33,46 @@ class Look:
         self._clock.advance(self._takes)
         self.count += 1
         return self._seen[self.count - 1] if self.count <= len(self._seen) else None
+
+
+def looked(clock: VirtualClock, look: Look, seconds: float = 10.0, limit: float | None = None) -> object | None:
+    """Return what was seen by looking on a loop."""
+    return asyncio.run(poll_async(context(clock, seconds), look, every=EVERY, limit=limit))
+
+
+class TestPollAsync:
+    def test_it_looks_until_something_is_there(self) -> None:
+        """As the other does."""
+        clock = VirtualClock()
+        look = Look(clock, None, None, 0, "more")
+
+        assert 0 == looked(clock, look)
+        assert 3 == look.count
+
+    @pytest.mark.parametrize(
+        ("seconds", "limit", "looks"), [(3.5, None, 4), (100.0, 2.5, 3), (100.0, 0.0, 1), (0.0, 5.0, 0)]
+    )
+    def test_the_time_of_the_attempt_and_a_limit_bound_it(
+        self, seconds: float, limit: float | None, looks: int
+    ) -> None:
+        """With 0 it looks once; without time, never."""
+        clock = VirtualClock()
+        look = Look(clock)
+
+        assert looked(clock, look, seconds, limit) is None
+        assert looks == look.count
+
+    def test_it_blocks_no_loop(self) -> None:
+        """What is looked for may be made by another task."""
+        clock = VirtualClock()
+        seen: list[str] = []
+
+        async def both() -> object:
+            waiting = asyncio.ensure_future(poll_async(context(clock), lambda: seen or None, every=EVERY))
+            asyncio.get_running_loop().call_later(EVERY, seen.append, "there")
+            return await waiting
+
+        assert ["there"] == asyncio.run(both())
 
 
 class TestPoll:
