@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -361,11 +362,35 @@ def test_a_drain_that_no_haproxy_has_heard_says_so() -> None:
     with AgentCheck(Traffic(), "127.0.0.1:0") as check:
         nobody = leave(check.drain(settle=0.1))
         ask_agent(check.port)
+        stranger = leave(check.drain(settle=0.1))
+        ask_agent(check.port)
         until(check._asked)
         unaware = leave(check.drain(settle=0.1))
 
-    assert ["no HAProxy has asked the agent check"] == nobody
+    assert ["no HAProxy has asked the agent check"] == nobody == stranger
     assert ["not asked again within 0.1 s: 127.0.0.1; it may still send requests"] == unaware
+
+
+def test_who_has_hung_up_before_it_was_told_goes_on_as_before() -> None:
+    """Only what was sent counts: the drain is not over for who has not heard of it."""
+    traffic = Traffic()
+    with AgentCheck(traffic, "127.0.0.1:0") as check:
+        for _ in range(2):
+            ask_agent(check.port)
+        until(check._asked)
+        # The thread is held at its next question, whose asker breaks off so that nothing can be sent.
+        asked, broken = threading.Event(), threading.Event()
+        serving = type("Held", (Traffic,), {"draining": property(lambda _: [asked.set(), broken.wait(WAIT_S)])})
+        check._ender = serving.__new__(serving)
+        check._ender.serving = True
+        client = socket.create_connection(("127.0.0.1", check.port), WAIT_S)
+        assert asked.wait(WAIT_S)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        broken.set()
+        notes = leave(check.drain(settle=0.2))
+
+    assert ["not asked again within 0.2 s: 127.0.0.1; it may still send requests"] == notes
 
 
 @pytest.mark.parametrize("listen", ["", "127.0.0.1", "127.0.0.1:http"])

@@ -224,6 +224,15 @@ class TestBuiltIn:
         assert made
         assert all(each.call is not None for each in made)
 
+    @pytest.mark.parametrize("file", EXAMPLES, ids=[file.stem for file in EXAMPLES])
+    def test_each_has_a_time_of_its_own(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So that a plan that is too long is seen; it usually takes far less."""
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        made = [each for each in read(file.read_text()).handlers if each.phase == "drain"]
+
+        assert "timeout" not in file.read_text()
+        assert all((each.expected or 99) < (each.timeout or 0) for each in made)
+
     def test_each_has_an_example(self) -> None:
         """Those of plugins are not ours."""
         assert {file.stem for file in EXAMPLES} == {*drainer_names()}

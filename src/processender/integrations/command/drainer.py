@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...hints import Any
+from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
 from .handler import CommandFailed, Keeper, command
@@ -51,7 +51,7 @@ def drain(
 
         name: The name of the handler; by default that of the program that leaves.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
         settle: The longest it waits for the evidence, seconds.
 
@@ -69,9 +69,8 @@ def drain(
             seen = _look(ctx, look, f"{shown!r} has ended with 0")
             evidence(ctx, seen, f"{shown!r} does not end with 0", limit=settle, every=EVERY_S)
 
-    lasts = lasting and resume is not None
     own = name or leave.__name__
-    return Handler(own, carry_through, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=lasts)
+    return drainer(own, carry_through, resume, settle=settle, timeout=timeout, lasting=lasting)
 
 
 def _look(ctx: Context, run: Callable[[Any], None], said: str) -> Callable[[], str | None]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...core.handler import DRAIN, Handler
+from ...core.handler import Handler
 from ...core.record import Record
-from ...core.retry import Retry
 from ...errors import HandlerError, Permanent, Transient
+from ...leaving import drainer
 from ...patience import evidence, poll
 from ...ports import Context
 from ...rewriting import Rewriting
@@ -51,7 +51,7 @@ def drain(
 
         name: The name of the handler; by default `nginx` and the server.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
         keeper: Whoever reaps children in this process.
 
@@ -65,15 +65,8 @@ def drain(
             raise HandlerError(f"cannot run {what!r}: give a list of the program and its arguments")
     commands = _Commands(tuple(test), tuple(reload), keeper)
     target = _Target(include, server, Master(pid), commands, settle)
-    return Handler(
-        name or f"nginx {server}",
-        target.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(attempts=3, initial=0.2),
-        resume=target.come_back,
-        lasting=True,
-    )
+    own = name or f"nginx {server}"
+    return drainer(own, target.leave, target.come_back, settle=settle, timeout=timeout, more=RELOAD_S)
 
 
 class _Commands(Record):
