@@ -9,7 +9,7 @@ from ...hints import Any
 from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
-from .handler import CommandFailed, Keeper, command
+from .handler import CommandFailed, Reaper, command
 
 LOOK_S = 5.0
 """The longest that one look may take."""
@@ -25,7 +25,7 @@ def drain(
     env: dict[str, str] | None = None,
     cwd: str | None = None,
     lasting: bool = True,
-    keeper: Keeper | None = None,
+    reaper: Reaper | None = None,
     name: str = "",
     timeout: float | None = None,
     settle: float = 10.0,
@@ -47,7 +47,7 @@ def drain(
 
         lasting: Whether what *down* does outlasts the process, so that *up* also runs when a new one serves.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         name: The name of the handler; by default that of the program that leaves.
 
@@ -57,7 +57,7 @@ def drain(
 
     Raises `HandlerError` for what cannot be run.
     """
-    options: dict[str, Any] = {"env": env, "cwd": cwd, "keeper": keeper}
+    options: dict[str, Any] = {"env": env, "cwd": cwd, "reaper": reaper}
     leave = command(down, **options)
     look = None if until is None else command(until, **options)
     resume = None if up is None else command(up, **options)
