@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -51,6 +52,22 @@ def until(fact: object) -> None:
     assert callable(fact)
     bell = threading.Event()
     assert any(fact() or bell.wait(0.02) for _ in range(int(WAIT_S / 0.02)))
+
+
+def reload(haproxy: HAProxy) -> None:
+    """Have another process of HAProxy take over; a signal that comes while the master still begins is lost."""
+
+    def worker() -> str:
+        return asks(haproxy.reader, "show info").partition("\nPid: ")[2].partition("\n")[0]
+
+    before, bell = worker(), threading.Event()
+    for _ in range(int(WAIT_S)):
+        os.kill(haproxy.pid, signal.SIGUSR2)
+        for _ in range(20):
+            if worker() not in {"", before}:
+                return
+            bell.wait(0.05)
+    raise AssertionError("HAProxy has not taken its configuration again")
 
 
 @pytest.mark.parametrize("way", ["path", "address"])
@@ -189,7 +206,7 @@ def test_a_reload_in_the_middle_is_told_again(haproxy: HAProxy, servers: list[Up
     thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, settle=WAIT_S), 60)))
     thread.start()
     until(lambda: status(haproxy, server) == "DRAIN")
-    os.kill(haproxy.pid, signal.SIGUSR2)
+    reload(haproxy)
     thread.join(WAIT_S)
     now = status(haproxy, server)
     held.finish()
@@ -345,11 +362,35 @@ def test_a_drain_that_no_haproxy_has_heard_says_so() -> None:
     with AgentCheck(Traffic(), "127.0.0.1:0") as check:
         nobody = leave(check.drain(settle=0.1))
         ask_agent(check.port)
+        stranger = leave(check.drain(settle=0.1))
+        ask_agent(check.port)
         until(check._asked)
         unaware = leave(check.drain(settle=0.1))
 
-    assert ["no HAProxy has asked the agent check"] == nobody
+    assert ["no HAProxy has asked the agent check"] == nobody == stranger
     assert ["not asked again within 0.1 s: 127.0.0.1; it may still send requests"] == unaware
+
+
+def test_who_has_hung_up_before_it_was_told_goes_on_as_before() -> None:
+    """Only what was sent counts: the drain is not over for who has not heard of it."""
+    traffic = Traffic()
+    with AgentCheck(traffic, "127.0.0.1:0") as check:
+        for _ in range(2):
+            ask_agent(check.port)
+        until(check._asked)
+        # The thread is held at its next question, whose asker breaks off so that nothing can be sent.
+        asked, broken = threading.Event(), threading.Event()
+        serving = type("Held", (Traffic,), {"draining": property(lambda _: [asked.set(), broken.wait(WAIT_S)])})
+        check._ender = serving.__new__(serving)
+        check._ender.serving = True
+        client = socket.create_connection(("127.0.0.1", check.port), WAIT_S)
+        assert asked.wait(WAIT_S)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        broken.set()
+        notes = leave(check.drain(settle=0.2))
+
+    assert ["not asked again within 0.2 s: 127.0.0.1; it may still send requests"] == notes
 
 
 @pytest.mark.parametrize("listen", ["", "127.0.0.1", "127.0.0.1:http"])

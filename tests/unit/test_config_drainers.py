@@ -19,7 +19,7 @@ from processender.core.handler import Handler
 told = []
 
 def drain(place: str, every: float, words: list[str], *, often: int = 1, loud: bool = False, kind=None, name="",
-          settle: float = 1.0, keeper: object = None, timeout: float | None = None) -> Handler:
+          settle: float = 1.0, reaper: object = None, timeout: float | None = None) -> Handler:
     told.append(locals())
     return Handler("own", lambda ctx: None, phase="drain", timeout=7.0, expected=0.5)
 
@@ -140,7 +140,7 @@ class TestMistakes:
             ('drain = "consul"\nretry = { on = [1] }\nwith = { service = "w" }', "goes with `run` and `http`"),
             ('run = ["x"]\nwith = { service = "w" }', "handlers.a.with: goes with `drain`"),
             ('drain = "command"\nwith = { down = "leave" }', "must be a list, not 'leave' (text)"),
-            ('drain = "command"\nwith = { down = ["x"], keeper = "me" }', "the drainer 'command' takes no 'keeper'"),
+            ('drain = "command"\nwith = { down = ["x"], reaper = "me" }', "the drainer 'command' takes no 'reaper'"),
             ('drain = "http"\nwith = { down = 3 }', "handlers.a.with.down: must be text, not 3"),
             ('drain = "http"\nwith = { down = { uri = "x" } }', "down has no key 'uri'; did you mean 'url'?"),
             ("drain = 3", "handlers.a.drain: must be text, not 3"),
@@ -223,6 +223,15 @@ class TestBuiltIn:
         assert f'drain = "{file.stem}"' in file.read_text()
         assert made
         assert all(each.call is not None for each in made)
+
+    @pytest.mark.parametrize("file", EXAMPLES, ids=[file.stem for file in EXAMPLES])
+    def test_each_has_a_time_of_its_own(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So that a plan that is too long is seen; it usually takes far less."""
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        made = [each for each in read(file.read_text()).handlers if each.phase == "drain"]
+
+        assert "timeout" not in file.read_text()
+        assert all((each.expected or 99) < (each.timeout or 0) for each in made)
 
     def test_each_has_an_example(self) -> None:
         """Those of plugins are not ours."""

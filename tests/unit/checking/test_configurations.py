@@ -61,6 +61,16 @@ def test_a_drainer_has_a_limit_of_its_own() -> None:
     assert {} == codes(NOTHING, processender_toml=text)
 
 
+def test_a_drainer_that_settles_for_longer_than_the_window_is_found() -> None:
+    """Where that is said, although it has no timeout of its own."""
+    text = 'grace = "30s"\n[handlers.lb]\ndrain = "haproxy"\n[handlers.lb.with]\nsocket = "/run/h.sock"\n'
+    text += 'server = "web/one"\nsettle = "2m"\n'
+    found = {each.code: (each.place.line, each.step) for each in findings(NOTHING, processender_toml=text)}
+
+    assert {"handler-takes-half", "worst-case-over-grace"} == {*found}
+    assert (7, "give it a shorter settle, or a timeout, or the whole a longer grace") == found["handler-takes-half"]
+
+
 def test_a_project_has_its_configuration_below_its_name() -> None:
     """And one without it is passed over."""
     text = '[project]\nname = "x"\n[tool.processender.handlers.a]\nrun = ["a"]\n'

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import CircuitOpenError, HandlerError, Permanent, Transient
+from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
 from .balancing import Balancing
@@ -44,7 +44,7 @@ def drain(
 
         name: The name of the handler; by default `aws TARGET`.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
         settle: The longest it waits for the evidence, seconds.
 
@@ -53,15 +53,7 @@ def drain(
     if not group.startswith("arn:") or not target:
         raise HandlerError(f"cannot drain at AWS: group={group!r} must be an ARN, and target={target!r} an id")
     place = _Target(Balancing(group, target, port, region, endpoint), target, port, settle)
-    return Handler(
-        name or f"aws {place.shown}",
-        place.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(3),
-        resume=place.come_back,
-        lasting=True,
-    )
+    return drainer(name or f"aws {place.shown}", place.leave, place.come_back, settle=settle, timeout=timeout)
 
 
 class _Target:

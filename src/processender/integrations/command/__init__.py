@@ -23,7 +23,7 @@ from .handler import (
     CommandFailed,
     CommandFailedForNow,
     CommandTimedOut,
-    Keeper,
+    Reaper,
     command,
 )
 
@@ -33,7 +33,7 @@ __all__ = [
     "CommandFailed",
     "CommandFailedForNow",
     "CommandTimedOut",
-    "Keeper",
+    "Reaper",
     "command",
     "drain",
 ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...hints import Any
+from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
-from .handler import CommandFailed, Keeper, command
+from .handler import CommandFailed, Reaper, command
 
 LOOK_S = 5.0
 """The longest that one look may take."""
@@ -25,7 +25,7 @@ def drain(
     env: dict[str, str] | None = None,
     cwd: str | None = None,
     lasting: bool = True,
-    keeper: Keeper | None = None,
+    reaper: Reaper | None = None,
     name: str = "",
     timeout: float | None = None,
     settle: float = 10.0,
@@ -47,17 +47,17 @@ def drain(
 
         lasting: Whether what *down* does outlasts the process, so that *up* also runs when a new one serves.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         name: The name of the handler; by default that of the program that leaves.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
         settle: The longest it waits for the evidence, seconds.
 
     Raises `HandlerError` for what cannot be run.
     """
-    options: dict[str, Any] = {"env": env, "cwd": cwd, "keeper": keeper}
+    options: dict[str, Any] = {"env": env, "cwd": cwd, "reaper": reaper}
     leave = command(down, **options)
     look = None if until is None else command(until, **options)
     resume = None if up is None else command(up, **options)
@@ -69,9 +69,8 @@ def drain(
             seen = _look(ctx, look, f"{shown!r} has ended with 0")
             evidence(ctx, seen, f"{shown!r} does not end with 0", limit=settle, every=EVERY_S)
 
-    lasts = lasting and resume is not None
     own = name or leave.__name__
-    return Handler(own, carry_through, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=lasts)
+    return drainer(own, carry_through, resume, settle=settle, timeout=timeout, lasting=lasting)
 
 
 def _look(ctx: Context, run: Callable[[Any], None], said: str) -> Callable[[], str | None]:

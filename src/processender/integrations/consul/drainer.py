@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import HandlerError
 from ...hints import Any, Literal
+from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
 from ...secret import check_reference
@@ -52,7 +52,7 @@ def drain(
 
         name: The name of the handler; by default `consul SERVICE`.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
         settle: The longest it waits for the evidence, seconds.
 
@@ -68,15 +68,7 @@ def drain(
         check_reference(token, "token")
     agent = Agent(url, service, token, reason, authority)
     target = (_Maintained if how == "maintenance" else _Deregistered)(agent, settle, registration)
-    return Handler(
-        name or f"consul {service}",
-        target.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(3),
-        resume=target.come_back,
-        lasting=True,
-    )
+    return drainer(name or f"consul {service}", target.leave, target.come_back, settle=settle, timeout=timeout)
 
 
 class _Listed:

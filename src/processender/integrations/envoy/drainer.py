@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
-from ...errors import HandlerError
+from ...core.handler import Handler
+from ...leaving import EXPECTED_S, RETRY, drainer
 from ...patience import poll, quiet, until_gone
 from ...ports import Context
 from .admin import Admin
 
 ADMIN = "http://127.0.0.1:9901"
 """Where the admin face usually is."""
-_RETRY = Retry(attempts=3, initial=0.2)
 
 
 def drain(
@@ -46,10 +44,8 @@ def drain(
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
     """
-    if propagation < 0 or settle < 0:
-        raise HandlerError(f"cannot drain Envoy: propagation={propagation} and settle={settle} are seconds from 0 up")
     face = Admin(admin)
 
     def leave(ctx: Context) -> None:
@@ -64,7 +60,8 @@ def drain(
             face.pass_health(ctx)
             ctx.note("Envoy: its health check passes again")
 
-    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY, resume=come_back, lasting=True)
+    expected = propagation + EXPECTED_S
+    return drainer(name, leave, come_back, settle=settle, timeout=timeout, more=propagation, expected=expected)
 
 
 def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float | None = 5.0) -> Handler:
@@ -84,7 +81,7 @@ def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float |
     def stop(ctx: Context) -> None:
         until_gone(ctx, lambda: face.answers(ctx), lambda: face.quit(ctx), "Envoy")
 
-    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+    return Handler(name, stop, phase="release", timeout=timeout, retry=RETRY)
 
 
 def _left(connections: Mapping[str, int]) -> str:

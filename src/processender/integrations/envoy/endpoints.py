@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import HandlerError, Permanent
 from ...hints import Any
+from ...leaving import EXPECTED_S, drainer
 from ...patience import evidence, poll, quiet
 from ...ports import Context
 from ...rewriting import Rewriting
@@ -36,20 +36,15 @@ def drain_endpoint(
 
         name: The name of the handler; by default `envoy` and the address.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
     """
     if not file or not address.rpartition(":")[2].isdecimal():
         raise HandlerError(f"cannot drain the endpoint {address!r} in {file!r}: give a file and HOST:PORT")
     target = _Endpoint(file, address, Admin(admin) if admin else None, settle)
-    return Handler(
-        name or f"envoy {address}",
-        target.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(attempts=3, initial=0.2),
-        resume=target.come_back,
-        lasting=True,
-    )
+    # Without its word the wait is for all the time.
+    expected = _QUIET_LOOKS * _LOOK_S + EXPECTED_S if admin else settle
+    own = name or f"envoy {address}"
+    return drainer(own, target.leave, target.come_back, settle=settle, timeout=timeout, expected=expected)
 
 
 class _Endpoint:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import HandlerError, Permanent, Transient
 from ...hints import Literal
+from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
 from .replies import FORCED_DRAIN, FORCED_MAINTENANCE, Load, Server, load, servers
@@ -42,7 +42,7 @@ def drain(
 
         name: The name of the handler; by default `haproxy` and the server.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
     The handler raises `Permanent` for a server that HAProxy does not know and for a socket without the right to it,
     `Transient` when HAProxy cannot be reached, and `TimeoutError` when it does not answer.
@@ -53,14 +53,12 @@ def drain(
         raise HandlerError(f"cannot drain {server!r}: write `backend/server`, as in HAProxy's configuration")
     if mode not in {"drain", "maint"}:
         raise HandlerError(f"cannot drain {server!r} with mode={mode!r}: it is 'drain' or 'maint'")
-    return Handler(
+    return drainer(
         name or f"haproxy {server}",
         lambda ctx: _Leaving(runtime, server, ctx).leave(mode, settle, cut=cut),
-        phase=DRAIN,
+        lambda ctx: _Leaving(runtime, server, ctx).come_back(mode),
+        settle=settle,
         timeout=timeout,
-        retry=Retry(attempts=3, initial=0.2),
-        resume=lambda ctx: _Leaving(runtime, server, ctx).come_back(mode),
-        lasting=True,
     )
 
 

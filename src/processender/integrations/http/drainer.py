@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...core.graph import nearest
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import HandlerError, ReleaserError
 from ...exchange import Answer, Request, exchange, judge
 from ...hints import Any
+from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
 from ...secret import SECRET_HEADERS, check_reference, reveal
@@ -47,7 +47,7 @@ def drain(
 
         name: The name of the handler; by default that of the first request, like `POST http://host/path`.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
         settle: The longest it waits for the evidence, seconds.
 
@@ -61,9 +61,8 @@ def drain(
         settle,
     )
     resume = None if up is None else target.come_back
-    lasts = lasting and up is not None
     own = name or f"{first.method} {first.shown}"
-    return Handler(own, target.leave, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=lasts)
+    return drainer(own, target.leave, resume, settle=settle, timeout=timeout, lasting=lasting)
 
 
 class _Step:

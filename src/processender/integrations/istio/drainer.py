@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import Permanent
 from ...exchange import Request, exchange, judge
+from ...leaving import RETRY, drainer
 from ...patience import poll, quiet, until_gone
 from ...ports import Context
 
@@ -16,7 +16,6 @@ ENVOY = "http://127.0.0.1:15000"
 STEP_S = 2.0
 """The longest that either may be silent."""
 _GAUGE = ".downstream_cx_active"
-_RETRY = Retry(attempts=3, initial=0.2)
 
 
 def drain(
@@ -43,7 +42,7 @@ def drain(
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
     """
     ask = _Agent(agent, "drain")
     gauges = Request("GET", f"{envoy.rstrip('/')}/stats?usedonly&filter=downstream_cx_active$")
@@ -61,7 +60,7 @@ def drain(
             return
         quiet(ctx, lambda: _left(count(ctx)), "Istio's Envoy: no inbound connection is left", limit=settle)
 
-    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY)
+    return drainer(name, leave, settle=settle, timeout=timeout)
 
 
 def stop_proxy(agent: str = AGENT, *, name: str = "stop-istio", timeout: float | None = 5.0) -> Handler:
@@ -81,7 +80,7 @@ def stop_proxy(agent: str = AGENT, *, name: str = "stop-istio", timeout: float |
     def stop(ctx: Context) -> None:
         until_gone(ctx, lambda: exchange(ask.ready, ctx, timeout=STEP_S), lambda: ask.post(ctx), "Istio's proxy")
 
-    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+    return Handler(name, stop, phase="release", timeout=timeout, retry=RETRY)
 
 
 class _Agent:

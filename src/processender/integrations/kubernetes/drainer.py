@@ -7,10 +7,10 @@ import re
 import socket
 from collections.abc import Sequence
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import HandlerError
 from ...hints import Any
+from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
 from .api import ACCOUNT, Api, in_cluster
@@ -29,7 +29,7 @@ def drain(
     account: str = ACCOUNT,
     name: str = "",
     timeout: float | None = None,
-    settle: float = 15.0,
+    settle: float = 10.0,
 ) -> Handler:
     """
     Return the handler that waits until this pod is out of a Service, and takes it out if there is a gate.
@@ -51,7 +51,7 @@ def drain(
 
         name: The name of the handler; by default `kubernetes SERVICE`, or the gate.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
         settle: The longest it waits for the evidence, seconds.
 
@@ -64,19 +64,10 @@ def drain(
         raise HandlerError(f"cannot drain in Kubernetes: gate={gate!r} must be like 'example.com/serving'")
     name = name or f"kubernetes {service or gate}"
     if not api and not in_cluster():
-        return Handler(name, _stay, phase=DRAIN, timeout=timeout)
+        return drainer(name, _stay, settle=settle, timeout=timeout)
     own = pod or os.environ.get("POD_NAME", "") or socket.gethostname()
     target = _Pod(Api(api, account, namespace), service, gate, own, settle)
-    resume = target.come_back if gate else None
-    return Handler(
-        name,
-        target.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(3),
-        resume=resume,
-        lasting=bool(gate),
-    )
+    return drainer(name, target.leave, target.come_back if gate else None, settle=settle, timeout=timeout)
 
 
 def _stay(ctx: Context) -> None:
