@@ -28,15 +28,18 @@ def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limi
         limit: The longest it waits in all, seconds; by default as long as the attempt has. With 0 it looks once.
     """
     over = threading.Event()
-    ctx.on_cancel(over.set)
-    time = _Time(ctx, every, limit)
-    while time.is_left():
-        found = look()
-        if found is not None:
-            return found
-        if over.wait(time.pause()):
-            return None
-    return None
+    forget = ctx.on_cancel(over.set)
+    try:
+        time = _Time(ctx, every, limit)
+        while time.is_left():
+            found = look()
+            if found is not None:
+                return found
+            if over.wait(time.pause()):
+                return None
+        return None
+    finally:
+        forget()
 
 
 async def poll_async(

@@ -19,7 +19,7 @@ from processender.core.handler import Handler
 told = []
 
 def drain(place: str, every: float, words: list[str], *, often: int = 1, loud: bool = False, kind=None, name="",
-          settle: float = 1.0, keeper: object = None, timeout: float | None = None) -> Handler:
+          settle: float = 1.0, reaper: object = None, timeout: float | None = None) -> Handler:
     told.append(locals())
     return Handler("own", lambda ctx: None, phase="drain", timeout=7.0, expected=0.5)
 
@@ -140,7 +140,7 @@ class TestMistakes:
             ('drain = "consul"\nretry = { on = [1] }\nwith = { service = "w" }', "goes with `run` and `http`"),
             ('run = ["x"]\nwith = { service = "w" }', "handlers.a.with: goes with `drain`"),
             ('drain = "command"\nwith = { down = "leave" }', "must be a list, not 'leave' (text)"),
-            ('drain = "command"\nwith = { down = ["x"], keeper = "me" }', "the drainer 'command' takes no 'keeper'"),
+            ('drain = "command"\nwith = { down = ["x"], reaper = "me" }', "the drainer 'command' takes no 'reaper'"),
             ('drain = "http"\nwith = { down = 3 }', "handlers.a.with.down: must be text, not 3"),
             ('drain = "http"\nwith = { down = { uri = "x" } }', "down has no key 'uri'; did you mean 'url'?"),
             ("drain = 3", "handlers.a.drain: must be text, not 3"),

@@ -24,7 +24,7 @@ from .handler import (
     CommandFailed,
     CommandFailedForNow,
     CommandTimedOut,
-    Keeper,
+    Reaper,
     command,
 )
 
@@ -34,7 +34,7 @@ __all__ = [
     "CommandFailed",
     "CommandFailedForNow",
     "CommandTimedOut",
-    "Keeper",
+    "Reaper",
     "command",
     "drain",
 ]

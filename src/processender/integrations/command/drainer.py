@@ -9,7 +9,7 @@ from ...hints import Any
 from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
-from .handler import CommandFailed, Keeper, command
+from .handler import CommandFailed, Reaper, command
 
 LOOK_S = 5.0
 """The longest that one look may take."""
@@ -25,7 +25,7 @@ def drain(
     env: dict[str, str] | None = None,
     cwd: str | None = None,
     lasting: bool = True,
-    keeper: Keeper | None = None,
+    reaper: Reaper | None = None,
     name: str = "",
     timeout: float | None = None,
     settle: float = 10.0,
@@ -47,7 +47,7 @@ def drain(
 
         lasting: Whether what *down* does outlasts the process, so that *up* also runs when a new one serves.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         name: The name of the handler; by default that of the program that leaves.
 
@@ -57,7 +57,7 @@ def drain(
 
     Raises `HandlerError` for what cannot be run.
     """
-    options: dict[str, Any] = {"env": env, "cwd": cwd, "keeper": keeper}
+    options: dict[str, Any] = {"env": env, "cwd": cwd, "reaper": reaper}
     leave = command(down, **options)
     look = None if until is None else command(until, **options)
     resume = None if up is None else command(up, **options)
@@ -76,24 +76,9 @@ def drain(
 def _look(ctx: Context, run: Callable[[Any], None], said: str) -> Callable[[], str | None]:
     def look() -> str | None:
         try:
-            run(_Short(ctx, LOOK_S))
+            run(ctx.short(LOOK_S))
         except CommandFailed:
             return None
         return said
 
     return look
-
-
-class _Short:
-    """The context of an attempt, for a part of it that takes so many seconds at most."""
-
-    def __init__(self, whole: Context, seconds: float) -> None:
-        self._whole = whole
-        self._end = whole.remaining() - seconds
-        self.cause, self.attempt, self.idempotency_key = whole.cause, whole.attempt, whole.idempotency_key
-        self.on_cancel = whole.on_cancel
-
-    def remaining(self) -> float:
-        """Return the seconds that the part has left."""
-        left = self._whole.remaining()
-        return max(0.0, min(left, left - self._end))

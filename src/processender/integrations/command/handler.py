@@ -28,7 +28,7 @@ EX_TEMPFAIL = 75
 _LOOK_S = 0.05
 
 
-class Keeper(Protocol):
+class Reaper(Protocol):
     """Whoever reaps children in this process, so that it leaves those of a handler to the handler."""
 
     def start(self, spawn: Callable[[], Popen[bytes]]) -> Popen[bytes]:
@@ -74,7 +74,7 @@ def command(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     transient: Collection[int] = (EX_TEMPFAIL,),
-    keeper: Keeper | None = None,
+    reaper: Reaper | None = None,
 ) -> Callable[[Context], None]:
     """
     Return a sync handler's callable that runs *argv*.
@@ -92,7 +92,7 @@ def command(
 
         transient: The exit codes after which another attempt may succeed; a retry policy repeats no others.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
     The callable raises `CommandFailed` (`CommandFailedForNow` for a code in *transient*), `CommandTimedOut`, or
     `CommandCannotRun`; an `OSError` of the system, such as no memory, passes as it is.
@@ -109,11 +109,12 @@ def command(
     def run(ctx: Context) -> None:
         bell = _Bell()
         try:
-            process = _start(words, {**os.environ, **_reasons(ctx), **more}, cwd, keeper)
+            process = _start(words, {**os.environ, **_reasons(ctx), **more}, cwd, reaper)
+            forget = ctx.on_cancel(bell.ring)
             try:
-                ctx.on_cancel(bell.ring)
                 process.carry_through(ctx, bell)
             finally:
+                forget()
                 process.close()
         finally:
             bell.close()
@@ -154,13 +155,13 @@ class _Bell:
 class _Process:
     """One process and the end of its output."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, keeper: Keeper | None) -> None:
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, reaper: Reaper | None) -> None:
         """Start it, or raise what the system says."""
         from subprocess import DEVNULL, STDOUT, Popen  # noqa: PLC0415 - `command` has loaded it
 
         self.output = bytearray()
         self.was_told = False
-        self._keeper = keeper
+        self._reaper = reaper
         self._pipe, pipe_in = os.pipe()
         os.set_blocking(self._pipe, False)
         options: dict[str, Any] = {"stdin": DEVNULL, "stdout": pipe_in, "stderr": STDOUT}
@@ -170,7 +171,7 @@ class _Process:
             return Popen(argv, env=env, cwd=cwd, start_new_session=True, preexec_fn=_unblock(), **options)  # noqa: PLW1509
 
         try:
-            self._process = spawn() if keeper is None else keeper.start(spawn)
+            self._process = spawn() if reaper is None else reaper.start(spawn)
         except OSError:
             os.close(self._pipe)
             raise
@@ -243,8 +244,8 @@ class _Process:
 
     def close(self) -> None:
         """Close what was opened."""
-        if self._keeper is not None and self._process.returncode is not None:
-            self._keeper.forget(self._process.pid)
+        if self._reaper is not None and self._process.returncode is not None:
+            self._reaper.forget(self._process.pid)
         self._close_pipe()
         if self._pidfd >= 0:
             os.close(self._pidfd)
@@ -269,9 +270,9 @@ def _open_pidfd(pid: int) -> int:
         return -1
 
 
-def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str | None, keeper: Keeper | None) -> _Process:
+def _start(argv: Sequence[str], env: Mapping[str, str], cwd: str | None, reaper: Reaper | None) -> _Process:
     try:
-        return _Process(argv, env, cwd, keeper)
+        return _Process(argv, env, cwd, reaper)
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         text = f"cannot run {argv[0]!r}: {error.strerror}: {error.filename!r}; check the path and its permissions"
         raise CommandCannotRun(text) from error

@@ -12,7 +12,7 @@ from ...patience import evidence, poll
 from ...ports import Context
 from ...rewriting import Rewriting
 from .master import Master
-from .program import Keeper, run
+from .program import Reaper, run
 from .servers import BACK, DOWN, Line, bring_back, lines, plain, put_down, unmark
 
 RELOAD_S = 5.0
@@ -30,7 +30,7 @@ def drain(
     settle: float = 5.0,
     name: str = "",
     timeout: float | None = None,
-    keeper: Keeper | None = None,
+    reaper: Reaper | None = None,
 ) -> Handler:
     """
     Return the handler that puts *server* down in nginx, and brings it back.
@@ -53,7 +53,7 @@ def drain(
 
         timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
     The handler raises `Permanent` for a server that the file does not name, a file that cannot be written, and a
     configuration that does not pass the test; `Transient` when nginx is not there, or does not take the new file.
@@ -63,7 +63,7 @@ def drain(
     for what in (test, reload):
         if isinstance(what, str) or not all(isinstance(each, str) for each in what):
             raise HandlerError(f"cannot run {what!r}: give a list of the program and its arguments")
-    commands = _Commands(tuple(test), tuple(reload), keeper)
+    commands = _Commands(tuple(test), tuple(reload), reaper)
     target = _Target(include, server, Master(pid), commands, settle)
     own = name or f"nginx {server}"
     return drainer(own, target.leave, target.come_back, settle=settle, timeout=timeout, more=RELOAD_S)
@@ -76,7 +76,7 @@ class _Commands(Record):
     """Tests the configuration; nothing if it is empty."""
     reload: tuple[str, ...]
     """Reloads nginx; a signal does if it is empty."""
-    keeper: Keeper | None
+    reaper: Reaper | None
     """Whoever reaps children in this process."""
 
 
@@ -146,7 +146,7 @@ class _Target:
     def _check(self, ctx: Context) -> None:
         if not self._commands.test:
             return
-        code, said = run(self._commands.test, ctx, self._commands.keeper)
+        code, said = run(self._commands.test, ctx, self._commands.reaper)
         if code:
             raise Permanent(f"nginx does not take its configuration, and {self._include} is as it was: {said}")
 
@@ -157,7 +157,7 @@ class _Target:
         if not argv:
             self._master.hang_up()
             return before
-        code, said = run(argv, ctx, self._commands.keeper)
+        code, said = run(argv, ctx, self._commands.reaper)
         if code:
             raise Transient(f"cannot reload nginx: `{' '.join(argv)}` ended with {code}: {said}")
         return before

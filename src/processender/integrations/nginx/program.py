@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LONGEST_S = 10.0
 
 
-class Keeper(Protocol):
+class Reaper(Protocol):
     """Whoever reaps children in this process, so that it leaves these alone."""
 
     def start(self, spawn: Callable[[], Popen[bytes]]) -> Popen[bytes]:
@@ -26,7 +26,7 @@ class Keeper(Protocol):
         """Forget the process *pid*, which was waited for."""
 
 
-def run(argv: Sequence[str], ctx: Context, keeper: Keeper | None = None) -> tuple[int, str]:
+def run(argv: Sequence[str], ctx: Context, reaper: Reaper | None = None) -> tuple[int, str]:
     """Return the code and the end of the output of *argv*; raise `TimeoutError`, or `Permanent` if it cannot run."""
     import subprocess  # noqa: PLC0415 - for those who run one
 
@@ -36,7 +36,7 @@ def run(argv: Sequence[str], ctx: Context, keeper: Keeper | None = None) -> tupl
         )
 
     try:
-        process = spawn() if keeper is None else keeper.start(spawn)
+        process = spawn() if reaper is None else reaper.start(spawn)
     except OSError as error:
         raise Permanent(f"cannot run {argv[0]}: {error.strerror}") from error
     try:
@@ -48,8 +48,8 @@ def run(argv: Sequence[str], ctx: Context, keeper: Keeper | None = None) -> tupl
                 _kill(process)
                 raise TimeoutError(f"`{' '.join(argv)}` has not ended in time") from error
     finally:
-        if keeper is not None:
-            keeper.forget(process.pid)
+        if reaper is not None:
+            reaper.forget(process.pid)
     return process.returncode, said.decode("utf-8", "replace").strip()[-400:]
 
 
