@@ -200,8 +200,18 @@ def test_a_reload_can_be_a_command(nginx: Nginx, servers: list[Upstream]) -> Non
     assert {"two"} == who(nginx.port)
     with pytest.raises(Transient, match=r"ended with 3: not today"):
         leave(handler(nginx, servers[1], reload=["sh", "-c", "echo not today; exit 3"]))
-    with pytest.raises(Permanent, match="cannot run /nonexistent"):
+    with pytest.raises(Permanent, match="cannot run '/nonexistent"):
         leave(handler(nginx, servers[1], reload=["/nonexistent/nginx"]))
+
+
+def test_a_command_hears_signals_although_an_agent_has_them_blocked(nginx: Nginx, servers: list[Upstream]) -> None:
+    """What it inherits is what programs expect, as any other command of a handler."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        with pytest.raises(Transient, match="ended with -15"):
+            leave(handler(nginx, servers[0], reload=["sh", "-c", "kill -TERM $$; exit 0"]))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def test_an_nginx_that_cannot_be_seen_is_waited_for(nginx: Nginx, servers: list[Upstream]) -> None:

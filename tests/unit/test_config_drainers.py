@@ -107,7 +107,7 @@ with = { service = "web-1" }
         (wrong,) = mistakes(text, PROCESSENDER_HANDLERS__B__WITH__SERVICE="3")
 
         assert "PROCESSENDER_HANDLERS__B__WITH__SERVICE: handlers.b.with.service: must be text, not 3" in wrong
-        variables = {"SERVICE": "web-2", "SETTLE": "3s", "TOKEN": '{ env = "T" }'}
+        variables = {"SERVICE": "web-2", "WAIT": "3s", "TOKEN": '{ env = "T" }'}
         assert handler(read(text, **{f"PROCESSENDER_HANDLERS__B__WITH__{name}": v for name, v in variables.items()}))
 
 

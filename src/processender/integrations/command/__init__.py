@@ -17,14 +17,13 @@ Versions: any program; no shell is in between.
 
 from __future__ import annotations
 
+from ...programs import CommandCannotRun, Reaper
 from .drainer import drain
 from .handler import (
     EX_TEMPFAIL,
-    CommandCannotRun,
     CommandFailed,
     CommandFailedForNow,
     CommandTimedOut,
-    Reaper,
     command,
 )
 

@@ -9,7 +9,8 @@ from ...hints import Any
 from ...leaving import drainer
 from ...patience import evidence
 from ...ports import Context
-from .handler import CommandFailed, Reaper, command
+from ...programs import Reaper
+from .handler import CommandFailed, command
 
 LOOK_S = 5.0
 """The longest that one look may take."""

@@ -10,13 +10,15 @@ from ...errors import HandlerError, Permanent, Transient
 from ...leaving import drainer
 from ...patience import evidence, poll
 from ...ports import Context
+from ...programs import Reaper, checked, run
 from ...rewriting import Rewriting
 from .master import Master
-from .program import Reaper, run
 from .servers import BACK, DOWN, Line, bring_back, lines, plain, put_down, unmark
 
 RELOAD_S = 5.0
 """The longest that nginx may take to start workers with the new file."""
+COMMAND_S = 10.0
+"""The longest that a command may take."""
 _LOOK_S = 0.05
 
 
@@ -60,10 +62,7 @@ def drain(
     """
     if not include or not server:
         raise HandlerError("cannot drain at nginx: give the file of the `server` lines, and this one's address in it")
-    for what in (test, reload):
-        if isinstance(what, str) or not all(isinstance(each, str) for each in what):
-            raise HandlerError(f"cannot run {what!r}: give a list of the program and its arguments")
-    commands = _Commands(tuple(test), tuple(reload), reaper)
+    commands = _Commands(checked(test) if test else (), checked(reload) if reload else (), reaper)
     target = _Target(include, server, Master(pid), commands, wait)
     own = name or f"nginx {server}"
     return drainer(own, target.leave, target.come_back, wait=wait, timeout=timeout, more=RELOAD_S)
@@ -78,6 +77,13 @@ class _Commands(Record):
     """Reloads nginx; a signal does if it is empty."""
     reaper: Reaper | None
     """Whoever reaps children in this process."""
+
+    def run(self, argv: tuple[str, ...], ctx: Context) -> tuple[int, str]:
+        """Run one of them, and return its code and the end of what it has said; raise `TimeoutError`."""
+        ended = run(argv, ctx.short(COMMAND_S), reaper=self.reaper)
+        if ended.was_told:
+            raise TimeoutError(f"`{' '.join(argv)}` has not ended in time")
+        return ended.returncode, ended.output[-400:]
 
 
 class _Target:
@@ -146,7 +152,7 @@ class _Target:
     def _check(self, ctx: Context) -> None:
         if not self._commands.test:
             return
-        code, said = run(self._commands.test, ctx, self._commands.reaper)
+        code, said = self._commands.run(self._commands.test, ctx)
         if code:
             raise Permanent(f"nginx does not take its configuration, and {self._include} is as it was: {said}")
 
@@ -157,7 +163,7 @@ class _Target:
         if not argv:
             self._master.hang_up()
             return before
-        code, said = run(argv, ctx, self._commands.reaper)
+        code, said = self._commands.run(argv, ctx)
         if code:
             raise Transient(f"cannot reload nginx: `{' '.join(argv)}` ended with {code}: {said}")
         return before
