@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from .core.limits import LAST_S
 from .hints import Any
+from .ports import Serving
 
 REASON = "the service is ending"
 """What it is told."""
-FAREWELL_S = 1.0
-"""How long a client that was cut may take to be told, for it may be one that never reads."""
+FAREWELL_S = LAST_S / 2
+"""How long a client that was cut may take to be told, for it may be one that never reads; and"""
+FAREWELL_SHARE = 1 / 3
+"""at most this part of the time that is left, so that its server can leave behind it."""
 BREAK_S = 0.05
 """How long a server whose time is over leaves to last words on their way, before it breaks its connections off."""
+
+
+def farewell_time(ender: Serving) -> float:
+    """Return how long a client that was cut may take to be told, seconds."""
+    left = ender.remaining()
+    return FAREWELL_S if left is None else min(FAREWELL_S, left * FAREWELL_SHARE)
 
 
 def break_off(loop: asyncio.AbstractEventLoop, deed: Callable[[], object]) -> None:

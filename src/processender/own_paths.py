@@ -13,6 +13,7 @@ from functools import partial
 
 from .core.labels import printable
 from .errors import HandlerError, ProcessEnderError
+from .farewell import REASON
 from .hints import Any
 from .ports import Serving
 from .secret import check_reference, reveal_token
@@ -20,7 +21,7 @@ from .secret import check_reference, reveal_token
 Answer = tuple[int, str, dict[str, str]]
 """The status, the text, and the header fields beside those of every answer here."""
 
-CUT: Answer = (503, "the service is ending\n", {"Retry-After": "1"})
+CUT: Answer = (503, f"{REASON}\n", {"Retry-After": "1"})
 """What a client is told whose request was cut before its answer had begun."""
 NOT_STORED = {"Cache-Control": "no-store"}
 _JUST_GET: Answer = (405, "only GET and HEAD\n", {"Allow": "GET, HEAD"})

@@ -300,7 +300,7 @@ def test_background_work_that_is_cut_does_not_touch_the_answer() -> None:
 
 def test_a_client_that_never_reads_does_not_hold_up_the_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it is told on leaving is bounded; then the server breaks off the connection."""
-    monkeypatch.setattr("processender.integrations.asgi.request.FAREWELL_S", 0.01)
+    monkeypatch.setattr("processender.farewell.FAREWELL_S", 0.01)
 
     async def test() -> None:
         ender = FakeEnder()

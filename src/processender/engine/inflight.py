@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..core.events import Event, Trouble, Waiting, WorkCut
 from ..core.labels import Several, in_line, labels, printable
+from ..core.limits import last_part
 from ..core.outcome import describe
 from ..ports import Clock
 from .context import Context
 
 SAY_S = 1.0
+LOOK_SHARE = 0.1
+"""Which part of the last part of the time it waits before it looks for more to break off."""
 MOMENTS, MOMENT_S = 25, 0.01
 """How long what was cut at once may take to end before a server is asked to stop: so often so many seconds."""
 LIMITS = {"websocket": 0.0, "events": 0.0}
 """The kinds of work that never end by themselves, and so are broken off as soon as work is to end, seconds."""
-LAST_S = 1.0
-"""How long what is broken off because the time is over still has, to close and to roll back: seconds at most, and"""
-LAST_SHARE = 0.25
-"""which part of the whole time."""
 GIVE_UP_S = 0.1
-"""How long it is waited for when nobody is to wait any more."""
+"""How long what is cut only when nobody is to wait any more is waited for."""
 
 
 class Token:
@@ -111,7 +110,8 @@ class InFlight:
         """
         Wait until nothing is in progress; work that begins meanwhile counts too. It is a handler in `quiesce`.
 
-        What has had the time of its kind is broken off, and when the time of the handler is over all that is left.
+        What has had the time of its kind is broken off, and all that is left at the beginning of the last part of the
+        time. When half of that is over, whatever was broken off and has not ended is given up: its server is to leave.
         """
         self.waiting = True
         ctx.on_cancel(self._wake)
@@ -122,17 +122,21 @@ class InFlight:
                 self._give_up(live)
             now = self._clock.now()
             left, passed = ctx.remaining(), now - began
-            last = min(LAST_S, (passed + left) * LAST_SHARE)
+            last = last_part(passed + left)
             if left <= last:
-                cut += self._cut(live, "the time is over")
+                cut += (now_cut := self._cut(live, "the time is over"))
+                if left <= last / 2 and not now_cut and all(token.was_cut for token in live):
+                    break
             pause = self._cut_due(live, passed)
             if now >= said:
                 self._tell(Waiting(now, *labels(_whats(live))))
                 said = now + SAY_S
-            if left > last:
-                pause = min(pause, left - last)
+            # What is cut may begin other work, such as closing, which is cut as well.
+            pause = min(pause, left - last if left > last else last * LOOK_SHARE)
             with self._changed:
                 self._changed.wait_for(lambda: not self.live or ctx.cancelled, min(pause, SAY_S))
+        if live:
+            raise TimeoutError(f"still in flight: {_line(live)}")
         if cut:
             raise TimeoutError(f"cut: {_line(cut)}")
 
@@ -160,9 +164,9 @@ class InFlight:
         return not self._cutting and not any(token.was_cut for token in self.live.copy().values())
 
     def _give_up(self, live: Iterable[Token]) -> None:
-        self._cut(live, "the time is over")
-        with self._changed:
-            self._changed.wait_for(lambda: not self.live, GIVE_UP_S)
+        if self._cut(live, "the time is over"):
+            with self._changed:
+                self._changed.wait_for(lambda: not self.live, GIVE_UP_S)
         left = tuple(self.live.copy().values())
         raise TimeoutError(f"still in flight: {_line(left)}" if left else f"cut: {_line(live)}")
 

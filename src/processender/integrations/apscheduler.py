@@ -16,8 +16,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from ..closing import FINISH_S, MOMENT_S, LeftBehind, counted, listed, settle, share, standing, step
+from ..closing import FINISH_S, MOMENT_S, LeftBehind, idle, share, standing, step
 from ..core.handler import Handler
+from ..core.texts import counted, listed
 from ..errors import StillRunning
 from ..hints import Any
 from ..ports import Context
@@ -88,10 +89,10 @@ class _Jobs:
         scheduler.pause()
         # The shutdown forgets them.
         self._executors = list(scheduler._executors.values())  # noqa: SLF001 - no other way to them
-        settle(lambda: len(self._running()), ctx, share(ctx, self._wait))
+        idle(lambda: len(self._running()), ctx, share(ctx, self._wait))
         cut = self._running()
         scheduler.shutdown(wait=False)
-        settle(self._left, ctx, share(ctx, MOMENT_S if cut else self._wait))
+        idle(self._left, ctx, share(ctx, MOMENT_S if cut else self._wait))
         if any(thread.is_alive() for thread in self._threads()):
             raise StillRunning(f"left {counted(len(self._running()), 'job')} running: {listed(cut)}", self.stack())
         if cut:
@@ -112,3 +113,6 @@ class _Jobs:
     def _threads(self) -> list[threading.Thread]:
         pools = [getattr(executor, "_pool", None) for executor in self._executors]
         return [thread for pool in pools for thread in getattr(pool, "_threads", ())]
+
+
+__all__ = ["finish_jobs", "stop_scheduling"]

@@ -21,9 +21,10 @@ import threading
 import weakref
 from collections.abc import Sequence
 
-from ..closing import CLOSE_S, LeftBehind, counted, listed, step
+from ..closing import CLOSE_S, LeftBehind, step
 from ..core.handler import Handler
 from ..core.outcome import describe
+from ..core.texts import counted, listed
 from ..hints import Any
 from ..ports import Context
 

@@ -18,8 +18,9 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 
-from ..closing import FINISH_S, LeftBehind, counted, finish, listed, settle, standing, step
+from ..closing import FINISH_S, LeftBehind, finish, idle, standing, step
 from ..core.handler import Handler
+from ..core.texts import counted, listed
 from ..errors import HandlerError, StillRunning
 from ..hints import Any, Literal
 from ..ports import Context
@@ -140,7 +141,7 @@ def _end_workers(ctx: Context, stuck: Sequence[Any], name: str, calls: str) -> s
     for end, limit in (("terminate", _TERM_S), ("kill", _KILL_S)):
         for worker in stuck:
             getattr(worker, end)()
-        if not settle(lambda: sum(worker.is_alive() for worker in stuck), ctx, limit):
+        if not idle(lambda: sum(worker.is_alive() for worker in stuck), ctx, limit):
             break
     doing = f" in {calls}" if calls else ""
     return f"ended {counted(len(stuck), 'worker')} of {name} that did not come back{doing}: {who}"
@@ -150,3 +151,6 @@ def _title(function: Any) -> str:
     """Return the name of what was submitted."""
     function = getattr(function, "func", function)
     return str(getattr(function, "__qualname__", function))
+
+
+__all__ = ["finish_executor"]

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from ..closing import FINISH_S, counted, listed, share, step
+from ..closing import FINISH_S, share, step
 from ..core.handler import Handler
 from ..core.outcome import describe
+from ..core.texts import counted, listed
 from ..errors import StillRunning
 from ..hints import Any
 from ..ports import Context
@@ -120,3 +121,6 @@ def _where(task: Any) -> str:
         lines.append(f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_qualname}')
         coroutine = coroutine.cr_await
     return "\n".join(lines)
+
+
+__all__ = ["finish_tasks"]

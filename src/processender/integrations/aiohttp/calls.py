@@ -15,7 +15,7 @@ from contextvars import ContextVar
 
 from aiohttp import WSCloseCode, hdrs, web
 
-from ...farewell import FAREWELL_S, REASON
+from ...farewell import REASON, farewell_time
 from ...hints import Any
 from ...own_paths import CUT, OwnPaths
 from ...ports import Serving
@@ -157,7 +157,7 @@ class Call:
     async def _say_goodbye(self, response: web.WebSocketResponse) -> None:
         """Close the websocket; its handler is told by `receive`, and cancelled when that is not enough."""
         try:
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(farewell_time(self._ender)):
                 await response.close(code=WSCloseCode.GOING_AWAY, message=REASON.encode())
                 await asyncio.wait({self._task})
         except TimeoutError:
@@ -177,7 +177,7 @@ class Call:
             return answer
         if response.content_type == "text/event-stream":
             try:
-                async with asyncio.timeout(FAREWELL_S):
+                async with asyncio.timeout(farewell_time(self._ender)):
                     await response.write_eof()
             except TimeoutError:
                 return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from ...farewell import FAREWELL_S, REASON
+from ...farewell import REASON, farewell_time
 from ...hints import Any
 from ...own_paths import CUT
 from ...ports import Serving
@@ -129,7 +129,7 @@ class Conversation:
         if self._closed:
             return
         with contextlib.suppress(OSError, RuntimeError):  # the client, or the server, was faster
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(farewell_time(self._ender)):
                 await self._say_goodbye()
 
     async def _say_goodbye(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
-from ...farewell import FAREWELL_S
+from ...farewell import farewell_time
 from ...hints import Any
 from ...own_paths import CUT
 from ...ports import Serving
@@ -100,7 +100,7 @@ class Request:
             return False
         kind, unanswered = self.kind, self._start is None
         try:
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(farewell_time(self._home.ender)):
                 await self._tell_client(kind)
         except (OSError, RuntimeError):  # TimeoutError among them
             return False
