@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from .core.handler import Handler
 from .errors import Permanent
 from .hints import Any
-from .patience import poll, poll_async
+from .patience import check_wait, poll, poll_async
 from .ports import Context
 
 CLOSE_S = 5.0
@@ -89,6 +89,7 @@ def close_when_idle(
 
     The other options are fields of `Handler`.
     """
+    check_wait("wait", wait, CLOSE_S, timeout)
 
     def call(ctx: Context) -> None:
         left = idle(count, ctx, share(ctx, wait))

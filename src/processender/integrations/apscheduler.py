@@ -21,6 +21,7 @@ from ..core.handler import Handler
 from ..core.texts import counted, listed
 from ..errors import StillRunning
 from ..hints import Any
+from ..patience import check_wait
 from ..ports import Context
 
 _STOPPED = 0
@@ -70,6 +71,7 @@ def finish_jobs(
     The other options are fields of `Handler`. It raises `LeftBehind` when jobs were cancelled, and
     `StillRunning` when their threads do not come back.
     """
+    check_wait("wait", wait, FINISH_S, timeout)
     return step(name, _Jobs(scheduler, wait), "quiesce", timeout, after, needs)
 
 

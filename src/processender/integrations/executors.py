@@ -23,6 +23,7 @@ from ..core.handler import Handler
 from ..core.texts import counted, listed
 from ..errors import HandlerError, StillRunning
 from ..hints import Any, Literal
+from ..patience import check_wait
 from ..ports import Context
 
 PRIORITY = -20
@@ -56,6 +57,7 @@ def finish_executor(
     The other options are fields of `Handler`. It raises `LeftBehind` when work that was to be finished was cancelled,
     or workers of a process pool were ended, and `StillRunning` when threads do not come back.
     """
+    check_wait("wait", wait, FINISH_S, timeout)
     if queued not in {"finish", "cancel"}:
         raise HandlerError(f"cannot finish an executor: queued={queued!r} is neither finish nor cancel")
     call: Any

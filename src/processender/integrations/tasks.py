@@ -22,6 +22,7 @@ from ..core.outcome import describe
 from ..core.texts import counted, listed
 from ..errors import StillRunning
 from ..hints import Any
+from ..patience import check_wait
 from ..ports import Context
 
 PRIORITY = -10
@@ -49,6 +50,7 @@ def finish_tasks(
 
     The other options are fields of `Handler`.
     """
+    check_wait("wait", wait, 0.0, timeout)
     listing: Callable[[], Iterable[Any]] = tasks if callable(tasks) else lambda: list(tasks)
     return step(name, _Tasks(listing, wait), "quiesce", timeout, after, needs, priority=PRIORITY)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import kubernetes_validate
@@ -12,6 +13,7 @@ import yaml
 from processender.agent.decide import decide
 from processender.agent.errors import ConfigError
 from processender.agent.flags import RUN, parse
+from processender.checking import finding
 from processender.checking.rules import POD_RULES
 from tests.unit.checking.manifests import (
     AGENT,
@@ -26,6 +28,7 @@ from tests.unit.checking.manifests import (
     pod,
 )
 
+SAID = re.compile(r'Finding\(.*?"([a-z]+(?:-[a-z]+)+)"')
 GOOD = {
     "an agent": pod(container("shop", f"command: {AGENT}", SERVING, PROBE), grace=30),
     "a program with a hook": pod(container("shop", SERVING, PROBE, SLEEP), grace=30),
@@ -264,6 +267,14 @@ def rules_that_find(text: str) -> set[str]:
     read = pod_of(document, Budget())
     assert read is not None
     return {rule.__name__ for rule in POD_RULES if list(rule(read, facts_of(read, Shelf())))}
+
+
+def test_every_finding_is_known_by_its_code() -> None:
+    """So that nobody leaves out what there is not: the table is what the rules say."""
+    source = Path(finding.__file__).parent
+    said = {code for file in source.glob("*.py") for code in SAID.findall(file.read_text(encoding="utf-8"))}
+
+    assert said == finding.CODES
 
 
 def test_every_finding_is_on_the_page() -> None:
