@@ -13,7 +13,14 @@ from .ports import Context
 T = TypeVar("T")
 
 
-def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, wait: float | None = None) -> T | None:
+def poll(
+    ctx: Context,
+    look: Callable[[], T | None],
+    *,
+    every: float = 0.2,
+    wait: float | None = None,
+    slowest: float | None = None,
+) -> T | None:
     """
     Call *look* until it returns something other than None, and return that; None when the time is up before.
 
@@ -26,11 +33,13 @@ def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, wait
         every: How long it waits between two looks, seconds.
 
         wait: The longest it waits in all, seconds; by default as long as the attempt has. With 0 it looks once.
+
+        slowest: Up to what each wait between two looks is twice the one before, seconds; by default all are the same.
     """
     over = threading.Event()
     forget = ctx.on_cancel(over.set)
     try:
-        time = _Time(ctx, every, wait)
+        time = _Time(ctx, every, wait, slowest)
         while time.is_left():
             found = look()
             if found is not None:
@@ -64,9 +73,10 @@ async def poll_async(
 class _Time:
     """How long may still be looked: so long as the attempt has, and a limit of its own."""
 
-    def __init__(self, ctx: Context, every: float, wait: float | None) -> None:
+    def __init__(self, ctx: Context, every: float, wait: float | None, slowest: float | None = None) -> None:
         self._ctx = ctx
         self._every = every
+        self._slowest = every if slowest is None else slowest
         self._wait = wait
         self._spent = 0.0
         self._pause = 0.0
@@ -90,6 +100,7 @@ class _Time:
         if self._wait is not None:
             left = min(left, self._wait - self._spent - (self._before - left))
         self._pause = max(0.0, min(self._every, left))
+        self._every = min(2 * self._every, self._slowest)
         return self._pause
 
 
@@ -100,6 +111,7 @@ def evidence(
     *,
     wait: float,
     every: float = 0.2,
+    slowest: float | None = None,
 ) -> bool:
     """
     Wait until *look* tells in words what it has seen, note that, and return True; after *wait* seconds, False.
@@ -117,6 +129,8 @@ def evidence(
         wait: The longest it waits, seconds.
 
         every: How long it waits between two looks, seconds.
+
+        slowest: Up to what each wait is twice the one before, seconds; by default all are the same.
     """
     failed = ""
 
@@ -131,7 +145,7 @@ def evidence(
         return seen
 
     wait = min(wait, ctx.remaining() * 0.9)
-    seen = poll(ctx, try_to_look, every=every, wait=wait)
+    seen = poll(ctx, try_to_look, every=every, wait=wait, slowest=slowest)
     if seen is not None:
         ctx.note(seen)
     elif ctx.remaining() > 0:

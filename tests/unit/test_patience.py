@@ -122,6 +122,14 @@ class TestPoll:
         assert "gone" == poll(context(clock), Look(clock, "gone"), every=EVERY, wait=0.0)
         assert poll(context(clock), Look(clock, None, "gone"), every=EVERY, wait=0.0) is None
 
+    def test_it_may_look_ever_more_seldom(self) -> None:
+        """Twice as long each time, up to the slowest."""
+        clock = VirtualClock()
+        look = Look(clock, takes=0.0)
+
+        assert poll(context(clock), look, every=EVERY, wait=10 * EVERY, slowest=4 * EVERY) is None
+        assert 5 == look.count
+
     def test_an_attempt_without_time_does_not_look(self) -> None:
         """What must give way, gives way."""
         clock = VirtualClock()

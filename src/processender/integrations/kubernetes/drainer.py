@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Sequence
 
 from ...core.handler import Handler
 from ...errors import HandlerError
+from ...exchange import Request
 from ...hints import Any
 from ...leaving import drainer
 from ...patience import evidence
@@ -17,6 +17,8 @@ from .api import ACCOUNT, Api, in_cluster
 
 _GATE = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _LOOK_S = 0.5
+SLOWEST_S = 2.0
+"""How long it comes to wait between two looks: in a rollout many pods look at once."""
 
 
 def drain(
@@ -85,6 +87,7 @@ class _Pod:
         self._service = service
         self._wait = wait
         self._slices = api.slices_of(service) if service else None
+        self._own: Request | None = None
         self._status = api.status_of(pod) if gate else None
 
     def leave(self, ctx: Context) -> None:
@@ -110,24 +113,28 @@ class _Pod:
             return
 
         def look() -> str | None:
-            entries = _entries_of(self._api.list(ctx, request), self._pod)
+            entries = self._entries(ctx, request)
             if any(_is_ready(entry) for entry in entries) is not ready:
                 return None
-            said = "ready" if ready else "not ready" if entries else "no longer listed"
+            said = "ready" if ready else "not ready" if entries else "not listed"
             return f"the endpoint {self._service}/{self._pod} is {said}"
 
         still = "not yet ready" if ready else "still ready"
         lacking = f"the endpoint {self._service}/{self._pod} is {still}"
-        evidence(ctx, look, lacking, wait=self._wait, every=_LOOK_S)
+        evidence(ctx, look, lacking, wait=self._wait, every=_LOOK_S, slowest=SLOWEST_S)
+
+    def _entries(self, ctx: Context, request: Request) -> list[Any]:
+        """Return the conditions of the own entries; once it is known where they stand, nothing else is asked for."""
+        if self._own is not None:
+            found = self._api.entries(ctx, self._own, self._pod)
+            if found:
+                return [entry for _, entry in found]
+        found = self._api.entries(ctx, request, self._pod)
+        places = {place for place, _ in found}
+        self._own = self._api.slices_of(self._service, places.pop()) if len(places) == 1 else None
+        return [entry for _, entry in found]
 
 
-def _entries_of(slices: Sequence[Any], pod: str) -> list[Any]:
-    """Return the endpoints of *pod*: one for each family of addresses, and none when it is gone."""
-    endpoints = [entry for each in slices for entry in each.get("endpoints") or ()]
-    refs = [(entry, entry.get("targetRef") or {}) for entry in endpoints]
-    return [entry for entry, ref in refs if ref.get("kind") == "Pod" and ref.get("name") == pod]
-
-
-def _is_ready(entry: Any) -> bool:
+def _is_ready(conditions: Any) -> bool:
     # "A nil value should be interpreted as true", says the API.
-    return (entry.get("conditions") or {}).get("ready") is not False
+    return conditions.get("ready") is not False
