@@ -127,7 +127,7 @@ class TestPoll:
         clock = VirtualClock()
         look = Look(clock, takes=0.0)
 
-        assert poll(context(clock), look, every=EVERY, limit=10 * EVERY, slowest=4 * EVERY) is None
+        assert poll(context(clock), look, every=EVERY, wait=10 * EVERY, slowest=4 * EVERY) is None
         assert 5 == look.count
 
     def test_an_attempt_without_time_does_not_look(self) -> None:
