@@ -103,7 +103,7 @@ class Serving(Keeping):
         joined = session is not None and session.is_joined
         usual = 0.0 if joined else usual_delay(os.environ)
         delay = usual if said.drain_delay is None else said.drain_delay
-        for handler in self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ)):
+        for handler in self._traffic.handlers(delay, said.grace, said.on_drain or usual_answer(os.environ)):
             self._add_own(handler)
 
     # A life.
