@@ -99,7 +99,7 @@ class Replica:
     def start(self, mode: str, server: str, drain: dict[str, object] | None, delay: float) -> None:
         """Start it, on the port that it always has."""
         environ = environment(self._state) | {
-            "PYTHONPATH": str(SCRIPTS),
+            "PYTHONPATH": f"{SCRIPTS}:{SOURCE}",
             "DRAIN_DELAY": str(delay),
             "NAME": f"web-{self.name}",
         }

@@ -45,7 +45,7 @@ class Rewriting:
             raise self._cannot(error) from error
         held = None
         try:
-            held = poll(self._ctx, self._try_lock, every=0.02, limit=LOCK_S)
+            held = poll(self._ctx, self._try_lock, every=0.02, wait=LOCK_S)
         finally:
             if held is None:
                 os.close(self._lock)

@@ -86,7 +86,7 @@ class TestRequests:
     def test_one_that_never_ends_is_bounded_and_noted(self, balancer: Balancer) -> None:
         """It goes on."""
         until = {"url": f"{balancer.url}/stats", "says": "never"}
-        notes = leave(http.drain(f"{balancer.url}/down", until=until, settle=0.1))
+        notes = leave(http.drain(f"{balancer.url}/down", until=until, wait=0.1))
 
         assert [f"{balancer.url}/stats is not answered as it should be after 0.1 s, and it goes on"] == notes
 
@@ -156,14 +156,14 @@ class TestCommands:
 
     def test_one_that_never_ends_is_bounded_and_noted(self) -> None:
         """It goes on."""
-        notes = leave(command.drain(["true"], until=["false"], settle=0.1))
+        notes = leave(command.drain(["true"], until=["false"], wait=0.1))
 
         assert ["'false' does not end with 0 after 0.1 s, and it goes on"] == notes
 
     def test_a_look_that_hangs_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The next one may not."""
         monkeypatch.setattr("processender.integrations.command.drainer.LOOK_S", 0.05)
-        (note,) = leave(command.drain(["true"], until=["sleep", "60"], settle=0.2))
+        (note,) = leave(command.drain(["true"], until=["sleep", "60"], wait=0.2))
 
         assert "'sleep' does not end with 0 after 0.2 s, and it goes on" == note
 

@@ -34,7 +34,7 @@ def drain(
     lasting: bool = True,
     name: str = "",
     timeout: float | None = None,
-    settle: float = 10.0,
+    wait: float = 10.0,
 ) -> Handler:
     """
     Return the handler that leaves traffic by a request.
@@ -56,9 +56,9 @@ def drain(
 
         name: The name of the handler; by default that of the first request, like `POST http://host/path`.
 
-        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
-        settle: The longest it waits for the evidence, seconds.
+        wait: The longest it waits for the evidence, seconds.
 
     Raises `HandlerError` for what makes no sense.
     """
@@ -67,11 +67,11 @@ def drain(
         first,
         None if up is None else _Step(up, "up"),
         None if until is None else _Step(until, "until", "GET", (*_KEYS, "says")),
-        settle,
+        wait,
     )
     resume = None if up is None else target.come_back
     own = name or f"{first.method} {first.shown}"
-    return drainer(own, target.leave, resume, settle=settle, timeout=timeout, lasting=lasting)
+    return drainer(own, target.leave, resume, wait=wait, timeout=timeout, lasting=lasting)
 
 
 class _Step:
@@ -122,9 +122,9 @@ class _Step:
 class _Target:
     """Whoever answers."""
 
-    def __init__(self, down: _Step, up: _Step | None, until: _Step | None, settle: float) -> None:
+    def __init__(self, down: _Step, up: _Step | None, until: _Step | None, wait: float) -> None:
         self._down, self._up, self._until = down, up, until
-        self._settle = settle
+        self._wait = wait
 
     def leave(self, ctx: Context) -> None:
         """Send what leaves, and wait for the evidence."""
@@ -132,7 +132,7 @@ class _Target:
         until = self._until
         if until is not None:
             lacking = f"{until.shown} is not answered as it should be"
-            evidence(ctx, lambda: until.look(ctx), lacking, limit=self._settle)
+            evidence(ctx, lambda: until.look(ctx), lacking, wait=self._wait)
 
     def come_back(self, ctx: Context) -> None:
         """Send what comes back; what `until` waits for says nothing about the way back."""

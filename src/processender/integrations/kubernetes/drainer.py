@@ -31,7 +31,7 @@ def drain(
     account: str = ACCOUNT,
     name: str = "",
     timeout: float | None = None,
-    settle: float = 10.0,
+    wait: float = 10.0,
 ) -> Handler:
     """
     Return the handler that waits until this pod is out of a Service, and takes it out if there is a gate.
@@ -53,9 +53,9 @@ def drain(
 
         name: The name of the handler; by default `kubernetes SERVICE`, or the gate.
 
-        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
-        settle: The longest it waits for the evidence, seconds.
+        wait: The longest it waits for the evidence, seconds.
 
     Raises `HandlerError` for what makes no sense, and in a pod without a service account. Outside a cluster it does
     nothing, and notes that, so that the same program runs anywhere.
@@ -66,10 +66,10 @@ def drain(
         raise HandlerError(f"cannot drain in Kubernetes: gate={gate!r} must be like 'example.com/serving'")
     name = name or f"kubernetes {service or gate}"
     if not api and not in_cluster():
-        return drainer(name, _stay, settle=settle, timeout=timeout)
+        return drainer(name, _stay, wait=wait, timeout=timeout)
     own = pod or os.environ.get("POD_NAME", "") or socket.gethostname()
-    target = _Pod(Api(api, account, namespace), service, gate, own, settle)
-    return drainer(name, target.leave, target.come_back if gate else None, settle=settle, timeout=timeout)
+    target = _Pod(Api(api, account, namespace), service, gate, own, wait)
+    return drainer(name, target.leave, target.come_back if gate else None, wait=wait, timeout=timeout)
 
 
 def _stay(ctx: Context) -> None:
@@ -80,12 +80,12 @@ def _stay(ctx: Context) -> None:
 class _Pod:
     """The own pod, as the Service sees it."""
 
-    def __init__(self, api: Api, service: str, gate: str, pod: str, settle: float) -> None:
+    def __init__(self, api: Api, service: str, gate: str, pod: str, wait: float) -> None:
         self._api = api
         self._gate = gate
         self._pod = pod
         self._service = service
-        self._settle = settle
+        self._wait = wait
         self._slices = api.slices_of(service) if service else None
         self._own: Request | None = None
         self._status = api.status_of(pod) if gate else None
@@ -93,12 +93,12 @@ class _Pod:
     def leave(self, ctx: Context) -> None:
         """Let the gate fail, if there is one, and wait until no entry is ready."""
         self._set(ctx, serving=False)
-        self._wait(ctx, ready=False)
+        self._watch(ctx, ready=False)
 
     def come_back(self, ctx: Context) -> None:
         """Let the gate pass, and wait until an entry is ready."""
         self._set(ctx, serving=True)
-        self._wait(ctx, ready=True)
+        self._watch(ctx, ready=True)
 
     def _set(self, ctx: Context, *, serving: bool) -> None:
         if self._status is None:
@@ -107,7 +107,7 @@ class _Pod:
         condition = {"type": self._gate, "status": str(serving), "reason": reason, "message": f"by {ctx.handler}"}
         self._api.patch(ctx, self._status, {"status": {"conditions": [condition]}})
 
-    def _wait(self, ctx: Context, *, ready: bool) -> None:
+    def _watch(self, ctx: Context, *, ready: bool) -> None:
         request = self._slices
         if request is None:
             return
@@ -121,7 +121,7 @@ class _Pod:
 
         still = "not yet ready" if ready else "still ready"
         lacking = f"the endpoint {self._service}/{self._pod} is {still}"
-        evidence(ctx, look, lacking, limit=self._settle, every=_LOOK_S, slowest=SLOWEST_S)
+        evidence(ctx, look, lacking, wait=self._wait, every=_LOOK_S, slowest=SLOWEST_S)
 
     def _entries(self, ctx: Context, request: Request) -> list[Any]:
         """Return the conditions of the own entries; once it is known where they stand, nothing else is asked for."""

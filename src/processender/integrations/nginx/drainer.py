@@ -29,7 +29,7 @@ def drain(
     pid: str = "/run/nginx.pid",
     test: Sequence[str] = ("nginx", "-t"),
     reload: Sequence[str] = (),
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "",
     timeout: float | None = None,
     reaper: Reaper | None = None,
@@ -49,11 +49,11 @@ def drain(
 
         reload: The command that reloads nginx; by default the master gets SIGHUP.
 
-        settle: The longest wait for the old workers to finish, seconds.
+        wait: The longest wait for the old workers to finish, seconds.
 
         name: The name of the handler; by default `nginx` and the server.
 
-        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
         reaper: Whoever reaps children in this process.
 
@@ -63,9 +63,9 @@ def drain(
     if not include or not server:
         raise HandlerError("cannot drain at nginx: give the file of the `server` lines, and this one's address in it")
     commands = _Commands(checked(test) if test else (), checked(reload) if reload else (), reaper)
-    target = _Target(include, server, Master(pid), commands, settle)
+    target = _Target(include, server, Master(pid), commands, wait)
     own = name or f"nginx {server}"
-    return drainer(own, target.leave, target.come_back, settle=settle, timeout=timeout, more=RELOAD_S)
+    return drainer(own, target.leave, target.come_back, wait=wait, timeout=timeout, more=RELOAD_S)
 
 
 class _Commands(Record):
@@ -89,12 +89,12 @@ class _Commands(Record):
 class _Target:
     """One server in one file of one nginx."""
 
-    def __init__(self, include: str, server: str, master: Master, commands: _Commands, settle: float) -> None:
+    def __init__(self, include: str, server: str, master: Master, commands: _Commands, wait: float) -> None:
         self._include = include
         self._server = server
         self._master = master
         self._commands = commands
-        self._settle = settle
+        self._wait = wait
 
     def leave(self, ctx: Context) -> None:
         """Put it down, and wait until nobody sends it anything any more."""
@@ -111,8 +111,8 @@ class _Target:
         if before:
             self._wait_for_old(ctx, before)
         else:
-            poll(ctx, lambda: None, limit=self._settle)
-            ctx.note(f"nginx cannot be seen from here; {self._server} is down in its file since {self._settle:g} s")
+            poll(ctx, lambda: None, wait=self._wait)
+            ctx.note(f"nginx cannot be seen from here; {self._server} is down in its file since {self._wait:g} s")
 
     def come_back(self, ctx: Context) -> None:
         """Bring it back, if it was put down by us, and wait until nginx knows."""
@@ -175,7 +175,7 @@ class _Target:
             stale = any(takes for pid, takes in now.items() if pid in before)
             return True if fresh and not stale else None
 
-        if before and poll(ctx, look, every=_LOOK_S, limit=RELOAD_S) is None:
+        if before and poll(ctx, look, every=_LOOK_S, wait=RELOAD_S) is None:
             if ctx.remaining() <= 0:
                 raise TimeoutError("the time was up before nginx had taken the new file")
             raise Transient("nginx goes on with its old configuration; its error log says why")
@@ -190,4 +190,4 @@ class _Target:
             left[:] = [pid for pid in self._master.workers() if pid in before]
             return f"{self._server}: down, and the old workers of nginx are gone" if not left else None
 
-        evidence(ctx, look, lacking, limit=self._settle, every=_LOOK_S)
+        evidence(ctx, look, lacking, wait=self._wait, every=_LOOK_S)
