@@ -10,8 +10,8 @@ from ..agent.config import load
 from ..agent.durations import parse_duration
 from ..agent.errors import ConfigError
 from ..agent.settings import Settings
+from ..core.pods import left_of, stop_limit
 from ..core.record import Record
-from ..testing.pods import left_of, stop_limit
 from .configuration import Configuration, Text, read_configuration, worst_case
 from .documents import Node
 from .finding import Finding
