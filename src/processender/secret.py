@@ -66,6 +66,20 @@ def check_reference(value: Any, what: str) -> None:
         raise ReleaserError(f'it has no {what}; give {what}= as text, {{"env": NAME}} or {{"file": PATH}}')
 
 
+def check_named(value: Any, what: str) -> None:
+    """
+    Raise `ReleaserError` unless *value* is a reference: so is each secret of a handler, and of an obligation.
+
+    What they are told stands in a configuration, or in the journal; only what a program hands over itself, such as the
+    token of a middleware, may be the text.
+    """
+    if isinstance(value, str):
+        raise ReleaserError(
+            f'{what} is a secret, and must not be written out; give {{"env": NAME}} or {{"file": PATH}}'
+        )
+    check_reference(value, what)
+
+
 def find_password(value: Any, place: str = "") -> str:
     """Return where in *value*, data of JSON, a URL with a password stands; empty for nowhere."""
     if isinstance(value, dict):

@@ -109,7 +109,7 @@ class Serving(Keeping):
         joined = session is not None and session.is_joined
         usual = 0.0 if joined else usual_delay(os.environ)
         delay = usual if said.drain_delay is None else said.drain_delay
-        return self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ))
+        return self._traffic.handlers(delay, said.grace, said.on_drain or usual_answer(os.environ))
 
     def _to_come(self) -> tuple[Handler, ...]:
         said = self._settings

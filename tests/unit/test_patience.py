@@ -135,7 +135,7 @@ class TestPoll:
         clock = VirtualClock()
         look = Look(clock, takes=0.0)
 
-        assert poll(context(clock), look, every=EVERY, limit=10 * EVERY, slowest=4 * EVERY) is None
+        assert poll(context(clock), look, every=EVERY, wait=10 * EVERY, slowest=4 * EVERY) is None
         assert 5 == look.count
 
     def test_an_attempt_without_time_does_not_look(self) -> None:
@@ -376,13 +376,13 @@ def test_a_wait_longer_than_the_time_out_is_refused_by_all(function: Callable[..
     lacking = [each for each in inspect.signature(function).parameters.values() if each.default is each.empty]
     given = {each.name: None for each in lacking if each.kind is each.KEYWORD_ONLY}
     plain = [None for each in lacking if each.kind is not each.KEYWORD_ONLY]
-    with pytest.raises(HandlerError, match=r"cannot wait with wait=77.0 and timeout=7.0: it would be cut off"):
+    with pytest.raises(HandlerError, match=r"cannot wait with wait=77\.0 and timeout=7\.0: it would be cut off"):
         function(*plain, wait=77.0, timeout=7.0, **given)
 
 
 def test_a_wait_for_what_is_in_use_is_no_longer_than_the_time_out_either() -> None:
     """It is one function for all pools and clients."""
-    with pytest.raises(HandlerError, match="cannot wait with wait=9.0 and timeout=7.0"):
+    with pytest.raises(HandlerError, match=r"cannot wait with wait=9\.0 and timeout=7\.0"):
         close_client(None, wait=9.0, timeout=7.0)
 
 

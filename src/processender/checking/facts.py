@@ -11,8 +11,8 @@ from ..agent.flags import mistake as mistake_of
 from ..agent.flags import parse
 from ..agent.settings import Settings
 from ..agent.sources import PREFIX
+from ..core.pods import left_of, stop_limit
 from ..core.record import Record
-from ..testing.pods import left_of, stop_limit
 from .configuration import Configuration, Text, mistake, read_configuration, read_variables, worst_case
 from .documents import Node
 from .finding import Finding, Place

@@ -125,7 +125,7 @@ class _Target:
         self._wait_for_new(ctx, before)
         with Rewriting(self._include, ctx) as file:
             # Unless another drain has begun meanwhile, whose mark is another.
-            if any(line.mark == BACK for line in lines(file.read())):
+            if any(line.mark == BACK for line in self._own(file.read())):
                 file.write(unmark(file.read(), self._server))
         ctx.note(f"{self._server}: up again")
 
