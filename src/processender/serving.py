@@ -74,6 +74,11 @@ class Serving(Keeping):
     # Traffic.
 
     @property
+    def entered(self) -> bool:
+        """Whether somebody has entered it, so that the end is heard."""
+        return self._session is not None and self._session.entered
+
+    @property
     def serving(self) -> bool:
         """Whether traffic is to come: what a readiness probe is to be told."""
         return self._traffic.serving

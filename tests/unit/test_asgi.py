@@ -643,7 +643,7 @@ def test_a_server_without_lifespan_is_told_of_once(caplog: pytest.LogCaptureFixt
 
     async def test() -> None:
         for ender in (FakeEnder(), held := FakeEnder()):
-            held.serving = True
+            held.entered = True
             app = EnderMiddleware(App(start(), part(more=False), after=True), ender)
             for _ in range(3):
                 await Server(app).call()
@@ -669,3 +669,22 @@ def test_what_is_neither_http_nor_websocket_nor_lifespan_passes() -> None:
         assert 0 == ender.count
 
     run(test)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/work"])
+def test_a_server_without_lifespan_is_told_of_at_its_first_request(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Of whatever kind: a probe alone would get 503 for ever, and nobody would know why."""
+    app = EnderMiddleware(App(start(), part(more=False), after=True), FakeEnder())
+    for _ in range(2):
+        asyncio.run(Server(app, path).call())
+
+    assert 1 == caplog.text.count("the server has not called the lifespan")
+
+
+def test_an_ender_that_its_server_has_entered_needs_no_lifespan(caplog: pytest.LogCaptureFixture) -> None:
+    """Also before it is ready."""
+    ender = FakeEnder()
+    with ender.hosted():
+        asyncio.run(Server(EnderMiddleware(App(), ender), "/readyz").call())
+
+    assert "" == caplog.text
