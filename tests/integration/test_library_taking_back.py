@@ -1,4 +1,4 @@
-"""Drains and ends that are taken back, in a real program: as fast as anybody can ask, and when nobody is left."""
+"""Drains and ends that are taken back, in a real program: at once, when nobody is left, and when nobody was ready."""
 
 from __future__ import annotations
 
@@ -79,3 +79,41 @@ def test_an_end_whose_application_has_left_is_not_taken_back(body: str, exit_by:
 
     assert (0, True, False) == (end.code, "flushed" in end.lines, "back" in end.lines), end.output
     assert (["too-late"], "clean") == (end.troubles, end.report["verdict"])
+
+
+LATE = """
+ender = Ender('web', grace=10, exit='return', drain_delay=0.3, on_drain='keep-serving')
+left = threading.Event()
+ender.add(Handler('balancer', left.set, phase='drain', resume=lambda: say('back')))
+with ender:
+    ender.%s()
+    left.wait(20)
+    ender.ready()
+    say('late', ender.serving, ender.draining)
+"""
+
+
+@pytest.mark.parametrize("asked", ["stop", "drain"])
+def test_what_is_ready_only_while_traffic_is_left_does_not_serve(asked: str) -> None:
+    """It would be sent traffic until it exits."""
+    end = run(LATE % asked)
+
+    assert (True, "clean") == ("late False True" in end.lines, end.report["verdict"]), end.output
+
+
+def test_what_was_ready_too_late_serves_when_that_is_taken_back() -> None:
+    """And leaves traffic in the next end as if it had been in time: still serving during the delay."""
+    again = """
+    ender.resume()
+    while not ender.serving: time.sleep(0.002)
+    say('serves', ender.draining)
+    ender.stop()
+    while not ender.draining: time.sleep(0.002)
+    say('during', ender.serving)
+    ender.stopping.wait()
+"""
+    end = run(LATE % "drain" + again)
+    said = [line for line in end.lines if line.split()[0] in {"late", "back", "serves", "during"}]
+
+    assert ["late False True", "back", "serves False", "during True"] == said, end.output
+    assert {"readiness", "drain-delay"} <= set(end.outcomes)
