@@ -98,14 +98,27 @@ def read_configuration(text: Text, variables: Mapping[str, str] | None = None) -
     return [_mistake(problem, text) for problem in problems]
 
 
+def read_variables(variables: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """Return what *variables* alone say, and what is wrong with them."""
+    try:
+        return load(Source("variables", b"", elsewhere=True), _Elsewhere(variables)), []
+    except ConfigError as error:
+        return Settings(), list(error.problems)
+
+
 def _mistake(problem: str, text: Text) -> Finding:
     rest = problem.removeprefix(f"{text.file}:")
     number, colon, words = rest.partition(":")
     is_line = bool(colon) and number.isdecimal() and rest != problem
     place = text.place(int(number)) if is_line else text.place(1)
-    why = "`processender run` does not start with it, and leaves with 125"
+    return mistake(place, text.file, (words if is_line else rest).strip())
+
+
+def mistake(place: Place, subject: str, what: str) -> Finding:
+    """Return the finding that an agent would not start, because of *what* is said at *place*."""
+    why = "`processender` does not start with it, and leaves with 125"
     step = "mend it; `processender plan` tells when it is well"
-    return Finding(place, ERROR, "config-mistake", text.file, (words if is_line else rest).strip(), why, step)
+    return Finding(place, ERROR, "config-mistake", subject, what, why, step)
 
 
 def worst_case(settings: Settings) -> tuple[float, tuple[str, ...]]:

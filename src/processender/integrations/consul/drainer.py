@@ -8,7 +8,7 @@ from ...core.handler import Handler
 from ...errors import HandlerError, ReleaserError
 from ...hints import Any, Literal
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
 from ...secret import check_named
 from .api import Agent, as_registration
@@ -58,6 +58,7 @@ def drain(
 
     Raises `HandlerError` for what makes no sense.
     """
+    check_wait("wait", wait, 10.0, timeout)
     if how not in {"maintenance", "deregister"}:
         raise HandlerError(f"cannot drain at Consul with how={how!r}: it must be 'maintenance' or 'deregister'")
     if not service:

@@ -8,7 +8,7 @@ from ...errors import HandlerError, ReleaserError
 from ...exchange import Answer, Request, exchange, judge
 from ...hints import Any
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
 from ...secret import SECRET_HEADERS, check_named, check_reference, reveal
 
@@ -62,6 +62,7 @@ def drain(
 
     Raises `HandlerError` for what makes no sense.
     """
+    check_wait("wait", wait, 10.0, timeout)
     first = _Step(down, "down")
     target = _Target(
         first,
