@@ -14,7 +14,7 @@ from processender.integrations import envoy
 
 ender = Ender("web", grace=30)
 file, address, admin = sys.argv[1:4]
-ender.add(envoy.drain_endpoint(file, address, admin=admin, settle=5.0))
+ender.add(envoy.drain_endpoint(file, address, admin=admin, wait=5.0))
 
 with ender:
     # Here the service begins to listen; then an endpoint that an earlier process has left drained comes back.

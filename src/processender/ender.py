@@ -93,9 +93,9 @@ class Ender(Serving):
 
             store: Where `save` keeps its snapshots, instead of a file in the state directory.
 
-            drain_delay: How long requests are still served so that everybody notices the end, seconds, at most half of
-                the time there is; None for 5 s in an orchestrator, and none elsewhere, at a terminal's Ctrl-C, or below
-                an agent, which waits itself.
+            drain_delay: How long requests are still served so that everybody notices the end, seconds, less in a short
+                window; None for 5 s in an orchestrator, and none elsewhere, at a terminal's Ctrl-C, or below an agent,
+                which waits itself.
 
             on_drain: Whether readiness fails before the delay, or after it; None for after it in Kubernetes.
 

@@ -27,7 +27,7 @@ def drainer(
     leave: Callable[..., Any],
     come_back: Callable[..., Any] | None = None,
     *,
-    settle: float,
+    wait: float,
     timeout: float | None,
     more: float = 0.0,
     expected: float = EXPECTED_S,
@@ -44,7 +44,7 @@ def drainer(
 
         come_back: What comes back, if there is a way back.
 
-        settle: The longest it waits for the evidence, seconds.
+        wait: The longest it waits for the evidence, seconds.
 
         timeout: The longest it may take in all, seconds; by default as long as the evidence needs, and a margin.
 
@@ -54,11 +54,11 @@ def drainer(
 
         lasting: Whether what it does outlasts the process, if there is a way back.
     """
-    for what, seconds in (("settle", settle), ("propagation", more)):
+    for what, seconds in (("wait", wait), ("propagation", more)):
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_S:
             raise HandlerError(f"cannot drain {name!r}: {what}={seconds!r} must be seconds from 0 up, at most a week")
     if timeout is None:
-        timeout = min(LONGEST_S, max(LEAST_S, settle / _SHARE + more + MARGIN_S))
+        timeout = min(LONGEST_S, max(LEAST_S, wait / _SHARE + more + MARGIN_S))
     lasts = lasting and come_back is not None
     return Handler(
         name, leave, phase=DRAIN, timeout=timeout, expected=min(expected, timeout), retry=RETRY,

@@ -31,6 +31,7 @@ class Serving(Keeping):
         self._reserved.update(OWN)
         self._inflight = InFlight(self._clock, self.tell, settings.limits)
         self._traffic = Traffic()
+        self._adapted = False
         self._late = ""
 
     # Work.
@@ -52,7 +53,8 @@ class Serving(Keeping):
         return Token(self._inflight, what, kind, cut)
 
     def in_progress(self) -> InFlight:
-        """Return all work in progress, for an adapter that counts so much that a call for each costs too much."""
+        """Return all work in progress, for the adapter of a server."""
+        self._adapted = True
         self._wait_for_work()
         return self._inflight
 
@@ -105,18 +107,27 @@ class Serving(Keeping):
 
     def _leave_traffic_at_end(self) -> None:
         """Let the end begin with failing readiness and the time that everybody needs to notice."""
+        for handler in self._leaving_traffic():
+            if not self._add_own(handler):
+                # The end, or a drain, has begun without it; it is for the next one, should this one be taken back.
+                self._late = "" if self._session is None else self._session.coordinator.run_id
+                self._registry.add(handler)
+
+    def _leaving_traffic(self) -> tuple[Handler, ...]:
         if READINESS in self._registry or DRAIN not in self._registry.phases:
-            return
+            return ()
         said, session = self._settings, self._session
         # An agent around this process has waited before it asks for the end.
         joined = session is not None and session.is_joined
         usual = 0.0 if joined else usual_delay(os.environ)
         delay = usual if said.drain_delay is None else said.drain_delay
-        for handler in self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ)):
-            if not self._add_own(handler):
-                # The end, or a drain, has begun without it; it is for the next one, should this one be taken back.
-                self._late = "" if session is None else session.coordinator.run_id
-                self._registry.add(handler)
+        return self._traffic.handlers(delay, said.grace, said.on_drain or usual_answer(os.environ))
+
+    def _to_come(self) -> tuple[Handler, ...]:
+        said = self._settings
+        serves = self._adapted or said.drain_delay is not None or said.on_drain is not None
+        serves = serves or any(handler.lasting for handler in self._registry.handlers())
+        return self._leaving_traffic() if serves and not self._stopping.is_set() else ()
 
     # A life.
 

@@ -84,7 +84,7 @@ def test_what_is_under_way_is_waited_for(haproxy: HAProxy, servers: list[Upstrea
     held = Held(haproxy.port, *servers)
     notes: list[str] = []
     server = f"web/{held.at.name}"
-    thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, settle=WAIT_S))))
+    thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, wait=WAIT_S))))
     thread.start()
     until(lambda: status(haproxy, server) == "DRAIN")
     assert [] == notes
@@ -98,7 +98,7 @@ def test_a_drain_that_never_ends_is_bounded_and_names_what_is_left(haproxy: HAPr
     """The session goes on; the handler does not wait for it longer than it was told."""
     held = Held(haproxy.port, *servers)
     server = f"web/{held.at.name}"
-    notes = leave(drain(haproxy.socket, server, settle=0.2))
+    notes = leave(drain(haproxy.socket, server, wait=0.2))
 
     assert ([f"{server}: DRAIN, 1 session after 0.2 s, and it goes on"], held.at.name) == (notes, held.finish())
 
@@ -107,8 +107,8 @@ def test_what_is_left_can_be_cut(haproxy: HAProxy, servers: list[Upstream]) -> N
     """`cut` ends the sessions that are left."""
     held = Held(haproxy.port, *servers)
     server = f"web/{held.at.name}"
-    notes = leave(drain(haproxy.socket, server, settle=0.1, cut=True))
-    after = leave(drain(haproxy.socket, server, settle=WAIT_S))
+    notes = leave(drain(haproxy.socket, server, wait=0.1, cut=True))
+    after = leave(drain(haproxy.socket, server, wait=WAIT_S))
 
     assert [f"{server}: DRAIN, 1 session after 0.1 s, and it goes on", f"{server}: what was left is cut"] == notes
     assert [f"{server}: DRAIN, no sessions"] == after
@@ -120,7 +120,7 @@ def test_a_drain_that_must_give_way_comes_back_at_once(haproxy: HAProxy, servers
     held = Held(haproxy.port, *servers)
     server = f"web/{held.at.name}"
     attempt = Attempt(600)
-    thread = threading.Thread(target=give_way, args=(drain(haproxy.socket, server, settle=600), attempt))
+    thread = threading.Thread(target=give_way, args=(drain(haproxy.socket, server, wait=600), attempt))
     thread.start()
     until(lambda: status(haproxy, server) == "DRAIN")
     attempt.cancel()
@@ -203,7 +203,7 @@ def test_a_reload_in_the_middle_is_told_again(haproxy: HAProxy, servers: list[Up
     held = Held(haproxy.port, *servers)
     server = f"web/{held.at.name}"
     notes: list[str] = []
-    thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, settle=WAIT_S), 60)))
+    thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, wait=WAIT_S), 60)))
     thread.start()
     until(lambda: status(haproxy, server) == "DRAIN")
     reload(haproxy)
@@ -277,7 +277,7 @@ def test_the_agent_check_drains_and_comes_back(servers: list[Upstream]) -> None:
             until(lambda: check._asked() == ["127.0.0.1"])
             assert {"one", "two"} == who(haproxy.port)
             traffic.draining = True
-            notes = leave(check.drain(settle=WAIT_S))
+            notes = leave(check.drain(wait=WAIT_S))
             until(lambda: status(haproxy).startswith("DRAIN"))
             assert (["told to drain: 127.0.0.1"], {"two"}) == (notes, who(haproxy.port))
             traffic.draining = False
@@ -360,12 +360,12 @@ def test_the_agent_check_ends_in_time_and_frees_its_port() -> None:
 def test_a_drain_that_no_haproxy_has_heard_says_so() -> None:
     """It is bounded, and the report tells that requests may still come."""
     with AgentCheck(Traffic(), "127.0.0.1:0") as check:
-        nobody = leave(check.drain(settle=0.1))
+        nobody = leave(check.drain(wait=0.1))
         ask_agent(check.port)
-        stranger = leave(check.drain(settle=0.1))
+        stranger = leave(check.drain(wait=0.1))
         ask_agent(check.port)
         until(check._asked)
-        unaware = leave(check.drain(settle=0.1))
+        unaware = leave(check.drain(wait=0.1))
 
     assert ["no HAProxy has asked the agent check"] == nobody == stranger
     assert ["not asked again within 0.1 s: 127.0.0.1; it may still send requests"] == unaware
@@ -388,7 +388,7 @@ def test_who_has_hung_up_before_it_was_told_goes_on_as_before() -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         broken.set()
-        notes = leave(check.drain(settle=0.2))
+        notes = leave(check.drain(wait=0.2))
 
     assert ["not asked again within 0.2 s: 127.0.0.1; it may still send requests"] == notes
 

@@ -303,21 +303,15 @@ def test_a_block_inside_another_one_changes_nothing() -> None:
 
 def test_in_a_short_window_what_is_cut_is_named_before_its_server_must_have_left() -> None:
     """Half of the time is for leaving traffic; nothing is abandoned although the work is deaf."""
-    source = STOPPED.replace("grace=20, drain_delay=0.2", "grace=2, drain_delay=30.0")
-    end = run(
-        source.replace(
-            "say('ready')",
-            """
+    source = STOPPED.replace("drain_delay=0.2", "drain_delay=5.0")
+    deaf = """
         ender.inflight('GET /deaf', kind='request', cut=lambda: say('cut')).begin()
-        say('ready')""",
-        ),
-        "TERM",
-        after="ready",
-    )
+        ender.stop('short', within=2.0)"""
+    end = run(source.replace("say('ready')", deaf))
 
     assert ("done", "failed", "done") == tuple(end.outcomes[name] for name in ("drain-delay", "inflight", "body"))
     assert "still in flight: GET /deaf" in end.handler("inflight")["error"]
-    assert "instead of 30 s, which is half of the time there is" in end.handler("drain-delay")["notes"][0]
+    assert "instead of 5 s, for the time is short" in end.handler("drain-delay")["notes"][0]
     assert ("closed" in end.lines, 0) == (True, end.code)
 
 

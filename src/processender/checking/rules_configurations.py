@@ -34,8 +34,8 @@ def handler_takes_half(read: Configuration) -> Iterator[Finding]:
             path: tuple[str, ...] = ("handlers", handler.name, key)
             if read.says("handlers", handler.name, "drain") and not read.says(*path):
                 what = f"the drainer {handler.name!r} may take {shown}"
-                step = "give it a shorter settle, or a timeout, or the whole a longer grace"
-                path = ("handlers", handler.name, "with", "settle")
+                step = "give it a shorter wait, or a timeout, or the whole a longer grace"
+                path = ("handlers", handler.name, "with", "wait")
             place = read.place(*path)
             yield Finding(place, WARNING, "handler-takes-half", read.text.file, what, why, step)
 

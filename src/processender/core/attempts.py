@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..errors import StillRunning
 from .alarms import Alarms
 from .board import Board
 from .cells import Cell, Input, State, transition
 from .commands import Cancel, Command, Extend, Redirect, Start
-from .events import AttemptFailed, AttemptStarted, Event, HandlerEnded
+from .events import AttemptFailed, AttemptStarted, Event, HandlerEnded, HandlerStuck
 from .limits import begin_limit, cancel_grace, deadline, latest_end
 from .outcome import Outcome, Result, describe
 from .plan import Plan
@@ -70,6 +71,10 @@ class Attempts:
 
     def _raised(self, cell: Cell, report: Raised) -> None:
         error: BaseException = report.error
+        if isinstance(error, StillRunning):
+            self._events.append(HandlerStuck(report.at, cell.handler.name, str(error), error.stack))
+            self._end(cell, Input.FAILED, report.at, Outcome.ABANDONED, str(error))
+            return
         cut = cell.state is State.CANCELLING
         limit = cell.handler.attempt_timeout
         own_limit = cut and not cell.hurried and limit is not None and cell.began + limit < cell.deadline

@@ -18,7 +18,7 @@ class Outcome(Words):
     TIMED_OUT = "timed_out"
     """Its time was up and it gave way when it was cancelled."""
     ABANDONED = "abandoned"
-    """Its time was up and it did not give way; it may still be running."""
+    """Its time was up and it, or what it was to finish, did not give way; that may still be running."""
     SKIPPED = "skipped"
     """It was never started; the reason says why."""
 

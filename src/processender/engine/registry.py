@@ -104,11 +104,12 @@ class Registry:
                 self._armed = False
                 raise
 
-    def compile(self) -> tuple[Graph, tuple[Problem, ...]]:
-        """Compile the order as it is, with its problems; nothing is raised."""
+    def compile(self, more: Sequence[Handler] = ()) -> tuple[Graph, tuple[Problem, ...]]:
+        """Compile the order as it is, or as it will be with *more* handlers, with its problems; nothing is raised."""
         with self._lock:
-            coming = self.coming - self._handlers.keys()
-            handlers = [_without(handler, coming) for handler in self._handlers.values()]
+            known = {**self._handlers, **{handler.name: handler for handler in more}}
+            coming = self.coming - known.keys()
+            handlers = [_without(handler, coming) for handler in known.values()]
             return compile_graph(handlers, self.phases, self._known_lanes(), self.require)
 
     def _known_lanes(self) -> Mapping[str, int] | None:

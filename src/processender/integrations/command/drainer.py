@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from ...core.handler import Handler
 from ...hints import Any
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
-from .handler import CommandFailed, Reaper, command
+from ...programs import Reaper
+from .handler import CommandFailed, command
 
 LOOK_S = 5.0
 """The longest that one look may take."""
@@ -28,7 +29,7 @@ def drain(
     reaper: Reaper | None = None,
     name: str = "",
     timeout: float | None = None,
-    settle: float = 10.0,
+    wait: float = 10.0,
 ) -> Handler:
     """
     Return the handler that leaves traffic by a command; see `command` for how it runs.
@@ -51,12 +52,13 @@ def drain(
 
         name: The name of the handler; by default that of the program that leaves.
 
-        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
-        settle: The longest it waits for the evidence, seconds.
+        wait: The longest it waits for the evidence, seconds.
 
     Raises `HandlerError` for what cannot be run.
     """
+    check_wait("wait", wait, 10.0, timeout)
     options: dict[str, Any] = {"env": env, "cwd": cwd, "reaper": reaper}
     leave = command(down, **options)
     look = None if until is None else command(until, **options)
@@ -67,10 +69,10 @@ def drain(
         leave(ctx)
         if look is not None:
             seen = _look(ctx, look, f"{shown!r} has ended with 0")
-            evidence(ctx, seen, f"{shown!r} does not end with 0", limit=settle, every=EVERY_S)
+            evidence(ctx, seen, f"{shown!r} does not end with 0", wait=wait, every=EVERY_S)
 
     own = name or leave.__name__
-    return drainer(own, carry_through, resume, settle=settle, timeout=timeout, lasting=lasting)
+    return drainer(own, carry_through, resume, wait=wait, timeout=timeout, lasting=lasting)
 
 
 def _look(ctx: Context, run: Callable[[Any], None], said: str) -> Callable[[], str | None]:

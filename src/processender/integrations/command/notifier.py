@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ...core.crash import CrashReport
 from ...ports import Context
-from .handler import EX_TEMPFAIL, Reaper, command
+from ...programs import Reaper
+from .handler import EX_TEMPFAIL, command
 
 
 def crash_command(

@@ -17,7 +17,7 @@ that is under way, so whoever ends it must do it last.
 Evidence: of a sidecar `listener.*.downstream_cx_active` is 0 twice in a row, its admin listener not counted; with
 `listener` only those whose name has that in it. `server.total_connections` is late by seconds and no evidence. Of an
 Envoy in front, if `admin` says where it is: it has read `DRAINING`, and for a bit more than that second has had no
-request under way to this endpoint; without `admin`, `settle` is simply waited, and must be longer than that. One that
+request under way to this endpoint; without `admin`, all of `wait` is spent, which must be longer than that. One that
 does not know the endpoint is no evidence of anything, which is noted.
 
 Way back: `POST /healthcheck/ok`, also when a new process serves, since Envoy remembers; but nothing takes the draining

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ...core.handler import Handler
 from ...leaving import EXPECTED_S, RETRY, drainer
-from ...patience import poll, quiet, until_gone
+from ...patience import check_wait, poll, quiet, until_gone
 from ...ports import Context
 from .admin import Admin
 
@@ -21,7 +21,7 @@ def drain(
     listeners: bool = True,
     inbound_only: bool = False,
     listener: str = "",
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "envoy",
     timeout: float | None = None,
 ) -> Handler:
@@ -40,20 +40,21 @@ def drain(
 
         listener: What the name of a listener must have in it to count, like `_15006`; by default all count.
 
-        settle: The longest wait for the last connection to end, seconds.
+        wait: The longest wait for the last connection to end, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     face = Admin(admin)
 
     def leave(ctx: Context) -> None:
         face.fail_health(ctx)
-        poll(ctx, lambda: None, limit=propagation)
+        poll(ctx, lambda: None, wait=propagation)
         if listeners:
             face.drain_listeners(ctx, inbound_only=inbound_only)
-        quiet(ctx, lambda: _left(face.connections(ctx, listener)), "Envoy: no connection is left", limit=settle)
+        quiet(ctx, lambda: _left(face.connections(ctx, listener)), "Envoy: no connection is left", wait=wait)
 
     def come_back(ctx: Context) -> None:
         if face.state(ctx) == "DRAINING":
@@ -61,7 +62,7 @@ def drain(
             ctx.note("Envoy: its health check passes again")
 
     expected = propagation + EXPECTED_S
-    return drainer(name, leave, come_back, settle=settle, timeout=timeout, more=propagation, expected=expected)
+    return drainer(name, leave, come_back, wait=wait, timeout=timeout, more=propagation, expected=expected)
 
 
 def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float | None = 5.0) -> Handler:

@@ -56,7 +56,7 @@ class AgentCheck:
         """The port that it listens on."""
         return int(self._listener.getsockname()[1])
 
-    def drain(self, *, settle: float = 5.0, name: str = "", timeout: float | None = None) -> Handler:
+    def drain(self, *, wait: float = 5.0, name: str = "", timeout: float | None = None) -> Handler:
         """
         Return the handler that waits until every HAProxy that knows this process has been told `drain`.
 
@@ -64,23 +64,23 @@ class AgentCheck:
 
         Args:
 
-            settle: The longest wait, seconds: a little more than `agent-inter` (2 s, if HAProxy is not told another).
+            wait: The longest wait, seconds: a little more than `agent-inter` (2 s, if HAProxy is not told another).
 
             name: The name of the handler; by default `haproxy agent-check`.
 
-            timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
+            timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
         """
 
-        def wait(ctx: Context) -> None:
-            poll(ctx, lambda: True if self._asked() and not self._unaware() else None, every=_PAUSE_S, limit=settle)
+        def leave(ctx: Context) -> None:
+            poll(ctx, lambda: True if self._asked() and not self._unaware() else None, every=_PAUSE_S, wait=wait)
             if not self._asked():
                 ctx.note("no HAProxy has asked the agent check")
             elif unaware := self._unaware():
-                ctx.note(f"not asked again within {settle:g} s: {', '.join(unaware)}; it may still send requests")
+                ctx.note(f"not asked again within {wait:g} s: {', '.join(unaware)}; it may still send requests")
             else:
                 ctx.note(f"told to drain: {', '.join(self._asked())}")
 
-        return drainer(name or "haproxy agent-check", wait, settle=settle, timeout=timeout)
+        return drainer(name or "haproxy agent-check", leave, wait=wait, timeout=timeout)
 
     def close(self) -> None:
         """Stop answering; return when the port is free."""

@@ -6,7 +6,7 @@ from ...core.handler import Handler
 from ...errors import Permanent
 from ...exchange import Request, exchange, judge
 from ...leaving import RETRY, drainer
-from ...patience import poll, quiet, until_gone
+from ...patience import check_wait, poll, quiet, until_gone
 from ...ports import Context
 
 AGENT = "http://127.0.0.1:15020"
@@ -23,7 +23,7 @@ def drain(
     *,
     envoy: str = ENVOY,
     inbound: int = 15006,
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "istio",
     timeout: float | None = None,
 ) -> Handler:
@@ -38,12 +38,13 @@ def drain(
 
         inbound: The port of the inbound listener.
 
-        settle: The longest wait for the last inbound connection to end, seconds.
+        wait: The longest wait for the last inbound connection to end, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     ask = _Agent(agent, "drain")
     gauges = Request("GET", f"{envoy.rstrip('/')}/stats?usedonly&filter=downstream_cx_active$")
 
@@ -54,13 +55,13 @@ def drain(
     def leave(ctx: Context) -> None:
         ask.post(ctx)
         if count(ctx) is None:
-            poll(ctx, lambda: None, limit=settle)
+            poll(ctx, lambda: None, wait=wait)
             text = "Istio's Envoy keeps no gauge of its connections (`proxyStatsMatcher`), or never had one"
-            ctx.note(f"{text}; {settle:g} s were waited")
+            ctx.note(f"{text}; {wait:g} s were waited")
             return
-        quiet(ctx, lambda: _left(count(ctx)), "Istio's Envoy: no inbound connection is left", limit=settle)
+        quiet(ctx, lambda: _left(count(ctx)), "Istio's Envoy: no inbound connection is left", wait=wait)
 
-    return drainer(name, leave, settle=settle, timeout=timeout)
+    return drainer(name, leave, wait=wait, timeout=timeout)
 
 
 def stop_proxy(agent: str = AGENT, *, name: str = "stop-istio", timeout: float | None = 5.0) -> Handler:

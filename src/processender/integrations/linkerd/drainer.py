@@ -8,7 +8,7 @@ from ...core.handler import Handler
 from ...errors import Permanent
 from ...exchange import Request, exchange, judge
 from ...leaving import RETRY, drainer
-from ...patience import quiet, until_gone
+from ...patience import check_wait, quiet, until_gone
 from ...ports import Context
 
 ADMIN = "http://127.0.0.1:4191"
@@ -19,7 +19,7 @@ _SAMPLE = re.compile(r'^tcp_open_connections\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\} +
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
-def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", timeout: float | None = None) -> Handler:
+def drain(admin: str = ADMIN, *, wait: float = 5.0, name: str = "linkerd", timeout: float | None = None) -> Handler:
     """
     Return the handler that waits until no inbound connection is left at the proxy of this pod.
 
@@ -27,12 +27,13 @@ def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", tim
 
         admin: The URL of the proxy's admin face.
 
-        settle: The longest wait, seconds.
+        wait: The longest wait, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds; by default what *settle* needs, and a margin.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     metrics = Request("GET", f"{admin.rstrip('/')}/metrics")
     own_port = metrics.server.rpartition(":")[2]
 
@@ -44,9 +45,9 @@ def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", tim
         if count(ctx) is None:
             ctx.note("Linkerd's proxy keeps no gauge of its connections; it was not waited for them")
             return
-        quiet(ctx, lambda: _left(count(ctx)), "Linkerd's proxy: no inbound connection is left", limit=settle)
+        quiet(ctx, lambda: _left(count(ctx)), "Linkerd's proxy: no inbound connection is left", wait=wait)
 
-    return drainer(name, leave, settle=settle, timeout=timeout)
+    return drainer(name, leave, wait=wait, timeout=timeout)
 
 
 def stop_proxy(admin: str = ADMIN, *, name: str = "stop-linkerd", timeout: float | None = 5.0) -> Handler:
