@@ -142,8 +142,8 @@ class Serving(Keeping):
         session.coordinator.when_ended(lambda: _live_on(session))
         return session
 
-    def _forget_in_child(self) -> None:
-        """Begin anew, in a fork child: the work and the traffic are the parent's."""
+    def _forget(self) -> None:
+        """Begin anew: the work and the traffic are those of another life, or of the parent."""
         self._inflight.reset()
         self._traffic.reset()
         self._back = None
