@@ -44,6 +44,9 @@ def reveal(value: Any) -> str:
                     return file.read().rstrip("\n")
             except OSError as error:
                 raise ReleaserError(f"cannot read the secret in {place}: {error.strerror}") from error
+            except ValueError as error:
+                # What is no text, or a NUL in the path; the error itself would quote the content.
+                raise ReleaserError(f"cannot read the secret in {place!r}: {type(error).__name__}") from None
     raise ReleaserError('cannot find a secret: write text, {"env": NAME} or {"file": PATH}')
 
 

@@ -32,6 +32,7 @@ class Serving(Keeping):
         self._inflight = InFlight(self._clock, self.tell, settings.limits)
         self._traffic = Traffic()
         self._adapted = False
+        self._late = ""
 
     # Work.
 
@@ -61,15 +62,16 @@ class Serving(Keeping):
         if INFLIGHT not in self._registry and not self._stopping.is_set():
             self._add_own(Handler(INFLIGHT, self._inflight.wait, phase=self._registry.work_phase))
 
-    def _add_own(self, handler: Handler) -> None:
-        """Add *handler*, whose name is reserved, unless another thread came first, or the end did."""
+    def _add_own(self, handler: Handler) -> bool:
+        """Add *handler*, whose name is reserved, unless another thread came first; return whether it is in time."""
         try:
             self._put(handler)
         except StateError:
-            return
+            return False
         except HandlerError:
             if handler.name not in self._registry:
                 raise
+        return True
 
     # Traffic.
 
@@ -81,18 +83,25 @@ class Serving(Keeping):
     @property
     def serving(self) -> bool:
         """Whether traffic is to come: what a readiness probe is to be told."""
-        return self._traffic.serving
+        return self._traffic.serving and not self._leaving
 
     @property
     def draining(self) -> bool:
         """Whether traffic is being left: from the beginning of a drain or an end until it is taken back."""
-        return self._traffic.draining
+        return self._traffic.draining or self._leaving
+
+    @property
+    def _leaving(self) -> bool:
+        """Whether traffic was being left already when this was to serve first."""
+        # The id of a run is another one as soon as it is taken back.
+        return self._session is not None and self._session.coordinator.run_id == self._late
 
     def ready(self) -> None:
         """
         Serve from now on: readiness passes, and the end begins with leaving traffic.
 
-        What lasting drainers of an earlier process have left behind is taken back, in the background.
+        What lasting drainers of an earlier process have left behind is taken back, in the background. If the end, or a
+        drain, has begun already, readiness passes once that is taken back.
         """
         self._leave_traffic_at_end()
         self._traffic.is_ready = True
@@ -104,7 +113,10 @@ class Serving(Keeping):
     def _leave_traffic_at_end(self) -> None:
         """Let the end begin with failing readiness and the time that everybody needs to notice."""
         for handler in self._leaving_traffic():
-            self._add_own(handler)
+            if not self._add_own(handler):
+                # The end, or a drain, has begun without it; it is for the next one, should this one be taken back.
+                self._late = "" if self._session is None else self._session.coordinator.run_id
+                self._registry.add(handler)
 
     def _leaving_traffic(self) -> tuple[Handler, ...]:
         if READINESS in self._registry or DRAIN not in self._registry.phases:
@@ -132,6 +144,7 @@ class Serving(Keeping):
     def _new_session(self) -> Session:
         session = super()._new_session()
         session.report.facts.in_flight = self._inflight.labels
+        session.coordinator.when_ended(lambda: _live_on(session))
         return session
 
     def _forget(self) -> None:
@@ -139,6 +152,14 @@ class Serving(Keeping):
         self._inflight.reset()
         self._traffic.reset()
         self._back = None
+        self._late = ""
+
+
+def _live_on(session: Session) -> None:
+    """Let the process live on after its end if no signal has asked it to be gone, and no block is left behind this."""
+    coordinator = session.coordinator
+    if not session.entered and not any(each.ends and each.signum for each in coordinator.notices):
+        coordinator.watchdog.disarm()
 
 
 class Block(Protocol):

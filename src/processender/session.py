@@ -188,9 +188,8 @@ class Session:
             self._registry.prepare(Window.open(0.0, self._settings.grace))
 
     def leave(self, cause: str) -> None:
-        """Begin the run because the body has left, if nothing else has begun it."""
-        if not self._stopping.is_set():
-            self.coordinator.notify(Notice(cause, "body", self._clock.now()))
+        """Begin the run because the body has left, if nothing else has begun it, or what has is taken back."""
+        self.coordinator.notify(Notice(cause, BODY, self._clock.now()))
 
     async def ended_async(self) -> BaseException | None:
         """Wait until the run is over, whatever cancels the waiting; return the cancellation that came meanwhile."""

@@ -23,8 +23,9 @@ from .reports import Raised
 class Attempts:
     """The half of a run that knows what becomes of each cell; pure."""
 
-    def __init__(self, plan: Plan, chance: Callable[[], float]) -> None:
-        """Take the *plan*; *chance* gives a number in [0, 1) for the jitter of retries."""
+    def __init__(self, plan: Plan, chance: Callable[[], float], name: str = "") -> None:
+        """Take the *plan*; *chance* gives a number in [0, 1) for the jitter of retries; *name* is that of the run."""
+        self.name = name
         self.results: dict[str, Result] = {}
         self._board = Board(plan)
         self._chance = chance
@@ -124,7 +125,7 @@ class Attempts:
         until = deadline(self.plan, cell.node, cell.handler, now) if cell.started is None else cell.deadline
         if cell.handler.attempt_timeout is not None:
             until = min(until, now + cell.handler.attempt_timeout)
-        self._commands.append(Start(cell.handler, cell.attempt, until))
+        self._commands.append(Start(cell.handler, cell.attempt, until, self.name))
         self._alarms.set(cell, min(cell.until, now + begin_limit(self.plan)))
 
     def _rung(self, cell: Cell, now: float) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ..hints import TYPE_CHECKING, Any
 from .context import Context
+from .each import call_each
 from .stacks import await_chain, thread_stack
 
 if TYPE_CHECKING:
@@ -83,7 +84,11 @@ class ServerBody(ThreadBody):
             self._places.append(place)
             first, asks = len(self._places) == 1, self._asks
         if asks and place.stop is not None:
-            place.stop()
+            try:
+                place.stop()
+            except BaseException:
+                self.let_out(place)
+                raise
         return first
 
     def let_out(self, place: Place) -> tuple[bool, bool]:
@@ -97,10 +102,8 @@ class ServerBody(ThreadBody):
         if not self.gone:
             self._before()
             with self._lock:
-                self._asks, asked = True, tuple(self._places)
-            for place in asked:
-                if place.stop is not None:
-                    place.stop()
+                self._asks, asked = True, [place.stop for place in self._places if place.stop is not None]
+            call_each(asked, lambda _number, error: ctx.note(f"a server that was asked to stop has raised {error}"))
         ctx.on_cancel(lambda: None if self.gone else self.when_late())
         super().__call__(ctx)
 
