@@ -75,7 +75,8 @@ class InProgress(Protocol):
     """All work in progress, for who counts so much of it that a call for each costs too much."""
 
     live: dict[int, Any]
-    """What is in progress, by its `id`: each has `what`, `kind`, `cut` and `was_cut`, see `Serving.inflight`."""
+    """What is in progress, by its `id`: each has `what`, `kind`, `cut` and `was_cut`, see `Serving.inflight`,
+    and the `task`, or the `thread`, in which it stands if it is stuck."""
     waiting: bool
     """Whether somebody waits for its end, and so must be told by `ended`."""
 

@@ -145,7 +145,7 @@ def test_a_call_is_in_flight_until_it_returns_under_the_kind_that_it_is(messages
         app.go_on.set()
         await task
 
-        assert [(kind, "GET /work")] == seen
+        assert [(kind, "background of GET /work" if kind == "background" else "GET /work")] == seen
         assert {} == ender.live
 
     run(test)
@@ -184,7 +184,7 @@ def test_an_answer_whose_last_part_is_still_on_its_way_is_no_background_work() -
         app.go_on.set()
         await task
 
-        assert [("request", "GET /work"), ("background", "GET /work")] == [*on_its_way, *done]
+        assert [("request", "GET /work"), ("background", "background of GET /work")] == [*on_its_way, *done]
 
     run(test)
 
