@@ -398,6 +398,20 @@ def test_readiness_can_be_asked_all_the_time() -> None:
     run(test)
 
 
+def test_a_prefix_of_the_server_hides_no_path() -> None:
+    """As `uvicorn --root-path /api` puts it before every path; a path without it is the application's."""
+
+    async def test() -> None:
+        ender = FakeEnder()
+        ender.serving = True
+        app = EnderMiddleware(App(start(), part(more=False)), ender)
+        answers = [await Server(app, path, root_path="/api").call() for path in ("/api/readyz", "/api/work")]
+
+        assert [b"ok\n", b"part"] == [answer.body for answer in answers]
+
+    run(test)
+
+
 def test_a_path_of_none_is_the_applications() -> None:
     """Its answer is seen."""
 
