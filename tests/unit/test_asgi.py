@@ -399,15 +399,14 @@ def test_readiness_can_be_asked_all_the_time() -> None:
 
 
 def test_a_prefix_of_the_server_hides_no_path() -> None:
-    """As `uvicorn --root-path /api` puts it before every path; a path without it is the application's."""
+    """As `uvicorn --root-path /api` puts it before every path."""
 
     async def test() -> None:
         ender = FakeEnder()
         ender.serving = True
-        app = EnderMiddleware(App(start(), part(more=False)), ender)
-        answers = [await Server(app, path, root_path="/api").call() for path in ("/api/readyz", "/api/work")]
+        server = await Server(EnderMiddleware(App(), ender), "/api/readyz", root_path="/api").call()
 
-        assert [b"ok\n", b"part"] == [answer.body for answer in answers]
+        assert (200, b"ok\n") == (server.status, server.body)
 
     run(test)
 
