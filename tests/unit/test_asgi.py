@@ -406,7 +406,7 @@ def test_a_prefix_of_the_server_hides_no_path() -> None:
         ender.serving = True
         server = await Server(EnderMiddleware(App(), ender), "/api/readyz", root_path="/api").call()
 
-        assert (200, b"ok\n") == (server.status, server.body)
+        assert (200, b"ready\n") == (server.status, server.body)
 
     run(test)
 
