@@ -363,7 +363,7 @@ class TestWhatIsLoaded:
 def test_what_will_not_fit_is_said_at_start(tmp_path: Path) -> None:
     """Not only when it is too late."""
     config = tmp_path / "processender.toml"
-    config.write_text('[handlers.slow]\nrun = ["true"]\nimportance = "must"\ntimeout = "50s"\n', encoding="utf-8")
+    config.write_text('[handlers.slow]\nrun = ["true"]\nimportance = "must"\nexpected = "50s"\n', encoding="utf-8")
     with agent(["-c", str(config), "--grace", "20s"], SLEEPER) as program:
         said = program.wait_for("processender plan", 30)
 
