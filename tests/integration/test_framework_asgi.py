@@ -48,7 +48,7 @@ def test_what_is_in_flight_is_answered_before_the_application_shuts_down(port: i
     assert b"whole" == body
     story = ["starting", "background work is done", "shut down", "closed"]
     assert story == said(end, *story)
-    assert (-signal.SIGTERM, "clean") == (end.code, end.report["verdict"])
+    assert (-signal.SIGTERM, "clean", None) == (end.code, end.report["verdict"], end.report["exit"])
     assert {"done"} == set(end.outcomes.values())
 
 

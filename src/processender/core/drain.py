@@ -31,6 +31,6 @@ def drain_handlers(delay: float, on_drain: str) -> tuple[Handler, Handler]:
     """
     first, then = (READINESS, DRAIN_DELAY) if on_drain == "fail-readiness" else (DRAIN_DELAY, READINESS)
     readiness = Handler(READINESS, phase="drain", expected=0.0)
-    waiting = Handler(DRAIN_DELAY, phase="drain", expected=delay, timeout=delay + 1.0)
+    waiting = Handler(DRAIN_DELAY, phase="drain", expected=delay)
     pair = {READINESS: readiness, DRAIN_DELAY: waiting}
     return pair[first], pair[then].replace(after=(first,))

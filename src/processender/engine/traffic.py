@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 
 from ..core.drain import DRAIN_DELAY, drain_handlers
 from ..core.handler import Handler
+from ..core.window import Window
 from ..ports import Context
 
 KUBERNETES = "KUBERNETES_SERVICE_HOST"
 ORCHESTRATORS = (KUBERNETES, "ECS_CONTAINER_METADATA_URI_V4", "NOMAD_ALLOC_ID")
 """The variables by which an orchestrator is known that sends traffic here until it has noticed."""
+WHOLE = 0.85
+"""What part of the time that was meant must be there for a window to be no short one."""
 DELAY_S = 5.0
 """How long it may take to notice: under a second in a small cluster, 10 to 30 in a large one."""
 
@@ -46,6 +49,7 @@ def drain_delay(
 
         when_gone: Calls what it is given when who serves has ended, or at once if it has.
     """
+    meant = Window.open(0.0, grace).work
 
     def delay(ctx: Context) -> None:
         if ctx.cause == "SIGINT" and os.isatty(0):
@@ -54,10 +58,13 @@ def drain_delay(
         over = threading.Event()
         ctx.on_cancel(over.set)
         when_gone(over.set)
-        part = ctx.remaining() * max(0.5, seconds / grace)
-        if part < seconds:
+        left = ctx.remaining()
+        part = left * max(0.5, seconds / meant)
+        if left < WHOLE * meant and part < seconds:
             ctx.note(f"{part:.1f} s instead of {seconds:g} s, for the time is short")
-        over.wait(min(seconds, part))
+            over.wait(part)
+        else:
+            over.wait(seconds)
 
     return delay
 

@@ -31,7 +31,7 @@ class Attempt:
         (5.0, 1.7, ["0.8 s instead of 5 s, for the time is short"]),
         (0.5, 1.7, []),
         (24.0, 30.0, []),
-        (24.0, 10.0, ["8.0 s instead of 24 s, for the time is short"]),
+        (24.0, 10.0, ["8.9 s instead of 24 s, for the time is short"]),
     ],
 )
 def test_the_delay_takes_its_part_of_a_short_window(seconds: float, left: float, notes: list[str]) -> None:
