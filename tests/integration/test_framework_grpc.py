@@ -137,7 +137,10 @@ def run(name):
     try: tell(name, 'OK', call(name))
     except grpc.RpcError as error: tell(name, error.code().name, error.details())
     if name == 'watch': over.set()
-for each in [threading.Thread(target=run, args=(name,)) for name in calls]: each.start()
+threads = [threading.Thread(target=run, args=(name,)) for name in calls]
+for each in threads: each.start()
+# From 3.12 on a program whose main thread is over starts no thread, and every call needs one.
+for each in threads: each.join()
 """
 
 HELD = """
