@@ -165,10 +165,7 @@ class Exchange:
         request, connection = self._request, self._connection
         key = quote(self._ctx.idempotency_key, safe="/-._~")
         forget = self._ctx.on_cancel(self.abort)
-        # The time-out of a socket begins anew with each byte; this one is for the whole answer.
-        clock = threading.Timer(self._limit, self.abort)
-        clock.daemon = True
-        clock.start()
+        clock = self._clock()
         try:
             connection.connect()
             # The connection itself forgets it as soon as the answer has begun.
@@ -185,6 +182,17 @@ class Exchange:
             # What was broken off by us is no answer, however much of it looks like one.
             raise self._meaning(TimeoutError())
         return answer
+
+    def _clock(self) -> threading.Timer:
+        """Return the limit of the whole answer, which runs: the time-out of a socket begins anew with each byte."""
+        clock = threading.Timer(self._limit, self.abort)
+        clock.daemon = True
+        try:
+            clock.start()
+        except RuntimeError:
+            # No thread, as in Python 3.12 while the interpreter ends: then each read has that time.
+            pass
+        return clock
 
     def _meaning(self, error: Exception) -> Exception:
         """Return what *error* means to whoever sends."""

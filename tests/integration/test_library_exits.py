@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 
 import pytest
 
@@ -274,6 +275,28 @@ def test_installed_and_never_entered_the_plan_runs_at_exit() -> None:
     assert 0 == end.code
     assert {"flush": "done", "flush-async": "done"} == end.outcomes
     assert end.output.index("end of main") < end.output.index("flushed\n")
+
+
+def test_a_handler_at_the_exit_can_still_send_a_request() -> None:
+    """Python 3.12 starts no thread any more then; what runs on one otherwise runs where it is."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        source = f"""
+        from processender.integrations.http import http
+        ender = Ender('orders').install()
+        ender.add(http('POST', 'http://127.0.0.1:{listener.getsockname()[1]}/gone'), name='tell')
+        ender.add(lambda ctx: ctx.call('a server', lambda: say('asked')), name='call')
+        say('main is over')
+        """
+        listener.settimeout(LIMIT_S)
+        with program(source) as running:
+            client, _ = listener.accept()
+            with client:
+                request = client.recv(65536)
+                client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            end = finish(running)
+
+    assert (0, b"POST /gone") == (end.code, request[:10])
+    assert {"tell": "done", "call": "done"} == end.outcomes
 
 
 def test_disabled_it_does_nothing_at_all() -> None:

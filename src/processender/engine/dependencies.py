@@ -94,9 +94,9 @@ class _Call:
         self.error: BaseException | None = None
 
     def start(self, name: str) -> None:
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        threading.Thread(target=self.run, name=name, daemon=True).start()
 
-    def _run(self) -> None:
+    def run(self) -> None:
         try:
             self.result = self.function()
         except BaseException as error:  # it is raised where the call was made
@@ -112,7 +112,12 @@ class _Call:
 def _on_thread(function: Callable[[], T], limit: float, dependency: str) -> T:
     ended = threading.Event()
     call = _Call(function, ended.set)
-    call.start(f"processender-call-{dependency}")
+    try:
+        call.start(f"processender-call-{dependency}")
+    except RuntimeError:
+        # Python 3.12 starts no thread while the interpreter ends, and a system may have none left. Then the call has
+        # the time of its handler, which is better than none.
+        call.run()
     if not ended.wait(limit):
         raise TimeoutError(f"{dependency!r} did not answer within {limit:.2f} s")
     result: T = call.outcome()
