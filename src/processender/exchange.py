@@ -190,8 +190,7 @@ class Exchange:
         try:
             clock.start()
         except RuntimeError:
-            # No thread, as in Python 3.12 while the interpreter ends: then each read has that time.
-            pass
+            return clock  # no thread, as in Python 3.12 while the interpreter ends: then each read has that time
         return clock
 
     def _meaning(self, error: Exception) -> Exception:
@@ -214,10 +213,9 @@ class Exchange:
         # the method of an SSL socket, which pulls its state from under the thread that reads.
         self._over = True
         sock = self._sock or self._connection.sock
-        if sock is None:
-            return
         try:
-            socket.shutdown(sock, SHUT_RDWR)
+            if sock is not None:
+                socket.shutdown(sock, SHUT_RDWR)
         except OSError:
             return
 
@@ -256,8 +254,7 @@ def judge(
     if answer.status in expect or (not expect and 200 <= answer.status < 300):
         return answer
     said = answer.quoted()
-    text = f"{request.method} {request.shown} was answered with {answer}"
-    text += f": {said}" if said else ""
+    text = f"{request.method} {request.shown} was answered with {answer}{f': {said}' if said else ''}"
     if answer.status in transient:
         raise HTTPStatusTransient(text, answer.status, _retry_after(answer.headers))
     raise HTTPStatusRefused(text, answer.status)
