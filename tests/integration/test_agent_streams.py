@@ -85,6 +85,7 @@ class TestClosed:
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)
+        assert code == 143, f"ended with {code}, {sorted(map(str, state.rglob('*')))}"
         report = json.loads((state / "sleep" / "reports" / "last.json").read_text())
         return (143, "SIGTERM") == (code, report["cause"])
 

@@ -69,6 +69,22 @@ class TestOneSession:
             assert 0 == terminal.wait()
             assert "heard [2]" in terminal.output
 
+    def test_a_key_that_is_being_handled_counts_as_heard(self) -> None:
+        """As long as a handler runs, and behind a wait for the signal, the signal is blocked; it is not lost."""
+        source = (
+            "import signal,time\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, (2, 15))\n"
+            "print('ready', flush=True)\n"
+            "signal.sigwait((2,))\n"
+            "time.sleep(0.5); print('more', [int(n) for n in signal.sigpending()])"
+        )
+        with Terminal([*RUN, "--", *python(source)]) as terminal:
+            terminal.wait_for("ready")
+            terminal.type("\x03")
+
+            assert 0 == terminal.wait()
+            assert "more []" in terminal.output
+
     def test_after_such_a_key_other_signals_are_still_forwarded(self) -> None:
         """Only the stop signal is left out, whatever comes before it."""
         options = ["--grace", "60s", "--drain-delay", "30s"]

@@ -116,6 +116,21 @@ def test_an_exception_of_the_body_passes_through_after_the_run(kind: str) -> Non
     assert end.output.index("cause error") < end.output.index("LookupError: no such order")
 
 
+def test_a_slow_disk_does_not_lose_the_record() -> None:
+    """It is waited for longer than the last words of a log, while the handlers' time is not used up."""
+    source = """
+    from processender.telemetry import report
+    write = report._write_all
+    report._write_all = lambda path, data: (time.sleep(0.8), write(path, data))
+    with Ender('orders', grace=30) as ender:
+        pass
+    """
+    end = run(source)
+
+    assert "clean" == end.report["verdict"]
+    assert end.report["ended"] is not None
+
+
 def test_leaving_normally_runs_the_plan() -> None:
     """The cause is then `exit`."""
     end = run("with Ender('orders') as ender:\n    ender.add(lambda ctx: say('cause', ctx.cause), name='flush')")

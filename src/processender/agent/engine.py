@@ -36,7 +36,7 @@ from .wiring import Calls, build_ender, calls_of_nothing, command_budget, handle
 HEARD_S = 1.0
 HEARD_SHARE = 0.05
 """How long, and which part of the time, the signal waits for those that have joined to hear of the end before it."""
-LAST_WORDS_S = 0.5
+LAST_WORDS_S = 2.0
 """How long the reports are waited for of those that have joined and ended."""
 _ENDED_S = 5.0
 _LATE_S = 0.1

@@ -110,8 +110,12 @@ def _hears(pid: int, number: int) -> bool:
     """Tell whether a signal has an effect on the process *pid*, as far as that can be seen."""
     try:
         with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
-            lines = (file.readall() or b"").splitlines()
+            fields = dict(line.split(b":", 1) for line in (file.readall() or b"").splitlines())
     except OSError:
         return False
-    masks = [int(line.split()[1], 16) for line in lines if line.startswith((b"SigIgn:", b"SigBlk:"))]
-    return not any(mask >> (number - 1) & 1 for mask in masks)
+
+    def has(field: bytes) -> bool:
+        return bool(int(fields.get(field, b"0"), 16) >> (number - 1) & 1)
+
+    # While a handler runs its signal is blocked, but it has been taken.
+    return not has(b"SigIgn") and not (has(b"SigBlk") and (has(b"ShdPnd") or has(b"SigPnd")))

@@ -38,6 +38,8 @@ GLANCE_S = 0.25
 """How late a signal handler of the application may be called while its main thread waits for the end."""
 BEFORE_EFFECT_S = 0.05
 BEFORE_EFFECT_SHARE = 0.02
+RECORD_S = 3.0
+"""How long a slow disk may hold up the end of a run for its record, while the handlers' time is not used up."""
 
 
 class Coordinator(Hearing):
@@ -277,7 +279,9 @@ class Coordinator(Hearing):
         assert window is not None  # a run has begun
         self.verdict = verdict(run.results.values())
         self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))
+        self.outlets.flush(min(now + RECORD_S, window.soft), before_effect=True)
         # The other half is for the streams, should the process not go the ordinary way.
+        now = self.clock.now()
         self.outlets.flush(now + min(window.reserve, window.dump_at - now) / 2)
         sys.setswitchinterval(self._switch_interval)
         self.leave()
