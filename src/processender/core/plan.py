@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .estimates import Estimate
 from .graph import Graph, Problem
 from .handler import Importance
 from .record import Record
@@ -27,6 +28,21 @@ class Step(Record):
     """When it must have ended, so that the `must` handlers behind it still have their time."""
     guessed: bool
     """Whether its expected time is a guess, because neither its author nor history told one."""
+
+
+class Progress(Record):
+    """Where a run stands. Times are seconds from the notice."""
+
+    ended: Mapping[str, float] = {}
+    """The handlers that have ended, each with when."""
+    failed: frozenset[str] = frozenset()
+    """Those of them that have not ended as they should."""
+    running: Mapping[str, float] = {}
+    """The handlers that have begun, each with when."""
+    now: float = 0.0
+    """What time it is."""
+    sizes: Mapping[str, float] = {}
+    """How much each of them has to do, as far as it has said so."""
 
 
 class Misfit(Record):
@@ -61,6 +77,14 @@ class Plan(Record):
     """The handlers that will not fit."""
     problems: tuple[Problem, ...] = ()
     """What was wrong with the order and is left out."""
+    spare: frozenset[str] = frozenset()
+    """The handlers that will not fit and hold up nobody: they are tried with what is left over."""
+    urgency: tuple[float, ...] = ()
+    """For each node, how long the chain is that begins with it; empty where `tails` say enough."""
+    chances: Mapping[str, float] = {}
+    """The chance of each handler to end in time, where that was asked for."""
+    estimates: Mapping[str, Estimate] = {}
+    """What is known of the time of each handler that has run before."""
 
     @property
     def makespan(self) -> float:

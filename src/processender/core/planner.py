@@ -1,26 +1,31 @@
 """
-How a window is divided among handlers.
+How a window is divided among handlers: `plan(graph, window, estimates, progress, chance)`.
 
-This planner keeps every handler and says which will not fit. Choosing what to give up is a later planner behind the
-same call: `plan(graph, window, estimates, progress, chance)`, made when armed, at each change, and on every surprise.
+It is made when armed, at each change, and on every surprise. Where all is expected to end in time, also if all take as
+long as they seldom do, there is nothing to choose, and what chooses is not even loaded.
 """
 
 from __future__ import annotations
 
 from _heapq import heappop, heappush
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from ..demand import load
+from ..hints import Any
+from .durations import declared, estimate_of, expected, seldom
+from .estimates import Estimate
 from .graph import Graph, Problem
-from .handler import Handler, Importance
-from .plan import Misfit, Plan, Step
+from .handler import Importance
+from .plan import Misfit, Plan, Progress, Step
 from .window import Window
 
-GUESS_S = 0.5
-GUESS_SHARE = 0.02
+RESERVED = 0.75
+"""The share of cases for which the time of a `must` is kept free."""
+Known = Mapping[str, "Estimate | float"]
 
 
 class Planner:
-    """The planner that keeps everything: it computes order, expected times, latest finishes and the fit."""
+    """Computes order, expected times and latest finishes, and what is given up in a window that is too short."""
 
     __slots__ = ("lanes",)
 
@@ -32,10 +37,13 @@ class Planner:
         self,
         graph: Graph,
         window: Window,
-        estimates: Mapping[str, float] | None = None,
-        progress: Mapping[str, float] | None = None,
-        chance: Callable[[], float] | None = None,  # noqa: ARG002 - part of the seam: a later planner samples
+        estimates: Known | None = None,
+        progress: Progress | Mapping[str, float] | None = None,
+        chance: Callable[[], float] | None = None,
         problems: tuple[Problem, ...] = (),
+        *,
+        thorough: bool = False,
+        before: Plan | None = None,
     ) -> Plan:
         """
         Make the plan of *graph* for *window*.
@@ -46,22 +54,63 @@ class Planner:
 
             window: The time there is.
 
-            estimates: How long handlers usually take, seconds; they go before what their authors expected.
+            estimates: How long handlers usually take, or the seconds that are certain; they go before what their
+                authors expected.
 
-            progress: The handlers that have ended, each with the seconds from the notice to its end.
+            progress: Where the run stands, or the handlers that have ended, each with the seconds from the notice.
 
-            chance: Gives a number in [0, 1).
+            chance: Gives a number in [0, 1), for the scenarios on which a choice is tried; None for a choice by the
+                usual times alone.
 
             problems: What was wrong with the order, carried along.
+
+            thorough: Whether there is time to look for the best choice, and for the chance of each handler.
+
+            before: The plan that held until now.
         """
-        estimates, progress = estimates or {}, progress or {}
-        durations = [_expected(handler, window, estimates) for handler in graph.handlers]
-        for name in progress:
+        told = {name: estimate_of(each) for name, each in (estimates or {}).items() if name in graph.index}
+        if not isinstance(progress, Progress):
+            progress = Progress(progress or {}, now=max((progress or {}).values(), default=0.0))
+        known = dict(told)
+        for name, began in progress.running.items():
             if name in graph.index:
-                durations[graph.index[name]] = 0.0
-        tails, chain = _tails(graph, durations)
+                usual = known.get(name) or declared(graph.handlers[graph.index[name]], window)
+                known[name] = usual.left(progress.now - began)
+        decision = None
+        # Guesses alone are no ground to give anything up.
+        informed = known or any(handler.expected is not None for handler in graph.handlers)
+        if informed and not self._is_roomy(graph, window, known, progress):
+            times = [known.get(handler.name) or declared(handler, window) for handler in graph.handlers]
+            decide = load("core.deciding").decide
+            decision = decide(graph, window, self.lanes, times, progress, chance, thorough=thorough, before=before)
+        plan = self._laid_out(graph, window, known, progress, problems, decision)
+        return plan.replace(estimates=told) if told or known else plan
+
+    def _is_roomy(self, graph: Graph, window: Window, known: Mapping[str, Estimate], progress: Progress) -> bool:
+        """Tell whether all ends in time also if all take as long as they seldom do."""
+        times = [
+            0.0 if handler.name in progress.ended else seldom(handler, window, known.get(handler.name))
+            for handler in graph.handlers
+        ]
+        starts, _ = _schedule(graph, times, self.lanes, progress.now)
+        return all(start + time <= window.work + 1e-9 for start, time in zip(starts, times, strict=False))
+
+    def _laid_out(
+        self, graph: Graph, window: Window, known: Mapping[str, Estimate], progress: Progress,
+        problems: tuple[Problem, ...], decision: Any,
+    ) -> Plan:  # fmt: skip
+        skips: Mapping[str, str] = decision.skips if decision is not None else {}
+        over = progress.ended.keys() | skips.keys()
+        durations = [0.0 if handler.name in over else expected(handler, window, known) for handler in graph.handlers]
+        kept_free = [
+            max(durations[node], known[handler.name].quantile(RESERVED))
+            if handler.name in known and handler.name not in over
+            else durations[node]
+            for node, handler in enumerate(graph.handlers)
+        ]
+        tails, chain = _tails(graph, kept_free)
         scale = _scale(window, chain)
-        starts, blame = _schedule(graph, durations, self.lanes, max(progress.values(), default=0.0))
+        starts, blame = _schedule(graph, durations, self.lanes, progress.now, _ranks(graph, decision))
         steps = tuple(
             Step(
                 handler.name,
@@ -70,7 +119,7 @@ class Planner:
                 starts[node],
                 starts[node] + durations[node],
                 max(0.0, window.work - scale * tails[node]),
-                guessed=handler.expected is None and handler.name not in estimates,
+                guessed=handler.expected is None and handler.name not in known,
             )
             for node, handler in enumerate(graph.handlers)
         )
@@ -81,22 +130,13 @@ class Planner:
             tails=tuple(tails),
             lanes=self.lanes,
             critical=_critical(graph, steps, blame),
-            misfits=_misfits(steps, window),
+            skips=skips,
+            misfits=_misfits(steps, window, decision),
             problems=problems,
+            spare=decision.spare if decision is not None else frozenset(),
+            urgency=decision.urgency if decision is not None else (),
+            chances=decision.chances if decision is not None else {},
         )
-
-
-def _expected(handler: Handler, window: Window, estimates: Mapping[str, float]) -> float:
-    """Return how long *handler* is expected to take: measured, else declared, else its time-out, else a guess."""
-    if handler.name in estimates:
-        return estimates[handler.name]
-    if handler.expected is not None:
-        return handler.expected
-    guess = min(GUESS_S, GUESS_SHARE * window.work)
-    # Only a `must` keeps its whole time-out free: it is the one thing its author said about its length.
-    if handler.timeout is not None:
-        return handler.timeout if handler.importance is Importance.MUST else min(handler.timeout, guess)
-    return guess
 
 
 def _tails(graph: Graph, durations: list[float]) -> tuple[list[float], float]:
@@ -123,20 +163,23 @@ def _scale(window: Window, chain: float) -> float:
 
 
 def _schedule(
-    graph: Graph, durations: list[float], lanes: Mapping[str, int], begin: float
+    graph: Graph, durations: list[float], lanes: Mapping[str, int], begin: float, ranks: Sequence[float] = ()
 ) -> tuple[list[float], list[int]]:
     """Simulate the run: return when each node starts, and which node it waited for last (-1 for none)."""
     waits, free = list(graph.waits), dict(lanes)
     starts, blame = [begin] * len(waits), [-1] * len(waits)
-    queues: dict[str, list[int]] = {}
+    queues: dict[str, list[tuple[float, int, int]]] = {}
     running: list[tuple[float, int]] = []
+    came: list[int] = []
 
     def start(node: int, now: float, because: int) -> None:
         lane = graph.handlers[node].lane if node < len(graph.handlers) else None
         blame[node] = because
         if lane is not None:
             if not free.setdefault(lane, 1):
-                queues.setdefault(lane, []).append(node)
+                # Without ranks in the order in which they came.
+                came.append(node)
+                heappush(queues.setdefault(lane, []), (ranks[node] if ranks else 0.0, len(came), node))
                 return
             free[lane] -= 1
         starts[node] = now
@@ -151,12 +194,20 @@ def _schedule(
         if lane is not None:
             free[lane] += 1
             if queues.get(lane):
-                start(queues[lane].pop(0), now, node)
+                start(heappop(queues[lane])[2], now, node)
         for then in graph.successors[node]:
             waits[then] -= 1
             if not waits[then]:
                 start(then, now, node)
     return starts, blame
+
+
+def _ranks(graph: Graph, decision: Any) -> Sequence[float]:
+    """Return what puts one before another where they want the same lane; nothing where the plan does not say."""
+    if decision is None:
+        return ()
+    spare = {graph.index[name] for name in decision.spare}
+    return [float("inf") if node in spare else -urgency for node, urgency in enumerate(decision.urgency)]
 
 
 def _critical(graph: Graph, steps: tuple[Step, ...], blame: list[int]) -> tuple[str, ...]:
@@ -171,13 +222,19 @@ def _critical(graph: Graph, steps: tuple[Step, ...], blame: list[int]) -> tuple[
     return tuple(reversed(chain))
 
 
-def _misfits(steps: tuple[Step, ...], window: Window) -> tuple[Misfit, ...]:
-    late = [step for step in steps if step.finish > window.work + 1e-9]
-    return tuple(
-        Misfit(
-            step.handler,
-            step.finish - window.work,
-            f"{step.handler!r} is expected to end {step.finish:.2f} s after the notice; there are {window.work:.2f} s",
-        )
-        for step in late
+def _misfits(steps: tuple[Step, ...], window: Window, decision: Any) -> tuple[Misfit, ...]:
+    given_up: tuple[Misfit, ...] = decision.misfits if decision is not None else ()
+    named = {misfit.handler for misfit in given_up}
+    late = [step for step in steps if step.finish > window.work + 1e-9 and step.handler not in named]
+    return (
+        *given_up,
+        *(
+            Misfit(
+                step.handler,
+                step.finish - window.work,
+                f"{step.handler!r} is expected to end {step.finish:.2f} s after the notice;"
+                f" there are {window.work:.2f} s",
+            )
+            for step in late
+        ),
     )

@@ -68,6 +68,15 @@ class Hurried(Record):
     """Who wants it so, in words."""
 
 
+class Late(Record):
+    """A handler is late, and in the way of what is worth more and can still end: it is to give way."""
+
+    handler: str
+    """The name of the handler."""
+    reason: str
+    """What waits for it, in words."""
+
+
 class Released(Record):
     """The run may go beyond the phase behind which it holds; the plan with the window of the end comes behind it."""
 
@@ -79,4 +88,4 @@ class Withdrawn(Record):
     """Who wants it so, in words."""
 
 
-Report = Began | Returned | Raised | Refused | Adopted | Hurried | Released | Withdrawn
+Report = Began | Returned | Raised | Refused | Adopted | Hurried | Late | Released | Withdrawn

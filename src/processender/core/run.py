@@ -25,7 +25,7 @@ from .handler import DRAIN, Importance
 from .limits import latest_end
 from .outcome import Outcome
 from .plan import Plan
-from .reports import Adopted, Began, Hurried, Raised, Refused, Released, Report, Returned, Withdrawn
+from .reports import Adopted, Began, Hurried, Late, Raised, Refused, Released, Report, Returned, Withdrawn
 
 
 class Run(Attempts):
@@ -95,6 +95,9 @@ class Run(Attempts):
         if isinstance(report, Hurried):
             self._hurry(now, report.reason)
             return
+        if isinstance(report, Late):
+            self._late(now, report)
+            return
         if isinstance(report, Released):
             self._hold = ""
             return
@@ -136,6 +139,14 @@ class Run(Attempts):
                 self._give_up(cell, now, reason)
             elif cell.state in {State.QUEUED, State.PAUSED}:
                 self._give_up(cell, now, reason)
+
+    def _late(self, now: float, report: Late) -> None:
+        cell = self._board.cells.get(report.handler)
+        if cell is not None and cell.state is State.RUNNING:
+            cell.hurried = True
+            self._cancel(cell, now, report.reason)
+        elif cell is not None and cell.state is State.PAUSED:
+            self._give_up(cell, now, report.reason)
 
     def _withdraw(self, now: float, reason: str) -> None:
         """Start nothing any more, and let what runs give way."""

@@ -19,12 +19,12 @@ from ..core.events import Drained, HandlerEnded, PlanChanged, RunEnded, RunStart
 from ..core.handler import DRAIN
 from ..core.notice import Action, Notice, merge
 from ..core.outcome import Outcome, Verdict, describe, verdict
-from ..core.plan import Plan
 from ..core.reports import Adopted, Released, Report, Withdrawn
 from ..core.run import Run
 from ..core.window import Window
 from ..core.withdraw import undo_plan
 from ..ports import Clock
+from .adapting import Adapting
 from .clock import new_id
 from .executor import Executor
 from .hearing import CHECK_S, Hearing
@@ -64,6 +64,7 @@ class Coordinator(Hearing):
         self.changing = threading.RLock()
         """Held while handlers come or go: meanwhile the run neither starts its first one nor comes to its end."""
         self.over = False
+        self._adapting = Adapting(registry, clock)
         self._last_resorts = last_resorts
         self._lock = threading.Lock()
         self._at_end: list[Callable[[], object]] = []
@@ -128,7 +129,8 @@ class Coordinator(Hearing):
         check = self._check_at if self.signals is not None else None
         start = self._start_at[0] if self._start_at is not None else None
         wake = self.run.wake_at if self.run is not None else None
-        times = [time for time in (check, start, wake) if time is not None]
+        surprise = self._adapting.wake_at if self.run is not None else None
+        times = [time for time in (check, start, wake, surprise) if time is not None]
         return min(times) - self.clock.now() if times else None
 
     def _take_messages(self) -> None:
@@ -140,7 +142,7 @@ class Coordinator(Hearing):
             elif message is not None:
                 reports.append(message)
         if None in messages and self.window is not None and not self.withdrawing:
-            reports.append(Adopted(self._plan(self.window)))
+            reports.append(Adopted(self._adapting.plan(self.window, self.run)))
         if reports:
             self._advance(reports)
 
@@ -148,13 +150,7 @@ class Coordinator(Hearing):
         assert self._deadline is not None  # a notice was heard
         self.window = Window.of(self._deadline)
         self._arm_last_resorts(self.window)
-        self._advance([Adopted(self._plan(self.window))])
-
-    def _plan(self, window: Window) -> Plan:
-        ended = {} if self.run is None else self.run.results
-        # What a drain has done lies before the window.
-        progress = {name: max(0.0, result.ended - window.opened) for name, result in ended.items()}
-        return self.registry.plan(window, progress)
+        self._advance([Adopted(self._adapting.plan(self.window, self.run))])
 
     def _begin(self, notice: Notice) -> None:
         holds = notice.action is Action.DRAIN
@@ -168,7 +164,8 @@ class Coordinator(Hearing):
         self.window = window = Window.of(deadline)
         if not holds:
             self._hasten(window)
-        plan = self._plan(window)
+        plan = self._adapting.plan(window, None)
+        self._adapting.begin()
         self.executor.begin(self.run_id, notice.cause)
         self.run = Run(plan, self.clock.chance, DRAIN if holds else "")
         if not holds:
@@ -201,7 +198,8 @@ class Coordinator(Hearing):
         self._hasten(window)
         self.executor.begin(self.run_id, notice.cause)
         self.begun.set()
-        self._advance([Released(), Adopted(self._plan(window))])
+        self._adapting.begin()
+        self._advance([Released(), Adopted(self._adapting.plan(window, self.run))])
 
     # Taking it back.
 
@@ -258,6 +256,10 @@ class Coordinator(Hearing):
         for event in events:
             if isinstance(event, HandlerEnded) and event.result.outcome is Outcome.ABANDONED:
                 self.executor.give_up(event.result.handler)
+        told = [] if self.withdrawing else self._adapting.follow(run, events)
+        if told:
+            self._advance(told)
+            return
         if run.waits and not self.drained:
             self.drained = True
             self.emit(Drained(self.clock.now(), self.run_id))

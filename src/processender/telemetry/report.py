@@ -25,6 +25,7 @@ from ..core.notice import Notice
 from ..core.outcome import Outcome, Result, Verdict
 from ..core.plan import Plan, Step
 from ..core.written import as_text
+from ..demand import load
 from ..hints import Any
 from ..ports import Clock
 
@@ -77,6 +78,9 @@ class ReportWriter:
         self._retries: list[dict[str, Any]] = []
         self._troubles: list[dict[str, str]] = []
         self._plan: Plan | None = None
+        self._first: Plan | None = None
+        self._changes = 0
+        self._sizes: dict[str, float] = {}
         self._removed: dict[str, Step] = {}
         self._opened = 0.0
         self._forced = 0
@@ -120,6 +124,7 @@ class ReportWriter:
             case RunEnded():
                 self._save(event.verdict, event.at)
                 self._prune()
+                self._remember(event)
                 if event.verdict is Verdict.CANCELLED:
                     # What was taken back has its account; the process lives on, and its next run has one of its own.
                     self._notices, self._troubles = [], []
@@ -129,6 +134,7 @@ class ReportWriter:
     def _begin(self, started: RunStarted) -> None:
         first = self._plan is None
         self._plan, self._opened = started.plan, started.plan.window.opened
+        self._first, self._changes, self._sizes = started.plan, 0, {}
         self._results, self._stuck, self._retries, self._removed = {}, [], [], {}
         self._notes, self._cut = {}, []
         if not first:
@@ -139,11 +145,20 @@ class ReportWriter:
         """Keep what the former plan says of handlers that the new one lacks: those that have begun run out."""
         former = self._plan.steps if self._plan is not None else ()
         self._removed.update({step.handler: step for step in former if step.handler not in plan.graph.index})
-        self._plan = plan
+        self._plan, self._changes = plan, self._changes + 1
 
     def _save(self, verdict: Verdict, ended: float | None) -> None:
         self.last = self._account(verdict, ended)
         self._write(self.last)
+
+    def _remember(self, ended: RunEnded) -> None:
+        """Let the next plan know how long everything took, and say so if it cannot be written."""
+        if self._directory and ended.verdict is not Verdict.CANCELLED:
+            directory, version = os.path.dirname(self._directory), self.facts.version
+            trouble = load("telemetry.planned").remember(directory, self._results, self._sizes, version)
+            if trouble:
+                self._troubles.append({"code": "history", "text": trouble})
+                self._save(ended.verdict, ended.at)
 
     def _since(self, at: float) -> float:
         return round(at - self._opened, 6)
@@ -178,6 +193,7 @@ class ReportWriter:
             "ended": None if ended is None else self._date(ended),
             "seconds": None if ended is None else self._since(ended),
             "handlers": [self._handler(step) for step in sorted((*plan.in_order(), *gone), key=self._begun)],
+            "plan": ended and load("telemetry.planned").account(self._first or plan, self._results, self._changes),
             "in_flight": self.facts.in_flight(),
             "cut": self._cut,
             "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
@@ -186,11 +202,7 @@ class ReportWriter:
             "journal": None if ended is None else self.facts.journal(),
             "command": None if ended is None else self.facts.command(),
             "troubles": self._troubles,
-            "environment": {
-                "pid": os.getpid(),
-                "python": sys.version.split()[0],
-                "platform": self.facts.platform,
-            },
+            "environment": {"pid": os.getpid(), "python": sys.version.split()[0], "platform": self.facts.platform},
         }
 
     def _notice(self, notice: Notice) -> dict[str, Any]:

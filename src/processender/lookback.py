@@ -1,0 +1,47 @@
+"""What earlier runs took, wired to the plans: for an Ender that is armed, and for somebody who only wants to know."""
+
+from __future__ import annotations
+
+import os
+
+from .core.plan import Plan
+from .core.window import Window
+from .demand import load
+from .engine.beforehand import Beforehand
+from .engine.clock import series
+from .engine.coordinator import Coordinator
+from .engine.registry import Registry
+from .settings import Settings
+from .telemetry.state import file_name, state_root
+
+
+def look_back(path: str, settings: Settings, registry: Registry, coordinator: Coordinator) -> Beforehand:
+    """Learn, in the background, from the history at *path*, and plan for the windows that may come."""
+
+    def learn() -> None:
+        history, trouble = load("telemetry.history").read(path)
+        registry.learn(history, settings.version)
+        if trouble:
+            coordinator.trouble("history", trouble)
+
+    beforehand = Beforehand(registry, learn, coordinator.begun)
+    beforehand.changed(settings.grace)
+    return beforehand
+
+
+def forecast(settings: Settings, registry: Registry, window: float | None) -> tuple[Plan, str]:
+    """
+    Return the best plan for *window* seconds (the grace if None), with the chance of each handler, from what is known.
+
+    The history is only looked at; what is wrong with it comes second.
+    """
+    root = settings.state or state_root(os.environ)
+    path = os.path.join(root, file_name(settings.place_name), "history.json")
+    history, trouble = load("telemetry.history").read(path, put_aside=False)
+    registry.learn(history, settings.version)
+    graph, problems = registry.compile()
+    opened = Window.open(0.0, settings.grace if window is None else window)
+    plan = registry.planner.plan(graph, opened, registry.estimates, None, series(), problems, thorough=True)
+    if not plan.chances and graph.handlers:
+        plan = plan.replace(chances=load("core.deciding").odds_of(plan, series()))
+    return plan, trouble
