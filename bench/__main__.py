@@ -21,6 +21,7 @@ from . import (
     kills,
     kubelet,
     latency,
+    planning,
     rolling,
     stops,
 )
@@ -30,6 +31,7 @@ RESULTS = Path(__file__).parent / "results.json"
 BENCHES = {
     "imports": imports.measure,
     "engine": engine.measure,
+    "planning": planning.measure,
     "latency": latency.measure,
     "deadline": deadline.measure,
     "journal": journal.measure,

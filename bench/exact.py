@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from processender.core.schedule import Layout, members
+from processender.core.selection import Chooser
 
 
 class Exact:
@@ -112,3 +113,8 @@ class Exact:
                 found.add(each)
                 stack.extend(self.before[each])
         return found
+
+
+def optimum(layout: Layout, times: list[float]) -> int:
+    """Return the best set that can be carried through."""
+    return Exact(layout, times).best(Chooser(layout, times, 400).choose())

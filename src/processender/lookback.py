@@ -42,6 +42,6 @@ def forecast(settings: Settings, registry: Registry, window: float | None) -> tu
     graph, problems = registry.compile()
     opened = Window.open(0.0, settings.grace if window is None else window)
     plan = registry.planner.plan(graph, opened, registry.estimates, None, series(), problems, thorough=True)
-    if not plan.chances and graph.handlers:
+    if not plan.chances and (registry.estimates or any(each.expected is not None for each in graph.handlers)):
         plan = plan.replace(chances=load("core.deciding").odds_of(plan, series()))
     return plan, trouble

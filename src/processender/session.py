@@ -11,7 +11,6 @@ from _weakref import ref
 from collections.abc import Callable, Sequence
 
 from .core.escalation import Escalation
-from .core.events import Event
 from .core.handler import Handler
 from .core.notice import Notice
 from .core.outcome import Verdict

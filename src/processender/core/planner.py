@@ -19,8 +19,8 @@ from .handler import Importance
 from .plan import Misfit, Plan, Progress, Step
 from .window import Window
 
-RESERVED = 0.75
-"""The share of cases for which the time of a `must` is kept free."""
+MOST_FOLLOWED = 150
+"""How many handlers a run may have that plans anew when it is surprised."""
 Known = Mapping[str, "Estimate | float"]
 
 
@@ -83,8 +83,7 @@ class Planner:
             times = [known.get(handler.name) or declared(handler, window) for handler in graph.handlers]
             decide = load("core.deciding").decide
             decision = decide(graph, window, self.lanes, times, progress, chance, thorough=thorough, before=before)
-        plan = self._laid_out(graph, window, known, progress, problems, decision)
-        return plan.replace(estimates=told) if told or known else plan
+        return self._laid_out(graph, window, known, progress, problems, decision, told)
 
     def _is_roomy(self, graph: Graph, window: Window, known: Mapping[str, Estimate], progress: Progress) -> bool:
         """Tell whether all ends in time also if all take as long as they seldom do."""
@@ -97,18 +96,15 @@ class Planner:
 
     def _laid_out(
         self, graph: Graph, window: Window, known: Mapping[str, Estimate], progress: Progress,
-        problems: tuple[Problem, ...], decision: Any,
+        problems: tuple[Problem, ...], decision: Any, told: Mapping[str, Estimate],
     ) -> Plan:  # fmt: skip
         skips: Mapping[str, str] = decision.skips if decision is not None else {}
         over = progress.ended.keys() | skips.keys()
         durations = [0.0 if handler.name in over else expected(handler, window, known) for handler in graph.handlers]
-        kept_free = [
-            max(durations[node], known[handler.name].quantile(RESERVED))
-            if handler.name in known and handler.name not in over
-            else durations[node]
-            for node, handler in enumerate(graph.handlers)
-        ]
-        tails, chain = _tails(graph, kept_free)
+        followed = {graph.index[name] for name in told} if len(graph.handlers) <= MOST_FOLLOWED else set()
+        tails, chain = _tails(graph, durations)
+        # Of whom it is known when he is late, the run asks no sooner to give way, see `surprise`.
+        kept = [0.0 if node in followed else tail for node, tail in enumerate(tails)]
         scale = _scale(window, chain)
         starts, blame = _schedule(graph, durations, self.lanes, progress.now, _ranks(graph, decision))
         steps = tuple(
@@ -118,7 +114,7 @@ class Planner:
                 handler.importance,
                 starts[node],
                 starts[node] + durations[node],
-                max(0.0, window.work - scale * tails[node]),
+                max(0.0, window.work - scale * kept[node]),
                 guessed=handler.expected is None and handler.name not in known,
             )
             for node, handler in enumerate(graph.handlers)
@@ -127,15 +123,16 @@ class Planner:
             graph=graph,
             window=window,
             steps=steps,
-            tails=tuple(tails),
+            tails=tuple(kept),
             lanes=self.lanes,
             critical=_critical(graph, steps, blame),
             skips=skips,
             misfits=_misfits(steps, window, decision),
             problems=problems,
             spare=decision.spare if decision is not None else frozenset(),
-            urgency=decision.urgency if decision is not None else (),
+            urgency=decision.urgency if decision is not None else tuple(tails) if followed else (),
             chances=decision.chances if decision is not None else {},
+            estimates=told,
         )
 
 
@@ -146,7 +143,9 @@ def _tails(graph: Graph, durations: list[float]) -> tuple[list[float], float]:
     for node in reversed(graph.order):
         tail = 0.0
         for then in graph.successors[node]:
-            tail = max(tail, tails[then] + _must(graph, then, durations))
+            # Who needs it cannot use the time that it is cut short by.
+            in_vain = then < len(graph.needs) and node in graph.needs[then]
+            tail = max(tail, tails[then] + (0.0 if in_vain else _must(graph, then, durations)))
         tails[node] = tail
         longest = max(longest, tail + _must(graph, node, durations))
     return tails, longest

@@ -83,14 +83,14 @@ def choose(
         scenarios=min(effort.scenarios, _WORK // (layout.count + 1) + 1),
     )
     found: dict[int, tuple[float, ...]] = {}
+    if before:
+        found[before & layout.everything | layout.running] = times_at(layout, estimates, MEDIAN)
     for caution in effort.cautions:
         times = times_at(layout, estimates, caution)
         found.setdefault(Chooser(layout, times, effort.tries).choose(), times)
-    if before:
-        found.setdefault(before & layout.everything | layout.running, times_at(layout, estimates, MEDIAN))
     tried = [Choice(chosen, extras_of(layout, chosen), times) for chosen, times in found.items()]
     if chance is None or not effort.scenarios:
-        return tried[0]
+        return tried[-1]
     drawn = scenarios(layout, estimates, chance, effort.scenarios)
     best, most = tried[0], (-inf, -inf, -inf)
     for choice in tried:

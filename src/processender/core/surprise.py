@@ -21,16 +21,16 @@ from .estimates import Estimate
 from .events import AttemptStarted, Event, HandlerEnded
 from .outcome import Outcome, Result
 from .plan import Plan, Progress
+from .planner import MOST_FOLLOWED
 from .portfolio import scenarios, score
 from .reports import Adopted, Late, Report
 from .run import Run
 from .schedule import members
-from .selection import MANY
 
 EARLY, LATE, TOO_LATE = 0.25, 0.75, 0.95
 _AGAIN = 1.5
 """When a late handler is looked at again, in times of what it has taken."""
-_SCENARIOS = 24
+_SCENARIOS = 48
 
 
 class Surprises:
@@ -70,7 +70,7 @@ class Surprises:
             self._late.add(name)
             elapsed = max(now - self._started[name], 1e-3)
             self._look_at[name] = now + elapsed * (_AGAIN - 1.0)
-        if not (passed or any(told)) or len(run.plan.graph.handlers) > MANY:
+        if not (passed or any(told)) or len(run.plan.graph.handlers) > MOST_FOLLOWED:
             return []
         reports: list[Report] = []
         progress, plan = run.progress(now), run.plan
