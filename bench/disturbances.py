@@ -113,22 +113,20 @@ def carry(
     """Carry *run* through, in which each handler takes its time and gives way at once when it is asked to."""
     now, number, reports = 0.0, len(told), []
     coming = [(at, each, report) for each, (at, report) in enumerate(told)]
+    review = None if surprises is None else lambda now, events: surprises.follow(now, run, events, anew)
     while True:
-        while True:
-            commands, events = run.advance(now, reports)
-            for command in commands:
-                number += 2
-                if isinstance(command, Start):
-                    name, attempt = command.handler.name, command.attempt
-                    heapq.heappush(coming, (now, number, Began(name, attempt, now)))
-                    end = now + takes[name]
-                    heapq.heappush(coming, (end, number + 1, Returned(name, attempt, end)))
-                elif isinstance(command, Cancel):
-                    gone = Raised(command.handler, command.attempt, now, GaveWay())
-                    heapq.heappush(coming, (now, number, gone))
-            reports = [] if surprises is None else surprises.follow(now, run, events, anew)
-            if not reports:
-                break
+        commands, _ = run.advance(now, reports, review)
+        for command in commands:
+            number += 2
+            if isinstance(command, Start):
+                name, attempt = command.handler.name, command.attempt
+                heapq.heappush(coming, (now, number, Began(name, attempt, now)))
+                end = now + takes[name]
+                heapq.heappush(coming, (end, number + 1, Returned(name, attempt, end)))
+            elif isinstance(command, Cancel):
+                gone = Raised(command.handler, command.attempt, now, GaveWay())
+                heapq.heappush(coming, (now, number, gone))
+        reports = []
         if run.finished:
             return run.results
         looked_at = None if surprises is None else surprises.wake_at

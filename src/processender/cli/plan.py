@@ -129,7 +129,7 @@ def as_text(name: str, plan: Plan) -> str:
         parts.append(f"fits: {window.work - plan.makespan:.2f} s to spare")
     else:
         parts += [
-            f"{_fate(misfit.handler, plan)}: {misfit.reason}"
+            f"does not fit: {misfit.reason}{_hope(misfit.handler, plan)}"
             for misfit in plan.misfits
             if misfit.handler not in plan.skips
         ]
@@ -167,8 +167,8 @@ def _given_up(handler: Handler, plan: Plan) -> str:
     return f"SKIP {handler.name} tier {handler.importance} value {handler.value:g}: {why}"
 
 
-def _fate(name: str, plan: Plan) -> str:
-    return "tried with what is left over" if name in plan.spare else "does not fit"
+def _hope(name: str, plan: Plan) -> str:
+    return "; it is tried with what is left over" if name in plan.spare else ""
 
 
 def _chance(step: Step, plan: Plan) -> float | None:

@@ -58,7 +58,8 @@ class Attempts:
             for name, cell in self._board.cells.items()
             if cell.started is not None and cell.state is not State.ENDED
         }
-        return Progress(ended, frozenset(failed), begun, max(0.0, now - opened))
+        sizes = {name: cell.size for name, cell in self._board.cells.items() if cell.size is not None}
+        return Progress(ended, frozenset(failed), begun, max(0.0, now - opened), sizes)
 
     def _began(self, cell: Cell, at: float) -> None:
         self._move(cell, Input.BEGAN)

@@ -14,11 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .record import Record
 
+_NOTHING = 1e-9
+"""What sums of shares may be off by."""
 FEW = 5
 """From how many samples on what the author expected is no longer needed."""
 _EXPECTED = (0.5, 1.0, 2.0)
 """What an author's word is worth: three samples, around it."""
-_BEYOND = (1.25, 1.5, 2.0, 3.0)
+_BEYOND = (1.1, 1.25, 1.4, 1.6, 1.8, 2.1, 2.5, 3.0)
 """Where one ends of which it is only known that it takes longer, in times of the longest that was seen."""
 
 
@@ -70,7 +72,7 @@ class Estimate:
 
     def quantile(self, share: float) -> float:
         """Return the seconds that it takes at most with the chance *share*."""
-        return self.times[min(bisect_left(self.chances, share), len(self.times) - 1)]
+        return self.times[min(bisect_left(self.chances, share - _NOTHING), len(self.times) - 1)]
 
     def within(self, seconds: float) -> float:
         """Return the chance that it takes no longer than *seconds*."""

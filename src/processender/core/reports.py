@@ -68,6 +68,19 @@ class Hurried(Record):
     """Who wants it so, in words."""
 
 
+class Measured(Record):
+    """A handler says how much it has to do."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+    at: float
+    """When, seconds on the monotonic clock."""
+    size: float
+    """How much, in a unit of its own."""
+
+
 class Late(Record):
     """A handler is late, and in the way of what is worth more and can still end: it is to give way."""
 
@@ -88,4 +101,4 @@ class Withdrawn(Record):
     """Who wants it so, in words."""
 
 
-Report = Began | Returned | Raised | Refused | Adopted | Hurried | Late | Released | Withdrawn
+Report = Began | Returned | Raised | Refused | Measured | Adopted | Hurried | Late | Released | Withdrawn

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from .deciding import is_kept, lay_out
 from .durations import declared
 from .estimates import Estimate
-from .events import AttemptStarted, Event, HandlerEnded
+from .events import AttemptStarted, Event, HandlerEnded, Sized
 from .outcome import Outcome, Result
 from .plan import Plan, Progress
 from .planner import MOST_FOLLOWED
@@ -74,16 +74,27 @@ class Surprises:
             return []
         reports: list[Report] = []
         progress, plan = run.progress(now), run.plan
-        if passed or "late" in told or _gives_up(plan, progress):
+        if passed or "late" in told or "sized" in told or _gives_up(plan, progress):
             made = make(progress, plan)
-            if _differs(made, plan, progress):
+            if "sized" in told:
+                self._look_anew(made)
+            if "sized" in told or _differs(made, plan, progress):
                 reports.append(Adopted(made))
                 plan = made
         late = [name for name in sorted(self._late) if name in progress.running]
         return [*reports, *in_the_way(plan, progress, late, self._chance)] if passed else reports
 
+    def _look_anew(self, plan: Plan) -> None:
+        """Look at who runs when *plan*, which knows how much there is to do, says that it is late."""
+        for name in self._look_at:
+            estimate = known(plan, name)
+            if estimate is not None and name not in self._late:
+                self._look_at[name] = self._started[name] + estimate.quantile(TOO_LATE)
+
     def _saw(self, event: Event, plan: Plan) -> str:
-        """Return `early` or `late` for what the plan has not counted with, else nothing."""
+        """Return `early`, `late` or `sized` for what the plan has not counted with, else nothing."""
+        if isinstance(event, Sized):
+            return "sized"
         if isinstance(event, AttemptStarted):
             estimate = known(plan, event.handler)
             if estimate is not None and event.handler not in self._started:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..core.events import Event
 from ..core.plan import Plan, Progress
 from ..core.reports import Report
-from ..core.run import Run
+from ..core.run import Review, Run
 from ..core.window import Window
 from ..demand import load
 from ..hints import Any
@@ -27,7 +27,7 @@ class Adapting:
 
     @property
     def wake_at(self) -> float | None:
-        """When `follow` must be called at the latest."""
+        """When the run must be looked at at the latest."""
         return None if self._surprises is None else self._surprises.wake_at
 
     def plan(self, window: Window, run: Run | None) -> Plan:
@@ -40,19 +40,21 @@ class Adapting:
         """Follow a run from now on; of times of which nothing is known, nothing can be a surprise."""
         self._surprises = load("core.surprise").Surprises(series()) if self._registry.informed else None
 
-    def follow(self, run: Run, events: Sequence[Event]) -> list[Report]:
-        """Return what *run* is to be told because of what has happened."""
-        if self._surprises is None or run.held:
-            return []
-        now = self._clock.now()
-        reports: list[Report] = self._surprises.follow(now, run, events, self._anew(run.plan.window))
-        return reports
+    def review(self, run: Run) -> Review | None:
+        """Return what looks at what happens to *run*, and tells it what to do otherwise; None where nobody looks."""
+        surprises = self._surprises
+        if surprises is None or run.held:
+            return None
+        window = run.plan.window
 
-    def _anew(self, window: Window) -> Any:
         def make(progress: Progress, before: Plan) -> Plan:
             return self._registry.plan(window, progress, before)
 
-        return make
+        def review(now: float, events: Sequence[Event]) -> list[Report]:
+            told: list[Report] = surprises.follow(now, run, events, make)
+            return told
+
+        return review
 
 
 def _inside(progress: Progress, run: Run, window: Window) -> Progress:

@@ -250,16 +250,13 @@ class Coordinator(Hearing):
         run = self.run
         if run is None or self.ended.is_set():
             return
-        commands, events = run.advance(self.clock.now(), reports)
+        review = None if self.withdrawing else self._adapting.review(run)
+        commands, events = run.advance(self.clock.now(), reports, review)
         self.emit(*events)
         self.emit(*self.executor.carry_out(commands))
         for event in events:
             if isinstance(event, HandlerEnded) and event.result.outcome is Outcome.ABANDONED:
                 self.executor.give_up(event.result.handler)
-        told = [] if self.withdrawing else self._adapting.follow(run, events)
-        if told:
-            self._advance(told)
-            return
         if run.waits and not self.drained:
             self.drained = True
             self.emit(Drained(self.clock.now(), self.run_id))

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from ..core.drain import DRAIN_DELAY, READINESS
-from ..core.estimates import Sample, estimates_of
+from ..core.estimates import Estimate, Sample, estimates_of, of_version
 from ..core.graph import Graph, Problem, compile_graph, nearest
 from ..core.handler import Handler
 from ..core.plan import Plan, Progress
@@ -172,8 +172,22 @@ class Registry:
         # A plan of an order that has changed meanwhile would lose the handlers that came.
         if made is not None and made.graph is graph and not progress:
             return made.opened(window.opened)
-        plan = self.planner.plan(graph, window, self.estimates, progress, chance or series(), problems, before=before)
+        known = self.estimates
+        if isinstance(progress, Progress) and progress.sizes:
+            known = {**known, **self._sized(graph, progress.sizes)}
+        plan = self.planner.plan(graph, window, known, progress, chance or series(), problems, before=before)
         return self._completed(plan)
+
+    def _sized(self, graph: Graph, sizes: Mapping[str, float]) -> dict[str, Estimate]:
+        """Return the estimates of those that have said how much they have to do."""
+        found = {}
+        for name, size in sizes.items():
+            expected = graph.handlers[graph.index[name]].expected if name in graph.index else None
+            samples = of_version(self._history.get(name, ()), self._version)
+            estimate = Estimate.of(samples, expected, size) if samples else None
+            if estimate is not None:
+                found[name] = estimate
+        return found
 
     def _completed(self, plan: Plan) -> Plan:
         unmet = self._unmet()

@@ -18,6 +18,7 @@ from ..core.events import (
     PlanChanged,
     RunEnded,
     RunStarted,
+    Sized,
     Trouble,
     WorkCut,
 )
@@ -108,6 +109,8 @@ class ReportWriter:
                 self._stuck.append({**about, "stack": stack})
             case Noted():
                 self._notes.setdefault(event.handler, []).append(event.text)
+            case Sized():
+                self._sizes[event.handler] = event.size
             case WorkCut():
                 self._cut += [
                     {"what": what, "reason": event.reason, "at_s": self._since(event.at)} for what in event.what
