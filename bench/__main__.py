@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import (
     agent,
+    balancers,
     calls,
     containers,
     crashes,
@@ -21,6 +22,7 @@ from . import (
     kills,
     kubelet,
     latency,
+    middleware,
     planning,
     rolling,
     stops,
@@ -38,12 +40,14 @@ BENCHES = {
     "agent": agent.measure,
     "inits": inits.measure,
     "rolling": rolling.measure,
+    "balancers": balancers.measure,
     "stops": stops.measure,
     "crashes": crashes.measure,
     "kills": kills.measure,
     "containers": containers.measure,
     "kubelet": kubelet.measure,
     "calls": calls.measure,
+    "middleware": middleware.measure,
 }
 
 

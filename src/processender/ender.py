@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 
+from .core.drain import BODY, WAY_BACK
 from .core.handler import PHASES
 from .engine.bodies import Place, ServerBody, TaskBody, ThreadBody
 from .engine.callables import is_async
@@ -92,8 +93,9 @@ class Ender(Serving):
 
             store: Where `save` keeps its snapshots, instead of a file in the state directory.
 
-            drain_delay: How long requests are still served so that everybody notices the end, seconds; None for 5 s in
-                an orchestrator, and none elsewhere, at a terminal's Ctrl-C, or below an agent, which waits itself.
+            drain_delay: How long requests are still served so that everybody notices the end, seconds, at most half of
+                the time there is; None for 5 s in an orchestrator, and none elsewhere, at a terminal's Ctrl-C, or below
+                an agent, which waits itself.
 
             on_drain: Whether readiness fails before the delay, or after it; None for after it in Kubernetes.
 
@@ -105,7 +107,7 @@ class Ender(Serving):
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
             journal=journal, recover=recover, drain_delay=drain_delay, on_drain=on_drain, limits=dict(limits or {}),
         )  # fmt: skip
-        super().__init__(Registry(phases, lanes or {}, require), settings, store, limits or {})
+        super().__init__(Registry(phases, lanes or {}, require), settings, store)
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
         self._servers = ServerBody(self._inflight.cut_at_once)
@@ -125,7 +127,7 @@ class Ender(Serving):
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
         # The body and what keeps the resources live in the parent.
-        self._registry.after_fork(["body", "way-back", *(handler.name for handler in self._opened)])
+        self._registry.after_fork([BODY, WAY_BACK, *(handler.name for handler in self._opened)])
         self._opened = []
         self._forget_in_child()
         self._body, self._servers = None, ServerBody(self._inflight.cut_at_once)
@@ -134,12 +136,9 @@ class Ender(Serving):
 
     def __enter__(self) -> Self:
         """Arm, set up the resources, and begin the body."""
-        return self._enter(lambda _session: ThreadBody())
-
-    def _enter(self, make_body: Callable[[Session], ThreadBody]) -> Self:
         session = self._arm()
         if session is not None:
-            self._body = body = make_body(session)
+            self._body = body = self._hosting(session) or ThreadBody()
             if not session.join(body):
                 session.coordinator.await_end()
                 raise self._too_late(session)
@@ -173,13 +172,10 @@ class Ender(Serving):
 
     async def __aenter__(self) -> Self:
         """Arm, set up the resources, and begin the body; async handlers will run on this loop."""
-        return await self._enter_async(lambda _session: TaskBody.current())
-
-    async def _enter_async(self, make_body: Callable[[Session], ThreadBody | TaskBody]) -> Self:
         session = self._arm()
         if session is not None:
             session.use_current_loop()
-            self._body = body = make_body(session)
+            self._body = body = self._hosting(session) or TaskBody.current()
             if isinstance(body, TaskBody) and not self._cancel_body:
                 session.entered = True
             elif not session.join(body):
@@ -232,17 +228,21 @@ class Ender(Serving):
             stop: What asks the server to stop, called by a thread of the Ender's; None for the handlers of signals that
                 the server has installed itself, which are then called on the main thread, and not when a signal comes.
         """
-        place = Place(stop)
+        return Hosted(self, self._servers, Place(stop))
 
-        def body(session: Session) -> ServerBody:
-            self._leave_traffic_at_end()
-            place.stop = place.stop or session.host()
-            return self._servers
+    def _hosting(self, session: Session) -> ServerBody | None:
+        """Return the body if it is a server who enters."""
+        place = self._servers.first
+        if place is None:
+            return None
+        self._leave_traffic_at_end()
+        place.stop = place.stop or session.host()
+        return self._servers
 
-        return Hosted(
-            self, self._servers, place, lambda: self._enter(body), self.__exit__,
-            lambda: self._enter_async(body), self.__aexit__,
-        )  # fmt: skip
+    @property
+    def exit_code(self) -> int | None:
+        """The code by which the process is to exit once its end is over; None where no signal has asked for one."""
+        return None if self._session is None else self._session.exit_code()
 
     def run(self, main: Callable[[], Any]) -> int:
         """
@@ -260,7 +260,7 @@ class Ender(Serving):
             result = None
             with self:
                 result = main()
-        code = None if self._session is None else self._session.exit_code()
+        code = self.exit_code
         otherwise = result if isinstance(result, int) else 0
         return otherwise if code is None else code
 

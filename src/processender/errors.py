@@ -59,6 +59,12 @@ class Transient(ProcessEnderError):
         self.retry_after = retry_after
 
 
+class Unreachable(Transient):
+    """Nobody is there, or whoever was there has hung up."""
+
+    code = "unreachable"
+
+
 class Permanent(ProcessEnderError):
     """A failure that another attempt will not cure, whatever the retry policy names."""
 

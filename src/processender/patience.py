@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
-from .errors import CircuitOpenError, Transient
+from .errors import CircuitOpenError, Transient, Unreachable
 from .hints import TypeVar
 from .ports import Context
 
@@ -28,21 +29,74 @@ def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limi
     """
     over = threading.Event()
     ctx.on_cancel(over.set)
-    spent = 0.0
-    while (before := ctx.remaining()) > 0:
+    time = _Time(ctx, every, limit)
+    while time.is_left():
         found = look()
         if found is not None:
             return found
-        left = ctx.remaining() if limit is None else min(limit - spent - (before - ctx.remaining()), ctx.remaining())
-        if left <= 0 or over.wait(min(every, left)):
+        if over.wait(time.pause()):
             return None
-        # The end of the attempt may be moved while it waits, and then the difference tells nothing.
-        spent += max(min(every, left), before - ctx.remaining())
     return None
 
 
+async def poll_async(
+    ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limit: float | None = None
+) -> T | None:
+    """Do the same on an event loop, without blocking it; it ends by its cancellation where it must give way."""
+    import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+    never = asyncio.Event()
+    time = _Time(ctx, every, limit)
+    while time.is_left():
+        found = look()
+        if found is not None:
+            return found
+        try:
+            await asyncio.wait_for(never.wait(), time.pause())
+        except TimeoutError:
+            continue
+    return None
+
+
+class _Time:
+    """How long may still be looked: so long as the attempt has, and a limit of its own."""
+
+    def __init__(self, ctx: Context, every: float, limit: float | None) -> None:
+        self._ctx = ctx
+        self._every = every
+        self._limit = limit
+        self._spent = 0.0
+        self._pause = 0.0
+        self._before: float | None = None
+
+    def is_left(self) -> bool:
+        """Tell whether there is time for one more look, after the pause that was the last."""
+        now = self._ctx.remaining()
+        if self._before is not None:
+            # The end of the attempt may be moved while it waits, and then the difference tells nothing.
+            self._spent += max(self._pause, self._before - now)
+            if self._pause <= 0:
+                return False
+        self._before = now
+        return now > 0
+
+    def pause(self) -> float:
+        """Return how long to wait after a look; with 0 it was the last."""
+        assert self._before is not None  # there was a look
+        left = self._ctx.remaining()
+        if self._limit is not None:
+            left = min(left, self._limit - self._spent - (self._before - left))
+        self._pause = max(0.0, min(self._every, left))
+        return self._pause
+
+
 def evidence(
-    ctx: Context, look: Callable[[], str | None], lacking: object, *, limit: float, every: float = 0.2
+    ctx: Context,
+    look: Callable[[], str | None],
+    lacking: str | Callable[[], str],
+    *,
+    limit: float,
+    every: float = 0.2,
 ) -> bool:
     """
     Wait until *look* tells in words what it has seen, note that, and return True; after *limit* seconds, False.
@@ -55,7 +109,7 @@ def evidence(
 
         look: What looks, and returns None as long as there is nothing to tell; `Permanent` is passed on.
 
-        lacking: The words for what was not seen, like `web-1 is still listed`, or something whose text says it then.
+        lacking: The words for what was not seen, like `web-1 is still listed`, or what tells them then.
 
         limit: The longest it waits, seconds.
 
@@ -79,5 +133,68 @@ def evidence(
         ctx.note(seen)
     elif ctx.remaining() > 0:
         unsure = "as far as can be told, " if failed else ""
-        ctx.note(f"{unsure}{lacking} after {limit:.1f} s, and it goes on{failed}")
+        told = lacking if isinstance(lacking, str) else lacking()
+        ctx.note(f"{unsure}{told} after {limit:.1f} s, and it goes on{failed}")
     return seen is not None
+
+
+def quiet(
+    ctx: Context, left: Callable[[], str], said: str, *, limit: float, looks: int = 2, every: float = 0.2
+) -> bool:
+    """
+    Wait until nothing is left, note that, and return True; after *limit* seconds, note what is left, and return False.
+
+    Args:
+
+        ctx: The attempt in whose time it waits.
+
+        left: What looks, and says in words what is left; an empty text for nothing.
+
+        said: The words for that nothing is left.
+
+        limit: The longest it waits, seconds.
+
+        looks: How often in a row nothing must be left: one look may fall between two requests.
+
+        every: How long it waits between two looks, seconds.
+    """
+    row, last = 0, "nothing could be seen"
+
+    def look() -> str | None:
+        nonlocal row, last
+        found = left()
+        row = 0 if found else row + 1
+        last = found or f"not for certain: {said}"
+        return said if row >= looks else None
+
+    return evidence(ctx, look, lambda: last, limit=limit, every=every)
+
+
+def until_gone(ctx: Context, ask: Callable[[], object], stop: Callable[[], object], what: str) -> None:
+    """
+    Have *what* ended, unless it is gone already, and wait until it is, as long as the attempt has.
+
+    Args:
+
+        ctx: The attempt in whose time it waits.
+
+        ask: Asks it for something; only `Unreachable` says that it is gone.
+
+        stop: Asks it to end.
+
+        what: Its name in the notes.
+    """
+
+    def gone() -> str | None:
+        try:
+            ask()
+        except Unreachable:
+            # What was broken off because the attempt must give way says nothing.
+            return f"{what} is gone" if ctx.remaining() > 0 else None
+        return None
+
+    if gone() is None:
+        # It may be gone before it has answered.
+        with suppress(Unreachable):
+            stop()
+    evidence(ctx, gone, f"{what} still answers", limit=ctx.remaining(), every=0.05)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 
-from .core.drain import READINESS
+from .bare import Ending
+from .core.drain import INFLIGHT, OWN, READINESS
 from .core.handler import DRAIN, Handler
 from .engine.bodies import Place, ServerBody
 from .engine.inflight import InFlight, Token
 from .engine.registry import Registry
 from .engine.traffic import Traffic, usual_answer, usual_delay
 from .errors import HandlerError, StateError
-from .hints import Any
+from .hints import Any, Protocol
 from .keepers import StateStore
 from .keeping import Keeping
+from .ports import Stopping
 from .session import Session
 from .settings import Settings
 
@@ -23,12 +25,11 @@ from .settings import Settings
 class Serving(Keeping):
     """Counts work, and says whether traffic is to come, from any thread."""
 
-    def __init__(
-        self, registry: Registry, settings: Settings, store: StateStore | None, limits: Mapping[str, float]
-    ) -> None:
-        """Begin without traffic and without work, of which each kind may take what *limits* says."""
+    def __init__(self, registry: Registry, settings: Settings, store: StateStore | None) -> None:
+        """Begin without traffic and without work, of which each kind may take what the limits in *settings* say."""
         super().__init__(registry, settings, store)
-        self._inflight = InFlight(self._clock, self.tell, limits)
+        self._reserved.update(OWN)
+        self._inflight = InFlight(self._clock, self.tell, settings.limits)
         self._traffic = Traffic()
 
     # Work.
@@ -46,12 +47,27 @@ class Serving(Keeping):
 
             cut: What breaks it off when the time of its kind, or all time, is over; called by a thread of the Ender's.
         """
-        if "inflight" not in self._registry and not self._stopping.is_set():
-            try:
-                self.add(Handler("inflight", self._inflight.wait, phase=self._registry.work_phase))
-            except (HandlerError, StateError):
-                pass  # another thread came first, or the end did
+        self._wait_for_work()
         return Token(self._inflight, what, kind, cut)
+
+    def in_progress(self) -> InFlight:
+        """Return all work in progress, for an adapter that counts so much that a call for each costs too much."""
+        self._wait_for_work()
+        return self._inflight
+
+    def _wait_for_work(self) -> None:
+        if INFLIGHT not in self._registry and not self._stopping.is_set():
+            self._add_own(Handler(INFLIGHT, self._inflight.wait, phase=self._registry.work_phase))
+
+    def _add_own(self, handler: Handler) -> None:
+        """Add *handler*, whose name is reserved, unless another thread came first, or the end did."""
+        try:
+            self._put(handler)
+        except StateError:
+            return
+        except HandlerError:
+            if handler.name not in self._registry:
+                raise
 
     # Traffic.
 
@@ -87,11 +103,8 @@ class Serving(Keeping):
         joined = session is not None and session.is_joined
         usual = 0.0 if joined else usual_delay(os.environ)
         delay = usual if said.drain_delay is None else said.drain_delay
-        try:
-            for handler in self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ)):
-                self.add(handler)
-        except (HandlerError, StateError):
-            pass  # another thread came first, or the end did
+        for handler in self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ)):
+            self._add_own(handler)
 
     # A life.
 
@@ -112,23 +125,41 @@ class Serving(Keeping):
         self._back = None
 
 
+class Block(Protocol):
+    """An Ender as the block of a server enters and leaves it."""
+
+    @property
+    def stopping(self) -> Stopping:
+        """Whether the end has begun."""
+
+    def ending(self) -> Ending:
+        """Return the coming end."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> object: ...
+
+
 class Hosted:
     """The block, sync and async, in which a server lives that brings its own loop or its own main program."""
 
-    def __init__(
-        self, ender: Serving, servers: ServerBody, place: Place, enter: Callable[[], Any], leave: Callable[..., Any],
-        enter_async: Callable[[], Any], leave_async: Callable[..., Any],
-    ) -> None:  # fmt: skip
-        """Take the *place* of the server among the *servers*, and how the Ender is entered and left by them."""
+    def __init__(self, ender: Block, servers: ServerBody, place: Place) -> None:
+        """Take the *place* of the server among the *servers*, the first and last of which enter and leave *ender*."""
         self._ender, self._servers, self._place = ender, servers, place
-        self._enter, self._leave = enter, leave
-        self._enter_async, self._leave_async = enter_async, leave_async
 
     def __enter__(self) -> Any:
         """Arm the Ender, set up its resources, and let the end ask the server to stop; return the Ender."""
         if self._servers.take_in(self._place):
             try:
-                self._enter()
+                self._ender.__enter__()
             except BaseException:
                 self._servers.let_out(self._place)
                 raise
@@ -140,7 +171,7 @@ class Hosted:
         """Run what is left of the plan, and wait for its end, unless other servers go on."""
         last, alone = self._servers.let_out(self._place)
         if last:
-            self._leave(kind, error, trace)
+            self._ender.__exit__(kind, error, trace)
         elif alone and self._ender.stopping.is_set():
             # Handlers may need this thread, and its loop.
             self._ender.ending().wait()
@@ -149,7 +180,7 @@ class Hosted:
         """Do the same; async handlers will run on this loop."""
         if self._servers.take_in(self._place):
             try:
-                await self._enter_async()
+                await self._ender.__aenter__()
             except BaseException:
                 self._servers.let_out(self._place)
                 raise
@@ -161,6 +192,6 @@ class Hosted:
         """Do the same."""
         last, alone = self._servers.let_out(self._place)
         if last:
-            await self._leave_async(kind, error, trace)
+            await self._ender.__aexit__(kind, error, trace)
         elif alone and self._ender.stopping.is_set():
             await self._ender.ending()

@@ -10,6 +10,7 @@ import threading
 from _weakref import ref
 from collections.abc import Callable, Sequence
 
+from .core.drain import BODY
 from .core.escalation import Escalation
 from .core.handler import Handler
 from .core.notice import Notice
@@ -18,6 +19,7 @@ from .core.window import Window
 from .demand import load
 from .engine.clock import new_id
 from .engine.coordinator import Coordinator
+from .engine.hearing import NoSignals
 from .engine.leaving import FLUSH_S, ended_async, leave_now
 from .engine.observers import Outlets
 from .engine.registry import Registry
@@ -48,14 +50,13 @@ class Session:
         escalation = Escalation(numbers(settings.escalate))
         self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)
         self.coordinator.begun = stopping
-        self._signals: Any = None
+        self._signals: Any = NoSignals()
         if settings.signals or settings.exit != "return":
             source, wake = load("integrations.signals").SignalSource, self.coordinator.mailbox.wake_fd
             how = {"displaced": settings.displaced, "theft": settings.theft}
             self._signals = source(numbers(settings.signals), wake, clock, **how)
-        facts = Facts(settings.name, settings.version, run_id)
-        facts.exit = self.exit_code
-        self.report = ReportWriter(facts, clock)
+        self.report = ReportWriter(Facts(settings.name, settings.version, run_id), clock)
+        self.report.facts.exit = self.exit_code
         self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
         """Tells the exit code where its owner decides."""
         self.tidy: Callable[[], object] = lambda: None
@@ -80,13 +81,12 @@ class Session:
         self.coordinator.force = self._force
         self.coordinator.leave = self._at_end
         self.coordinator.start()
-        self.coordinator.signals = self._signals
+        self.coordinator.signals = None if isinstance(self._signals, NoSignals) else self._signals
         if self._joined is not None:
             self._joined.listen(self.coordinator.notify, lambda text: self.coordinator.trouble("no-agent", text))
         for text in self.untold:
             self.coordinator.trouble("no-agent", text)
-        if self._signals is not None:
-            self._outlets.emit(*self._signals.start())
+        self._outlets.emit(*self._signals.start())
         # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
         owner, call = ref(in_child.__self__), in_child.__func__
         os.register_at_fork(after_in_child=lambda: None if (alive := owner()) is None else call(alive))
@@ -130,12 +130,11 @@ class Session:
 
     def keep_signals(self) -> None:
         """Take the signals again from a loop that has just been started; to be called when a server is up."""
-        if self._signals is not None:
-            self._signals.keep()
+        self._signals.keep()
 
     def host(self) -> Callable[[], object]:
         """Take the signals over from the server that this process is; return what asks it to stop."""
-        if self._signals is None:
+        if isinstance(self._signals, NoSignals):
             raise StateError("cannot ask the server to stop: no signals are heard here; write hosted(stop=...)")
         self._outlets.emit(*self._signals.host())
         return lambda: self._outlets.emit(*self._signals.ask())
@@ -143,7 +142,7 @@ class Session:
     def join(self, body: Body) -> bool:
         """Let the end wait for *body* to leave; return False if the end has begun without it."""
         try:
-            self.add(Handler("body", body, phase=self._registry.work_phase))
+            self.add(Handler(BODY, body, phase=self._registry.work_phase))
         except StateError:
             return False
         self.entered, self._body = True, body
@@ -184,8 +183,7 @@ class Session:
         self._prepare(*handlers)
 
     def _prepare(self, *added: Handler) -> None:
-        if self._signals is not None:
-            self._signals.rearm()
+        self._signals.rearm()
         self.coordinator.executor.prepare(added)
         if not self._stopping.is_set():
             self._foresee()
@@ -222,7 +220,7 @@ class Session:
     @property
     def _lent(self) -> bool:
         """Whether somebody else may still write a signal's number to our pipe."""
-        return self._signals is not None and bool(self._signals.lent)
+        return bool(self._signals.lent)
 
     def exit_code(self) -> int | None:
         """Return the exit code that a signal asks for, None if no signal began the run."""
@@ -236,8 +234,7 @@ class Session:
 
     def _at_end(self) -> None:
         """Decide, on the control thread, whether the process may go the ordinary way."""
-        if self._signals is not None:
-            self._signals.pass_on()
+        self._signals.pass_on()
         if self._settings.exit == "return":
             return
         if self._barred or (self._signum and not self.entered):
@@ -258,9 +255,8 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        if self._signals is not None:
-            # The signal by which the agent asks as well may still come, and the end is over.
-            self._signals.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
+        # The signal by which the agent asks as well may still come, and the end is over.
+        self._signals.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
         atexit.unregister(self._at_exit)
         if not self._signum:
             self.coordinator.watchdog.disarm()
@@ -288,8 +284,7 @@ class Session:
     def disarm_in_child(self) -> None:
         """Give the signals back and close the pipe; threads and timers were not inherited."""
         self._closed = True
-        if self._signals is not None:
-            self._signals.stop()
+        self._signals.stop()
         atexit.unregister(self._at_exit)
         self.coordinator.watchdog.let_go()
         if self._joined is not None:

@@ -169,6 +169,7 @@ class TestTime:
 
         assert heard.exists()
 
+    @pytest.mark.alone
     def test_it_comes_back_in_time(self) -> None:
         """Within what a cancelled handler is given to give way."""
         began = time.monotonic()

@@ -178,10 +178,10 @@ class TestBadDays:
         self, agent: ConsulAgent, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The attempt has time left for another."""
-        monkeypatch.setattr("processender.integrations.consul.api.SILENT_S", 0.05)
         agent.fail("silent", method="PUT")
         handler = consul.drain("web-1", url=agent.url)
-        with pytest.raises(TimeoutError):
+        with monkeypatch.context() as short, pytest.raises(TimeoutError):
+            short.setattr("processender.integrations.consul.api.SILENT_S", 0.05)
             leave(handler)
 
         assert ["Consul no longer lists web-1"] == leave(handler)

@@ -19,7 +19,7 @@ from processender.core.handler import Handler
 from processender.errors import Permanent, Transient
 from processender.integrations.envoy import drain, drain_endpoint, stop_proxy
 from processender.testing.drainers import check_drainer
-from processender.testing.served import Served
+from processender.testing.served import Asked, Served, Told, as_json
 from tests.integration import balancers
 from tests.integration.balancers import Envoy
 from tests.integration.drainers import Attempt, come_back, give_way, leave
@@ -174,6 +174,15 @@ def test_a_sidecar_is_ended_last(sidecar: Envoy) -> None:
     assert ("release", ["Envoy is gone"], ["Envoy is gone"]) == (handler.phase, leave(handler), leave(handler))
 
 
+def test_an_envoy_with_a_bad_day_is_not_gone() -> None:
+    """It answers, if with 500; one that is asked to end then must say that it does."""
+    with Served() as served:
+        served.fail(500, 200, path="/ready")
+        served.fail(503, path="/quitquitquit")
+        with pytest.raises(Transient, match="quitquitquit was answered with 503"):
+            leave(stop_proxy(served.url))
+
+
 def test_an_envoy_that_is_gone_may_come_back() -> None:
     """Nobody there is a failure that may pass."""
     with mute() as listener:
@@ -268,6 +277,36 @@ def test_an_unknown_endpoint_is_refused_and_the_known_are_named(edge: Envoy, ser
         leave(drain_endpoint(edge.endpoints, "10.0.0.7:1", admin=edge.admin))
 
     assert before == Path(edge.endpoints).read_text()
+
+
+class Foreign(Served):
+    """An Envoy that has another cluster than that of the file, or something that is no Envoy."""
+
+    said: object = {"cluster_statuses": [{"name": "other"}]}
+
+    def answer(self, asked: Asked) -> Told:
+        """Answer."""
+        return as_json(self.said)
+
+
+def test_an_envoy_that_does_not_know_the_endpoint_is_no_evidence(edge: Envoy, servers: list[Upstream]) -> None:
+    """Neither that requests have ended, nor that they come again."""
+    with Foreign() as foreign:
+        notes = leave(first(edge, servers, admin=foreign.url, settle=2.0))
+        back = come_back(first(edge, servers, admin=foreign.url, settle=0.1))
+    text = f"Envoy does not know 127.0.0.1:{servers[0].port} after"
+
+    assert [f"{text} 2.0 s, and it goes on"] == notes
+    assert [f"{text} 0.1 s, and it goes on"] == back
+
+
+@pytest.mark.parametrize("said", [[], {"cluster_statuses": 7}, {"cluster_statuses": [{"host_statuses": [1]}]}])
+def test_what_does_not_answer_as_envoy_does_is_told(edge: Envoy, servers: list[Upstream], said: object) -> None:
+    """It is another program, and will be."""
+    with Foreign() as foreign, pytest.raises(Permanent, match="does not answer as Envoy does"):
+        foreign.said = said
+        leave(first(edge, servers, admin=foreign.url))
+    come_back(first(edge, servers, admin=""))
 
 
 def test_an_envoy_that_is_gone_reads_the_file_when_it_starts(edge: Envoy, servers: list[Upstream]) -> None:

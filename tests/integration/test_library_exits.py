@@ -135,7 +135,7 @@ def test_a_body_that_swallows_cancellation_does_not_hold_the_end() -> None:
     """A task that goes on after its CancelledError is left behind with the process."""
     source = """
     async def main():
-        async with Ender('orders', grace=1) as ender:
+        async with Ender('orders', grace=3) as ender:
             ender.add(lambda: say('flushed'), name='flush', importance='must')
             say('ready')
             while True:

@@ -108,8 +108,9 @@ def test_an_application_that_uses_the_alarm_keeps_it(use: str) -> None:
     source = f"""
     {use}
     before = signal.getsignal(signal.SIGALRM)
-    with Ender('orders', grace=1) as ender:
-        ender.add(lambda: (say('same', signal.getsignal(signal.SIGALRM) is before), {BUSY}), name='busy')
+    with Ender('orders', grace=2) as ender:
+        # What is said is said by another thread, which needs the lock.
+        ender.add(lambda: (say('same', signal.getsignal(signal.SIGALRM) is before), time.sleep(1), {BUSY}), name='busy')
         say('ready')
         ender.stopping.wait()
     """

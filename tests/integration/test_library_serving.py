@@ -301,6 +301,35 @@ def test_a_block_inside_another_one_changes_nothing() -> None:
     assert "clean" == end.report["verdict"]
 
 
+def test_in_a_short_window_what_is_cut_is_named_before_its_server_must_have_left() -> None:
+    """Half of the time is for leaving traffic; nothing is abandoned although the work is deaf."""
+    source = STOPPED.replace("grace=20, drain_delay=0.2", "grace=2, drain_delay=30.0")
+    end = run(
+        source.replace(
+            "say('ready')",
+            """
+        ender.inflight('GET /deaf', kind='request', cut=lambda: say('cut')).begin()
+        say('ready')""",
+        ),
+        "TERM",
+        after="ready",
+    )
+
+    assert ("done", "failed", "done") == tuple(end.outcomes[name] for name in ("drain-delay", "inflight", "body"))
+    assert "still in flight: GET /deaf" in end.handler("inflight")["error"]
+    assert "instead of 30 s, which is half of the time there is" in end.handler("drain-delay")["notes"][0]
+    assert ("closed" in end.lines, 0) == (True, end.code)
+
+
+def test_at_a_terminal_an_int_waits_for_nobody() -> None:
+    """A person has pressed Ctrl-C, and no balancer is in front of it."""
+    terminal = "import pty\nos.dup2(pty.openpty()[1], 0)\n"
+    end = run(terminal + STOPPED.strip().replace("grace=20, drain_delay=0.2", "grace=60, drain_delay=20.0"), "INT")
+
+    assert "clean" == end.report["verdict"]
+    assert end.handler("drain-delay")["ended_s"] < 10.0
+
+
 STARTED_ANEW = (
     SERVER
     + """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from processender.engine.brief import BriefContext
-from processender.errors import Permanent, Transient
-from processender.patience import evidence, poll
+from processender.errors import Permanent, Transient, Unreachable
+from processender.patience import evidence, poll, poll_async, quiet, until_gone
 from processender.testing.clock import VirtualClock
 
 EVERY = 0.001
@@ -31,6 +33,46 @@ class Look:
         self._clock.advance(self._takes)
         self.count += 1
         return self._seen[self.count - 1] if self.count <= len(self._seen) else None
+
+
+def looked(clock: VirtualClock, look: Look, seconds: float = 10.0, limit: float | None = None) -> object | None:
+    """Return what was seen by looking on a loop."""
+    return asyncio.run(poll_async(context(clock, seconds), look, every=EVERY, limit=limit))
+
+
+class TestPollAsync:
+    def test_it_looks_until_something_is_there(self) -> None:
+        """As the other does."""
+        clock = VirtualClock()
+        look = Look(clock, None, None, 0, "more")
+
+        assert 0 == looked(clock, look)
+        assert 3 == look.count
+
+    @pytest.mark.parametrize(
+        ("seconds", "limit", "looks"), [(3.5, None, 4), (100.0, 2.5, 3), (100.0, 0.0, 1), (0.0, 5.0, 0)]
+    )
+    def test_the_time_of_the_attempt_and_a_limit_bound_it(
+        self, seconds: float, limit: float | None, looks: int
+    ) -> None:
+        """With 0 it looks once; without time, never."""
+        clock = VirtualClock()
+        look = Look(clock)
+
+        assert looked(clock, look, seconds, limit) is None
+        assert looks == look.count
+
+    def test_it_blocks_no_loop(self) -> None:
+        """What is looked for may be made by another task."""
+        clock = VirtualClock()
+        seen: list[str] = []
+
+        async def both() -> object:
+            waiting = asyncio.ensure_future(poll_async(context(clock), lambda: seen or None, every=EVERY))
+            asyncio.get_running_loop().call_later(EVERY, seen.append, "there")
+            return await waiting
+
+        assert ["there"] == asyncio.run(both())
 
 
 class TestPoll:
@@ -171,4 +213,119 @@ class TestEvidence:
         ctx = noting(VirtualClock())
 
         assert not evidence(ctx, lambda: ctx.cancel(), "it is used", limit=2)  # noqa: PLW0108
+        assert not hasattr(ctx, "notes")
+
+
+class TestQuiet:
+    def test_it_must_be_quiet_several_times_in_a_row(self) -> None:
+        """One look may fall between two requests."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+        look = Look(clock, "1 request", "", "2 requests", "", "", "3 requests")
+
+        assert quiet(ctx, look, "nothing is left", limit=9, every=EVERY)  # type: ignore[arg-type]
+        assert (5, ["nothing is left"]) == (look.count, ctx.notes)
+
+    @pytest.mark.parametrize(
+        ("seen", "noted"),
+        [
+            (("", "2 requests"), "2 requests after 1.5 s"),
+            (("1 request", ""), "not for certain: nothing is left after 1.5 s"),
+        ],
+    )
+    def test_what_was_seen_last_is_told(self, seen: tuple[str, ...], noted: str) -> None:
+        """Also that it was quiet, but not for long enough."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+
+        assert not quiet(ctx, Look(clock, *seen), "nothing is left", limit=1.5, every=EVERY)  # type: ignore[arg-type]
+        assert [f"{noted}, and it goes on"] == ctx.notes
+
+    def test_that_nobody_could_look_is_told(self) -> None:
+        """With the reason."""
+        clock = VirtualClock()
+        ctx = noting(clock)
+
+        def look() -> str:
+            clock.advance(1)
+            raise Unreachable("no route")
+
+        assert not quiet(ctx, look, "nothing is left", limit=2, every=EVERY)
+        assert ["as far as can be told, nothing could be seen after 2.0 s, and it goes on: no route"] == ctx.notes
+
+
+class Ends:
+    """Something that answers so many times after it was asked to end, and then is gone."""
+
+    def __init__(self, clock: VirtualClock, more: int, *, there: bool = True) -> None:
+        self.stopped = 0
+        self._clock = clock
+        self._more = more
+        self._there = there
+
+    def ask(self) -> None:
+        """Answer, or be gone."""
+        self._clock.advance(1)
+        if not self._there:
+            raise Unreachable("connection refused")
+        if self.stopped:
+            self._more -= 1
+            self._there = self._more > 0
+
+    def stop(self) -> None:
+        """Begin to end."""
+        self.stopped += 1
+
+
+class TestUntilGone:
+    def test_it_is_asked_to_end_and_waited_for(self) -> None:
+        """As long as it answers."""
+        clock = VirtualClock()
+        ctx, it = noting(clock, 60), Ends(clock, 2)
+        until_gone(ctx, it.ask, it.stop, "the proxy")
+
+        assert (1, ["the proxy is gone"]) == (it.stopped, ctx.notes)
+
+    def test_what_is_gone_is_not_asked(self) -> None:
+        """Nobody is there who could answer."""
+        clock = VirtualClock()
+        ctx, it = noting(clock, 60), Ends(clock, 0, there=False)
+        until_gone(ctx, it.ask, it.stop, "the proxy")
+
+        assert (0, ["the proxy is gone"]) == (it.stopped, ctx.notes)
+
+    def test_it_may_be_gone_before_it_has_answered(self) -> None:
+        """That is what was asked for."""
+        clock = VirtualClock()
+        ctx, it = noting(clock, 60), Ends(clock, 1)
+
+        def stop() -> None:
+            it.stop()
+            raise Unreachable("hung up")
+
+        until_gone(ctx, it.ask, stop, "the proxy")
+        assert ["the proxy is gone"] == ctx.notes
+
+    def test_a_bad_answer_is_an_answer(self) -> None:
+        """What says that it has a bad day is there."""
+        clock = VirtualClock()
+        ctx, it = noting(clock, 3), Ends(clock, 99)
+
+        def refuse() -> None:
+            clock.advance(1)
+            raise Transient("answered with 503")
+
+        with pytest.raises(Transient, match="503"):
+            until_gone(ctx, it.ask, refuse, "the proxy")
+        assert not hasattr(ctx, "notes")
+
+    def test_a_look_that_is_broken_off_is_no_evidence(self) -> None:
+        """An attempt that gives way shuts its own connection."""
+        ctx = noting(VirtualClock())
+
+        def ask() -> None:
+            ctx.cancel()
+            raise Unreachable("hung up")
+
+        until_gone(ctx, ask, lambda: None, "the proxy")
         assert not hasattr(ctx, "notes")

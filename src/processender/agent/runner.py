@@ -92,8 +92,7 @@ class Agent(Epilogue):
                 os.environ, settings, self._command, self._alarms, self._clock, self._have_trouble
             )
         self._troubles: list[tuple[str, str]] = []
-        self._ignored = kernel.ignored()
-        self._asked = False
+        self._ignored, self._asked = kernel.ignored(), False
         if settings.lives:
             self.make_again()
         if not settings.lean:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..checking.audit import Audit, audit
 from ..checking.files import SHOWN, STDIN, named, read_text
 from ..checking.finding import ERROR, WARNING, Finding, Unreadable, is_severe
+from ..core.texts import counted
 from . import output
 from .options import Options
 
@@ -61,14 +62,10 @@ def as_text(finding: Finding) -> str:
 def summary(made: Audit) -> str:
     """Return how much was checked and found, in one line."""
     counts = [(sum(each.severity == name for each in made.findings), name) for name in ("error", "warning", "note")]
-    found = ", ".join(_count(number, name) for number, name in counts if number)
-    found = f"{found or 'nothing found'}, {_count(len(made.unread), 'file')} not read" if made.unread else found
-    checked = f"{_count(made.workloads, 'workload')}, {_count(made.configurations, 'configuration')}"
+    found = ", ".join(counted(number, name) for number, name in counts if number)
+    found = f"{found or 'nothing found'}, {counted(len(made.unread), 'file')} not read" if made.unread else found
+    checked = f"{counted(made.workloads, 'workload')}, {counted(made.configurations, 'configuration')}"
     return f"{checked}: {found or 'nothing found'}"
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _texts(paths: Sequence[str]) -> tuple[dict[str, str], list[str]]:

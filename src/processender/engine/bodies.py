@@ -69,6 +69,11 @@ class ServerBody(ThreadBody):
         self._places: list[Place] = []
         self._asks = False
 
+    @property
+    def first(self) -> Place | None:
+        """The one that has been here longest."""
+        return next(iter(self._places), None)
+
     def take_in(self, place: Place) -> bool:
         """Let one more server live here, from the thread that calls this; return whether it is the first."""
         place.thread = threading.get_ident()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from ..core.labels import printable
 from ..hints import TYPE_CHECKING, Any, Self
 from ..ports import Clock, Context
+from .context import NOTE_LENGTH
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -44,7 +46,7 @@ class BriefContext:
 
     def note(self, text: str) -> None:
         """Say in a line, for the log, what was seen or done; a call that is no attempt has no place in a report."""
-        self.log.info("%s", text)
+        self.log.info("%s", printable(text, NOTE_LENGTH))
 
     def remaining(self) -> float:
         """Return the seconds that are left; 0.0 when the call was asked to give way."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from ..core.events import Noted
+from ..core.labels import printable
 from ..hints import TYPE_CHECKING, Any, TypeVar
 from ..ports import Clock
 from .dependencies import Dependencies
@@ -85,7 +86,7 @@ class Context:
     def note(self, text: str) -> None:
         """Say in a line, for the log and the report, what was seen or done; never a secret."""
         if self._tell is not None:
-            self._tell(Noted(self._clock.now(), self.handler, text[:NOTE_LENGTH]))
+            self._tell(Noted(self._clock.now(), self.handler, printable(text, NOTE_LENGTH)))
 
     def size(self, amount: float) -> None:
         """

@@ -23,6 +23,23 @@ KEPT = 64
 """How many notices of different kinds and senders the record keeps; as many again of those that ask for the end."""
 
 
+class NoSignals:
+    """Stands in for the source of signals where somebody else hears them."""
+
+    lent = False
+
+    def start(self) -> Sequence[Trouble]:
+        """Take nothing, and so have nothing to tell; so do `host` and `ask`."""
+        return ()
+
+    host = ask = start
+
+    def stop(self, *, deaf: bool = False) -> None:
+        """Have nothing to give back, to take again or to pass on."""
+
+    keep = rearm = pass_on = stop
+
+
 class Hearing:
     """The half of the control thread that hears."""
 

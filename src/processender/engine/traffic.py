@@ -37,7 +37,8 @@ def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], obje
 
     Args:
 
-        seconds: How long requests are still served.
+        seconds: How long requests are still served; never more than half of the time that there is, since what was
+            begun must be finished too.
 
         when_gone: Calls what it is given when who serves has ended, or at once if it has.
     """
@@ -49,7 +50,10 @@ def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], obje
         over = threading.Event()
         ctx.on_cancel(over.set)
         when_gone(over.set)
-        over.wait(min(seconds, ctx.remaining()))
+        half = ctx.remaining() / 2
+        if half < seconds:
+            ctx.note(f"{half:.1f} s instead of {seconds:g} s, which is half of the time there is")
+        over.wait(min(seconds, half))
 
     return delay
 

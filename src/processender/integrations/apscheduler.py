@@ -2,16 +2,13 @@
 Schedulers of APScheduler 3 at the end: no job begins any more, those that run are finished, and the scheduler shut
 down.
 
-Takes over:
-    Pausing (which `resume` undoes), waiting for running jobs, naming those that did not end, shutting down.
+Takes over: Pausing (which `resume` undoes), waiting for running jobs, naming those that did not end, shutting down.
 
-Leaves:
-    A job in a thread cannot be ended. If one does not come back, the handler does not either: it is `abandoned` when
-    its time is up, the report names the job with the stacks of the scheduler's threads, and the process is left at
-    the end of the plan without joining them. Jobs of an `AsyncIOScheduler` that are coroutines are cancelled instead.
+Leaves: A job in a thread cannot be ended. If one does not come back, the handler does not either: it is `abandoned`
+when its time is up, the report names the job with the stacks of the scheduler's threads, and the process is left at the
+end of the plan without joining them. Jobs of an `AsyncIOScheduler` that are coroutines are cancelled instead.
 
-Versions:
-    APScheduler 3.10 and 3.11; running jobs are told by `_instances` of its executors.
+Versions: APScheduler 3.10 and 3.11; running jobs are told by `_instances` of its executors.
 """
 
 from __future__ import annotations
@@ -19,8 +16,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from ..closing import FINISH_S, LeftBehind, counted, listed, settle, share, standing, step
+from ..closing import FINISH_S, LeftBehind, idle, share, standing, step
 from ..core.handler import Handler
+from ..core.texts import counted, listed
 from ..hints import Any
 from ..ports import Context
 
@@ -88,13 +86,13 @@ class _Jobs:
         scheduler.pause()
         # The shutdown forgets them.
         self._executors = list(scheduler._executors.values())  # noqa: SLF001 - no other way to them
-        settle(lambda: len(self._running()), ctx, share(ctx, self._wait))
+        idle(lambda: len(self._running()), ctx, share(ctx, self._wait))
         cut = self._running()
         scheduler.shutdown(wait=False)
         for thread in self._threads():
             thread.join()
         if cut and not self._threads():
-            settle(lambda: len(self._running()), ctx, share(ctx, 1.0))
+            idle(lambda: len(self._running()), ctx, share(ctx, 1.0))
             raise LeftBehind(f"cancelled {counted(len(cut), 'job')}: {listed(cut)}")
 
     def stack(self) -> str:
@@ -108,3 +106,6 @@ class _Jobs:
     def _threads(self) -> list[threading.Thread]:
         pools = [getattr(executor, "_pool", None) for executor in self._executors]
         return [thread for pool in pools for thread in getattr(pool, "_threads", ())]
+
+
+__all__ = ["finish_jobs", "stop_scheduling"]

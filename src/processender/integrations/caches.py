@@ -1,24 +1,22 @@
 """
 What a program has in memory and must write out: queues, dirty dicts, and what `logging` holds back.
 
-Takes over:
-    Emptying a queue or a dict through a function of the application's until it is empty, also of what comes in
-    meanwhile; what could not be written is put back, so another attempt finds it. The buffer of a `MemoryHandler` and
-    the thread of a `QueueListener` are last of all, for what runs before them logs, too.
+Takes over: Emptying a queue or a dict through a function of the application's until it is empty, also of what comes in
+meanwhile; what could not be written is put back, so another attempt finds it. The buffer of a `MemoryHandler` and the
+thread of a `QueueListener` are last of all, for what runs before them logs, too.
 
-Leaves:
-    What is put in afterwards; finish who puts it in earlier, in `quiesce`.
+Leaves: What is put in afterwards; finish who puts it in earlier, in `quiesce`.
 
-Versions:
-    The standard library of Python 3.11 and later.
+Versions: The standard library of Python 3.11 and later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 
-from ..closing import CLOSE_S, FINISH_S, LAST, LeftBehind, counted, settle, share, step
+from ..closing import CLOSE_S, FINISH_S, LAST, LeftBehind, idle, share, step
 from ..core.handler import Handler
+from ..core.texts import counted
 from ..errors import Permanent
 from ..hints import Any
 from ..ports import Context
@@ -156,9 +154,9 @@ def flush_dict(
                     cache.setdefault(key, value)
                 raise
             written += len(taken)
-        ctx.note(f"wrote {counted(written, 'entry').replace('entrys', 'entries')} of {name}")
+        ctx.note(f"wrote {counted(written, 'entry', 'entries')} of {name}")
         if cache:
-            raise LeftBehind(f"its time was too short for {len(cache)} entries of {name}")
+            raise LeftBehind(f"its time was too short for {counted(len(cache), 'entry', 'entries')} of {name}")
 
     return step(name, flush, "flush", timeout, after, needs)
 
@@ -202,7 +200,10 @@ def stop_listener(
         full = getattr(listener.queue, "full", None)
         if full is not None:
             # It tells its thread to stop through the queue, and does not wait for a place in it.
-            settle(lambda: int(full()), ctx, share(ctx, CLOSE_S))
+            idle(lambda: int(full()), ctx, share(ctx, CLOSE_S))
         ctx.call(name, listener.stop)
 
     return step(name, stop, "release", timeout, after, needs, priority=LAST)
+
+
+__all__ = ["flush_dict", "flush_handler", "flush_queue", "stop_listener"]

@@ -2,17 +2,14 @@
 Thread pools and process pools at the end: their work finished, or given up and named, and never in the way of the
 exit.
 
-Takes over:
-    Refusing new work once the handlers before it in `quiesce` have ended, queued work by policy, waiting for what
-    runs, ending the workers of a process pool that do not come back: TERM, then KILL.
+Takes over: Refusing new work once the handlers before it in `quiesce` have ended, queued work by policy, waiting for
+what runs, ending the workers of a process pool that do not come back: TERM, then KILL.
 
-Leaves:
-    A thread cannot be ended. If one does not come back, the handler does not either: it ends `abandoned`, the event
-    and the report name the thread with its stack, and the process is left at the end of the plan without joining it,
-    which `concurrent.futures` would do for ever.
+Leaves: A thread cannot be ended. If one does not come back, the handler does not either: it ends `abandoned`, the event
+and the report name the thread with its stack, and the process is left at the end of the plan without joining it, which
+`concurrent.futures` would do for ever.
 
-Versions:
-    The standard library of Python 3.11 to 3.13; the workers are found by `_threads` and `_processes`.
+Versions: The standard library of Python 3.11 to 3.13; the workers are found by `_threads` and `_processes`.
 """
 
 from __future__ import annotations
@@ -20,8 +17,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from ..closing import FINISH_S, LeftBehind, counted, listed, settle, share, standing, step
+from ..closing import FINISH_S, LeftBehind, idle, share, standing, step
 from ..core.handler import Handler
+from ..core.texts import counted, listed
 from ..errors import HandlerError
 from ..hints import Any, Literal
 from ..ports import Context
@@ -98,7 +96,7 @@ def _finishing_processes(executor: Any, cancel: bool, wait: float, name: str) ->
         pending = executor._pending_work_items  # noqa: SLF001 - see above
         executor.shutdown(wait=False, cancel_futures=cancel)
         alive = lambda: sum(worker.is_alive() for worker in workers)  # noqa: E731 - asked again and again
-        if not settle(alive, ctx, share(ctx, wait)):
+        if not idle(alive, ctx, share(ctx, wait)):
             return
         calls = listed(sorted({_title(item.fn) for item in list(pending.values())}))
         stuck = [worker for worker in workers if worker.is_alive()]
@@ -106,7 +104,7 @@ def _finishing_processes(executor: Any, cancel: bool, wait: float, name: str) ->
         for end, limit in (("terminate", _TERM_S), ("kill", _KILL_S)):
             for worker in stuck:
                 getattr(worker, end)()
-            if not settle(alive, ctx, limit):
+            if not idle(alive, ctx, limit):
                 break
         doing = f" in {calls}" if calls else ""
         raise LeftBehind(f"ended {counted(len(stuck), 'worker')} of {name} that did not come back{doing}: {who}")
@@ -118,3 +116,6 @@ def _title(function: Any) -> str:
     """Return the name of what was submitted."""
     function = getattr(function, "func", function)
     return str(getattr(function, "__qualname__", function))
+
+
+__all__ = ["finish_executor"]

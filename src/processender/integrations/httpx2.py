@@ -1,15 +1,12 @@
 """
 Clients of httpx2 at the end, and of httpx, which has the same face: closed with their connections.
 
-Takes over:
-    Closing the client, in the phase `close`, when what uses it is finished.
+Takes over: Closing the client, in the phase `close`, when what uses it is finished.
 
-Leaves:
-    Waiting for requests: the client does not tell which are under way; count them with `ender.inflight`. What still
-    reads an answer gets an error of the client's.
+Leaves: Waiting for requests: the client does not tell which are under way; count them with `ender.inflight`. What still
+reads an answer gets an error of the client's.
 
-Versions:
-    Httpx2 2, httpx 0.28.
+Versions: httpx2 2, httpx 0.28.
 """
 
 from __future__ import annotations
@@ -31,3 +28,6 @@ def close_client(
 ) -> Handler:
     """Return the handler, of the phase `close`, that closes *client*, a `Client` or an `AsyncClient`."""
     return step(name, getattr(client, "aclose", None) or client.close, "close", timeout, after, needs)
+
+
+__all__ = ["close_client"]

@@ -1,26 +1,23 @@
 """
-hypercorn: `await serve(ender, app, config)` runs it as `hypercorn.asyncio.serve` does, and the Ender ends it.
+hypercorn: `await serve(ender, app, config)`, or `run(ender, app, config)`, and the Ender ends it.
 
-Takes over:
-    The end: the Ender is entered before the application's lifespan starts, is ready when the listeners are open, asks
-    hypercorn to stop in its phase `quiesce`, and waits until the lifespan has shut down. There is one deadline, the
-    Ender's window, in place of `graceful_timeout`, after whose three seconds hypercorn cancels what is in flight
-    without a word; from Python 3.12.1 on it does not even get there, for it waits without end until every connection
-    has closed. Connections that are left when all time is over are named, and broken off.
+Takes over: The end: the Ender is entered before the application's lifespan starts, is ready when the listeners are
+open, asks hypercorn to stop in its phase `quiesce`, and waits until the lifespan has shut down. There is one deadline,
+the Ender's window, in place of `graceful_timeout`, after whose three seconds hypercorn cancels what is in flight
+without a word; from Python 3.12.1 on it does not even get there, for it waits without end until every connection has
+closed. Connections that are left when all time is over are named, and broken off.
 
-Leaves:
-    What the application does, and what becomes of its requests when they are cut: wrap it in `asgi.EnderMiddleware`. An
-    HTTP/2 connection with a request under way gets GOAWAY behind its answer, an idle one is closed without. Of several
-    listeners hypercorn closes the second when the connections of the first are over (3.12.1 and later).
-    `hypercorn` on the command line is not for this adapter. With `--workers 0` the middleware is all that is needed,
-    for it takes the signals from hypercorn and asks it by its own handler. With workers of its own, one being the
-    default, hypercorn tells them by an event that no Ender hears before they stop: run it under the agent, which
-    waits before it asks; the middleware then ends each worker in order.
+Leaves: What the application does, and what becomes of its requests when they are cut: wrap it in
+`asgi.EnderMiddleware`. An HTTP/2 connection with a request under way gets GOAWAY behind its answer, an idle one is
+closed without. Of several listeners hypercorn closes the second when the connections of the first are over (3.12.1 and
+later). `hypercorn` on the command line is not for this adapter. With `--workers 0` the middleware is all that is
+needed, for it takes the signals from hypercorn and asks it by its own handler. With workers of its own, one being the
+default, hypercorn tells them by an event that no Ender hears before they stop: run it under the agent, which waits
+before it asks; the middleware then ends each worker in order.
 
-Versions:
-    0.17 and 0.18. `tests/integration/test_framework_hypercorn.py` pins what this rests on: that `shutdown_trigger` is
-    awaited when the listeners are open, that `graceful_timeout = None` waits, and the name and the `writer` of the
-    coroutine of a connection.
+Versions: 0.18. `tests/integration/test_framework_hypercorn.py` pins what this rests on: that `shutdown_trigger` is
+awaited when the listeners are open, that `graceful_timeout = None` waits, the names of the coroutines of a connection
+and of a request, and the `writer` of the first.
 """
 
 from __future__ import annotations
@@ -33,13 +30,14 @@ from typing import Literal
 import hypercorn.asyncio
 from hypercorn.config import Config
 
+from ..farewell import break_off, tasks_running
 from ..hints import Any
 from ..ports import Serving
 
-BREAK_S = 0.05
-"""How long what was just cut may still be told to its client, before connections are broken off."""
-CONNECTION = "worker_serve.<locals>._server_callback"
-"""The name of the coroutine that is one connection."""
+CONNECTION = "hypercorn.asyncio.run", "worker_serve.<locals>._server_callback"
+"""Where the coroutine is that is one connection, and its name."""
+REQUEST = "hypercorn.asyncio.task_group", "_handle"
+"""The same for that of one request."""
 
 
 async def serve(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi", "wsgi"] | None = None) -> None:
@@ -61,6 +59,12 @@ async def serve(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi
     patient.graceful_timeout = None
     async with ender.hosted(stop=server.stop), ender.inflight(server, kind="server", cut=server.cut):
         await hypercorn.asyncio.serve(app, patient, shutdown_trigger=server.until_asked, mode=mode)
+
+
+def run(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi", "wsgi"] | None = None) -> int | None:
+    """Do what `serve` does in a loop of its own, and return the exit code; None where no signal began the end."""
+    asyncio.run(serve(ender, app, config, mode=mode))
+    return ender.exit_code
 
 
 class Server:
@@ -88,11 +92,10 @@ class Server:
 
     def cut(self) -> None:
         """Break off what is left, from any thread, when its client has had the time to hear why."""
-        self._loop.call_soon_threadsafe(self._loop.call_later, BREAK_S, self._break_off)
+        break_off(self._loop, self._break_off)
 
     def _connections(self) -> set[asyncio.Task[Any]]:
-        tasks = asyncio.all_tasks(self._loop)
-        return {task for task in tasks if getattr(task.get_coro(), "__qualname__", "") == CONNECTION}
+        return tasks_running(*CONNECTION, self._loop)
 
     def _break_off(self) -> None:
         for task in self._connections():
@@ -101,4 +104,9 @@ class Server:
             writer = inspect.getcoroutinelocals(coroutine).get("writer")
             if writer is not None:
                 writer.transport.abort()
+        # Not its task: hypercorn takes that for an end of its own, and leaves without the end of the lifespan.
+        for task in tasks_running(*REQUEST, self._loop):
             task.cancel()
+
+
+__all__ = ["run", "serve"]

@@ -2,26 +2,24 @@
 Background tasks of asyncio at the end: waited for, then cancelled, and awaited to their end before what they use
 closes.
 
-Takes over:
-    The tasks of a collection that the application keeps, those begun during the end included: it is read again until
-    all have ended. Each is cancelled once: a second time would hit its own clean-up.
+Takes over: The tasks of a collection that the application keeps, those begun during the end included: it is read again
+until all have ended. Each is cancelled once: a second time would hit its own clean-up.
 
-Leaves:
-    A task that swallows its cancellation cannot be ended. Then the handler does not end either: it is `abandoned`
-    when its time is up, the event and the report name the task and what it awaits, and the process is left at the end
-    of the plan, where `asyncio.run` would wait for the task for ever.
+Leaves: A task that swallows its cancellation cannot be ended. Then the handler does not end either: it is `abandoned`
+when its time is up, the event and the report name the task and what it awaits, and the process is left at the end of
+the plan, where `asyncio.run` would wait for the task for ever.
 
-Versions:
-    The standard library of Python 3.11 and later.
+Versions: The standard library of Python 3.11 and later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from ..closing import FINISH_S, counted, listed, share, step
+from ..closing import FINISH_S, share, step
 from ..core.handler import Handler
 from ..core.outcome import describe
+from ..core.texts import counted, listed
 from ..hints import Any
 from ..ports import Context
 
@@ -115,3 +113,6 @@ def _where(task: Any) -> str:
         lines.append(f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_qualname}')
         coroutine = coroutine.cr_await
     return "\n".join(lines)
+
+
+__all__ = ["finish_tasks"]

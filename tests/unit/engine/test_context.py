@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from processender.core.events import Noted
 from processender.engine.context import Context
 from processender.engine.dependencies import Dependencies
 from processender.testing.clock import VirtualClock
@@ -106,3 +107,16 @@ def test_giving_way_calls_nothing_itself() -> None:
     ctx.on_cancel(lambda: called.append("one"))
 
     assert (True, True, []) == (ctx.give_way(), ctx.cancelled, called)
+
+
+def test_a_note_is_one_line_and_not_too_long() -> None:
+    """It may hold what another server has said."""
+    told: list[Noted] = []
+    clock = VirtualClock()
+    ctx = Context(
+        handler="flush", cause="SIGTERM", run="run-1", attempt=1, until=10.0, clock=clock,
+        dependencies=Dependencies(clock), is_async=False, tell=told.append,
+    )  # fmt: skip
+    ctx.note("answered\nforged " + "x" * 1000)
+
+    assert ("answered\\nforged x", 500) == (told[0].text[:18], len(told[0].text))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from processender.core.events import Event, Trouble, Waiting, WorkCut
+from processender.engine import inflight
 from processender.engine.context import Context
 from processender.engine.dependencies import Dependencies
 from processender.engine.inflight import InFlight, Token
@@ -214,12 +215,22 @@ def test_what_is_cut_at_once_is_cut_once() -> None:
     assert ["websocket"] == cuts
 
 
-def test_who_cuts_at_once_waits_for_who_is_at_it() -> None:
-    """The server is asked to stop afterwards: in between, it would close half of the websockets in its own way."""
+@pytest.mark.parametrize("at_it", [True, False], ids=["who-is-at-it", "what-was-cut"])
+def test_who_cuts_at_once_waits(at_it: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server is asked to stop afterwards: in between, it would close websockets in its own way."""
+    monkeypatch.setattr(inflight, "MOMENTS", 1000)
     home, order = Home(), []
     began, go = threading.Event(), threading.Event()
     socket = Token(home.inflight, "websocket", "websocket")
-    socket.cut = lambda: (began.set(), go.wait(LIMIT), order.append("cut"), socket.end())
+
+    def close() -> None:
+        began.set()
+        go.wait(LIMIT)
+        order.append("closed")
+        socket.end()
+
+    closing = threading.Thread(target=close)
+    socket.cut = close if at_it else closing.start
     socket.begin()
     waiting = home.wait_on_a_thread()
     began.wait(LIMIT)
@@ -230,7 +241,7 @@ def test_who_cuts_at_once_waits_for_who_is_at_it() -> None:
     for thread in (asking, waiting):
         thread.join(LIMIT)
 
-    assert ["cut", "asked"] == order
+    assert ["closed", "asked"] == order
 
 
 def test_what_cannot_be_cut_keeps_no_other_from_it() -> None:
@@ -258,3 +269,57 @@ def test_words_are_made_when_they_are_asked_for() -> None:
     home = Home()
     with Token(home.inflight, Request()):
         assert ["GET /late"] == home.inflight.labels()
+
+
+def test_very_many_are_counted_and_a_few_named() -> None:
+    """In events, in the error and in the report; each on one line, whatever its client has called it."""
+    home = Home()
+    tokens = [Token(home.inflight, "GET /\nforged", "websocket") for _ in range(3000)]
+    for token in tokens:
+        token.cut = token.end
+        token.begin()
+    named = home.inflight.labels()
+    home.inflight.wait(home.context)
+
+    label = "GET /\\nforged"
+    assert [label] * 100 + ["and 2900 more"] == named
+    assert WorkCut(0.0, (label,) * 100, "0 s are over", 2900) == home.said[0]
+
+
+def test_what_was_cut_and_stays_is_given_up_while_its_server_can_still_leave() -> None:
+    """Half of the last part of the time is the server's: nobody has asked the handler to give way yet."""
+    home = Home()
+    deaf = Token(home.inflight, "GET /deaf", "request", lambda: None)
+    deaf.begin()
+    # Cut 9.25 s after the beginning, for the last part is one second; and then half of it passes.
+    home.when_said = lambda: setattr(home, "when_said", lambda: home.clock.advance(0.5)) or home.clock.advance(9.25)
+    with pytest.raises(TimeoutError, match="still in flight: GET /deaf"):
+        home.inflight.wait(home.context)
+
+    assert (9.75, False) == (home.clock.now(), home.context.cancelled)
+
+
+def test_what_begins_when_something_is_cut_is_cut_as_well() -> None:
+    """A websocket that was closed leaves its application behind."""
+    home = Home()
+    left = Token(home.inflight, "application", "background")
+    left.cut = left.end
+    request = Token(home.inflight, "GET /", "request", lambda: (left.begin(), request.end()))
+    request.begin()
+    home.when_said = lambda: home.clock.advance(9.25)
+    with pytest.raises(TimeoutError, match="cut: GET /, application"):
+        home.inflight.wait(home.context)
+
+    assert [] == home.inflight.labels()
+
+
+def test_what_cannot_be_cut_has_all_the_time() -> None:
+    """No server waits for it."""
+    home = Home()
+    order = home.begin("order 7")
+    home.when_said = lambda: home.clock.advance(9.75)
+    thread = home.wait_on_a_thread()
+    order.end()
+    thread.join(LIMIT)
+
+    assert home.error is None

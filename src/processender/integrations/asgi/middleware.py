@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from asyncio import CancelledError
 
 from ...hints import Any
+from ...own_paths import OwnPaths
 from ...ports import Serving
 from .conversation import converse
 from .lifespan import Lifespan
-from .paths import Paths
-from .request import Request
+from .request import Home, Request, closing, start_of
 from .words import App, Message, Receive, Scope, Send
 
 _log = logging.getLogger("processender.asgi")
@@ -43,49 +43,66 @@ class EnderMiddleware:
 
             resume_path: Where POST takes it back; None stands for `/resume` beside *drain_path*.
 
-            token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`.
+            token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`; a reference is read
+                anew for each request.
 
-        A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token.
+        A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token, or a token, or
+        a *resume_path*, without that.
         """
         self._app = app
         self._ender = ender
-        self._inflight = ender.inflight
-        self._paths = Paths(ender, ready_path, live_path, drain_path, resume_path, token)
-        self._answers = self._paths.answers
+        self._home = Home(ender)
+        self._progress = self._home.progress
+        self._paths = OwnPaths(ender, ready_path, live_path, drain_path, resume_path, token)
+        self._own = self._paths.names
         self._unheld = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a call of the server."""
         kind = scope["type"]
         if kind == "http":
-            if scope["path"] in self._answers:
-                await self._paths.answer(scope, send)
+            if scope["path"] in self._own:
+                await self._answer(scope, send)
                 return
             if self._unheld:
                 self._say_unheld()
-            request = Request(self._ender, scope, send)
-            token = request.token = self._inflight(request, kind="request", cut=request.cut)
-            token.begin()
+            request = Request(self._home, scope, send)
+            key = id(request)
+            progress = self._progress
+            progress.live[key] = request
             try:
                 await self._app(scope, receive, request.send)
-            except CancelledError:
+            except asyncio.CancelledError:
                 if not await request.bid_farewell():
                     raise
             finally:
-                token.end()
+                progress.live.pop(key, None)
+                if progress.waiting:
+                    progress.ended()
         elif kind == "websocket":
             if self._unheld:
                 self._say_unheld()
             await converse(self._app, self._ender, scope, receive, send)
         elif kind == "lifespan":
             self._unheld = False
+            self._home.is_called_here()
             await Lifespan(self._ender, receive, send).run(self._app, scope)
         else:
             await self._app(scope, receive, send)
 
+    async def _answer(self, scope: Scope, send: Send) -> None:
+        """Answer a request for a path of the Ender's."""
+        given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
+        client = (scope.get("client") or ("",))[0]
+        status, text, fields = self._paths.answer(scope["path"], scope["method"], given, client)
+        start = start_of(status, text, fields)
+        await send(closing(start, scope) if self._ender.draining else start)
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else text.encode()})
+
     def _say_unheld(self) -> None:
         """Say once that the server has begun to serve without a lifespan, unless somebody else holds the Ender."""
         self._unheld = False
+        self._home.is_called_here()
         ender = self._ender
         if not (ender.serving or ender.draining or ender.stopping.is_set()):
             _log.warning(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...core.handler import DRAIN, Handler
 from ...core.retry import Retry
-from ...errors import HandlerError, Transient
-from ...exchange import HTTPStatusError
-from ...patience import evidence, poll
+from ...errors import HandlerError
+from ...patience import poll, quiet, until_gone
 from ...ports import Context
 from .admin import Admin
 
@@ -56,7 +57,7 @@ def drain(
         poll(ctx, lambda: None, limit=propagation)
         if listeners:
             face.drain_listeners(ctx, inbound_only=inbound_only)
-        _Connections(face, ctx, listener).wait(settle)
+        quiet(ctx, lambda: _left(face.connections(ctx, listener)), "Envoy: no connection is left", limit=settle)
 
     def come_back(ctx: Context) -> None:
         if face.state(ctx) == "DRAINING":
@@ -80,47 +81,12 @@ def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float |
     """
     face = Admin(admin)
 
-    def gone(ctx: Context) -> str | None:
-        try:
-            face.state(ctx)
-        except Transient:
-            return "Envoy is gone"
-        return None
-
     def stop(ctx: Context) -> None:
-        if gone(ctx) is None:
-            try:
-                face.quit(ctx)
-            except Transient as error:
-                # It may be gone before it has answered.
-                if isinstance(error, HTTPStatusError):
-                    raise
-        evidence(ctx, lambda: gone(ctx), "Envoy still answers", limit=ctx.remaining(), every=0.05)
+        until_gone(ctx, lambda: face.answers(ctx), lambda: face.quit(ctx), "Envoy")
 
     return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
 
 
-class _Connections:
-    """What is still connected, seen again and again."""
-
-    def __init__(self, face: Admin, ctx: Context, listener: str) -> None:
-        self._face = face
-        self._ctx = ctx
-        self._listener = listener
-        self._left: dict[str, int] = {}
-        self._quiet = 0
-
-    def __str__(self) -> str:
-        """Return what was seen last."""
-        shown = ", ".join(f"{count} at {name}" for name, count in self._left.items() if count)
-        return f"connections are left: {shown}" if shown else "it is not quiet for certain"
-
-    def wait(self, settle: float) -> None:
-        """Wait until no connection is left, and note that, or what is left."""
-        evidence(self._ctx, self._look, self, limit=settle)
-
-    def _look(self) -> str | None:
-        self._left = self._face.connections(self._ctx, self._listener)
-        # One look may fall between two requests.
-        self._quiet = 0 if any(self._left.values()) else self._quiet + 1
-        return "Envoy: no connection is left" if self._quiet > 1 else None
+def _left(connections: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{count} at {name}" for name, count in connections.items() if count)
+    return f"connections are left: {shown}" if shown else ""

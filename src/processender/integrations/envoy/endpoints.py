@@ -6,7 +6,7 @@ from ...core.handler import DRAIN, Handler
 from ...core.retry import Retry
 from ...errors import HandlerError, Permanent
 from ...hints import Any
-from ...patience import evidence, poll
+from ...patience import evidence, poll, quiet
 from ...ports import Context
 from ...rewriting import Rewriting
 from .admin import Admin
@@ -75,7 +75,8 @@ class _Endpoint:
             ctx.note(f"{self._address} is draining in {self._file} since {self._settle:g} s; Envoy was not asked")
             return
         seen = _Seen(self._admin, ctx, self._address)
-        evidence(ctx, seen.quiet, seen, limit=self._settle, every=_LOOK_S)
+        said = f"Envoy drains {self._address}, no requests are under way"
+        quiet(ctx, seen.left, said, limit=self._settle, looks=_QUIET_LOOKS, every=_LOOK_S)
 
     def come_back(self, ctx: Context) -> None:
         """Write what stood there before, if it was drained by us, and wait until Envoy knows."""
@@ -90,7 +91,7 @@ class _Endpoint:
             ctx.note(f"{self._address} is back in {self._file}")
             return
         seen = _Seen(self._admin, ctx, self._address)
-        evidence(ctx, seen.back, f"Envoy still takes {self._address} for draining", limit=self._settle, every=_LOOK_S)
+        evidence(ctx, seen.back, lambda: str(seen), limit=self._settle, every=_LOOK_S)
 
     def _own(self, data: Any) -> list[dict[str, Any]]:
         found = list(endpoints(data))
@@ -112,33 +113,26 @@ class _Seen:
         self._admin = admin
         self._ctx = ctx
         self._address = address
-        self._requests = 0
         self._states: set[str] = set()
-        self._quiet = 0
 
-    def __str__(self) -> str:
-        """Return what was seen last."""
-        if self._states - {"DRAINING"}:
-            return f"Envoy takes {self._address} for {', '.join(sorted(self._states))}"
-        return f"Envoy drains {self._address}: requests under way: {self._requests}"
-
-    def quiet(self) -> str | None:
-        """Return that it is drained and has no request, once that has lasted."""
-        self._look()
-        self._quiet = 0 if self._requests or self._states - {"DRAINING"} else self._quiet + 1
-        return f"Envoy drains {self._address}, no requests are under way" if self._quiet >= _QUIET_LOOKS else None
+    def left(self) -> str:
+        """Return why it may still get requests, or has some; an empty text if it is drained and has none."""
+        requests = self._look()
+        if self._states != {"DRAINING"}:
+            return str(self)
+        return f"Envoy drains {self._address}: requests under way: {requests}" if requests else ""
 
     def back(self) -> str | None:
         """Return that it is not drained any more."""
         self._look()
-        return f"Envoy sends requests to {self._address} again" if "DRAINING" not in self._states else None
+        return f"{self} again" if self._states and "DRAINING" not in self._states else None
 
-    def _look(self) -> None:
-        self._requests, self._states = 0, set()
-        for host in self._admin.hosts(self._ctx):
-            at = host.get("address", {}).get("socket_address", {})
-            shown = str(at.get("address"))
-            if self._address == (f"[{shown}]" if ":" in shown else shown) + f":{at.get('port_value')}":
-                self._states.add(str(host.get("health_status", {}).get("eds_health_status")))
-                stats = {each.get("name"): each.get("value", 0) for each in host.get("stats", ())}
-                self._requests += int(stats.get("rq_active", 0)) + int(stats.get("rq_pending_active", 0))
+    def __str__(self) -> str:
+        """Return what Envoy takes it for."""
+        if not self._states:
+            return f"Envoy does not know {self._address}"
+        return f"Envoy takes {self._address} for {', '.join(sorted(self._states))}"
+
+    def _look(self) -> int:
+        self._states, requests = self._admin.endpoint(self._ctx, self._address)
+        return requests

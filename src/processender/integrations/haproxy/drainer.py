@@ -85,7 +85,7 @@ class _Leaving:
                 self._order(mode)
             return str(self) if left.quiet else None
 
-        if evidence(self._ctx, look, self, limit=settle, every=_LOOK_S) or self._ctx.remaining() <= 0:
+        if evidence(self._ctx, look, lambda: str(self), limit=settle, every=_LOOK_S) or self._ctx.remaining() <= 0:
             return
         if self._left is not None and self._left.in_rotation:
             raise Transient(f"HAProxy keeps {self}, although it was told to {mode} it")

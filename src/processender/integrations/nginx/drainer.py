@@ -184,12 +184,11 @@ class _Target:
     def _wait_for_old(self, ctx: Context, before: dict[int, bool]) -> None:
         left: list[int] = []
 
-        class Lacking:
-            def __str__(self) -> str:
-                return f"old workers of nginx still finish requests, {', '.join(map(str, left))},"
+        def lacking() -> str:
+            return f"old workers of nginx still finish requests, {', '.join(map(str, left))},"
 
         def look() -> str | None:
             left[:] = [pid for pid in self._master.workers() if pid in before]
             return f"{self._server}: down, and the old workers of nginx are gone" if not left else None
 
-        evidence(ctx, look, Lacking(), limit=self._settle, every=_LOOK_S)
+        evidence(ctx, look, lacking, limit=self._settle, every=_LOOK_S)

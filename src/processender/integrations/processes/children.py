@@ -6,8 +6,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from ...closing import FINISH_S, LeftBehind, counted, listed, share, step
+from ...closing import FINISH_S, LeftBehind, share, step
 from ...core.handler import Handler
+from ...core.texts import counted, listed
 from ...hints import Any
 from ...identity import Identity, identify, is_alive
 from ...ports import Context
@@ -51,7 +52,7 @@ def stop_children(
         for child in listing() if callable(listing) else list(listing):
             _reap(child)
         if killed:
-            text = f"killed {counted(len(killed), 'process').replace('processs', 'processes')}: {listed(killed)}"
+            text = f"killed {counted(len(killed), 'process', 'processes')}: {listed(killed)}"
             raise LeftBehind(f"{text}; they did not end within {wait:g} s of TERM")
 
     return step(name, stop, "quiesce", timeout, after, needs, priority=PRIORITY)
