@@ -7,26 +7,21 @@ import os
 from .core.plan import Plan
 from .core.window import Window
 from .demand import load
-from .engine.beforehand import Beforehand
 from .engine.clock import series
 from .engine.coordinator import Coordinator
 from .engine.registry import Registry
 from .settings import Settings
+from .telemetry.report import ReportWriter
 from .telemetry.state import file_name, state_root
 
 
-def look_back(path: str, settings: Settings, registry: Registry, coordinator: Coordinator) -> Beforehand:
-    """Learn, in the background, from the history at *path*, and plan for the windows that may come."""
-
-    def learn() -> None:
-        history, trouble = load("telemetry.history").read(path)
-        registry.learn(history, settings.version)
-        if trouble:
-            coordinator.trouble("history", trouble)
-
-    beforehand = Beforehand(registry, learn, coordinator.begun)
-    beforehand.changed(settings.grace)
-    return beforehand
+def look_back(path: str, version: str, registry: Registry, coordinator: Coordinator, report: ReportWriter) -> None:
+    """Let *registry* learn from the history at *path*, if there is a path, and *report* go on with it."""
+    report.learning = load("telemetry.planned")
+    history, trouble = load("telemetry.history").read(path) if path else ({}, "")
+    registry.learn(history, version)
+    if trouble:
+        coordinator.trouble("history", trouble)
 
 
 def forecast(settings: Settings, registry: Registry, window: float | None) -> tuple[Plan, str]:
@@ -36,12 +31,12 @@ def forecast(settings: Settings, registry: Registry, window: float | None) -> tu
     The history is only looked at; what is wrong with it comes second.
     """
     root = settings.state or state_root(os.environ)
-    path = os.path.join(root, file_name(settings.place_name), "history.json")
+    path = os.path.join(root, file_name(settings.place_name), "history.tsv")
     history, trouble = load("telemetry.history").read(path, put_aside=False)
     registry.learn(history, settings.version)
     graph, problems = registry.compile()
     opened = Window.open(0.0, settings.grace if window is None else window)
     plan = registry.planner.plan(graph, opened, registry.estimates, None, series(), problems, thorough=True)
-    if not plan.chances and (registry.estimates or any(each.expected is not None for each in graph.handlers)):
+    if not plan.chances and (registry.informed or any(each.expected is not None for each in graph.handlers)):
         plan = plan.replace(chances=load("core.deciding").odds_of(plan, series()))
     return plan, trouble

@@ -17,6 +17,7 @@ from .core.notice import Notice
 from .core.outcome import Verdict
 from .core.window import Window
 from .demand import load
+from .engine.beforehand import Beforehand
 from .engine.clock import new_id
 from .engine.coordinator import Coordinator
 from .engine.hearing import NoSignals
@@ -65,7 +66,7 @@ class Session:
         """Whether the process has come to its body."""
         self._body: Body | None = None
         self._joined: Any = None
-        self._beforehand: Any = None
+        self._beforehand = Beforehand(registry, self._learn, stopping)
         self.untold: list[str] = []
         """Why the agent around this process could not be joined."""
         self._closed = False
@@ -100,9 +101,11 @@ class Session:
             self._outlets.add(observer)
         environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
         place = state_place(settings.place_name, environ)
-        self._history = place.path and os.path.join(place.path, "history.json")
+        self._history = place.path and os.path.join(place.path, "history.tsv")
         if place.path:
             self.report.open(place.path)
+            # Before a command nothing is loaded that can wait; a program may be over in a moment, and is to learn too.
+            self.report.learning = None if settings.exit == "return" else load("telemetry.planned")
         else:
             self.coordinator.trouble("no-state", place.trouble)
         why_not = self.coordinator.watchdog.prepare(stacks_path(place.path) if place.path else os.devnull)
@@ -189,13 +192,14 @@ class Session:
             self._foresee()
 
     def _foresee(self) -> None:
-        """Plan for the grace now, and in the background for all windows that may come, where anything is known."""
+        """Plan for the grace now, and in the background for all windows that may come."""
         self._registry.prepare(Window.open(0.0, self._settings.grace))
-        if self._beforehand is not None:
+        if self.report.learning is None or self._registry.informed or os.path.exists(self._history):
             self._beforehand.changed(self._settings.grace)
-        elif self._history and (self._registry.informed or os.path.exists(self._history)):
-            made = load("lookback").look_back
-            self._beforehand = made(self._history, self._settings, self._registry, self.coordinator)
+
+    def _learn(self) -> None:
+        """Load what knows of earlier runs, in the background, and take what it knows."""
+        load("lookback").look_back(self._history, self._settings.version, self._registry, self.coordinator, self.report)
 
     def leave(self, cause: str) -> None:
         """Begin the run because the body has left, if nothing else has begun it."""

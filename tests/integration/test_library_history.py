@@ -35,7 +35,7 @@ def test_what_a_run_took_is_known_to_the_next(tmp_path: Path) -> None:
     """By name, with the version of the service."""
     end(tmp_path, Handler("flush", noop))
     end(tmp_path, Handler("flush", noop), version="2")
-    history, trouble = read(str(tmp_path / "shop" / "history.json"))
+    history, trouble = read(str(tmp_path / "shop" / "history.tsv"))
 
     assert ("", ["1", "2"]) == (trouble, [sample.version for sample in history["flush"]])
 
@@ -49,7 +49,7 @@ def test_who_is_cut_is_remembered_as_cut(tmp_path: Path) -> None:
         raise TimeoutError
 
     report = end(tmp_path, Handler("slow", slow, timeout=0.2))
-    history, _ = read(str(tmp_path / "shop" / "history.json"))
+    history, _ = read(str(tmp_path / "shop" / "history.tsv"))
 
     assert "degraded" == report["verdict"]
     assert [True] == [sample.censored for sample in history["slow"]]
@@ -58,7 +58,7 @@ def test_who_is_cut_is_remembered_as_cut(tmp_path: Path) -> None:
 def test_a_size_is_remembered(tmp_path: Path) -> None:
     """Which the handler says while it runs."""
     end(tmp_path, Handler("flush", lambda ctx: ctx.size(300)))
-    history, _ = read(str(tmp_path / "shop" / "history.json"))
+    history, _ = read(str(tmp_path / "shop" / "history.tsv"))
 
     assert [300.0] == [sample.size for sample in history["flush"]]
 
@@ -73,13 +73,13 @@ def test_the_report_says_how_right_the_plan_was(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "shop" / "reports" / "last.json").read_text())["plan"] == plan
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00poison", b'{"schema": 99, "handlers": {}}', b"{}"])
+@pytest.mark.parametrize("data", [b"", b"\x00\xffpoison", b"processender history 99\n", b"{}"])
 def test_a_history_that_cannot_be_used_is_said_in_the_report(tmp_path: Path, data: bytes) -> None:
     """The run is clean all the same, and the next has a history again."""
     (tmp_path / "shop").mkdir(mode=0o700)
-    (tmp_path / "shop" / "history.json").write_bytes(data)
+    (tmp_path / "shop" / "history.tsv").write_bytes(data)
     report = end(tmp_path, Handler("flush", noop))
-    history, trouble = read(str(tmp_path / "shop" / "history.json"))
+    history, trouble = read(str(tmp_path / "shop" / "history.tsv"))
 
     assert "clean" == report["verdict"]
     assert "history" in [each["code"] for each in report["troubles"]]  # type: ignore[attr-defined]
@@ -100,7 +100,7 @@ def test_a_state_that_is_gone_at_the_end_harms_nobody(tmp_path: Path) -> None:
 def test_a_short_window_keeps_what_matters(tmp_path: Path) -> None:
     """Learned from runs in which the `may` took far too long; it is given up before anything starts."""
     (tmp_path / "shop").mkdir(mode=0o700)
-    path = str(tmp_path / "shop" / "history.json")
+    path = str(tmp_path / "shop" / "history.tsv")
     for _ in range(6):
         remember(path, {"audit": Sample(30.0), "commit": Sample(0.01)})
     order: list[str] = []

@@ -185,12 +185,12 @@ class TestPlan:
         monkeypatch.setenv("PROCESSENDER_STATE", str(tmp_path / "state"))
         place = tmp_path / "state" / "shop"
         place.mkdir(parents=True)
-        (place / "history.json").write_text("[]")
+        (place / "history.tsv").write_text("[]")
         _, out, err = call(capsys, "plan", "--app", f"{app}:ender")
 
         assert "fits" in out
-        assert "history.json cannot be used: it is no history" in err
-        assert ["history.json"] == [each.name for each in place.iterdir()]
+        assert "history.tsv cannot be used: it is no history" in err
+        assert ["history.tsv"] == [each.name for each in place.iterdir()]
 
     def test_json_has_the_same(self, capsys: pytest.CaptureFixture[str], app: str) -> None:
         """Under stable keys."""

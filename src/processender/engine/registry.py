@@ -133,7 +133,8 @@ class Registry:
     @property
     def informed(self) -> bool:
         """Whether anything is known of the handlers' times, so that there is something to plan with."""
-        return bool(self.estimates) or any(handler.expected is not None for handler in self._compiled[0].handlers)
+        handlers = self._compiled[0].handlers
+        return bool(self.estimates) or any(each.expected is not None and each.name not in OWN for each in handlers)
 
     def learn(self, history: Mapping[str, Sequence[Sample]], version: str) -> None:
         """Take what earlier runs took; those of this *version* of the service count first."""

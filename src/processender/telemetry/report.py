@@ -27,7 +27,6 @@ from ..core.notice import Notice
 from ..core.outcome import Outcome, Result, Verdict
 from ..core.plan import Plan, Step
 from ..core.written import as_text
-from ..demand import load
 from ..hints import Any
 from ..ports import Clock
 
@@ -81,6 +80,8 @@ class ReportWriter:
         self._troubles: list[dict[str, str]] = []
         self._plan: Plan | None = None
         self._first: Plan | None = None
+        self.learning: Any = None
+        """What compares a plan with what came of it, and remembers it: `telemetry.planned`, once it is loaded."""
         self._changes = 0
         self._sizes: dict[str, float] = {}
         self._removed: dict[str, Step] = {}
@@ -156,9 +157,9 @@ class ReportWriter:
 
     def _remember(self, ended: RunEnded) -> None:
         """Let the next plan know how long everything took, and say so if it cannot be written."""
-        if self._directory and ended.verdict is not Verdict.CANCELLED:
+        if self.learning is not None and self._directory and ended.verdict is not Verdict.CANCELLED:
             directory, version = os.path.dirname(self._directory), self.facts.version
-            trouble = load("telemetry.planned").remember(directory, self._results, self._sizes, version)
+            trouble = self.learning.remember(directory, self._results, self._sizes, version)
             if trouble:
                 self._troubles.append({"code": "history", "text": trouble})
                 self._save(ended.verdict, ended.at)
@@ -209,7 +210,7 @@ class ReportWriter:
         }
 
     def _planned(self) -> Any:
-        return load("telemetry.planned").account(self._first, self._results, self._changes)
+        return None if self.learning is None else self.learning.account(self._first, self._results, self._changes)
 
     def _notice(self, notice: Notice) -> dict[str, Any]:
         return {

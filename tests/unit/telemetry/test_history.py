@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import stat
 from pathlib import Path
@@ -23,7 +22,7 @@ from processender.testing.simulate import make_plan
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     """Return where the history is to be."""
-    return str(tmp_path / "history.json")
+    return str(tmp_path / "history.tsv")
 
 
 def test_what_is_remembered_is_read(path: str) -> None:
@@ -45,6 +44,13 @@ def test_nothing_to_remember_makes_no_file(path: str) -> None:
     remember(path, {})
 
     assert [] == os.listdir(os.path.dirname(path))
+
+
+def test_names_and_versions_of_any_kind_come_back(path: str) -> None:
+    """A name is printable text, with blanks and all; of a version, what can be printed."""
+    remember(path, {"close the café": Sample(1.0, version="1.0\t\n-β")})
+
+    assert ({"close the café": [Sample(1.0, version="1.0-β")]}, "") == read(path)
 
 
 def test_only_the_last_ones_are_kept(path: str) -> None:
@@ -72,20 +78,20 @@ def test_the_file_is_of_this_user_alone(path: str) -> None:
     assert 0o600 == stat.S_IMODE(os.stat(path).st_mode)
 
 
+HEAD = b"processender history 1\n"
 BROKEN = {
     "empty": b"",
-    "no JSON": b"\x00\xff{",
-    "cut short": b'{"schema":1,"handlers":{"a":[[1.0,fal',
-    "a list": b"[]",
-    "a future schema": json.dumps({"schema": SCHEMA + 1, "handlers": {}}).encode(),
-    "no schema": b'{"handlers":{}}',
+    "no text": b"\x00\xff{",
+    "cut short": HEAD + b"1.0\t0\t",
+    "a future format": f"processender history {SCHEMA + 1}\n".encode(),
     "of somebody else": b'{"name":"left-pad","version":"1.3.0"}',
-    "a sample of text": b'{"schema":1,"handlers":{"a":[["x",false,null,""]]}}',
-    "a sample below 0": b'{"schema":1,"handlers":{"a":[[-1,false,null,""]]}}',
-    "a sample of years": b'{"schema":1,"handlers":{"a":[[1e12,false,null,""]]}}',
-    "not a number": b'{"schema":1,"handlers":{"a":[[NaN,false,null,""]]}}',
-    "a short sample": b'{"schema":1,"handlers":{"a":[[1.0]]}}',
-    "nested": b"[" * 100_000,
+    "a sample of text": HEAD + b"x\t0\t\t\ta\n",
+    "a sample below 0": HEAD + b"-1\t0\t\t\ta\n",
+    "a sample of years": HEAD + b"1e12\t0\t\t\ta\n",
+    "not a number": HEAD + b"nan\t0\t\t\ta\n",
+    "a size without end": HEAD + b"1.0\t0\tinf\t\ta\n",
+    "without a name": HEAD + b"1.0\t0\t\t\t\n",
+    "an empty line": HEAD + b"\n1.0\t0\t\t\ta\n",
     "too long": b" " * (9 * 1024 * 1024),
 }
 
@@ -117,7 +123,7 @@ def test_who_only_looks_puts_nothing_aside(path: str) -> None:
     Path(path).write_bytes(b"")
     read(path, put_aside=False)
 
-    assert ["history.json"] == os.listdir(os.path.dirname(path))
+    assert ["history.tsv"] == os.listdir(os.path.dirname(path))
 
 
 def test_a_link_is_not_followed(path: str, tmp_path: Path) -> None:
@@ -162,7 +168,7 @@ def test_a_second_writer_leaves_its_numbers_out(path: str) -> None:
 @given(st.binary(max_size=400))
 def test_whatever_stands_there_is_no_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """A file is input."""
-    path = str(tmp_path_factory.mktemp("state") / "history.json")
+    path = str(tmp_path_factory.mktemp("state") / "history.tsv")
     Path(path).write_bytes(data)
 
     assert "cannot be used" in read(path)[1]
@@ -202,4 +208,4 @@ def test_a_history_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """And nothing is raised."""
     text = planned.remember(str(tmp_path / "gone"), RESULTS, {}, "")
 
-    assert text.endswith("history.json cannot be written: No such file or directory")
+    assert text.endswith("history.tsv cannot be written: No such file or directory")
