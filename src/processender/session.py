@@ -17,13 +17,12 @@ from .core.notice import Notice
 from .core.outcome import Verdict
 from .core.window import Window
 from .demand import load
-from .engine.beforehand import Beforehand
 from .engine.clock import new_id
 from .engine.coordinator import Coordinator
 from .engine.hearing import NoSignals
 from .engine.leaving import FLUSH_S, ended_async, leave_now
 from .engine.observers import Outlets
-from .engine.registry import Registry
+from .engine.registry import FEW, Registry
 from .errors import StateError
 from .hints import Any
 from .ports import Body, Clock, Observer
@@ -66,7 +65,7 @@ class Session:
         """Whether the process has come to its body."""
         self._body: Body | None = None
         self._joined: Any = None
-        self._beforehand = Beforehand(registry, self._learn, stopping)
+        self._beforehand: Any = None
         self.untold: list[str] = []
         """Why the agent around this process could not be joined."""
         self._closed = False
@@ -192,9 +191,12 @@ class Session:
             self._foresee()
 
     def _foresee(self) -> None:
-        """Plan for the grace now, and in the background for all windows that may come."""
+        """Plan for the grace now, and in the background for others; an agent with nothing but a command stays small."""
         self._registry.prepare(Window.open(0.0, self._settings.grace))
-        if self.report.learning is None or self._registry.informed or os.path.exists(self._history):
+        agent, few = self._settings.exit == "return", len(self._registry.handlers()) <= FEW
+        if not (agent and few) and (agent or self._registry.informed or os.path.exists(self._history)):
+            if self._beforehand is None:
+                self._beforehand = load("engine.beforehand").Beforehand(self._registry, self._learn, self._stopping)
             self._beforehand.changed(self._settings.grace)
 
     def _learn(self) -> None:

@@ -9,7 +9,7 @@ stands for the share k/(n+1): a share of n would promise too much.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from _bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 from .record import Record

@@ -6,12 +6,10 @@ import threading
 from collections.abc import Callable
 
 from ..demand import load
-from .registry import Registry
+from .registry import FEW, Registry
 
 WINDOWS = (0.3, 2.0, 10.0, 30.0, 120.0)
 """What platforms usually give, in seconds, beside the grace of the Ender itself."""
-FEW = 3
-"""Up to how many handlers a plan is made in no time, so that only the one for the grace is made beforehand."""
 SETTLE_S = 1.0
 """How long the handlers must have been left alone, so that the start of a program is not held up."""
 

@@ -16,6 +16,9 @@ from ..errors import HandlerError, PlanError
 from ..hints import Any
 from .clock import series
 
+FEW = 3
+"""Up to how many handlers a plan is made in no time, so that only the one for the grace is made beforehand."""
+
 
 class Registry:
     """
