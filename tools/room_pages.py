@@ -65,7 +65,7 @@ def page(kind: str, room: str, note: str) -> str:
     module = importlib.import_module(f"processender.integrations.{room}")
     told = _HEADINGS.sub(r"**\1:**", inspect.getdoc(module) or "")
     parts = [f"# {room}\n", note, f"{told}\n"]
-    parts += [_with_the_agent(path) for path in sorted((ROOT / "examples" / kind).glob(f"{room}.toml"))]
+    parts += [_with_the_agent(path, room) for path in sorted((ROOT / "examples" / kind).glob(f"{room}*.toml"))]
     examples = sorted((ROOT / "examples" / kind).glob(f"{room}*.py"))
     for path in examples:
         text = path.read_text(encoding="utf-8").rstrip()
@@ -79,8 +79,9 @@ def page(kind: str, room: str, note: str) -> str:
     return "\n".join(parts)
 
 
-def _with_the_agent(path: Path) -> str:
-    return f"## With the agent\n\n```toml\n{path.read_text(encoding='utf-8').rstrip()}\n```\n"
+def _with_the_agent(path: Path, room: str) -> str:
+    title = "With the agent" if path.stem == room else f"With the agent: `{path.stem}`"
+    return f"## {title}\n\n```toml\n{path.read_text(encoding='utf-8').rstrip()}\n```\n"
 
 
 def pages(note: str) -> dict[str, str]:

@@ -42,13 +42,13 @@ def share(ctx: Context, wait: float) -> float:
 
 def idle(count: Callable[[], int], ctx: Context, wait: float) -> int:
     """Wait at most *wait* seconds, or until the attempt is cancelled, for *count* to give 0; return what it gives."""
-    poll(ctx, lambda: True if not count() else None, every=EVERY_S, limit=wait)
+    poll(ctx, lambda: True if not count() else None, every=EVERY_S, wait=wait)
     return count()
 
 
 async def idle_async(count: Callable[[], int], ctx: Context, wait: float) -> int:
     """Do the same on an event loop, without blocking it."""
-    await poll_async(ctx, lambda: True if not count() else None, every=EVERY_S, limit=wait)
+    await poll_async(ctx, lambda: True if not count() else None, every=EVERY_S, wait=wait)
     return count()
 
 

@@ -152,7 +152,6 @@ class Exchange:
         self._secrets = secret_words(self._headers, request.query)
         limit = ctx.remaining() if timeout is None else min(timeout, ctx.remaining())
         self._connection = request.connect(max(_LEAST_S, limit))
-        ctx.on_cancel(self.abort)
 
     def carry_through(self) -> Answer:
         """Send it and return the answer, whatever its status; see `exchange` for what is raised."""
@@ -162,6 +161,7 @@ class Exchange:
         request, connection = self._request, self._connection
         key = quote(self._ctx.idempotency_key, safe="/-._~")
         what = f"cannot {request.method} {request.shown}"
+        forget = self._ctx.on_cancel(self.abort)
         try:
             connection.request(request.method, request.target, self._body, {"Idempotency-Key": key, **self._headers})
             return Answer(connection.getresponse(), self._most, self._secrets)
@@ -175,6 +175,7 @@ class Exchange:
             said = blanked(str(error), self._secrets)
             raise Transient(f"{what}: the answer broke off: {type(error).__name__} {said}") from None
         finally:
+            forget()
             connection.close()
 
     def abort(self) -> None:

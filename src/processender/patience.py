@@ -13,7 +13,14 @@ from .ports import Context
 T = TypeVar("T")
 
 
-def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limit: float | None = None) -> T | None:
+def poll(
+    ctx: Context,
+    look: Callable[[], T | None],
+    *,
+    every: float = 0.2,
+    wait: float | None = None,
+    slowest: float | None = None,
+) -> T | None:
     """
     Call *look* until it returns something other than None, and return that; None when the time is up before.
 
@@ -25,28 +32,33 @@ def poll(ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limi
 
         every: How long it waits between two looks, seconds.
 
-        limit: The longest it waits in all, seconds; by default as long as the attempt has. With 0 it looks once.
+        wait: The longest it waits in all, seconds; by default as long as the attempt has. With 0 it looks once.
+
+        slowest: Up to what each wait between two looks is twice the one before, seconds; by default all are the same.
     """
     over = threading.Event()
-    ctx.on_cancel(over.set)
-    time = _Time(ctx, every, limit)
-    while time.is_left():
-        found = look()
-        if found is not None:
-            return found
-        if over.wait(time.pause()):
-            return None
-    return None
+    forget = ctx.on_cancel(over.set)
+    try:
+        time = _Time(ctx, every, wait, slowest)
+        while time.is_left():
+            found = look()
+            if found is not None:
+                return found
+            if over.wait(time.pause()):
+                return None
+        return None
+    finally:
+        forget()
 
 
 async def poll_async(
-    ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, limit: float | None = None
+    ctx: Context, look: Callable[[], T | None], *, every: float = 0.2, wait: float | None = None
 ) -> T | None:
     """Do the same on an event loop, without blocking it; it ends by its cancellation where it must give way."""
     import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
 
     never = asyncio.Event()
-    time = _Time(ctx, every, limit)
+    time = _Time(ctx, every, wait)
     while time.is_left():
         found = look()
         if found is not None:
@@ -61,10 +73,11 @@ async def poll_async(
 class _Time:
     """How long may still be looked: so long as the attempt has, and a limit of its own."""
 
-    def __init__(self, ctx: Context, every: float, limit: float | None) -> None:
+    def __init__(self, ctx: Context, every: float, wait: float | None, slowest: float | None = None) -> None:
         self._ctx = ctx
         self._every = every
-        self._limit = limit
+        self._slowest = every if slowest is None else slowest
+        self._wait = wait
         self._spent = 0.0
         self._pause = 0.0
         self._before: float | None = None
@@ -84,9 +97,10 @@ class _Time:
         """Return how long to wait after a look; with 0 it was the last."""
         assert self._before is not None  # there was a look
         left = self._ctx.remaining()
-        if self._limit is not None:
-            left = min(left, self._limit - self._spent - (self._before - left))
+        if self._wait is not None:
+            left = min(left, self._wait - self._spent - (self._before - left))
         self._pause = max(0.0, min(self._every, left))
+        self._every = min(2 * self._every, self._slowest)
         return self._pause
 
 
@@ -95,11 +109,12 @@ def evidence(
     look: Callable[[], str | None],
     lacking: str | Callable[[], str],
     *,
-    limit: float,
+    wait: float,
     every: float = 0.2,
+    slowest: float | None = None,
 ) -> bool:
     """
-    Wait until *look* tells in words what it has seen, note that, and return True; after *limit* seconds, False.
+    Wait until *look* tells in words what it has seen, note that, and return True; after *wait* seconds, False.
 
     A look that fails for now is repeated. That nothing was seen is noted and no failure: who waits goes on.
 
@@ -111,9 +126,11 @@ def evidence(
 
         lacking: The words for what was not seen, like `web-1 is still listed`, or what tells them then.
 
-        limit: The longest it waits, seconds.
+        wait: The longest it waits, seconds.
 
         every: How long it waits between two looks, seconds.
+
+        slowest: Up to what each wait is twice the one before, seconds; by default all are the same.
     """
     failed = ""
 
@@ -127,22 +144,20 @@ def evidence(
         failed = ""
         return seen
 
-    limit = min(limit, ctx.remaining() * 0.9)
-    seen = poll(ctx, try_to_look, every=every, limit=limit)
+    wait = min(wait, ctx.remaining() * 0.9)
+    seen = poll(ctx, try_to_look, every=every, wait=wait, slowest=slowest)
     if seen is not None:
         ctx.note(seen)
     elif ctx.remaining() > 0:
         unsure = "as far as can be told, " if failed else ""
         told = lacking if isinstance(lacking, str) else lacking()
-        ctx.note(f"{unsure}{told} after {limit:.1f} s, and it goes on{failed}")
+        ctx.note(f"{unsure}{told} after {wait:.1f} s, and it goes on{failed}")
     return seen is not None
 
 
-def quiet(
-    ctx: Context, left: Callable[[], str], said: str, *, limit: float, looks: int = 2, every: float = 0.2
-) -> bool:
+def quiet(ctx: Context, left: Callable[[], str], said: str, *, wait: float, looks: int = 2, every: float = 0.2) -> bool:
     """
-    Wait until nothing is left, note that, and return True; after *limit* seconds, note what is left, and return False.
+    Wait until nothing is left, note that, and return True; after *wait* seconds, note what is left, and return False.
 
     Args:
 
@@ -152,7 +167,7 @@ def quiet(
 
         said: The words for that nothing is left.
 
-        limit: The longest it waits, seconds.
+        wait: The longest it waits, seconds.
 
         looks: How often in a row nothing must be left: one look may fall between two requests.
 
@@ -167,7 +182,7 @@ def quiet(
         last = found or f"not for certain: {said}"
         return said if row >= looks else None
 
-    return evidence(ctx, look, lambda: last, limit=limit, every=every)
+    return evidence(ctx, look, lambda: last, wait=wait, every=every)
 
 
 def until_gone(ctx: Context, ask: Callable[[], object], stop: Callable[[], object], what: str) -> None:
@@ -197,4 +212,4 @@ def until_gone(ctx: Context, ask: Callable[[], object], stop: Callable[[], objec
         # It may be gone before it has answered.
         with suppress(Unreachable):
             stop()
-    evidence(ctx, gone, f"{what} still answers", limit=ctx.remaining(), every=0.05)
+    evidence(ctx, gone, f"{what} still answers", wait=ctx.remaining(), every=0.05)

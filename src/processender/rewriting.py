@@ -39,7 +39,7 @@ class Rewriting:
             self._lock = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
             raise self._cannot(error) from error
-        if poll(self._ctx, self._try_lock, every=0.02, limit=LOCK_S) is None:
+        if poll(self._ctx, self._try_lock, every=0.02, wait=LOCK_S) is None:
             os.close(self._lock)
             raise Transient(f"cannot change {self._path}: another process is at it for too long")
         return self

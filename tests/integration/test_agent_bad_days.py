@@ -148,9 +148,7 @@ class TestSystems:
     def test_without_proc_what_is_deaf_is_killed(self, tmp_path: Path, first: bool) -> None:
         """That it has no name is said."""
         deaf = tmp_path / "deaf"
-        source = (
-            f"(trap '' TERM; : > {deaf}; while :; do sleep 0.02; done) & until [ -e {deaf} ]; do sleep 0.02; done; exit 5"
-        )
+        source = f"(trap '' TERM; : > {deaf}; while :; do sleep 0.02; done) & until [ -e {deaf} ]; do sleep 0.02; done; exit 5"
         with without_proc(["--grace", "2s"], ["sh", "-c", source], first=first) as program:
             assert 5 == program.wait(30)
             assert "what is left (it cannot be seen: there is no /proc)" in program.output

@@ -231,7 +231,7 @@ def test_a_reaper_leaves_it_to_its_handler() -> None:
     try:
         for _ in range(60):
             try:
-                command(["sh", "-c", "exit 7"], keeper=children)(context())
+                command(["sh", "-c", "exit 7"], reaper=children)(context())
             except CommandFailed as error:
                 codes.append(error.returncode)
     finally:

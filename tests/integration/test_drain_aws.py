@@ -65,7 +65,7 @@ class TestTarget:
 
     def test_one_that_drains_already_is_only_waited_for(self, group: TargetGroup) -> None:
         """As after an attempt that was cut."""
-        leave(drain(group, settle=0.0))
+        leave(drain(group, wait=0.0))
         deregistered = sum(b"Action=DeregisterTargets" in asked.body for asked in group.asked)
 
         assert [f"{ID}:9000 is unused"] == leave(drain(group))
@@ -120,13 +120,13 @@ class TestBadDays:
         """A download may take all of the delay."""
         group.draining = 1_000_000
 
-        assert [f"{ID}:9000 is still draining after 0.1 s, and it goes on"] == leave(drain(group, settle=0.1))
+        assert [f"{ID}:9000 is still draining after 0.1 s, and it goes on"] == leave(drain(group, wait=0.1))
 
     @pytest.mark.parametrize("fault", [500, 503, "hang-up", "garbage"])
     def test_a_look_that_fails_is_repeated(self, group: TargetGroup, fault: str | int) -> None:
         """While it waits for the evidence; before that, the attempt is."""
         handler = drain(group)
-        leave(drain(group, settle=0.0))
+        leave(drain(group, wait=0.0))
         group.draining = 5
         group.fail(fault)
         with pytest.raises(Transient):

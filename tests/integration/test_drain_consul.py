@@ -189,7 +189,7 @@ class TestBadDays:
     def test_a_drain_that_never_ends_is_bounded_and_noted(self, agent: ConsulAgent) -> None:
         """It goes on, and says so."""
         agent.lag = 1_000_000
-        notes = leave(consul.drain("web-1", url=agent.url, settle=0.1))
+        notes = leave(consul.drain("web-1", url=agent.url, wait=0.1))
 
         assert ["Consul still lists web-1 after 0.1 s, and it goes on"] == notes
 
@@ -197,7 +197,7 @@ class TestBadDays:
         """In the middle of its wait, and without a word about what it did not see."""
         agent.lag = 1_000_000
         ctx = Attempt(60)
-        handler = consul.drain("web-1", url=agent.url, settle=60)
+        handler = consul.drain("web-1", url=agent.url, wait=60)
         assert handler.call is not None
         thread = threading.Thread(target=handler.call, args=(ctx,))
         thread.start()

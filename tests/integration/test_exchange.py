@@ -17,6 +17,7 @@ from processender.engine.brief import BriefContext
 from processender.engine.clock import SystemClock
 from processender.errors import HandlerError, Permanent, Transient
 from processender.exchange import Answer, HTTPStatusRefused, HTTPStatusTransient, Request, exchange, judge
+from processender.patience import poll
 
 CLOCK = SystemClock()
 Serve = Callable[[type[BaseHTTPRequestHandler]], ThreadingHTTPServer]
@@ -306,3 +307,26 @@ class TestTrust:
         """And not when the first request is sent."""
         with pytest.raises(HandlerError, match=r"cannot read the certificate authority in /nowhere/ca\.crt"):
             Request("GET", "https://127.0.0.1/", authority="/nowhere/ca.crt")
+
+
+class Counting(BriefContext):
+    """An attempt that counts what is to be called at its end."""
+
+    @property
+    def kept(self) -> int:
+        """How many there are."""
+        return len(self._on_cancel)
+
+
+def test_an_attempt_that_asks_again_and_again_keeps_nothing_of_it(serve: Serve) -> None:
+    """When they are over, neither an exchange nor the looking has anything to be called at its end."""
+    server = serve(Echo)
+    request = Request("PUT", f"http://127.0.0.1:{server.server_port}/404")
+    ctx = Counting(CLOCK.now() + 10.0, CLOCK, handler="ask", cause="drain", key="run-1/ask")
+    before, looks = ctx.kept, iter([*[None] * 20, "enough"])
+
+    def look() -> str | None:
+        exchange(request, ctx)
+        return next(looks)
+
+    assert ("enough", before) == (poll(ctx, look, every=0.001), ctx.kept)

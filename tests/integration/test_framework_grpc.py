@@ -340,7 +340,7 @@ class Late(grpc.ServerInterceptor):
     def intercept_service(self, continuation, details):
         if details.method == '/t.T/U':
             say('began late'); asked.wait()
-            while not host._traffic.closed: time.sleep(0.01)
+            while not host._calls.closed: time.sleep(0.01)
         found = continuation(details)
         if not found.response_streaming: return found
         return grpc.unary_stream_rpc_method_handler(
@@ -355,7 +355,7 @@ class Late(grpc.aio.ServerInterceptor):
     async def intercept_service(self, continuation, details):
         if details.method == '/t.T/U':
             say('began late')
-            while not hosts[0]._traffic.closed: await asyncio.sleep(0.01)
+            while not hosts[0]._calls.closed: await asyncio.sleep(0.01)
         return await continuation(details)
 hosts = []
 """

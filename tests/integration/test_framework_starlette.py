@@ -22,6 +22,7 @@ from tests.integration.servers import free_port
 from tests.unit.serving import FakeEnder
 
 OF_FASTAPI = FakeEnder()
+OF_FASTAPI.left = 7.5
 access = Access(OF_FASTAPI)
 """Where FastAPI, which evaluates annotations, finds it."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.frameworks import TOKEN, Served, Story, ask, begun, example, rest
 from tests.integration.library_programs import LIMIT_S, PREAMBLE, finish, program
+from tests.waits import until
 
 SERVER = """
 import socketserver
@@ -58,11 +59,9 @@ def test_flask_loses_nothing_between_term_and_exit() -> None:
         port = flask.until_ready().port
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         asked = [ask(port, "/drain", "POST", Authorization="Bearer other")[0], ask(port, "/drain", "POST", **bearer)[0]]
-        while ask(port, "/readyz")[0] == 200:
-            pass
+        until(lambda: ask(port, "/readyz")[0] == 503)
         asked += [ask(port, "/")[0], ask(port, "/resume", "POST", **bearer)[0]]
-        while ask(port, "/readyz")[0] == 503:
-            pass
+        until(lambda: ask(port, "/readyz")[0] == 200)
         story = Story(flask)
 
     story.check()

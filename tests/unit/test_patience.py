@@ -37,7 +37,7 @@ class Look:
 
 def looked(clock: VirtualClock, look: Look, seconds: float = 10.0, limit: float | None = None) -> object | None:
     """Return what was seen by looking on a loop."""
-    return asyncio.run(poll_async(context(clock, seconds), look, every=EVERY, limit=limit))
+    return asyncio.run(poll_async(context(clock, seconds), look, every=EVERY, wait=limit))
 
 
 class TestPollAsync:
@@ -104,7 +104,7 @@ class TestPoll:
         clock = VirtualClock()
         look = Look(clock)
 
-        assert poll(context(clock), look, every=EVERY, limit=2.5) is None
+        assert poll(context(clock), look, every=EVERY, wait=2.5) is None
         assert 3 == look.count
 
     def test_waits_count_although_the_end_of_the_attempt_was_moved(self) -> None:
@@ -112,15 +112,23 @@ class TestPoll:
         clock = VirtualClock()
         look = Look(clock, takes=0.0)
 
-        assert poll(context(clock), look, every=EVERY, limit=4.5 * EVERY) is None
+        assert poll(context(clock), look, every=EVERY, wait=4.5 * EVERY) is None
         assert 6 == look.count
 
     def test_without_a_limit_worth_it_looks_once(self) -> None:
         """Nobody waits, but what is there is seen."""
         clock = VirtualClock()
 
-        assert "gone" == poll(context(clock), Look(clock, "gone"), every=EVERY, limit=0.0)
-        assert poll(context(clock), Look(clock, None, "gone"), every=EVERY, limit=0.0) is None
+        assert "gone" == poll(context(clock), Look(clock, "gone"), every=EVERY, wait=0.0)
+        assert poll(context(clock), Look(clock, None, "gone"), every=EVERY, wait=0.0) is None
+
+    def test_it_may_look_ever_more_seldom(self) -> None:
+        """Twice as long each time, up to the slowest."""
+        clock = VirtualClock()
+        look = Look(clock, takes=0.0)
+
+        assert poll(context(clock), look, every=EVERY, limit=10 * EVERY, slowest=4 * EVERY) is None
+        assert 5 == look.count
 
     def test_an_attempt_without_time_does_not_look(self) -> None:
         """What must give way, gives way."""
@@ -168,7 +176,7 @@ class TestEvidence:
         clock = VirtualClock()
         ctx = noting(clock)
 
-        assert evidence(ctx, Look(clock, None, "0 connections"), "it is used", limit=5, every=EVERY)  # type: ignore[arg-type]
+        assert evidence(ctx, Look(clock, None, "0 connections"), "it is used", wait=5, every=EVERY)  # type: ignore[arg-type]
         assert ["0 connections"] == ctx.notes
 
     def test_what_was_not_seen_is_noted_and_no_failure(self) -> None:
@@ -176,14 +184,14 @@ class TestEvidence:
         clock = VirtualClock()
         ctx = noting(clock)
 
-        assert not evidence(ctx, Look(clock), "it is used", limit=3.5, every=EVERY)  # type: ignore[arg-type]
+        assert not evidence(ctx, Look(clock), "it is used", wait=3.5, every=EVERY)  # type: ignore[arg-type]
         assert ["it is used after 3.5 s, and it goes on"] == ctx.notes
 
     def test_a_tenth_of_the_attempt_is_left(self) -> None:
         """Or there would be no time to say anything."""
         clock = VirtualClock()
         ctx = noting(clock)
-        evidence(ctx, Look(clock), "it is used", limit=60, every=EVERY)  # type: ignore[arg-type]
+        evidence(ctx, Look(clock), "it is used", wait=60, every=EVERY)  # type: ignore[arg-type]
 
         assert ["it is used after 9.0 s, and it goes on"] == ctx.notes
 
@@ -196,7 +204,7 @@ class TestEvidence:
             clock.advance(1)
             raise Transient("no route")
 
-        assert not evidence(ctx, look, "it is used", limit=2, every=EVERY)
+        assert not evidence(ctx, look, "it is used", wait=2, every=EVERY)
         assert ["as far as can be told, it is used after 2.0 s, and it goes on: no route"] == ctx.notes
 
     def test_a_refusal_is_passed_on(self) -> None:
@@ -206,13 +214,13 @@ class TestEvidence:
             raise Permanent("forbidden")
 
         with pytest.raises(Permanent):
-            evidence(noting(VirtualClock()), look, "it is used", limit=2)
+            evidence(noting(VirtualClock()), look, "it is used", wait=2)
 
     def test_an_attempt_that_gives_way_says_nothing(self) -> None:
         """Traffic may be on its way back."""
         ctx = noting(VirtualClock())
 
-        assert not evidence(ctx, lambda: ctx.cancel(), "it is used", limit=2)  # noqa: PLW0108
+        assert not evidence(ctx, lambda: ctx.cancel(), "it is used", wait=2)  # noqa: PLW0108
         assert not hasattr(ctx, "notes")
 
 
@@ -223,7 +231,7 @@ class TestQuiet:
         ctx = noting(clock)
         look = Look(clock, "1 request", "", "2 requests", "", "", "3 requests")
 
-        assert quiet(ctx, look, "nothing is left", limit=9, every=EVERY)  # type: ignore[arg-type]
+        assert quiet(ctx, look, "nothing is left", wait=9, every=EVERY)  # type: ignore[arg-type]
         assert (5, ["nothing is left"]) == (look.count, ctx.notes)
 
     @pytest.mark.parametrize(
@@ -238,7 +246,7 @@ class TestQuiet:
         clock = VirtualClock()
         ctx = noting(clock)
 
-        assert not quiet(ctx, Look(clock, *seen), "nothing is left", limit=1.5, every=EVERY)  # type: ignore[arg-type]
+        assert not quiet(ctx, Look(clock, *seen), "nothing is left", wait=1.5, every=EVERY)  # type: ignore[arg-type]
         assert [f"{noted}, and it goes on"] == ctx.notes
 
     def test_that_nobody_could_look_is_told(self) -> None:
@@ -250,7 +258,7 @@ class TestQuiet:
             clock.advance(1)
             raise Unreachable("no route")
 
-        assert not quiet(ctx, look, "nothing is left", limit=2, every=EVERY)
+        assert not quiet(ctx, look, "nothing is left", wait=2, every=EVERY)
         assert ["as far as can be told, nothing could be seen after 2.0 s, and it goes on: no route"] == ctx.notes
 
 

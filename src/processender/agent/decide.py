@@ -14,8 +14,8 @@ from .steps import PRESETS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Keeper = Any
-"""See `integrations.command.Keeper`, which an agent without a configuration never loads."""
+Reaper = Any
+"""See `integrations.command.Reaper`, which an agent without a configuration never loads."""
 POLICIES = ("stop", "forward", "reload", "ignore")
 """What a signal can mean."""
 
@@ -24,7 +24,7 @@ def decide(
     path: str,
     flags: Mapping[str, Any],
     environ: Mapping[str, str],
-    keeper: Keeper = None,
+    reaper: Reaper = None,
     root: tuple[str, ...] = (),
 ) -> Settings:
     """
@@ -38,7 +38,7 @@ def decide(
 
         environ: The environment.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         root: The keys under which the configuration was found in the file before.
 
@@ -50,7 +50,7 @@ def decide(
         source = find_source(path, root)
         if source is not None or overrides(environ):
             # Only now: `msgspec` and `tomllib` are half of the agent's memory.
-            settings = _configured(source, environ, keeper)
+            settings = _configured(source, environ, reaper)
     except ConfigError as error:
         problems += error.problems
     if settings.source:
@@ -78,14 +78,14 @@ def decide(
     return settings
 
 
-def _configured(source: Any, environ: Mapping[str, str], keeper: Keeper) -> Settings:
+def _configured(source: Any, environ: Mapping[str, str], reaper: Reaper) -> Settings:
     try:
         room = load("agent.config")
     except ModuleNotFoundError as error:
         where = f"the file {source.path}" if source is not None else "variables PROCESSENDER_..."
         step = "say it by flags, or install the package `processender` and use `processender run`"
         raise ConfigError([f"cannot read {where}: {error.name} is not there; {step}"]) from error
-    made: Settings = room.load(source, environ, keeper)
+    made: Settings = room.load(source, environ, reaper)
     return made
 
 

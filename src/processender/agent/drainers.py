@@ -18,7 +18,7 @@ from ..core.handler import Handler
 from ..core.retry import Retry
 from ..engine.callables import is_async
 from ..errors import HandlerError, ReleaserError
-from ..integrations.command import Keeper
+from ..integrations.command import Reaper
 from ..plugins import drainer_names, find_drainer
 from .conform import INVALID, check
 from .durations import parse_duration
@@ -49,7 +49,7 @@ def check_drainer(name: str, table: Mapping[str, Any], path: Path, mistakes: Mis
 
 
 def make_drainer(
-    handler: Handler, config: EndHandlerConfig, path: Path, keeper: Keeper | None, mistakes: Mistakes
+    handler: Handler, config: EndHandlerConfig, path: Path, reaper: Reaper | None, mistakes: Mistakes
 ) -> Handler:
     """
     Return *handler* with what the drainer of *config* does, which was checked before.
@@ -64,15 +64,15 @@ def make_drainer(
 
         path: Where.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         mistakes: Where it is noted that the drainer refuses.
     """
     function = find_drainer(config.drain or "")
     assert function is not None, "it was checked"
     given = _convert(config.drain or "", function, config.arguments, (*path, "with"), mistakes)
-    if "keeper" in inspect.signature(function).parameters:
-        given["keeper"] = keeper
+    if "reaper" in inspect.signature(function).parameters:
+        given["reaper"] = reaper
     try:
         made = function(**given)
     except (HandlerError, ReleaserError) as error:
@@ -105,7 +105,7 @@ def _convert(
 ) -> dict[str, Any]:
     """Return *table* as the arguments of *function*; what is wrong with it is noted."""
     parameters = inspect.signature(function).parameters
-    known = {each.name: _kind(each) for each in parameters.values() if each.name not in (*_OWN, "keeper")}
+    known = {each.name: _kind(each) for each in parameters.values() if each.name not in (*_OWN, "reaper")}
     found = {}
     for key, value in table.items():
         if key in _OWN:

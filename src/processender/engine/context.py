@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from ..core.events import Noted
 from ..core.labels import printable
 from ..hints import TYPE_CHECKING, Any, TypeVar
 from ..ports import Clock
+from .attempt import GivesWay
 from .dependencies import Dependencies
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ NOTE_LENGTH = 500
 """How much of a note is kept, in characters."""
 
 
-class Context:
+class Context(GivesWay):
     """One attempt of one handler, as the handler sees it. Safe for threads."""
 
     def __init__(self, *, handler: str, cause: str, run: str, attempt: int, until: float, clock: Clock,
@@ -27,6 +27,7 @@ class Context:
                  tell: Callable[[Noted], object] | None = None,
                  measure: Callable[[float], object] | None = None) -> None:  # fmt: skip
         """Only the engine makes one."""
+        super().__init__(clock)
         self.handler = handler
         """The name of the handler."""
         self.cause = cause
@@ -37,17 +38,12 @@ class Context:
         """The same over all attempts and replays of this step, so that the other side can tell a repetition."""
         self.until = until
         """When the attempt's time is up, seconds on the monotonic clock; the engine may move it."""
-        self.cancelled = False
-        """Whether the attempt was asked to give way."""
         self.token = 0
         """The fencing token of a release; it only grows, so that a late owner cannot undo the work of the next."""
-        self._clock = clock
         self._dependencies = dependencies
         self._is_async = is_async
         self._tell = tell
         self._measure = measure
-        self._lock = threading.Lock()
-        self._on_cancel: list[Callable[[], object]] = []
 
     def remaining(self) -> float:
         """Return the seconds that this attempt has left; 0.0 when it was asked to give way."""
@@ -74,14 +70,6 @@ class Context:
         if self._is_async:
             return self._dependencies.call_async(dependency, function, limit)
         return self._dependencies.call(dependency, function, limit)
-
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called, on a thread of the engine's, when the attempt must give way; at once if it must."""
-        with self._lock:
-            if not self.cancelled:
-                self._on_cancel.append(function)
-                return
-        function()
 
     def note(self, text: str) -> None:
         """Say in a line, for the log and the report, what was seen or done; never a secret."""
@@ -115,11 +103,8 @@ class Context:
 
     def cancel(self) -> list[BaseException]:
         """Ask the attempt to give way; return what its own functions raised. Only the engine calls it."""
-        with self._lock:
-            self.cancelled = True
-            functions, self._on_cancel = self._on_cancel, []
         raised: list[BaseException] = []
-        for function in functions:
+        for function in self._give_way():
             try:
                 function()
             except Exception as error:  # foreign code; it is reported

@@ -129,7 +129,7 @@ def test_the_layout_stays() -> None:
 def test_nonsense_is_refused_at_once() -> None:
     """A time before now, and an address without a port."""
     with pytest.raises(HandlerError, match="seconds from 0 up"):
-        drain(settle=-1)
+        drain(wait=-1)
     with pytest.raises(HandlerError, match="http"):
         drain("localhost:9901")
     with pytest.raises(HandlerError, match="HOST:PORT"):

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
-from ...errors import HandlerError
+from ...core.handler import Handler
+from ...leaving import EXPECTED_S, RETRY, drainer
 from ...patience import poll, quiet, until_gone
 from ...ports import Context
 from .admin import Admin
 
 ADMIN = "http://127.0.0.1:9901"
 """Where the admin face usually is."""
-_RETRY = Retry(attempts=3, initial=0.2)
 
 
 def drain(
@@ -23,7 +21,7 @@ def drain(
     listeners: bool = True,
     inbound_only: bool = False,
     listener: str = "",
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "envoy",
     timeout: float | None = None,
 ) -> Handler:
@@ -42,29 +40,28 @@ def drain(
 
         listener: What the name of a listener must have in it to count, like `_15006`; by default all count.
 
-        settle: The longest wait for the last connection to end, seconds.
+        wait: The longest wait for the last connection to end, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
-    if propagation < 0 or settle < 0:
-        raise HandlerError(f"cannot drain Envoy: propagation={propagation} and settle={settle} are seconds from 0 up")
     face = Admin(admin)
 
     def leave(ctx: Context) -> None:
         face.fail_health(ctx)
-        poll(ctx, lambda: None, limit=propagation)
+        poll(ctx, lambda: None, wait=propagation)
         if listeners:
             face.drain_listeners(ctx, inbound_only=inbound_only)
-        quiet(ctx, lambda: _left(face.connections(ctx, listener)), "Envoy: no connection is left", limit=settle)
+        quiet(ctx, lambda: _left(face.connections(ctx, listener)), "Envoy: no connection is left", wait=wait)
 
     def come_back(ctx: Context) -> None:
         if face.state(ctx) == "DRAINING":
             face.pass_health(ctx)
             ctx.note("Envoy: its health check passes again")
 
-    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY, resume=come_back, lasting=True)
+    expected = propagation + EXPECTED_S
+    return drainer(name, leave, come_back, wait=wait, timeout=timeout, more=propagation, expected=expected)
 
 
 def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float | None = 5.0) -> Handler:
@@ -84,7 +81,7 @@ def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float |
     def stop(ctx: Context) -> None:
         until_gone(ctx, lambda: face.answers(ctx), lambda: face.quit(ctx), "Envoy")
 
-    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+    return Handler(name, stop, phase="release", timeout=timeout, retry=RETRY)
 
 
 def _left(connections: Mapping[str, int]) -> str:

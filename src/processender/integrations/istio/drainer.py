@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import Permanent
 from ...exchange import Request, exchange, judge
+from ...leaving import RETRY, drainer
 from ...patience import poll, quiet, until_gone
 from ...ports import Context
 
@@ -16,7 +16,6 @@ ENVOY = "http://127.0.0.1:15000"
 STEP_S = 2.0
 """The longest that either may be silent."""
 _GAUGE = ".downstream_cx_active"
-_RETRY = Retry(attempts=3, initial=0.2)
 
 
 def drain(
@@ -24,7 +23,7 @@ def drain(
     *,
     envoy: str = ENVOY,
     inbound: int = 15006,
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "istio",
     timeout: float | None = None,
 ) -> Handler:
@@ -39,11 +38,11 @@ def drain(
 
         inbound: The port of the inbound listener.
 
-        settle: The longest wait for the last inbound connection to end, seconds.
+        wait: The longest wait for the last inbound connection to end, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
     ask = _Agent(agent, "drain")
     gauges = Request("GET", f"{envoy.rstrip('/')}/stats?usedonly&filter=downstream_cx_active$")
@@ -55,13 +54,13 @@ def drain(
     def leave(ctx: Context) -> None:
         ask.post(ctx)
         if count(ctx) is None:
-            poll(ctx, lambda: None, limit=settle)
+            poll(ctx, lambda: None, wait=wait)
             text = "Istio's Envoy keeps no gauge of its connections (`proxyStatsMatcher`), or never had one"
-            ctx.note(f"{text}; {settle:g} s were waited")
+            ctx.note(f"{text}; {wait:g} s were waited")
             return
-        quiet(ctx, lambda: _left(count(ctx)), "Istio's Envoy: no inbound connection is left", limit=settle)
+        quiet(ctx, lambda: _left(count(ctx)), "Istio's Envoy: no inbound connection is left", wait=wait)
 
-    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY)
+    return drainer(name, leave, wait=wait, timeout=timeout)
 
 
 def stop_proxy(agent: str = AGENT, *, name: str = "stop-istio", timeout: float | None = 5.0) -> Handler:
@@ -81,7 +80,7 @@ def stop_proxy(agent: str = AGENT, *, name: str = "stop-istio", timeout: float |
     def stop(ctx: Context) -> None:
         until_gone(ctx, lambda: exchange(ask.ready, ctx, timeout=STEP_S), lambda: ask.post(ctx), "Istio's proxy")
 
-    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+    return Handler(name, stop, phase="release", timeout=timeout, retry=RETRY)
 
 
 class _Agent:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import Permanent
 from ...exchange import Request, exchange, judge
+from ...leaving import RETRY, drainer
 from ...patience import quiet, until_gone
 from ...ports import Context
 
@@ -15,12 +15,11 @@ ADMIN = "http://127.0.0.1:4191"
 """Where the proxy's admin face listens."""
 STEP_S = 2.0
 """The longest that it may be silent."""
-_RETRY = Retry(attempts=3, initial=0.2)
 _SAMPLE = re.compile(r'^tcp_open_connections\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\} +(\d+)(?:\.0+)?(?: |$)', re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
-def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", timeout: float | None = None) -> Handler:
+def drain(admin: str = ADMIN, *, wait: float = 5.0, name: str = "linkerd", timeout: float | None = None) -> Handler:
     """
     Return the handler that waits until no inbound connection is left at the proxy of this pod.
 
@@ -28,11 +27,11 @@ def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", tim
 
         admin: The URL of the proxy's admin face.
 
-        settle: The longest wait, seconds.
+        wait: The longest wait, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
     metrics = Request("GET", f"{admin.rstrip('/')}/metrics")
     own_port = metrics.server.rpartition(":")[2]
@@ -45,9 +44,9 @@ def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", tim
         if count(ctx) is None:
             ctx.note("Linkerd's proxy keeps no gauge of its connections; it was not waited for them")
             return
-        quiet(ctx, lambda: _left(count(ctx)), "Linkerd's proxy: no inbound connection is left", limit=settle)
+        quiet(ctx, lambda: _left(count(ctx)), "Linkerd's proxy: no inbound connection is left", wait=wait)
 
-    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY)
+    return drainer(name, leave, wait=wait, timeout=timeout)
 
 
 def stop_proxy(admin: str = ADMIN, *, name: str = "stop-linkerd", timeout: float | None = 5.0) -> Handler:
@@ -72,7 +71,7 @@ def stop_proxy(admin: str = ADMIN, *, name: str = "stop-linkerd", timeout: float
             ctx, lambda: exchange(ready, ctx, timeout=STEP_S), lambda: _shut_down(shutdown, ctx), "Linkerd's proxy"
         )
 
-    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+    return Handler(name, stop, phase="release", timeout=timeout, retry=RETRY)
 
 
 def _shut_down(request: Request, ctx: Context) -> None:
