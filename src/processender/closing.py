@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from .core.handler import Handler
 from .errors import Permanent
 from .hints import Any
-from .patience import poll, poll_async
+from .patience import check_wait, poll, poll_async
 from .ports import Context
 
 CLOSE_S = 5.0
@@ -20,6 +20,8 @@ LAST = -100
 """The priority of what ends its phase: the others of the phase may still need it."""
 EVERY_S = 0.02
 """How often is looked whether something is still in use."""
+MOMENT_S, MOMENT_SHARE = 1.0, 0.25
+"""How long what runs still has when nothing more begins: seconds at most, and which part of the whole wait."""
 
 
 class LeftBehind(Permanent):
@@ -52,6 +54,20 @@ async def idle_async(count: Callable[[], int], ctx: Context, wait: float) -> int
     return count()
 
 
+def finish(ctx: Context, wait: float, running: Callable[[], int], give_up: Callable[[], object]) -> bool:
+    """
+    Wait until nothing runs, and return True; False when something runs on after the `share` of *wait* seconds.
+
+    What has not begun when most of that is over is given up by *give_up*, so that the rest is for what runs.
+    """
+    limit = share(ctx, wait)
+    moment = min(MOMENT_S, limit * MOMENT_SHARE)
+    if not idle(running, ctx, limit - moment):
+        return True
+    give_up()
+    return not idle(running, ctx, moment)
+
+
 def close_when_idle(
     count: Callable[[], int], close: Callable[[Context], Any], cut: Callable[[int], str], *, is_async: bool,
     wait: float, name: str, timeout: float | None, after: str | Sequence[str], needs: str | Sequence[str],
@@ -73,6 +89,7 @@ def close_when_idle(
 
     The other options are fields of `Handler`.
     """
+    check_wait("wait", wait, CLOSE_S, timeout)
 
     def call(ctx: Context) -> None:
         left = idle(count, ctx, share(ctx, wait))

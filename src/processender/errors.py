@@ -71,6 +71,17 @@ class Permanent(ProcessEnderError):
     code = "permanent"
 
 
+class StillRunning(Permanent):
+    """Something still runs that cannot be ended: its handler counts as abandoned, and the process waits for nothing."""
+
+    code = "still-running"
+
+    def __init__(self, message: str, stack: str = "") -> None:
+        """Take the *stack*: where what runs stands, as text."""
+        super().__init__(message)
+        self.stack = stack
+
+
 class CircuitOpenError(ProcessEnderError):
     """The dependency failed so often just now that it is not called for a while."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+from .core.drain import OWN
+from .core.handler import Handler
 from .core.plan import Plan
 from .core.window import Window
 from .demand import load
@@ -24,19 +27,23 @@ def look_back(path: str, version: str, registry: Registry, coordinator: Coordina
         coordinator.trouble("history", trouble)
 
 
-def forecast(settings: Settings, registry: Registry, window: float | None) -> tuple[Plan, str]:
+def forecast(
+    settings: Settings, registry: Registry, window: float | None, more: Sequence[Handler] = ()
+) -> tuple[Plan, str]:
     """
     Return the best plan for *window* seconds (the grace if None), with the chance of each handler, from what is known.
 
-    The history is only looked at; what is wrong with it comes second.
+    The handlers that are to come, *more*, are part of it. The history is only looked at; what is wrong with it comes
+    second.
     """
     root = settings.state or state_root(os.environ)
     path = os.path.join(root, file_name(settings.place_name), "history.tsv")
     history, trouble = load("telemetry.history").read(path, put_aside=False)
-    registry.learn(history, settings.version)
-    graph, problems = registry.compile()
+    registry.learn(history, settings.version, more)
+    graph, problems = registry.compile(more)
     opened = Window.open(0.0, settings.grace if window is None else window)
     plan = registry.planner.plan(graph, opened, registry.estimates, None, series(), problems, thorough=True)
-    if not plan.chances and (registry.informed or any(each.expected is not None for each in graph.handlers)):
+    told = any(each.expected is not None and each.name not in OWN for each in graph.handlers)
+    if not plan.chances and (registry.estimates or told):
         plan = plan.replace(chances=load("core.deciding").odds_of(plan, series()))
     return plan, trouble

@@ -57,6 +57,8 @@ class OwnPaths:
 
         Raise `HandlerError` for what cannot be meant, such as a *drain* without a token.
         """
+        # Who answers for the Ender serves, and that shows in a plan before it does.
+        ender.in_progress()
         self._ender = ender
         self._token = token
         self._given: dict[str, Callable[[str, bytes, str], Answer]] = {}

@@ -6,11 +6,18 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from .errors import CircuitOpenError, Transient, Unreachable
+from .errors import CircuitOpenError, HandlerError, Transient, Unreachable
 from .hints import TypeVar
 from .ports import Context
 
 T = TypeVar("T")
+
+
+def check_wait(option: str, seconds: float, usual: float, timeout: float | None) -> None:
+    """Raise `HandlerError` if the wait of *option* is longer than *timeout*; the *usual* one is shortened."""
+    if timeout is not None and seconds > timeout and seconds != usual:
+        text = "it would be cut off; give a longer timeout, or a shorter wait"
+        raise HandlerError(f"cannot wait with {option}={seconds} and timeout={timeout}: {text}")
 
 
 def poll(

@@ -122,6 +122,12 @@ class TestBadDays:
 
         assert [f"{ID}:9000 is still draining after 0.1 s, and it goes on"] == leave(drain(group, wait=0.1))
 
+    def test_a_group_that_tells_nothing_of_the_target_may_tell_it_later(self, group: TargetGroup) -> None:
+        """An answer without what was asked for is no evidence, and no bug of ours."""
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Transient, match="tells no health of the target"):
+            patch.setattr(group, "_health", lambda _: "<TargetHealthDescriptions></TargetHealthDescriptions>")
+            leave(drain(group))
+
     @pytest.mark.parametrize("fault", [500, 503, "hang-up", "garbage"])
     def test_a_look_that_fails_is_repeated(self, group: TargetGroup, fault: str | int) -> None:
         """While it waits for the evidence; before that, the attempt is."""

@@ -72,7 +72,7 @@ class TestRequests:
         leave(handler)
 
         assert balancer.down
-        with pytest.raises(HandlerError, match="the header X-API-Key of down is a secret"):
+        with pytest.raises(HandlerError, match="down: X-API-Key is a secret"):
             http.drain({"url": "http://127.0.0.1/", "headers": {"X-API-Key": "s3cr3t"}})
 
     def test_it_outlasts_the_process_if_there_is_a_way_back(self, balancer: Balancer) -> None:
@@ -116,7 +116,7 @@ class TestRequests:
             ({"url": "http://h/", "headers": 5}, "headers of down must be a table"),
             ({"url": "http://h/", "headers": {5: "x"}}, "the name of a header of down must be text, not 5"),
             ({"url": "http://h/", "headers": {"X-Key": 5}}, "it has no X-Key"),
-            ({"url": "http://h/", "headers": {"Authorization": "s3cret"}}, "Authorization of down is a secret"),
+            ({"url": "http://h/", "headers": {"Authorization": "s3cret"}}, "down: Authorization is a secret"),
             ({"url": "http://h/", "body": 5}, "body of down must be text"),
             ({"url": "http://h/", "method": 5}, "method of down must be text"),
             ({"url": "http://h/", "method": "GE T"}, "a method is one word"),

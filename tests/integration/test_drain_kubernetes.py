@@ -126,7 +126,7 @@ class TestEndpoint:
 
     def test_all_slices_are_listed_once_and_then_its_own(self, place: Place) -> None:
         """A rollout must not make each pod read all the others again and again."""
-        leave(place.drain(settle=0.1))
+        leave(place.drain(wait=0.1))
         place.pod.terminating = True
         leave(place.drain())
         fields = [asked.query.get("fieldSelector", [""])[0] for asked in place.cluster.asked]
@@ -137,7 +137,7 @@ class TestEndpoint:
 
     def test_one_whose_slice_is_gone_is_looked_for_in_all(self, place: Place) -> None:
         """It may stand in another by now."""
-        handler = place.drain(settle=0.1)
+        handler = place.drain(wait=0.1)
         leave(handler)
         place.cluster.services["shop"].remove(place.pod)
         place.cluster.lag = 0
@@ -152,7 +152,7 @@ class TestEndpoint:
         """It is told, and looked at again."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(place.cluster, "answer", lambda _: as_json(said))
-            (note,) = leave(place.drain(settle=0.1))
+            (note,) = leave(place.drain(wait=0.1))
 
         assert "is still ready after 0.1 s" in note
         assert "was answered with what is no list of slices" in note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -348,6 +349,46 @@ def test_a_file_that_another_holds_is_not_waited_for_for_ever(tmp_path: Path) ->
         Rewriting(str(file), Attempt(0.1)),
     ):
         pass
+
+
+@pytest.mark.parametrize(("folder", "lock"), [(0o755, 0o600), (0o775, 0o660), (0o777, 0o666), (0o700, 0o600)])
+def test_who_may_only_read_cannot_hold_it(tmp_path: Path, folder: int, lock: int) -> None:
+    """Its lock is there for those who may write in its directory, and a reader could hold it for ever."""
+    file = tmp_path / "web.conf"
+    file.write_text("server a;\n")
+    file.chmod(0o644)
+    tmp_path.chmod(folder)
+    with Rewriting(str(file), Attempt()):
+        found = (tmp_path / ".web.conf.lock").stat()
+
+    assert (lock, tmp_path.stat().st_gid) == (stat.S_IMODE(found.st_mode), found.st_gid)
+
+
+def test_a_lock_that_cannot_be_taken_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that has none, or when it is full."""
+    file = tmp_path / "web.conf"
+    file.write_text("")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("processender.rewriting.fcntl.flock", refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="No locks available"), Rewriting(str(file), Attempt()):
+        pass
+
+    assert before == os.listdir("/proc/self/fd")
+
+
+def test_a_change_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither half of a text, nor the file that it was to be."""
+    file = tmp_path / "web.conf"
+    file.write_text("server a;\n")
+    with Rewriting(str(file), Attempt()) as held, pytest.raises(UnicodeEncodeError):
+        held.write("server \ud800;\n")
+
+    assert {".web.conf.lock", "web.conf"} == {each.name for each in tmp_path.iterdir()}
+    assert "server a;\n" == file.read_text()
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

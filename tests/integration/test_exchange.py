@@ -52,6 +52,21 @@ class Stalls(Echo):
         self.connection.recv(1)
 
 
+class Drips(Echo):
+    """Sends its answer a byte at a time, without an end."""
+
+    def do_PUT(self) -> None:
+        """Answer."""
+        self.send_response(200)
+        self.end_headers()
+        over = threading.Event()
+        try:
+            while not over.wait(0.01):
+                self.wfile.write(b".")
+        except OSError:
+            return
+
+
 class Echoes(Echo):
     """Says what it was asked for, as it came and as it was meant."""
 
@@ -121,6 +136,22 @@ class TestExchange:
             exchange(put(serve(Stalls)), ctx, timeout=0.05)
         assert ctx.remaining() > 30
 
+    def test_an_answer_that_comes_a_byte_at_a_time_has_one_time_for_all(self, serve: Serve) -> None:
+        """Each byte would begin the time-out of a socket anew."""
+        ctx = context(60)
+
+        with pytest.raises(TimeoutError, match="no answer in time"):
+            exchange(put(serve(Drips)), ctx, timeout=0.3)
+        assert ctx.remaining() > 30
+
+    def test_an_answer_that_never_ends_is_aborted(self, serve: Serve) -> None:
+        """Although the connection has forgotten its socket by then."""
+        ctx = context(60)
+        threading.Timer(0.3, ctx.cancel).start()
+
+        with pytest.raises(TimeoutError, match="no answer in time"):
+            exchange(put(serve(Drips)), ctx)
+
     def test_an_attempt_that_must_give_way_comes_back_at_once(self, serve: Serve) -> None:
         """The connection is shut from under it."""
         ctx = context(60)
@@ -136,7 +167,7 @@ class TestExchange:
 
         stopper = threading.Thread(target=lambda: (waiting.wait(30), ctx.cancel()))
         stopper.start()
-        with pytest.raises(Transient):
+        with pytest.raises(TimeoutError, match="no answer in time"):
             exchange(put(serve(Tells)), ctx)
         stopper.join()
 

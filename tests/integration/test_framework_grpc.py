@@ -222,6 +222,8 @@ def test_all_kinds_of_rpcs_answer_as_without_the_host(source: str) -> None:
     """Also errors, statuses without an answer, and answers that are none."""
     calls = ("x", "bad", "odd", "none", "error", "pair", "join", "both", "other/x")
     one_bare = source.replace("[build(host) for _ in range(SERVERS)]", "[build(host), build()]")
+    serve, wait = "host.serve(*(server for server, _ in servers))", "await " if source == LOOP + SERVE_LOOP else ""
+    one_bare = one_bare.replace(serve, f"servers[1][0].start(); {wait}host.serve(servers[0][0])")
     with server(one_bare) as running:
         hosted, bare = ports(running)
         with client(hosted, *calls) as asking, client(bare, *calls) as other:

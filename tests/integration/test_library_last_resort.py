@@ -168,6 +168,20 @@ def test_they_are_disarmed_after_a_run_that_no_signal_began() -> None:
     assert "lives (0.0, 0.0)" in end.output
 
 
+def test_they_are_disarmed_after_a_run_of_an_ender_that_was_never_entered() -> None:
+    """No block is left behind it, and nobody has asked the process to be gone."""
+    source = """
+    ender = Ender('orders', grace=1, exit='return').install()
+    ended = ender.stop().wait(20)
+    while signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0): time.sleep(0.01)
+    time.sleep(1.2)
+    say('lives', ended)
+    """
+    end = run(source)
+
+    assert (0, True) == (end.code, "lives True" in end.output), end.output
+
+
 def test_an_interpreter_that_never_comes_back_to_python_is_ended() -> None:
     """A main thread in C that keeps the lock when the notice comes is what only the agent can help; after it we can."""
     source = f"""

@@ -236,3 +236,13 @@ class TestBuiltIn:
     def test_each_has_an_example(self) -> None:
         """Those of plugins are not ours."""
         assert {file.stem for file in EXAMPLES} == {*drainer_names()}
+
+
+def test_a_wait_that_is_longer_than_the_time_out_is_a_mistake() -> None:
+    """It would be cut off; a short time-out beside the usual wait is none."""
+    text = "[handlers.lb]\ndrain = 'http'\ntimeout = '2s'\nwith = { down = 'http://127.0.0.1/x'WAIT }\n"
+
+    assert "cannot wait with wait=9.0 and timeout=2.0: it would be cut off" in only(
+        text.replace("WAIT", ", wait = '9s'")
+    )
+    assert 2.0 == handler(read(text.replace("WAIT", ""))).timeout

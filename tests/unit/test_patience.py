@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
+from processender import integrations
+from processender.core.handler import Handler
 from processender.engine.brief import BriefContext
-from processender.errors import Permanent, Transient, Unreachable
-from processender.patience import evidence, poll, poll_async, quiet, until_gone
+from processender.errors import HandlerError, Permanent, Transient, Unreachable
+from processender.integrations.redis import close_client
+from processender.patience import check_wait, evidence, poll, poll_async, quiet, until_gone
 from processender.testing.clock import VirtualClock
 
 EVERY = 0.001
@@ -127,7 +135,7 @@ class TestPoll:
         clock = VirtualClock()
         look = Look(clock, takes=0.0)
 
-        assert poll(context(clock), look, every=EVERY, limit=10 * EVERY, slowest=4 * EVERY) is None
+        assert poll(context(clock), look, every=EVERY, wait=10 * EVERY, slowest=4 * EVERY) is None
         assert 5 == look.count
 
     def test_an_attempt_without_time_does_not_look(self) -> None:
@@ -337,3 +345,48 @@ class TestUntilGone:
 
         until_gone(ctx, ask, lambda: None, "the proxy")
         assert not hasattr(ctx, "notes")
+
+
+def room_functions() -> list[Callable[..., Handler]]:
+    """Return every function of a room that takes both a wait and a time-out."""
+    found = []
+    for file in sorted(Path(integrations.__file__).parent.rglob("*.py")):
+        if re.search(r"^    wait: float|, wait: float", file.read_text(encoding="utf-8"), re.MULTILINE):
+            name = ".".join(file.relative_to(Path(integrations.__file__).parent).with_suffix("").parts)
+            room = import_module(f"processender.integrations.{name}")
+            each = [value for value in vars(room).values() if getattr(value, "__module__", "") == room.__name__]
+            found += [value for value in each if {"wait", "timeout"} <= taken_by(value)]
+    return found
+
+
+def taken_by(value: object) -> set[str]:
+    """Return the names of what *value* takes, if it is a public function."""
+    public = callable(value) and not getattr(value, "__name__", "_").startswith("_")
+    if not public or isinstance(value, type) or "close_when_idle(" in inspect.getsource(value):
+        # What shares its closing shares the check as well.
+        return set()
+    return set(inspect.signature(value).parameters)
+
+
+@pytest.mark.parametrize(
+    "function", room_functions(), ids=lambda function: f"{function.__module__}:{function.__name__}"
+)
+def test_a_wait_longer_than_the_time_out_is_refused_by_all(function: Callable[..., Handler]) -> None:
+    """Who writes it expects a wait that never comes; nothing else is looked at before."""
+    lacking = [each for each in inspect.signature(function).parameters.values() if each.default is each.empty]
+    given = {each.name: None for each in lacking if each.kind is each.KEYWORD_ONLY}
+    plain = [None for each in lacking if each.kind is not each.KEYWORD_ONLY]
+    with pytest.raises(HandlerError, match=r"cannot wait with wait=77\.0 and timeout=7\.0: it would be cut off"):
+        function(*plain, wait=77.0, timeout=7.0, **given)
+
+
+def test_a_wait_for_what_is_in_use_is_no_longer_than_the_time_out_either() -> None:
+    """It is one function for all pools and clients."""
+    with pytest.raises(HandlerError, match=r"cannot wait with wait=9\.0 and timeout=7\.0"):
+        close_client(None, wait=9.0, timeout=7.0)
+
+
+def test_the_usual_wait_is_cut_without_a_word() -> None:
+    """Who says only how long all may take has not said anything about it."""
+    check_wait("wait", 10.0, 10.0, 7.0)
+    check_wait("wait", 10.0, 5.0, None)

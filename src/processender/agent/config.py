@@ -60,7 +60,7 @@ def load(source: Source | None, environ: Mapping[str, str], reaper: Reaper | Non
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
-    of_control = _of_control(config, environ, mistakes)
+    of_control = _of_control(config, None if source and source.elsewhere else environ, mistakes)
     of_command = _of_command(config, environ, reaper, mistakes)
     hooks = make_hooks(config.hooks, environ, reaper, mistakes)
     _check_drainers(config, mistakes)
@@ -107,7 +107,7 @@ def _of_root(config: Config) -> dict[str, Any]:
     }
 
 
-def _of_control(config: Config, environ: Mapping[str, str], mistakes: Mistakes) -> dict[str, Any]:
+def _of_control(config: Config, environ: Mapping[str, str] | None, mistakes: Mistakes) -> dict[str, Any]:
     """Return the settings that say who can ask the agent, and where."""
     secrets = tokens(config.control.tokens, environ, mistakes)
     listen, probes = config.control.listen or "", config.probe_listen or ""

@@ -55,6 +55,20 @@ def decide(
         problems += error.problems
     if settings.source:
         settings = settings.replace(policy={**settings.policy, HUP: "reload"})
+    settings, wrong = with_flags(settings, flags)
+    problems += wrong
+    if settings.extend_to is not None and environ.get("NOTIFY_SOCKET"):
+        # Only a manager that is asked for more time gives more.
+        settings = settings.replace(grace=settings.extend_to)
+    problems += contradictions(settings, flags) if not problems else []
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def with_flags(settings: Settings, flags: Mapping[str, Any]) -> tuple[Settings, list[str]]:
+    """Return *settings* changed by the *flags* that make sense, and what is wrong with the others."""
+    problems: list[str] = []
     changes: dict[str, Any] = {}
     for name, (field, take) in _FLAGS.items():
         given = flags.get(name)
@@ -68,14 +82,7 @@ def decide(
             changes[field] = {**before, **made} if isinstance(made, dict) else made
             if isinstance(made, frozenset):
                 changes[field] = made | before
-    settings = settings.replace(**changes)
-    if settings.extend_to is not None and environ.get("NOTIFY_SOCKET"):
-        # Only a manager that is asked for more time gives more.
-        settings = settings.replace(grace=settings.extend_to)
-    problems += _contradictions(settings, flags) if not problems else []
-    if problems:
-        raise ConfigError(problems)
-    return settings
+    return settings.replace(**changes), problems
 
 
 def _configured(source: Any, environ: Mapping[str, str], reaper: Reaper) -> Settings:
@@ -89,7 +96,8 @@ def _configured(source: Any, environ: Mapping[str, str], reaper: Reaper) -> Sett
     return made
 
 
-def _contradictions(settings: Settings, flags: Mapping[str, Any]) -> list[str]:
+def contradictions(settings: Settings, flags: Mapping[str, Any]) -> list[str]:
+    """Return what in *settings* does not go together, if they are for *flags*."""
     problems = []
     if settings.drain_delay >= settings.grace:
         delay, grace = format_duration(settings.drain_delay), format_duration(settings.grace)

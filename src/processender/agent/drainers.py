@@ -71,8 +71,12 @@ def make_drainer(
     function = find_drainer(config.drain or "")
     assert function is not None, "it was checked"
     given = _convert(config.drain or "", function, config.arguments, (*path, "with"), mistakes)
-    if "reaper" in inspect.signature(function).parameters:
+    taken = inspect.signature(function).parameters
+    if "reaper" in taken:
         given["reaper"] = reaper
+    if "timeout" in taken and handler.timeout is not None:
+        # It may refuse a wait that is longer.
+        given["timeout"] = handler.timeout
     try:
         made = function(**given)
     except (HandlerError, ReleaserError) as error:

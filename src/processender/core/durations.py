@@ -1,4 +1,4 @@
-"""How long each handler is taken to last: measured, else declared, else its time-out, else a guess."""
+"""How long each handler is taken to last: measured, else declared, else a guess, and never its time-out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from .window import Window
 
 GUESS_S = 0.5
 GUESS_SHARE = 0.02
+RESERVE_S = 1.0
+RESERVE_SHARE = 0.1
+"""What is kept free for a `must` of which nobody has said how long it takes, seconds at most and of the window."""
 USUAL = 0.5
 """Half of all cases: the expected time of what has run before."""
 SELDOM = 0.95
@@ -27,8 +30,7 @@ def seldom(handler: Handler, window: Window, known: Estimate | None) -> float:
         return known.quantile(SELDOM)
     if handler.expected is not None:
         return 2.0 * handler.expected
-    guess = min(GUESS_S, GUESS_SHARE * window.work)
-    return guess if handler.timeout is None else min(guess, handler.timeout)
+    return _guess(handler, window)
 
 
 def declared(handler: Handler, window: Window) -> Estimate:
@@ -38,13 +40,16 @@ def declared(handler: Handler, window: Window) -> Estimate:
 
 
 def expected(handler: Handler, window: Window, known: Mapping[str, Estimate]) -> float:
-    """Return how long *handler* is expected to take: measured, else declared, else its time-out, else a guess."""
+    """Return how long *handler* is expected to take: measured, else declared, else a guess, and never its time-out."""
     if handler.name in known:
         return known[handler.name].quantile(USUAL)
     if handler.expected is not None:
         return handler.expected
-    guess = min(GUESS_S, GUESS_SHARE * window.work)
-    # Only a `must` keeps its whole time-out free: it is the one thing its author said about its length.
-    if handler.timeout is not None:
-        return handler.timeout if handler.importance is Importance.MUST else min(handler.timeout, guess)
-    return guess
+    return _guess(handler, window)
+
+
+def _guess(handler: Handler, window: Window) -> float:
+    # A time-out is a limit: were all of it kept free for a `must`, all that comes before would be skipped.
+    most, share = (RESERVE_S, RESERVE_SHARE) if handler.importance is Importance.MUST else (GUESS_S, GUESS_SHARE)
+    guess = min(most, share * window.work)
+    return guess if handler.timeout is None else min(guess, handler.timeout)

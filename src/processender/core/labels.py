@@ -21,9 +21,17 @@ def printable(text: str, most: int = LENGTH) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def label(thing: object) -> str:
+    """Return the text of *thing* as it may be shown, whatever its own `__str__` does."""
+    try:
+        return printable(str(thing))
+    except BaseException as error:  # foreign code; its failure must not become ours
+        return f"{type(thing).__name__} (its text raises {type(error).__name__})"
+
+
 def labels(things: Collection[object]) -> tuple[tuple[str, ...], int]:
     """Return the texts of the first *things*, and how many more there are."""
-    shown = tuple(printable(str(each)) for each in islice(things, MOST))
+    shown = tuple(label(each) for each in islice(things, MOST))
     return shown, len(things) - len(shown)
 
 

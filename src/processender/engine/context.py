@@ -107,6 +107,6 @@ class Context(GivesWay):
         for function in self._give_way():
             try:
                 function()
-            except Exception as error:  # foreign code; it is reported
+            except BaseException as error:  # foreign code; it is reported
                 raised.append(error)
         return raised

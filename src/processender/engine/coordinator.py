@@ -129,7 +129,8 @@ class Coordinator(Hearing):
         check = self._check_at if self.signals is not None else None
         start = self._start_at[0] if self._start_at is not None else None
         wake = self.run.wake_at if self.run is not None else None
-        surprise = self._adapting.wake_at if self.run is not None else None
+        # Nobody looks at a run that is taken back.
+        surprise = None if self.run is None or self.withdrawing else self._adapting.wake_at
         times = [time for time in (check, start, wake, surprise) if time is not None]
         return min(times) - self.clock.now() if times else None
 
@@ -138,9 +139,10 @@ class Coordinator(Hearing):
         reports: list[Report] = []
         for message in messages:
             if isinstance(message, Notice):
-                self._signal(message)
+                self._heard.append(message)
             elif message is not None:
                 reports.append(message)
+        self._attend()
         if None in messages and self.window is not None and not self.withdrawing:
             reports.append(Adopted(self._adapting.plan(self.window, self.run)))
         if reports:
@@ -167,7 +169,7 @@ class Coordinator(Hearing):
         plan = self._adapting.plan(window, None)
         self._adapting.begin()
         self.executor.begin(self.run_id, notice.cause)
-        self.run = Run(plan, self.clock.chance, DRAIN if holds else "")
+        self.run = Run(plan, self.clock.chance, DRAIN if holds else "", self.run_id)
         if not holds:
             self.begun.set()
         # One hand-over for both: each wakes the observers, which then want the interpreter's lock.
@@ -208,8 +210,9 @@ class Coordinator(Hearing):
         if run is None:
             # An end that was to begin later does not begin.
             self._start_at = self._deadline = None
-        elif not run.withdrawable:
-            self.trouble("too-late", f"{notice.cause} comes too late: the end has gone beyond the drain, and goes on")
+        elif self.left or not run.withdrawable:
+            why = "the application has left" if self.left else "the end has gone beyond the drain"
+            self.trouble("too-late", f"{notice.cause} comes too late: {why}, and the end goes on")
         else:
             self._tell_news()
             self.withdrawing, self.drained = True, False
@@ -225,7 +228,7 @@ class Coordinator(Hearing):
         limit = Window.open(now, self.grace)
         plan = undo_plan(run.plan, run.results, self.registry.planner, limit)
         if plan is not None:
-            self.run = Run(plan, self.clock.chance)
+            self.run = Run(plan, self.clock.chance, name=f"{self.run_id} taken back")
             self.emit(PlanChanged(now, plan))
             self._advance(())
             return
@@ -237,9 +240,7 @@ class Coordinator(Hearing):
         self.run, self.window, self.withdrawing = None, None, False
         self.notices.clear()
         self.run_id = new_id(self.clock.wall())
-        later, self._later = self._later, []
-        for each in later:
-            self._hear(each)
+        self._attend()
 
     def _arm_last_resorts(self, window: Window) -> None:
         why_not = self.watchdog.arm(window) if self._last_resorts else ""
@@ -265,7 +266,7 @@ class Coordinator(Hearing):
         elif run.finished:
             with self.changing:
                 # A handler may be on its way into the run.
-                self.over = not self.mailbox.waiting
+                self.over = not self._unheard
             if self.over:
                 self._finish(run)
             else:

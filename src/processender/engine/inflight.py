@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 
 from ..core.events import Event, Trouble, Waiting, WorkCut
-from ..core.labels import Several, in_line, labels, printable
+from ..core.labels import Several, in_line, label, labels
 from ..core.limits import last_part
-from ..core.outcome import describe
 from ..ports import Clock
 from .context import Context
+from .each import call_each
 
 SAY_S = 1.0
 LOOK_SHARE = 0.1
@@ -179,13 +179,12 @@ class InFlight:
         if cuttable:
             shown, more = labels(_whats(cuttable))
             self._tell(WorkCut(self._clock.now(), shown, reason, more))
-        for token in cuttable:
-            assert token.cut is not None  # they were chosen above
-            try:
-                token.cut()
-            except Exception as error:  # foreign code; it is reported, and the others are cut all the same
-                text = f"{printable(str(token.what))} cannot be broken off: {describe(error)}"
-                self._tell(Trouble(self._clock.now(), "cut-failed", text))
+
+        def failed(number: int, error: str) -> None:
+            text = f"{label(cuttable[number].what)} cannot be broken off: {error}"
+            self._tell(Trouble(self._clock.now(), "cut-failed", text))
+
+        call_each([token.cut for token in cuttable if token.cut is not None], failed)
         with self._changed:
             self._cutting -= 1
             self._changed.notify_all()

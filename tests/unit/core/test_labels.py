@@ -36,6 +36,17 @@ def test_of_many_only_the_first_are_made() -> None:
     assert MOST == len(made)
 
 
+@pytest.mark.parametrize("kind", [ValueError, SystemExit])
+def test_what_has_no_text_is_named_by_its_type(kind: type[BaseException]) -> None:
+    """Without it there would be no report at all."""
+
+    class Request:
+        def __str__(self) -> str:
+            raise kind
+
+    assert ((f"Request (its text raises {kind.__name__})", "b"), 0) == labels([Request(), "b"])
+
+
 @pytest.mark.parametrize(
     ("shown", "more", "line"), [(("a", "b"), 0, "a, b"), (("a", "b", "c"), 0, "a, b and 1 more"), (("a",), 3, "a and 3 more")]
 )  # fmt: skip

@@ -201,6 +201,7 @@ def test_who_says_how_much_it_has_to_do_is_looked_at_later() -> None:
     run.advance(0.0)
     _, events = run.advance(0.0, [Began("a", 1, 0.0)])
     surprises.follow(0.0, run, events, scene.anew)
+    run.advance(0.1, [Measured("a", 1, 0.1, 900.0, "another run")])
     _, events = run.advance(0.1, [Measured("a", 1, 0.1, 300.0)])
     scene.known["a"] = history(*[20.0] * 8)
     told = surprises.follow(0.1, run, events, scene.anew)

@@ -323,3 +323,26 @@ def test_what_cannot_be_cut_has_all_the_time() -> None:
     thread.join(LIMIT)
 
     assert home.error is None
+
+
+@pytest.mark.parametrize("bad", ["raises", "exits", "blocks"])
+def test_what_cannot_be_cut_keeps_nothing_else_from_being_cut(bad: str) -> None:
+    """It is told of, or left behind."""
+    home, free = Home(), threading.Event()
+
+    def cut() -> None:
+        if bad == "blocks":
+            free.wait(LIMIT)
+        raise (SystemExit if bad == "exits" else ValueError)(bad)
+
+    first, second = Token(home.inflight, "first", "websocket", cut), Token(home.inflight, "second", "websocket")
+    second.cut = second.end
+    first.begin()
+    second.begin()
+    home.inflight.cut_at_once()
+    found = home.inflight.labels(), home.inflight._cutting
+    troubles = [each.text.partition(":")[0] for each in home.said if isinstance(each, Trouble)]
+    free.set()
+
+    told = [] if bad == "blocks" else ["first cannot be broken off"]
+    assert ((["first"], 0), told) == (found, troubles)

@@ -28,13 +28,15 @@ class Attempt:
     [
         (5.0, 27.0, []),
         (5.0, 10.0, []),
-        (5.0, 1.7, ["0.8 s instead of 5 s, which is half of the time there is"]),
+        (5.0, 1.7, ["0.8 s instead of 5 s, for the time is short"]),
         (0.5, 1.7, []),
+        (24.0, 30.0, []),
+        (24.0, 10.0, ["8.0 s instead of 24 s, for the time is short"]),
     ],
 )
-def test_the_delay_takes_at_most_half_of_the_time(seconds: float, left: float, notes: list[str]) -> None:
-    """What was begun must be finished too; a delay that is shortened is told."""
+def test_the_delay_takes_its_part_of_a_short_window(seconds: float, left: float, notes: list[str]) -> None:
+    """Half of it, or the part of the grace that it was meant to take; a delay that is shortened is told."""
     attempt = Attempt(left)
-    drain_delay(seconds, lambda over: over())(attempt)
+    drain_delay(seconds, 30.0, lambda over: over())(attempt)
 
     assert notes == attempt.notes

@@ -61,8 +61,12 @@ class EnderMiddleware:
         """Take a call of the server."""
         kind = scope["type"]
         if kind == "http":
-            if scope["path"] in self._own:
-                await self._answer(scope, send)
+            path = scope["path"]
+            if root := scope.get("root_path"):
+                # It is the application's prefix, which a server puts before every path.
+                path = path.removeprefix(root)
+            if path in self._own:
+                await self._answer(path, scope, send)
                 return
             if self._unheld:
                 self._say_unheld()
@@ -90,11 +94,11 @@ class EnderMiddleware:
         else:
             await self._app(scope, receive, send)
 
-    async def _answer(self, scope: Scope, send: Send) -> None:
+    async def _answer(self, path: str, scope: Scope, send: Send) -> None:
         """Answer a request for a path of the Ender's."""
         given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
         client = (scope.get("client") or ("",))[0]
-        status, text, fields = self._paths.answer(scope["path"], scope["method"], given, client)
+        status, text, fields = self._paths.answer(path, scope["method"], given, client)
         start = start_of(status, text, fields)
         await send(closing(start, scope) if self._ender.draining else start)
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else text.encode()})

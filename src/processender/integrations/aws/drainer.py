@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...core.handler import Handler
 from ...errors import CircuitOpenError, HandlerError, Permanent, Transient
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
 from .balancing import Balancing
 
@@ -50,6 +50,7 @@ def drain(
 
     Raises `HandlerError` for what makes no sense, and without boto3.
     """
+    check_wait("wait", wait, 30.0, timeout)
     if not group.startswith("arn:") or not target:
         raise HandlerError(f"cannot drain at AWS: group={group!r} must be an ARN, and target={target!r} an id")
     place = _Target(Balancing(group, target, port, region, endpoint), target, port, wait)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ...core.handler import Handler
 from ...hints import Any
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
 from ...programs import Reaper
 from .handler import CommandFailed, command
@@ -58,6 +58,7 @@ def drain(
 
     Raises `HandlerError` for what cannot be run.
     """
+    check_wait("wait", wait, 10.0, timeout)
     options: dict[str, Any] = {"env": env, "cwd": cwd, "reaper": reaper}
     leave = command(down, **options)
     look = None if until is None else command(until, **options)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...core.handler import Handler
-from ...errors import HandlerError
+from ...errors import HandlerError, ReleaserError
 from ...hints import Any, Literal
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
-from ...secret import check_reference
+from ...secret import check_named
 from .api import Agent, as_registration
 
 URL = "http://127.0.0.1:8500"
@@ -58,14 +58,16 @@ def drain(
 
     Raises `HandlerError` for what makes no sense.
     """
+    check_wait("wait", wait, 10.0, timeout)
     if how not in {"maintenance", "deregister"}:
         raise HandlerError(f"cannot drain at Consul with how={how!r}: it must be 'maintenance' or 'deregister'")
     if not service:
         raise HandlerError("cannot drain at Consul: the id of the service is empty")
     if token is not None:
-        if not isinstance(token, dict):
-            raise HandlerError('cannot drain at Consul: a token is a secret; give {"env": NAME} or {"file": PATH}')
-        check_reference(token, "token")
+        try:
+            check_named(token, "token")
+        except ReleaserError as error:
+            raise HandlerError(f"cannot drain at Consul: {error}") from error
     agent = Agent(url, service, token, reason, authority)
     target = (_Maintained if how == "maintenance" else _Deregistered)(agent, wait, registration)
     return drainer(name or f"consul {service}", target.leave, target.come_back, wait=wait, timeout=timeout)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ...core.handler import Handler
 from ...leaving import EXPECTED_S, RETRY, drainer
-from ...patience import poll, quiet, until_gone
+from ...patience import check_wait, poll, quiet, until_gone
 from ...ports import Context
 from .admin import Admin
 
@@ -46,6 +46,7 @@ def drain(
 
         timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     face = Admin(admin)
 
     def leave(ctx: Context) -> None:

@@ -6,7 +6,7 @@ from ...core.handler import Handler
 from ...errors import HandlerError, Permanent
 from ...hints import Any
 from ...leaving import EXPECTED_S, drainer
-from ...patience import evidence, poll, quiet
+from ...patience import check_wait, evidence, poll, quiet
 from ...ports import Context
 from ...rewriting import Rewriting
 from .admin import Admin
@@ -38,6 +38,7 @@ def drain_endpoint(
 
         timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     if not file or not address.rpartition(":")[2].isdecimal():
         raise HandlerError(f"cannot drain the endpoint {address!r} in {file!r}: give a file and HOST:PORT")
     target = _Endpoint(file, address, Admin(admin) if admin else None, wait)

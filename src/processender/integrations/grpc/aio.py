@@ -12,6 +12,7 @@ from ...core.handler import Handler
 from ...errors import StateError
 from ...hints import Any
 from ...ports import Serving
+from .attached import demand
 from .calls import LAST_S, LONGEST_S, REFUSED, Calls, Leash
 from .coroutines import OnLoop, behaviour
 from .health import add_to, servicer, states
@@ -51,6 +52,7 @@ class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no ty
 
     async def serve(self, *servers: Any) -> None:
         """Start *servers*, say that the process is ready, and return when the end, or somebody, has stopped them."""
+        demand(self, servers, "grpc.aio.server(interceptors=[host])")
         self._loop = asyncio.get_running_loop()
         async with self._ender.hosted(stop=lambda: self._on_loop(self._close)):
             await self._prepare()

@@ -11,6 +11,7 @@ from ...core.handler import Handler
 from ...errors import StateError
 from ...hints import Any
 from ...ports import Serving
+from .attached import demand
 from .behaviour import Behaviour, Pushed
 from .calls import LAST_S, LONGEST_S, REFUSED, Calls
 from .health import add_to, servicer, states
@@ -49,6 +50,7 @@ class Host(grpc.ServerInterceptor):  # type: ignore[misc] # grpcio has no types
 
     def serve(self, *servers: Any) -> None:
         """Start *servers*, say that the process is ready, and return when the end, or somebody, has stopped them."""
+        demand(self, servers, "grpc.server(Threads(10), interceptors=[host])")
         with self._ender.hosted(stop=self._close):
             self._prepare()
             for server in servers:

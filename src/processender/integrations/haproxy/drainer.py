@@ -6,7 +6,7 @@ from ...core.handler import Handler
 from ...errors import HandlerError, Permanent, Transient
 from ...hints import Literal
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
 from .replies import FORCED_DRAIN, FORCED_MAINTENANCE, Load, Server, load, servers
 from .runtime import Runtime, Talk
@@ -47,6 +47,7 @@ def drain(
     The handler raises `Permanent` for a server that HAProxy does not know and for a socket without the right to it,
     `Transient` when HAProxy cannot be reached, and `TimeoutError` when it does not answer.
     """
+    check_wait("wait", wait, 5.0, timeout)
     runtime = Runtime(socket)
     backend, _, short = server.partition("/")
     if not (backend and short) or not server.isprintable() or {*server} & {*" ;/"} - {"/"} or "/" in short:

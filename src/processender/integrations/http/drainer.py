@@ -8,9 +8,9 @@ from ...errors import HandlerError, ReleaserError
 from ...exchange import Answer, Request, exchange, judge
 from ...hints import Any
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
-from ...secret import SECRET_HEADERS, check_reference, reveal
+from ...secret import SECRET_HEADERS, check_named, check_reference, reveal
 
 SILENT_S = 5.0
 """The longest that the server may be silent."""
@@ -62,6 +62,7 @@ def drain(
 
     Raises `HandlerError` for what makes no sense.
     """
+    check_wait("wait", wait, 10.0, timeout)
     first = _Step(down, "down")
     target = _Target(
         first,
@@ -161,12 +162,8 @@ def _check_keys(table: Any, what: str, known: tuple[str, ...]) -> None:
 def _check_header(field: Any, value: Any, what: str) -> None:
     if not isinstance(field, str):
         raise HandlerError(f"cannot drain: the name of a header of {what} must be text, not {field!r}")
-    if isinstance(value, str):
-        if field.lower() in SECRET_HEADERS:
-            text = f"cannot drain: the header {field} of {what} is a secret"
-            raise HandlerError(f'{text}; give {{"env": NAME}} or {{"file": PATH}} as its value')
-        return
+    check = check_named if field.lower() in SECRET_HEADERS else check_reference
     try:
-        check_reference(value, field)
+        check(value, field)
     except ReleaserError as error:
         raise HandlerError(f"cannot drain: {what}: {error}") from error

@@ -6,7 +6,7 @@ from ...core.handler import Handler
 from ...errors import Permanent
 from ...exchange import Request, exchange, judge
 from ...leaving import RETRY, drainer
-from ...patience import poll, quiet, until_gone
+from ...patience import check_wait, poll, quiet, until_gone
 from ...ports import Context
 
 AGENT = "http://127.0.0.1:15020"
@@ -44,6 +44,7 @@ def drain(
 
         timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     ask = _Agent(agent, "drain")
     gauges = Request("GET", f"{envoy.rstrip('/')}/stats?usedonly&filter=downstream_cx_active$")
 

@@ -16,6 +16,7 @@ from ...errors import HandlerError, Permanent, Transient
 from ...exchange import Answer, HTTPStatusRefused, Request, exchange, judge
 from ...hints import Any
 from ...ports import Context
+from ...secret import reveal_token
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where the service account is mounted."""
@@ -64,7 +65,7 @@ class Api:
         return Request(method, f"{self._base}{target}", {"Accept": "application/json"}, authority=self._authority)
 
     def _ask(self, ctx: Context, request: Request, body: bytes | None, headers: dict[str, str]) -> Answer:
-        fields = {**headers, "Authorization": f"Bearer {_read(self._token)}"}
+        fields = {**headers, "Authorization": f"Bearer {reveal_token({'file': self._token}).decode()}"}
         answer = exchange(request, ctx, body, headers=fields, timeout=SILENT_S, most=_MOST_BYTES)
         try:
             return judge(request, answer)

@@ -11,7 +11,7 @@ from ...errors import HandlerError
 from ...exchange import Request
 from ...hints import Any
 from ...leaving import drainer
-from ...patience import evidence
+from ...patience import check_wait, evidence
 from ...ports import Context
 from .api import ACCOUNT, Api, in_cluster
 
@@ -60,6 +60,7 @@ def drain(
     Raises `HandlerError` for what makes no sense, and in a pod without a service account. Outside a cluster it does
     nothing, and notes that, so that the same program runs anywhere.
     """
+    check_wait("wait", wait, 10.0, timeout)
     if not service and not gate:
         raise HandlerError("cannot drain in Kubernetes: give service=, which is waited for, or gate=, or both")
     if gate and not _GATE.fullmatch(gate):

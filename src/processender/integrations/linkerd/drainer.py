@@ -8,7 +8,7 @@ from ...core.handler import Handler
 from ...errors import Permanent
 from ...exchange import Request, exchange, judge
 from ...leaving import RETRY, drainer
-from ...patience import quiet, until_gone
+from ...patience import check_wait, quiet, until_gone
 from ...ports import Context
 
 ADMIN = "http://127.0.0.1:4191"
@@ -33,6 +33,7 @@ def drain(admin: str = ADMIN, *, wait: float = 5.0, name: str = "linkerd", timeo
 
         timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     metrics = Request("GET", f"{admin.rstrip('/')}/metrics")
     own_port = metrics.server.rpartition(":")[2]
 

@@ -8,7 +8,7 @@ from ...core.handler import Handler
 from ...core.record import Record
 from ...errors import HandlerError, Permanent, Transient
 from ...leaving import drainer
-from ...patience import evidence, poll
+from ...patience import check_wait, evidence, poll
 from ...ports import Context
 from ...programs import Reaper, checked, run
 from ...rewriting import Rewriting
@@ -60,6 +60,7 @@ def drain(
     The handler raises `Permanent` for a server that the file does not name, a file that cannot be written, and a
     configuration that does not pass the test; `Transient` when nginx is not there, or does not take the new file.
     """
+    check_wait("wait", wait, 5.0, timeout)
     if not include or not server:
         raise HandlerError("cannot drain at nginx: give the file of the `server` lines, and this one's address in it")
     commands = _Commands(checked(test) if test else (), checked(reload) if reload else (), reaper)
@@ -124,7 +125,7 @@ class _Target:
         self._wait_for_new(ctx, before)
         with Rewriting(self._include, ctx) as file:
             # Unless another drain has begun meanwhile, whose mark is another.
-            if any(line.mark == BACK for line in lines(file.read())):
+            if any(line.mark == BACK for line in self._own(file.read())):
                 file.write(unmark(file.read(), self._server))
         ctx.note(f"{self._server}: up again")
 

@@ -11,6 +11,7 @@ from ...core.handler import Handler
 from ...core.texts import counted, listed
 from ...hints import Any
 from ...identity import Identity, identify, is_alive
+from ...patience import check_wait
 from ...ports import Context
 from .releaser import GRACE_S, end
 
@@ -40,6 +41,7 @@ def stop_children(
 
     The other options are fields of `Handler`. It raises `LeftBehind`, with their names, when some had to be killed.
     """
+    check_wait("wait", wait, GRACE_S, timeout)
     listing = _active if children is None else children
 
     def stop(ctx: Context) -> None:
