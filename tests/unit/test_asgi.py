@@ -398,6 +398,19 @@ def test_readiness_can_be_asked_all_the_time() -> None:
     run(test)
 
 
+def test_a_prefix_of_the_server_hides_no_path() -> None:
+    """As `uvicorn --root-path /api` puts it before every path."""
+
+    async def test() -> None:
+        ender = FakeEnder()
+        ender.serving = True
+        server = await Server(EnderMiddleware(App(), ender), "/api/readyz", root_path="/api").call()
+
+        assert (200, b"ready\n") == (server.status, server.body)
+
+    run(test)
+
+
 def test_a_path_of_none_is_the_applications() -> None:
     """Its answer is seen."""
 

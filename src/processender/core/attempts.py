@@ -49,9 +49,9 @@ class Attempts:
         live = {State.RUNNING, State.CANCELLING}
         return [name for name, cell in self._board.cells.items() if cell.state in live]
 
-    def progress(self, now: float) -> Progress:
-        """Return where the run stands at the instant *now*."""
-        opened = self.plan.window.opened
+    def progress(self, now: float, opened: float | None = None) -> Progress:
+        """Return where the run stands at the instant *now*, in a window that opened at *opened*; its own if None."""
+        opened = self.plan.window.opened if opened is None else opened
         # What a drain has done lies before the window.
         ended = {name: max(0.0, result.ended - opened) for name, result in self.results.items()}
         failed = [name for name, result in self.results.items() if result.outcome is not Outcome.DONE]

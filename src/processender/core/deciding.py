@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
-from .durations import declared
+from .durations import time_of as time_in
 from .estimates import Estimate
 from .graph import Graph
 from .handler import Handler
@@ -31,10 +31,11 @@ class Decision(Record):
 
 
 def decide(
-    graph: Graph, window: Window, lanes: Mapping[str, int], times: Sequence[Estimate], progress: Progress,
+    graph: Graph, window: Window, lanes: Mapping[str, int], known: Mapping[str, Estimate], progress: Progress,
     chance: Callable[[], float] | None, *, thorough: bool, before: Plan | None,
 ) -> Decision:  # fmt: skip
-    """Decide what is kept of *graph*; see `Planner.plan`; *times* are those of the handlers."""
+    """Decide what is kept of *graph*; see `Planner.plan`."""
+    times = [time_in(handler, window, known.get(handler.name)) for handler in graph.handlers]
     layout = lay_out(graph, lanes, window, progress)
     kept = sum(
         1 << node for node, handler in enumerate(graph.handlers) if before is not None and is_kept(before, handler.name)
@@ -54,7 +55,7 @@ def odds_of(plan: Plan, chance: Callable[[], float]) -> dict[str, float]:
 
 def time_of(plan: Plan, handler: Handler) -> Estimate:
     """Return what *plan* knows, or guesses, of the time of *handler*."""
-    return plan.estimates.get(handler.name) or declared(handler, plan.window)
+    return time_in(handler, plan.window, plan.estimates.get(handler.name))
 
 
 def is_kept(plan: Plan, name: str) -> bool:

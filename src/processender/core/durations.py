@@ -1,22 +1,12 @@
-"""How long each handler is taken to last: measured, else declared, else a guess, and never its time-out."""
+"""What is taken for the time of a handler before it has run, as an estimate; loaded with what chooses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from .drain import DRAIN_DELAY
 from .estimates import Estimate
-from .handler import Handler, Importance
+from .handler import Handler
+from .plan import guess
 from .window import Window
-
-GUESS_S = 0.5
-GUESS_SHARE = 0.02
-RESERVE_S = 1.0
-RESERVE_SHARE = 0.1
-"""What is kept free for a `must` of which nobody has said how long it takes, seconds at most and of the window."""
-USUAL = 0.5
-"""Half of all cases: the expected time of what has run before."""
-SELDOM = 0.95
-"""The share of cases that a plan with room to spare has room for."""
 
 
 def estimate_of(known: Estimate | float) -> Estimate:
@@ -24,32 +14,20 @@ def estimate_of(known: Estimate | float) -> Estimate:
     return known if isinstance(known, Estimate) else Estimate.certain(known)
 
 
-def seldom(handler: Handler, window: Window, known: Estimate | None) -> float:
-    """Return the seconds that *handler* seldom exceeds; a guess stands for itself."""
-    if known is not None:
-        return known.quantile(SELDOM)
-    if handler.expected is not None:
-        return 2.0 * handler.expected
-    return _guess(handler, window)
+DELAY_SHARE = 0.5
+"""What part of a short window the time in which everybody notices that traffic is left takes at most, by itself."""
+
+
+def time_of(handler: Handler, window: Window, known: Estimate | None) -> Estimate:
+    """Return how long *handler* takes in *window*, where that much is *known* of it."""
+    usual = known or declared(handler, window)
+    most = DELAY_SHARE * window.work
+    if handler.name != DRAIN_DELAY or usual.times[-1] <= most:
+        return usual
+    return Estimate([min(time, most) for time in usual.times], usual.chances)
 
 
 def declared(handler: Handler, window: Window) -> Estimate:
     """Return how long a handler takes that has never run: as its author says, else a guess; never its time-out."""
     estimate = None if handler.expected is None else Estimate.of((), handler.expected)
-    return estimate or Estimate.certain(seldom(handler, window, None))
-
-
-def expected(handler: Handler, window: Window, known: Mapping[str, Estimate]) -> float:
-    """Return how long *handler* is expected to take: measured, else declared, else a guess, and never its time-out."""
-    if handler.name in known:
-        return known[handler.name].quantile(USUAL)
-    if handler.expected is not None:
-        return handler.expected
-    return _guess(handler, window)
-
-
-def _guess(handler: Handler, window: Window) -> float:
-    # A time-out is a limit: were all of it kept free for a `must`, all that comes before would be skipped.
-    most, share = (RESERVE_S, RESERVE_SHARE) if handler.importance is Importance.MUST else (GUESS_S, GUESS_SHARE)
-    guess = min(most, share * window.work)
-    return guess if handler.timeout is None else min(guess, handler.timeout)
+    return estimate or Estimate.certain(guess(handler, window))

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .estimates import Estimate
+from ..hints import TYPE_CHECKING
 from .graph import Graph, Problem
-from .handler import Importance
+from .handler import Handler, Importance
 from .record import Record
 from .window import Window
+
+if TYPE_CHECKING:
+    from .estimates import Estimate
+
+GUESS_S = 0.5
+GUESS_SHARE = 0.02
+RESERVE_S = 1.0
+RESERVE_SHARE = 0.1
+"""What is kept free for a `must` of which nobody has said how long it takes, seconds at most and of the window."""
+
+
+def guess(handler: Handler, window: Window) -> float:
+    """Return how long *handler* is taken to last of which nothing is known: a time-out is a limit and no estimate."""
+    most, share = (RESERVE_S, RESERVE_SHARE) if handler.importance is Importance.MUST else (GUESS_S, GUESS_SHARE)
+    seconds = min(most, share * window.work)
+    return seconds if handler.timeout is None else min(seconds, handler.timeout)
 
 
 class Step(Record):

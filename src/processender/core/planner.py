@@ -11,14 +11,21 @@ from _heapq import heappop, heappush
 from collections.abc import Callable, Mapping, Sequence
 
 from ..demand import load
-from ..hints import Any
-from .durations import declared, estimate_of, expected, seldom
-from .estimates import Estimate
+from ..hints import TYPE_CHECKING, Any
 from .graph import Graph, Problem
-from .handler import Importance
-from .plan import Misfit, Plan, Progress, Step
+from .handler import Handler, Importance
+from .plan import Misfit, Plan, Progress, Step, guess
 from .window import Window
 
+if TYPE_CHECKING:
+    from .estimates import Estimate
+
+LIMIT_SHARE = 0.4
+"""What part of the window is kept free at most for a `must` of which only the time-out is known."""
+USUAL = 0.5
+"""Half of all cases: the expected time of what has run before."""
+SELDOM = 0.95
+"""The share of cases that a plan with room to spare has room for."""
 MOST_FOLLOWED = 150
 """How many handlers a run may have that plans anew when it is surprised."""
 Known = Mapping[str, "Estimate | float"]
@@ -68,27 +75,36 @@ class Planner:
 
             before: The plan that held until now.
         """
-        told = {name: estimate_of(each) for name, each in (estimates or {}).items() if name in graph.index}
+        told: dict[str, Estimate] = {}
+        if estimates:
+            estimate_of = load("core.durations").estimate_of
+            told = {name: estimate_of(each) for name, each in estimates.items() if name in graph.index}
         if not isinstance(progress, Progress):
             progress = Progress(progress or {}, now=max((progress or {}).values(), default=0.0))
-        known = dict(told)
+        # Guesses alone are no ground to give anything up.
+        informed = told or any(handler.expected is not None for handler in graph.handlers)
+        known = self._left(graph, window, told, progress) if informed and progress.running else told
+        decision = None
+        if informed and not self._is_roomy(graph, window, known, progress):
+            decide = load("core.deciding").decide
+            decision = decide(graph, window, self.lanes, known, progress, chance, thorough=thorough, before=before)
+        return self._laid_out(graph, window, known, progress, problems, decision, told)
+
+    def _left(
+        self, graph: Graph, window: Window, told: Mapping[str, Estimate], progress: Progress
+    ) -> Mapping[str, Estimate]:
+        """Return what is known, of those that have begun what is left of it."""
+        known, time_of = dict(told), load("core.durations").time_of
         for name, began in progress.running.items():
             if name in graph.index:
-                usual = known.get(name) or declared(graph.handlers[graph.index[name]], window)
+                usual = time_of(graph.handlers[graph.index[name]], window, known.get(name))
                 known[name] = usual.left(progress.now - began)
-        decision = None
-        # Guesses alone are no ground to give anything up.
-        informed = known or any(handler.expected is not None for handler in graph.handlers)
-        if informed and not self._is_roomy(graph, window, known, progress):
-            times = [known.get(handler.name) or declared(handler, window) for handler in graph.handlers]
-            decide = load("core.deciding").decide
-            decision = decide(graph, window, self.lanes, times, progress, chance, thorough=thorough, before=before)
-        return self._laid_out(graph, window, known, progress, problems, decision, told)
+        return known
 
     def _is_roomy(self, graph: Graph, window: Window, known: Mapping[str, Estimate], progress: Progress) -> bool:
         """Tell whether all ends in time also if all take as long as they seldom do."""
         times = [
-            0.0 if handler.name in progress.ended else seldom(handler, window, known.get(handler.name))
+            0.0 if handler.name in progress.ended else _seldom(handler, window, known.get(handler.name))
             for handler in graph.handlers
         ]
         starts, _ = _schedule(graph, times, self.lanes, progress.now)
@@ -100,7 +116,7 @@ class Planner:
     ) -> Plan:  # fmt: skip
         skips: Mapping[str, str] = decision.skips if decision is not None else {}
         over = progress.ended.keys() | skips.keys()
-        durations = [0.0 if handler.name in over else expected(handler, window, known) for handler in graph.handlers]
+        durations = [0.0 if handler.name in over else _expected(handler, window, known) for handler in graph.handlers]
         followed = {graph.index[name] for name in told} if len(graph.handlers) <= MOST_FOLLOWED else set()
         tails, chain = _tails(graph, durations)
         # Of whom it is known when he is late, the run asks no sooner to give way, see `surprise`.
@@ -134,6 +150,28 @@ class Planner:
             chances=decision.chances if decision is not None else {},
             estimates=told,
         )
+
+
+def _seldom(handler: Handler, window: Window, known: Estimate | None) -> float:
+    """Return the seconds that *handler* seldom exceeds; a guess stands for itself."""
+    if known is not None:
+        return known.quantile(SELDOM)
+    if handler.expected is None:
+        return guess(handler, window)
+    return 2.0 * handler.expected if handler.timeout is None else min(2.0 * handler.expected, handler.timeout)
+
+
+def _expected(handler: Handler, window: Window, known: Mapping[str, Estimate]) -> float:
+    """Return how long *handler* is expected to take: measured, else declared, else a guess."""
+    if handler.name in known:
+        return known[handler.name].quantile(USUAL)
+    if handler.expected is not None:
+        return handler.expected
+    if handler.importance is Importance.MUST and handler.timeout is not None:
+        # It is all that its author said about its length; but were all of a long one kept free, all that comes before
+        # would be skipped.
+        return min(handler.timeout, LIMIT_SHARE * window.work)
+    return guess(handler, window)
 
 
 def _tails(graph: Graph, durations: list[float]) -> tuple[list[float], float]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .deciding import is_kept, lay_out
-from .durations import declared
+from .durations import time_of
 from .estimates import Estimate
 from .events import AttemptStarted, Event, HandlerEnded, Sized
 from .outcome import Outcome, Result
@@ -171,6 +171,6 @@ def _without(progress: Progress, name: str) -> Progress:
 
 def _remaining(plan: Plan, progress: Progress, name: str) -> Estimate:
     handler = plan.graph.handlers[plan.graph.index[name]]
-    estimate = known(plan, name) or declared(handler, plan.window)
+    estimate = time_of(handler, plan.window, known(plan, name))
     began = progress.running.get(name)
     return estimate if began is None else estimate.left(progress.now - began)

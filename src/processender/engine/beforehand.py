@@ -57,7 +57,7 @@ class Beforehand:
             if not self._registry.informed:
                 continue
             # Nothing is to be imported at the worst moment.
-            load("core.surprise")
+            load("engine.adapting")
             few = len(self._registry.handlers()) <= FEW
             for length in dict.fromkeys((self._grace, *(() if few else WINDOWS))):
                 if self._begun.is_set() or self._changed:

@@ -19,12 +19,14 @@ from ..core.events import Drained, HandlerEnded, PlanChanged, RunEnded, RunStart
 from ..core.handler import DRAIN
 from ..core.notice import Action, Notice, merge
 from ..core.outcome import Outcome, Verdict, describe, verdict
+from ..core.plan import Plan
 from ..core.reports import Adopted, Released, Report, Withdrawn
 from ..core.run import Run
 from ..core.window import Window
 from ..core.withdraw import undo_plan
+from ..demand import load
+from ..hints import Any
 from ..ports import Clock
-from .adapting import Adapting
 from .clock import new_id
 from .executor import Executor
 from .hearing import CHECK_S, Hearing
@@ -34,8 +36,6 @@ from .watchdog import Watchdog
 
 SWITCH_INTERVAL_S = 0.0005
 CLOSE_S = 0.5
-GLANCE_S = 0.25
-"""How late a signal handler of the application may be called while its main thread waits for the end."""
 BEFORE_EFFECT_S = 0.05
 BEFORE_EFFECT_SHARE = 0.02
 
@@ -64,7 +64,7 @@ class Coordinator(Hearing):
         self.changing = threading.RLock()
         """Held while handlers come or go: meanwhile the run neither starts its first one nor comes to its end."""
         self.over = False
-        self._adapting = Adapting(registry, clock)
+        self._adapting: Any = None
         self._last_resorts = last_resorts
         self._lock = threading.Lock()
         self._at_end: list[Callable[[], object]] = []
@@ -86,13 +86,6 @@ class Coordinator(Hearing):
                 self._at_end.append(function)
                 return
         function()
-
-    def await_end(self) -> None:
-        """Wait until the run is over."""
-        # A signal that comes just before a thread blocks in a lock leaves it asleep, and a handler of the application's
-        # own, which the run may wait for, would never be called.
-        while not self.ended.wait(GLANCE_S):
-            continue
 
     def close(self, *, keep_pipe: bool) -> None:
         """End the threads that are free; to be called when the run is over and its signals are given back."""
@@ -129,8 +122,7 @@ class Coordinator(Hearing):
         check = self._check_at if self.signals is not None else None
         start = self._start_at[0] if self._start_at is not None else None
         wake = self.run.wake_at if self.run is not None else None
-        # Nobody looks at a run that is taken back.
-        surprise = None if self.run is None or self.withdrawing else self._adapting.wake_at
+        surprise = None if self._adapting is None else self._adapting.wake_at
         times = [time for time in (check, start, wake, surprise) if time is not None]
         return min(times) - self.clock.now() if times else None
 
@@ -144,7 +136,7 @@ class Coordinator(Hearing):
                 reports.append(message)
         self._attend()
         if None in messages and self.window is not None and not self.withdrawing:
-            reports.append(Adopted(self._adapting.plan(self.window, self.run)))
+            reports.append(Adopted(self._plan(self.window)))
         if reports:
             self._advance(reports)
 
@@ -152,7 +144,17 @@ class Coordinator(Hearing):
         assert self._deadline is not None  # a notice was heard
         self.window = Window.of(self._deadline)
         self._arm_last_resorts(self.window)
-        self._advance([Adopted(self._adapting.plan(self.window, self.run))])
+        self._advance([Adopted(self._plan(self.window))])
+
+    def _plan(self, window: Window) -> Plan:
+        """Return the plan for *window*, from where the run stands if it has begun."""
+        if self.run is None:
+            return self.registry.plan(window)
+        return self.registry.plan(window, self.run.progress(self.clock.now(), window.opened), self.run.plan)
+
+    def _follow(self) -> None:
+        """Follow the run from now on; of times of which nothing is known, nothing can be a surprise."""
+        self._adapting = load("engine.adapting").Adapting(self.registry) if self.registry.informed else None
 
     def _begin(self, notice: Notice) -> None:
         holds = notice.action is Action.DRAIN
@@ -166,8 +168,8 @@ class Coordinator(Hearing):
         self.window = window = Window.of(deadline)
         if not holds:
             self._hasten(window)
-        plan = self._adapting.plan(window, None)
-        self._adapting.begin()
+        plan = self._plan(window)
+        self._follow()
         self.executor.begin(self.run_id, notice.cause)
         self.run = Run(plan, self.clock.chance, DRAIN if holds else "", self.run_id)
         if not holds:
@@ -200,8 +202,8 @@ class Coordinator(Hearing):
         self._hasten(window)
         self.executor.begin(self.run_id, notice.cause)
         self.begun.set()
-        self._adapting.begin()
-        self._advance([Released(), Adopted(self._adapting.plan(window, self.run))])
+        self._follow()
+        self._advance([Released(), Adopted(self._plan(window))])
 
     # Taking it back.
 
@@ -215,7 +217,8 @@ class Coordinator(Hearing):
             self.trouble("too-late", f"{notice.cause} comes too late: {why}, and the end goes on")
         else:
             self._tell_news()
-            self.withdrawing, self.drained = True, False
+            # Nobody looks any more at when it is late.
+            self.withdrawing, self.drained, self._adapting = True, False, None
             self._start_at = self._deadline = None
             self.watchdog.disarm()
             self.emit(RunWithdrawn(self.clock.now(), self.run_id, notice))
@@ -251,7 +254,7 @@ class Coordinator(Hearing):
         run = self.run
         if run is None or self.ended.is_set():
             return
-        review = None if self.withdrawing else self._adapting.review(run)
+        review = None if self._adapting is None else self._adapting.review(run)
         commands, events = run.advance(self.clock.now(), reports, review)
         self.emit(*events)
         self.emit(*self.executor.carry_out(commands))

@@ -6,15 +6,18 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..core.drain import OWN
-from ..core.estimates import Estimate, Sample, estimates_of, of_version
 from ..core.graph import Graph, Problem, compile_graph, nearest
 from ..core.handler import Handler
 from ..core.plan import Plan, Progress
 from ..core.planner import Planner
 from ..core.window import Window
+from ..demand import load
 from ..errors import HandlerError, PlanError
-from ..hints import Any
+from ..hints import TYPE_CHECKING, Any
 from .clock import series
+
+if TYPE_CHECKING:
+    from ..core.estimates import Estimate, Sample
 
 FEW = 3
 """Up to how many handlers a plan is made in no time, so that only the one for the grace is made beforehand."""
@@ -150,7 +153,7 @@ class Registry:
         """Take what earlier runs of the handlers, and of *more*, took; those of this *version* count first."""
         expected = {handler.name: handler.expected for handler in (*self.handlers(), *more)}
         self._history, self._version = history, version
-        self.estimates = estimates_of(history, expected, version)
+        self.estimates = load("core.estimates").estimates_of(history, expected, version)
 
     def prepare(self, window: Window) -> None:
         """Make the plan for a window of this length beforehand, so that none has to be made at the notice."""
@@ -188,11 +191,11 @@ class Registry:
 
     def _sized(self, graph: Graph, sizes: Mapping[str, float]) -> dict[str, Estimate]:
         """Return the estimates of those that have said how much they have to do."""
-        found = {}
+        times, found = load("core.estimates"), {}
         for name, size in sizes.items():
             expected = graph.handlers[graph.index[name]].expected if name in graph.index else None
-            samples = of_version(self._history.get(name, ()), self._version)
-            estimate = Estimate.of(samples, expected, size) if samples else None
+            samples = times.of_version(self._history.get(name, ()), self._version)
+            estimate = times.Estimate.of(samples, expected, size) if samples else None
             if estimate is not None:
                 found[name] = estimate
         return found

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bench.exact import Exact
 from bench.instances import Instance
+from processender.core.drain import drain_handlers
 from processender.core.estimates import Estimate, Sample
 from processender.core.graph import compile_graph
 from processender.core.handler import PHASES, Handler, Importance
@@ -251,6 +252,14 @@ def test_chances_come_from_scenarios() -> None:
 
     assert 0.3 < choice.chances[0] < 0.7
     assert 1.0 == choice.chances[1]
+
+
+def test_the_time_to_notice_is_not_given_up_in_a_short_window() -> None:
+    """It takes no more than half of it, whatever it was meant to take."""
+    graph = make_plan([*drain_handlers(5.0, "fail-readiness"), Handler("work", phase="quiesce", expected=0.3)]).graph
+    plan = Planner().plan(graph, Window.open(0.0, 2.0))
+
+    assert ({}, set()) == (plan.skips, set(plan.spare))
 
 
 @pytest.mark.parametrize("count", [1, 12])
