@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..hints import TYPE_CHECKING
+from ..hints import Any
 from .graph import Graph, Problem
 from .handler import Handler, Importance
 from .record import Record
 from .window import Window
-
-if TYPE_CHECKING:
-    from .estimates import Estimate
 
 GUESS_S = 0.5
 GUESS_SHARE = 0.02
@@ -99,7 +96,7 @@ class Plan(Record):
     """For each node, how long the chain is that begins with it; empty where `tails` say enough."""
     chances: Mapping[str, float] = {}
     """The chance of each handler to end in time, where that was asked for."""
-    estimates: Mapping[str, Estimate] = {}
+    estimates: Mapping[str, Any] = {}
     """What is known of the time of each handler that has run before."""
 
     @property

@@ -11,14 +11,11 @@ from _heapq import heappop, heappush
 from collections.abc import Callable, Mapping, Sequence
 
 from ..demand import load
-from ..hints import TYPE_CHECKING, Any
+from ..hints import Any
 from .graph import Graph, Problem
 from .handler import Handler, Importance
 from .plan import Misfit, Plan, Progress, Step, guess
 from .window import Window
-
-if TYPE_CHECKING:
-    from .estimates import Estimate
 
 LIMIT_SHARE = 0.4
 """What part of the window is kept free at most for a `must` of which only the time-out is known."""
@@ -28,7 +25,7 @@ SELDOM = 0.95
 """The share of cases that a plan with room to spare has room for."""
 MOST_FOLLOWED = 150
 """How many handlers a run may have that plans anew when it is surprised."""
-Known = Mapping[str, "Estimate | float"]
+Known = Mapping[str, Any]
 
 
 class Planner:
@@ -75,7 +72,7 @@ class Planner:
 
             before: The plan that held until now.
         """
-        told: dict[str, Estimate] = {}
+        told: dict[str, Any] = {}
         if estimates:
             estimate_of = load("core.durations").estimate_of
             told = {name: estimate_of(each) for name, each in estimates.items() if name in graph.index}
@@ -90,9 +87,7 @@ class Planner:
             decision = decide(graph, window, self.lanes, known, progress, chance, thorough=thorough, before=before)
         return self._laid_out(graph, window, known, progress, problems, decision, told)
 
-    def _left(
-        self, graph: Graph, window: Window, told: Mapping[str, Estimate], progress: Progress
-    ) -> Mapping[str, Estimate]:
+    def _left(self, graph: Graph, window: Window, told: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
         """Return what is known, of those that have begun what is left of it."""
         known, time_of = dict(told), load("core.durations").time_of
         for name, began in progress.running.items():
@@ -101,7 +96,7 @@ class Planner:
                 known[name] = usual.left(progress.now - began)
         return known
 
-    def _is_roomy(self, graph: Graph, window: Window, known: Mapping[str, Estimate], progress: Progress) -> bool:
+    def _is_roomy(self, graph: Graph, window: Window, known: Mapping[str, Any], progress: Progress) -> bool:
         """Tell whether all ends in time also if all take as long as they seldom do."""
         times = [
             0.0 if handler.name in progress.ended else _seldom(handler, window, known.get(handler.name))
@@ -111,8 +106,8 @@ class Planner:
         return all(start + time <= window.work + 1e-9 for start, time in zip(starts, times, strict=False))
 
     def _laid_out(
-        self, graph: Graph, window: Window, known: Mapping[str, Estimate], progress: Progress,
-        problems: tuple[Problem, ...], decision: Any, told: Mapping[str, Estimate],
+        self, graph: Graph, window: Window, known: Mapping[str, Any], progress: Progress,
+        problems: tuple[Problem, ...], decision: Any, told: Mapping[str, Any],
     ) -> Plan:  # fmt: skip
         skips: Mapping[str, str] = decision.skips if decision is not None else {}
         over = progress.ended.keys() | skips.keys()
@@ -152,19 +147,19 @@ class Planner:
         )
 
 
-def _seldom(handler: Handler, window: Window, known: Estimate | None) -> float:
+def _seldom(handler: Handler, window: Window, known: Any) -> float:
     """Return the seconds that *handler* seldom exceeds; a guess stands for itself."""
     if known is not None:
-        return known.quantile(SELDOM)
+        return float(known.quantile(SELDOM))
     if handler.expected is None:
         return guess(handler, window)
     return 2.0 * handler.expected if handler.timeout is None else min(2.0 * handler.expected, handler.timeout)
 
 
-def _expected(handler: Handler, window: Window, known: Mapping[str, Estimate]) -> float:
+def _expected(handler: Handler, window: Window, known: Mapping[str, Any]) -> float:
     """Return how long *handler* is expected to take: measured, else declared, else a guess."""
     if handler.name in known:
-        return known[handler.name].quantile(USUAL)
+        return float(known[handler.name].quantile(USUAL))
     if handler.expected is not None:
         return handler.expected
     if handler.importance is Importance.MUST and handler.timeout is not None:

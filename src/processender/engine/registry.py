@@ -13,11 +13,8 @@ from ..core.planner import Planner
 from ..core.window import Window
 from ..demand import load
 from ..errors import HandlerError, PlanError
-from ..hints import TYPE_CHECKING, Any
+from ..hints import Any
 from .clock import series
-
-if TYPE_CHECKING:
-    from ..core.estimates import Estimate, Sample
 
 FEW = 3
 """Up to how many handlers a plan is made in no time, so that only the one for the grace is made beforehand."""
@@ -54,7 +51,7 @@ class Registry:
         self._plans: dict[float, Plan] = {}
         self.estimates: Mapping[str, Any] = {}
         """What earlier runs have taught of the handlers' times, by their names."""
-        self._history: Mapping[str, Sequence[Sample]] = {}
+        self._history: Mapping[str, Sequence[Any]] = {}
         self._version = ""
 
     def after_fork(self, gone: Sequence[str]) -> None:
@@ -149,7 +146,7 @@ class Registry:
         handlers = self._compiled[0].handlers
         return bool(self.estimates) or any(each.expected is not None and each.name not in OWN for each in handlers)
 
-    def learn(self, history: Mapping[str, Sequence[Sample]], version: str, more: Sequence[Handler] = ()) -> None:
+    def learn(self, history: Mapping[str, Sequence[Any]], version: str, more: Sequence[Handler] = ()) -> None:
         """Take what earlier runs of the handlers, and of *more*, took; those of this *version* count first."""
         expected = {handler.name: handler.expected for handler in (*self.handlers(), *more)}
         self._history, self._version = history, version
@@ -189,7 +186,7 @@ class Registry:
         plan = self.planner.plan(graph, window, known, progress, chance or series(), problems, before=before)
         return self._completed(plan)
 
-    def _sized(self, graph: Graph, sizes: Mapping[str, float]) -> dict[str, Estimate]:
+    def _sized(self, graph: Graph, sizes: Mapping[str, float]) -> dict[str, Any]:
         """Return the estimates of those that have said how much they have to do."""
         times, found = load("core.estimates"), {}
         for name, size in sizes.items():
