@@ -23,6 +23,7 @@ from . import (
     kubelet,
     latency,
     middleware,
+    planning,
     rolling,
     stops,
 )
@@ -32,6 +33,7 @@ RESULTS = Path(__file__).parent / "results.json"
 BENCHES = {
     "imports": imports.measure,
     "engine": engine.measure,
+    "planning": planning.measure,
     "latency": latency.measure,
     "deadline": deadline.measure,
     "journal": journal.measure,

@@ -108,6 +108,15 @@ class BareEnder:
         opened = Window.open(0.0, self._settings.grace if window is None else window)
         return self._registry.planner.plan(graph, opened, problems=problems)
 
+    def forecast(self, window: float | None = None) -> tuple[Plan, str]:
+        """
+        Return the plan that earlier runs teach, with the chance of each handler, and what is wrong with their history.
+
+        It may take a while: it looks for the best choice of what a window that is too short has room for.
+        """
+        found: tuple[Plan, str] = load("lookback").forecast(self._settings, self._registry, window, self._to_come())
+        return found
+
     def _to_come(self) -> tuple[Handler, ...]:
         """Return the handlers that are certain to come when the process begins to work."""
         return ()

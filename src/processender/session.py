@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 from .core.drain import BODY
 from .core.escalation import Escalation
-from .core.events import Event
 from .core.handler import Handler
 from .core.notice import Notice
 from .core.outcome import Verdict
@@ -21,9 +20,9 @@ from .demand import load
 from .engine.clock import new_id
 from .engine.coordinator import Coordinator
 from .engine.hearing import NoSignals
-from .engine.leaving import FLUSH_S, leave_now
+from .engine.leaving import FLUSH_S, ended_async, leave_now
 from .engine.observers import Outlets
-from .engine.registry import Registry
+from .engine.registry import FEW, Registry
 from .errors import StateError
 from .hints import Any
 from .ports import Body, Clock, Observer
@@ -48,6 +47,7 @@ class Session:
         self._stopping = stopping
         run_id = new_id(clock.wall())
         self._outlets = Outlets(clock)
+        self.emit = self._outlets.emit
         escalation = Escalation(numbers(settings.escalate))
         self.coordinator = Coordinator(registry, clock, self._outlets, escalation, settings.grace, run_id)
         self.coordinator.begun = stopping
@@ -67,6 +67,7 @@ class Session:
         """Whether the process has come to its body."""
         self._body: Body | None = None
         self._joined: Any = None
+        self._beforehand: Any = None
         self.untold: list[str] = []
         """Why the agent around this process could not be joined."""
         self._closed = False
@@ -76,9 +77,9 @@ class Session:
     def arm(self, in_child: Any) -> None:
         """Check the order and take everything up; call *in_child*, a method, after every fork, in the child."""
         self._registry.arm()
-        self._registry.prepare(Window.open(0.0, self._settings.grace))
         self.coordinator.executor.prepare(self._registry.handlers())
         self._observe()
+        self._foresee()
         self.coordinator.force = self._force
         self.coordinator.leave = self._at_end
         self.coordinator.start()
@@ -101,8 +102,11 @@ class Session:
             self._outlets.add(observer)
         environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
         place = state_place(settings.place_name, environ)
+        self._history = place.path and os.path.join(place.path, "history.tsv")
         if place.path:
             self.report.open(place.path)
+            # Before a command nothing is loaded that can wait; a program may be over in a moment, and is to learn too.
+            self.report.learning = None if settings.exit == "return" else load("telemetry.planned")
         else:
             self.coordinator.trouble("no-state", place.trouble)
         why_not = self.coordinator.watchdog.prepare(stacks_path(place.path) if place.path else os.devnull)
@@ -143,10 +147,6 @@ class Session:
 
     # While it is armed.
 
-    def emit(self, event: Event) -> None:
-        """Tell the observers."""
-        self._outlets.emit(event)
-
     def add(self, handler: Handler) -> None:
         """Add *handler* to the plan, also while a run is on; raise `StateError` if that is too late for its phase."""
         coordinator = self.coordinator
@@ -154,8 +154,7 @@ class Session:
         with coordinator.changing:
             if coordinator.over:
                 raise StateError(f"cannot add {handler.name!r}: the run is over")
-            begun = coordinator.run is not None and not coordinator.withdrawing and coordinator.run.begun(handler.phase)
-            if begun:
+            if coordinator.run is not None and not coordinator.withdrawing and coordinator.run.begun(handler.phase):
                 text = f"the phase {handler.phase!r} has begun; choose a later one"
                 raise StateError(f"cannot add {handler.name!r}: {text}")
             self._registry.add(handler)
@@ -174,9 +173,8 @@ class Session:
         """Replace the handlers *gone* by *handlers*, and the grace by that of *settings*."""
         with self.coordinator.changing:
             if self.coordinator.run is not None:
-                raise StateError(
-                    "cannot change the handlers: the end, or a drain, is under way; wait for it, or resume"
-                )
+                text = "the end, or a drain, is under way; wait for it, or resume"
+                raise StateError(f"cannot change the handlers: {text}")
             self._registry.exchange(gone, handlers)
             self._settings, self.coordinator.grace = settings, settings.grace
         self._prepare(*handlers)
@@ -185,7 +183,20 @@ class Session:
         self._signals.rearm()
         self.coordinator.executor.prepare(added)
         if not self._stopping.is_set():
-            self._registry.prepare(Window.open(0.0, self._settings.grace))
+            self._foresee()
+
+    def _foresee(self) -> None:
+        """Plan for the grace now, and in the background for others; an agent with nothing but a command stays small."""
+        self._registry.prepare(Window.open(0.0, self._settings.grace))
+        agent, few = self._settings.exit == "return", len(self._registry.handlers()) <= FEW
+        if not (agent and few) and (agent or self._registry.informed or os.path.exists(self._history)):
+            if self._beforehand is None:
+                self._beforehand = load("engine.beforehand").Beforehand(self._registry, self._learn, self._stopping)
+            self._beforehand.changed(self._settings.grace)
+
+    def _learn(self) -> None:
+        """Load what knows of earlier runs, in the background, and take what it knows."""
+        load("lookback").look_back(self._history, self._settings.version, self._registry, self.coordinator, self.report)
 
     def leave(self, cause: str) -> None:
         """Begin the run because the body has left, if nothing else has begun it, or what has is taken back."""
@@ -193,18 +204,7 @@ class Session:
 
     async def ended_async(self) -> BaseException | None:
         """Wait until the run is over, whatever cancels the waiting; return the cancellation that came meanwhile."""
-        import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
-
-        loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        self.coordinator.when_ended(lambda: loop.is_closed() or loop.call_soon_threadsafe(ended.set))
-        cancelled: BaseException | None = None
-        while not ended.is_set():
-            try:
-                await ended.wait()
-            except asyncio.CancelledError as error:
-                cancelled = error
-        return cancelled
+        return await ended_async(self.coordinator.when_ended)
 
     # The end.
 

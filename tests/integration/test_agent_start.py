@@ -348,6 +348,14 @@ class TestWhatIsLoaded:
         assert "processender.agent.runner" in loaded
         assert set() == loaded & heavy
 
+    def test_what_chooses_is_not_loaded_where_all_fits(self) -> None:
+        """Neither at the start nor at the end."""
+        choosing = {"deciding", "durations", "estimates", "portfolio", "schedule", "selection", "surprise"}
+        names = {f"processender.core.{name}" for name in choosing} | {"processender.engine.adapting"}
+        loaded, late = self.look()
+
+        assert set() == (loaded | late) & names
+
     def test_nothing_is_loaded_at_the_end(self, tmp_path: Path) -> None:
         """When memory, disk or files may be gone: commands, requests, time-outs and all."""
         file = tmp_path / "pe.toml"

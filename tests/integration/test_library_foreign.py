@@ -59,9 +59,9 @@ def test_a_plan_of_an_older_order_is_never_used() -> None:
     registry.arm()
     registry.add(Handler("first", print))
     registry.prepare(Window.open(0.0, 30.0))
-    older = registry._plan
+    older = registry._plans
     registry.add(Handler("second", print))
-    registry._plan = older
+    registry._plans = older
 
     assert {"first", "second"} == {step.handler for step in registry.plan(Window.open(5.0, 30.0)).steps}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,9 @@ broken.add(lambda: None, name="one", after=["two"])
 broken.add(lambda: None, name="two", after=["one"])
 other = 3
 class inner: deep = ender
+short = Ender("short", grace=2)
+short.add(lambda: None, name="audit", phase="close", expected=1.5, importance="may", value=3)
+short.add(lambda: None, name="commit", phase="release", expected=1.0, importance="must")
 """
 
 
@@ -155,6 +159,38 @@ class TestPlan:
 
         assert 1 == code
         assert "does not fit: 'close' is expected to end 3.00 s after the notice; there are 2.40 s" in out
+
+    def test_who_is_given_up_is_named_with_the_reason(self, capsys: pytest.CaptureFixture[str], app: str) -> None:
+        """The importance, the value, and what would become of the plan with it."""
+        code, out, _ = call(capsys, "plan", "--app", f"{app}:short")
+
+        assert 1 == code
+        assert "SKIP audit tier may value 3: with it the plan ends at 2.50 s (+0.90 s)" in out
+        assert re.search(r"^ +0\.00 +1\.00 +1\.60 +\d+% +release +commit +must$", out, re.MULTILINE)
+        assert not re.search(r"^ .* audit", out, re.MULTILINE)
+
+    def test_json_tells_the_chance_of_each(self, capsys: pytest.CaptureFixture[str], app: str) -> None:
+        """And who is given up, or tried with what is left over."""
+        _, out, _ = call(capsys, "plan", "--app", f"{app}:short", "--json")
+        told = {each["name"]: each for each in json.loads(out)["handlers"]}
+
+        assert 0.5 <= told["commit"]["chance"] <= 1.0
+        assert "no room: with it the plan ends at 2.50 s (+0.90 s)" == told["audit"]["skipped"]
+        assert not told["commit"]["spare"]
+
+    def test_a_history_that_cannot_be_used_is_said(
+        self, capsys: pytest.CaptureFixture[str], app: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """And stays where it is, for the next run to put aside."""
+        monkeypatch.setenv("PROCESSENDER_STATE", str(tmp_path / "state"))
+        place = tmp_path / "state" / "shop"
+        place.mkdir(parents=True)
+        (place / "history.tsv").write_text("[]")
+        _, out, err = call(capsys, "plan", "--app", f"{app}:ender")
+
+        assert "fits" in out
+        assert "history.tsv cannot be used: it is no history" in err
+        assert ["history.tsv"] == [each.name for each in place.iterdir()]
 
     def test_json_has_the_same(self, capsys: pytest.CaptureFixture[str], app: str) -> None:
         """Under stable keys."""

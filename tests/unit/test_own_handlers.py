@@ -58,9 +58,9 @@ def drained() -> Ender:
 @pytest.mark.parametrize("make", [lambda: Ender("web", drain_delay=9.0), attached, drained])
 def test_the_plan_of_who_is_going_to_serve_has_them_before(make: Callable[[], Ender]) -> None:
     """Who asks for it before the process serves would see one that fits, and the delay is the longest step of all."""
-    names = {step.handler for step in make().plan().steps}
-
-    assert {READINESS, DRAIN_DELAY} <= names
+    ender = make()
+    for plan in (ender.plan(), ender.forecast()[0]):
+        assert {READINESS, DRAIN_DELAY} <= {step.handler for step in plan.steps}
 
 
 def test_the_plan_of_a_serving_ender_fits_only_with_its_delay() -> None:

@@ -11,6 +11,7 @@ from ..agent.steps import Step as StopStep
 from ..agent.steps import timetable
 from ..agent.wiring import build_ender, calls_of_nothing, command_span
 from ..bare import BareEnder
+from ..core.handler import Handler
 from ..core.plan import Plan, Step
 from ..errors import ProcessEnderError
 from ..hints import Any
@@ -25,14 +26,15 @@ _MISTAKE = 2
 _USAGE = "processender plan [-c FILE | --app MODULE:ENDER] [--window TIME] [--json]"
 _DESCRIPTION = """\
 Print the clean-up steps in the order in which they would run, when each is expected to start and to end, the chain that
-decides how long the whole takes, and whether it fits. Nothing is started.\
+decides how long the whole takes, and whether it fits; of a window that is too short, what is given up and why. It goes
+by what earlier runs took, where there were any. Nothing is started.\
 """
 _EPILOG = """\
 exit codes: 0 everything fits, 1 something does not fit or is wrong with the order, 2 a mistake in what was given
 
 examples:
   processender plan
-  processender plan --window 12s
+  processender plan --window 2s
   processender plan --app shop.service:ender --json\
 """
 
@@ -52,7 +54,9 @@ def main(argv: Sequence[str]) -> int:
     except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE
-    plan = ender.plan(window)
+    plan, trouble = ender.forecast(window)
+    if trouble:
+        output.complain(trouble)
     if options.json:
         output.say_json(as_data(ender.name, plan) | ({"stop": steps_as_data(steps, plan)} if steps else {}))
     else:
@@ -92,6 +96,8 @@ def as_data(name: str, plan: Plan) -> dict[str, Any]:
                 "latest_s": _round(step.latest),
                 "guessed": step.guessed,
                 "skipped": plan.skips.get(step.handler),
+                "spare": step.handler in plan.spare,
+                "chance": _chance(step, plan),
             }
             for step in plan.in_order()
         ],
@@ -109,18 +115,24 @@ def as_text(name: str, plan: Plan) -> str:
     head = f"{name}: {len(plan.steps)} handlers, {format_duration(window.length)} from the notice to the end,"
     parts = [f"{head} {window.work:.2f} s of it for handlers", ""]
     if plan.steps:
-        rows = [["start", "end", "latest", "phase", "handler", "importance"], *map(_row, plan.in_order())]
-        parts += [output.table(rows, right=frozenset({0, 1, 2})), ""]
+        odds = ["chance"] if plan.chances else []
+        rows = [["start", "end", "latest", *odds, "phase", "handler", "importance"]]
+        rows += [_row(step, plan) for step in plan.in_order() if step.handler not in plan.skips]
+        parts += [output.table(rows, right=frozenset(range(3 + len(odds)))), ""]
     if any(step.guessed for step in plan.steps):
         parts.append("~ is a guess: give the handler expected=, or let it run a few times")
     if plan.critical:
         parts.append(f"critical path: {' > '.join(plan.critical)} ({plan.makespan:.2f} s)")
     parts += [f"problem: {problem.text}" for problem in plan.problems]
-    parts += [f"skipped: {handler}: {reason}" for handler, reason in plan.skips.items()]
+    parts += [_given_up(handler, plan) for handler in plan.graph.handlers if handler.name in plan.skips]
     if plan.fits and not plan.problems:
         parts.append(f"fits: {window.work - plan.makespan:.2f} s to spare")
     else:
-        parts += [f"does not fit: {misfit.reason}" for misfit in plan.misfits]
+        parts += [
+            f"does not fit: {misfit.reason}{_hope(misfit.handler, plan)}"
+            for misfit in plan.misfits
+            if misfit.handler not in plan.skips
+        ]
     return "\n".join(parts)
 
 
@@ -150,9 +162,26 @@ def steps_as_text(steps: Sequence[StopStep], plan: Plan) -> str:
     return f"{head}\n\n{output.table(rows, right=frozenset({0, 1}))}"
 
 
-def _row(step: Step) -> list[str]:
+def _given_up(handler: Handler, plan: Plan) -> str:
+    why = plan.skips[handler.name].removeprefix("no room: ")
+    return f"SKIP {handler.name} tier {handler.importance} value {handler.value:g}: {why}"
+
+
+def _hope(name: str, plan: Plan) -> str:
+    return "; it is tried with what is left over" if name in plan.spare else ""
+
+
+def _chance(step: Step, plan: Plan) -> float | None:
+    """Return the chance of the handler to end in time; None where nothing is known of it."""
+    return None if step.guessed or step.handler not in plan.chances else round(plan.chances[step.handler], 3)
+
+
+def _row(step: Step, plan: Plan) -> list[str]:
     guess = " ~" if step.guessed else "  "
     times = [f"{step.start:.2f}", f"{step.finish:.2f}{guess}", f"{step.latest:.2f}"]
+    if plan.chances:
+        chance = _chance(step, plan)
+        times.append("" if chance is None else f"{chance:.0%}")
     return [*times, step.phase, step.handler, str(step.importance)]
 
 

@@ -16,7 +16,7 @@ from .commands import Cancel, Command, Extend, Redirect, Start
 from .events import AttemptFailed, AttemptStarted, Event, HandlerEnded, HandlerStuck
 from .limits import begin_limit, cancel_grace, deadline, latest_end
 from .outcome import Outcome, Result, describe
-from .plan import Plan
+from .plan import Plan, Progress
 from .reports import Raised
 
 
@@ -48,6 +48,20 @@ class Attempts:
         """Return the names of the handlers that have begun and not ended."""
         live = {State.RUNNING, State.CANCELLING}
         return [name for name, cell in self._board.cells.items() if cell.state in live]
+
+    def progress(self, now: float, opened: float | None = None) -> Progress:
+        """Return where the run stands at the instant *now*, in a window that opened at *opened*; its own if None."""
+        opened = self.plan.window.opened if opened is None else opened
+        # What a drain has done lies before the window.
+        ended = {name: max(0.0, result.ended - opened) for name, result in self.results.items()}
+        failed = [name for name, result in self.results.items() if result.outcome is not Outcome.DONE]
+        begun = {
+            name: cell.started - opened
+            for name, cell in self._board.cells.items()
+            if cell.started is not None and cell.state is not State.ENDED
+        }
+        sizes = {name: cell.size for name, cell in self._board.cells.items() if cell.size is not None}
+        return Progress(ended, frozenset(failed), begun, max(0.0, now - opened), sizes)
 
     def _began(self, cell: Cell, at: float) -> None:
         self._move(cell, Input.BEGAN)

@@ -7,6 +7,8 @@ from _heapq import heappop, heappush
 from .cells import Cell, State
 from .plan import Plan
 
+_LAST = float("inf")
+
 
 class Board:
     """The cells of a run, laid out in the order of its plan. Not safe for threads."""
@@ -72,7 +74,7 @@ class Board:
                 found.append(self.cells[graph.handlers[node].name])
             else:
                 self.passed(node)
-        found.sort(key=lambda cell: (-self.plan.tails[cell.node], cell.node))
+        found.sort(key=self._rank)
         return [cell for cell in found if cell.state in {State.WAITING, State.QUEUED}]
 
     def occupy(self, cell: Cell) -> bool:
@@ -80,12 +82,33 @@ class Board:
         lane = cell.handler.lane
         if lane is None or cell.occupies:
             return True
-        if self._free.setdefault(lane, 1) > 0:
+        if self._free.setdefault(lane, 1) > 0 and self._may_enter(cell):
             self._free[lane] -= 1
             cell.occupies = True
+            self._let_next(lane)
             return True
-        heappush(self._queues.setdefault(lane, []), (-self.plan.tails[cell.node], cell.node, cell))
+        heappush(self._queues.setdefault(lane, []), (*self._rank(cell), cell))
         return False
+
+    def _rank(self, cell: Cell) -> tuple[float, int]:
+        """Return what puts *cell* before others that may start as well: the longest chain behind it comes first."""
+        if cell.handler.name in self.plan.spare:
+            return _LAST, cell.node
+        return -(self.plan.urgency or self.plan.tails)[cell.node], cell.node
+
+    def _may_enter(self, cell: Cell) -> bool:
+        """Tell whether nobody on whom the plan counts still wants the lane of *cell*, which is tried beside it."""
+        plan, lane = self.plan, cell.handler.lane
+        if cell.handler.name not in plan.spare:
+            return True
+        return not any(
+            other.handler.lane == lane
+            and other.state in {State.WAITING, State.QUEUED}
+            and not other.occupies
+            and name not in plan.spare
+            and name not in plan.skips
+            for name, other in self.cells.items()
+        )
 
     def leave(self, cell: Cell) -> None:
         """Take *cell*, which has ended, out of its lane and let the next in the queue be offered its place."""
@@ -95,9 +118,17 @@ class Board:
         if cell.occupies:
             cell.occupies = False
             self._free[lane] += 1
+        self._let_next(lane)
+
+    def _let_next(self, lane: str) -> None:
+        """Let the next in the queue of *lane* be offered the place that there is."""
         queue = self._queues.get(lane, [])
         while queue and self._free.get(lane, 1) > 0:
-            following = heappop(queue)[2]
-            if following.state is State.QUEUED and following.node >= 0:
+            following = queue[0][2]
+            waits = following.state is State.QUEUED and following.node >= 0
+            if waits and not self._may_enter(following):
+                return
+            heappop(queue)
+            if waits:
                 self._ready.append(following.node)
                 return

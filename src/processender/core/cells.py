@@ -96,6 +96,7 @@ class Cell:
         "hurried",
         "node",
         "occupies",
+        "size",
         "started",
         "state",
         "told",
@@ -127,6 +128,8 @@ class Cell:
         """The last error, in words."""
         self.why = ""
         """Why it was cancelled."""
+        self.size: float | None = None
+        """How much it has to do, if it has said so."""
         self.occupies = False
         """Whether it holds a place in its lane."""
         self.hurried = False

@@ -131,6 +131,17 @@ class Noted(Record):
     """What it said."""
 
 
+class Sized(Record):
+    """A handler has said how much it has to do."""
+
+    at: float
+    """When."""
+    handler: str
+    """The name of the handler."""
+    size: float
+    """How much, in a unit of its own."""
+
+
 class Waiting(Record):
     """The run waits for work in progress."""
 
@@ -225,6 +236,7 @@ Event = (
     | HandlerEnded
     | LoopBlocked
     | Noted
+    | Sized
     | Waiting
     | WorkCut
     | Escalated

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..hints import Any
 from .graph import Graph, Problem
-from .handler import Importance
+from .handler import Handler, Importance
 from .record import Record
 from .window import Window
+
+GUESS_S = 0.5
+GUESS_SHARE = 0.02
+RESERVE_S = 1.0
+RESERVE_SHARE = 0.1
+"""What is kept free for a `must` of which nobody has said how long it takes, seconds at most and of the window."""
+
+
+def guess(handler: Handler, window: Window) -> float:
+    """Return how long *handler* is taken to last of which nothing is known: a time-out is a limit and no estimate."""
+    most, share = (RESERVE_S, RESERVE_SHARE) if handler.importance is Importance.MUST else (GUESS_S, GUESS_SHARE)
+    seconds = min(most, share * window.work)
+    return seconds if handler.timeout is None else min(seconds, handler.timeout)
 
 
 class Step(Record):
@@ -27,6 +41,21 @@ class Step(Record):
     """When it must have ended, so that the `must` handlers behind it still have their time."""
     guessed: bool
     """Whether its expected time is a guess, because neither its author nor history told one."""
+
+
+class Progress(Record):
+    """Where a run stands. Times are seconds from the notice."""
+
+    ended: Mapping[str, float] = {}
+    """The handlers that have ended, each with when."""
+    failed: frozenset[str] = frozenset()
+    """Those of them that have not ended as they should."""
+    running: Mapping[str, float] = {}
+    """The handlers that have begun, each with when."""
+    now: float = 0.0
+    """What time it is."""
+    sizes: Mapping[str, float] = {}
+    """How much each of them has to do, as far as it has said so."""
 
 
 class Misfit(Record):
@@ -61,6 +90,14 @@ class Plan(Record):
     """The handlers that will not fit."""
     problems: tuple[Problem, ...] = ()
     """What was wrong with the order and is left out."""
+    spare: frozenset[str] = frozenset()
+    """The handlers that will not fit and hold up nobody: they are tried with what is left over."""
+    urgency: tuple[float, ...] = ()
+    """For each node, how long the chain is that begins with it; empty where `tails` say enough."""
+    chances: Mapping[str, float] = {}
+    """The chance of each handler to end in time, where that was asked for."""
+    estimates: Mapping[str, Any] = {}
+    """What is known of the time of each handler that has run before."""
 
     @property
     def makespan(self) -> float:

@@ -76,6 +76,30 @@ class Hurried(Record):
     """Who wants it so, in words."""
 
 
+class Measured(Record):
+    """A handler says how much it has to do."""
+
+    handler: str
+    """The name of the handler."""
+    attempt: int
+    """The number of the attempt."""
+    at: float
+    """When, seconds on the monotonic clock."""
+    size: float
+    """How much, in a unit of its own."""
+    run: str = ""
+    """The name of the run that it belongs to."""
+
+
+class Late(Record):
+    """A handler is late, and in the way of what is worth more and can still end: it is to give way."""
+
+    handler: str
+    """The name of the handler."""
+    reason: str
+    """What waits for it, in words."""
+
+
 class Released(Record):
     """The run may go beyond the phase behind which it holds; the plan with the window of the end comes behind it."""
 
@@ -87,4 +111,4 @@ class Withdrawn(Record):
     """Who wants it so, in words."""
 
 
-Report = Began | Returned | Raised | Refused | Adopted | Hurried | Released | Withdrawn
+Report = Began | Returned | Raised | Refused | Measured | Adopted | Hurried | Late | Released | Withdrawn

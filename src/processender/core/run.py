@@ -20,12 +20,15 @@ from collections.abc import Callable, Sequence
 from .attempts import Attempts
 from .cells import Cell, Input, State
 from .commands import Cancel, Command
-from .events import Event, PlanChanged
+from .events import Event, PlanChanged, Sized
 from .handler import DRAIN, Importance
 from .limits import latest_end
 from .outcome import Outcome
 from .plan import Plan
-from .reports import Adopted, Began, Hurried, Raised, Refused, Released, Report, Returned, Withdrawn
+from .reports import Adopted, Began, Hurried, Late, Measured, Raised, Refused, Released, Report, Returned, Withdrawn
+
+Review = Callable[[float, Sequence[Event]], Sequence[Report]]
+"""Takes the time and what has happened, and returns what a run is to be told."""
 
 
 class Run(Attempts):
@@ -84,17 +87,26 @@ class Run(Attempts):
         """When `advance` must be called at the latest, None if only a report can change anything."""
         return self._alarms.next
 
-    def advance(self, now: float, reports: Sequence[Report] = ()) -> tuple[list[Command], list[Event]]:
+    def advance(
+        self, now: float, reports: Sequence[Report] = (), review: Review | None = None
+    ) -> tuple[list[Command], list[Event]]:
         """
         Take the *reports* and the time *now*; return the commands to carry out and the events that happened.
 
         The events must be handed over before the commands are carried out, so that a crash leaves a start without an
-        end and never an effect without a record.
+        end and never an effect without a record. A *review* sees the events before anything is started or skipped
+        because of them, and returns what the run is to be told besides.
         """
         for report in reports:
             self._take(now, report)
-        self._release(now)
-        self._ring(now)
+        seen, again = 0, True
+        while again:
+            news, seen = self._events[seen:], len(self._events)
+            for report in () if review is None else review(now, news):
+                self._take(now, report)
+            self._release(now)
+            self._ring(now)
+            again = review is not None and len(self._events) > seen
         commands, events = self._commands, self._events
         self._commands, self._events = [], []
         return commands, events
@@ -108,6 +120,9 @@ class Run(Attempts):
         if isinstance(report, Hurried):
             self._hurry(now, report.reason)
             return
+        if isinstance(report, Late):
+            self._late(now, report)
+            return
         if isinstance(report, Released):
             self._hold = ""
             return
@@ -119,6 +134,9 @@ class Run(Attempts):
         late = report.run != self.name or cell is None or cell.attempt != report.attempt
         if late or cell is None or cell.state in {State.ENDED, State.PAUSED}:
             return
+        self._take_of(cell, now, report)
+
+    def _take_of(self, cell: Cell, now: float, report: Began | Returned | Raised | Measured | Refused) -> None:
         match report:
             case Began():
                 self._began(cell, report.at)
@@ -129,6 +147,9 @@ class Run(Attempts):
                 self._end(cell, Input.RETURNED, report.at, Outcome.DONE)
             case Raised():
                 self._raised(cell, report)
+            case Measured():
+                cell.size = report.size
+                self._events.append(Sized(report.at, report.handler, report.size))
             case Refused():
                 self._give_up(cell, report.at, report.reason)
 
@@ -151,6 +172,14 @@ class Run(Attempts):
                 self._call_back(cell, reason)
             elif cell.state in {State.QUEUED, State.PAUSED}:
                 self._give_up(cell, now, reason)
+
+    def _late(self, now: float, report: Late) -> None:
+        cell = self._board.cells.get(report.handler)
+        if cell is not None and cell.state is State.RUNNING:
+            cell.hurried = True
+            self._cancel(cell, now, report.reason)
+        elif cell is not None and cell.state is State.PAUSED:
+            self._give_up(cell, now, report.reason)
 
     def _withdraw(self, now: float, reason: str) -> None:
         """Start nothing any more, and let what runs give way."""

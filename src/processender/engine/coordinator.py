@@ -24,6 +24,8 @@ from ..core.reports import Adopted, Released, Report, Withdrawn
 from ..core.run import Run
 from ..core.window import Window
 from ..core.withdraw import undo_plan
+from ..demand import load
+from ..hints import Any
 from ..ports import Clock
 from .clock import new_id
 from .executor import Executor
@@ -34,8 +36,6 @@ from .watchdog import Watchdog
 
 SWITCH_INTERVAL_S = 0.0005
 CLOSE_S = 0.5
-GLANCE_S = 0.25
-"""How late a signal handler of the application may be called while its main thread waits for the end."""
 BEFORE_EFFECT_S = 0.05
 BEFORE_EFFECT_SHARE = 0.02
 RECORD_S = 3.0
@@ -66,6 +66,7 @@ class Coordinator(Hearing):
         self.changing = threading.RLock()
         """Held while handlers come or go: meanwhile the run neither starts its first one nor comes to its end."""
         self.over = False
+        self._adapting: Any = None
         self._last_resorts = last_resorts
         self._lock = threading.Lock()
         self._at_end: list[Callable[[], object]] = []
@@ -87,13 +88,6 @@ class Coordinator(Hearing):
                 self._at_end.append(function)
                 return
         function()
-
-    def await_end(self) -> None:
-        """Wait until the run is over."""
-        # A signal that comes just before a thread blocks in a lock leaves it asleep, and a handler of the application's
-        # own, which the run may wait for, would never be called.
-        while not self.ended.wait(GLANCE_S):
-            continue
 
     def close(self, *, keep_pipe: bool) -> None:
         """End the threads that are free; to be called when the run is over and its signals are given back."""
@@ -130,7 +124,8 @@ class Coordinator(Hearing):
         check = self._check_at if self.signals is not None else None
         start = self._start_at[0] if self._start_at is not None else None
         wake = self.run.wake_at if self.run is not None else None
-        times = [time for time in (check, start, wake) if time is not None]
+        surprise = None if self._adapting is None else self._adapting.wake_at
+        times = [time for time in (check, start, wake, surprise) if time is not None]
         return min(times) - self.clock.now() if times else None
 
     def _take_messages(self) -> None:
@@ -154,10 +149,14 @@ class Coordinator(Hearing):
         self._advance([Adopted(self._plan(self.window))])
 
     def _plan(self, window: Window) -> Plan:
-        ended = {} if self.run is None else self.run.results
-        # What a drain has done lies before the window.
-        progress = {name: max(0.0, result.ended - window.opened) for name, result in ended.items()}
-        return self.registry.plan(window, progress)
+        """Return the plan for *window*, from where the run stands if it has begun."""
+        if self.run is None:
+            return self.registry.plan(window)
+        return self.registry.plan(window, self.run.progress(self.clock.now(), window.opened), self.run.plan)
+
+    def _follow(self) -> None:
+        """Follow the run from now on; of times of which nothing is known, nothing can be a surprise."""
+        self._adapting = load("engine.adapting").Adapting(self.registry) if self.registry.informed else None
 
     def _begin(self, notice: Notice) -> None:
         holds = notice.action is Action.DRAIN
@@ -172,6 +171,7 @@ class Coordinator(Hearing):
         if not holds:
             self._hasten(window)
         plan = self._plan(window)
+        self._follow()
         self.executor.begin(self.run_id, notice.cause)
         self.run = Run(plan, self.clock.chance, DRAIN if holds else "", self.run_id)
         if not holds:
@@ -204,6 +204,7 @@ class Coordinator(Hearing):
         self._hasten(window)
         self.executor.begin(self.run_id, notice.cause)
         self.begun.set()
+        self._follow()
         self._advance([Released(), Adopted(self._plan(window))])
 
     # Taking it back.
@@ -218,7 +219,8 @@ class Coordinator(Hearing):
             self.trouble("too-late", f"{notice.cause} comes too late: {why}, and the end goes on")
         else:
             self._tell_news()
-            self.withdrawing, self.drained = True, False
+            # Nobody looks any more at when it is late.
+            self.withdrawing, self.drained, self._adapting = True, False, None
             self._start_at = self._deadline = None
             self.watchdog.disarm()
             self.emit(RunWithdrawn(self.clock.now(), self.run_id, notice))
@@ -254,7 +256,8 @@ class Coordinator(Hearing):
         run = self.run
         if run is None or self.ended.is_set():
             return
-        commands, events = run.advance(self.clock.now(), reports)
+        review = None if self._adapting is None else self._adapting.review(run)
+        commands, events = run.advance(self.clock.now(), reports, review)
         self.emit(*events)
         self.emit(*self.executor.carry_out(commands))
         for event in events:

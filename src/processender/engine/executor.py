@@ -10,7 +10,7 @@ from ..core.events import Event, HandlerStuck, LoopBlocked, Trouble
 from ..core.handler import Handler
 from ..core.limits import cancel_grace
 from ..core.outcome import describe
-from ..core.reports import Refused
+from ..core.reports import Measured, Refused
 from ..hints import TYPE_CHECKING, Any
 from ..ports import Clock
 from .callables import is_async
@@ -106,6 +106,9 @@ class Executor:
             dependencies=self.dependencies,
             is_async=is_async(call),
             tell=self._tell,
+            measure=lambda size: self._inbox(
+                [Measured(handler.name, command.attempt, self._clock.now(), size, command.run)]
+            ),
         )
         job = self._jobs[handler.name] = Job(handler, call, context, self._clock, command.run)
         return job

@@ -23,6 +23,8 @@ from .observers import Outlets
 CHECK_S = 1.0
 KEPT = 64
 """How many notices of different kinds and senders the record keeps; as many again of those that ask for the end."""
+GLANCE_S = 0.25
+"""How late a signal handler of the application may be called while its main thread waits for the end."""
 
 
 class NoSignals:
@@ -89,6 +91,13 @@ class Hearing:
     def trouble(self, code: str, text: str) -> None:
         """Tell the observers that something could not be done."""
         self.emit(Trouble(self.clock.now(), code, text))
+
+    def await_end(self) -> None:
+        """Wait until the run is over."""
+        # A signal that comes just before a thread blocks in a lock leaves it asleep, and a handler of the application's
+        # own, which the run may wait for, would never be called.
+        while not self.ended.wait(GLANCE_S):
+            continue
 
     # On the control thread.
 

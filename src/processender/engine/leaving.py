@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 from ..hints import Any
 
@@ -46,3 +47,19 @@ def leave_now(code: int, timeout: float = FLUSH_S) -> None:
     """Flush for at most *timeout* seconds and end the process with *code*, without joining any thread."""
     flush_stdio(timeout)
     os._exit(code)
+
+
+async def ended_async(when_ended: Callable[[Callable[[], object]], object]) -> BaseException | None:
+    """Wait until *when_ended* calls back, whatever cancels the waiting; return the cancellation that came meanwhile."""
+    import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    when_ended(lambda: loop.is_closed() or loop.call_soon_threadsafe(ended.set))
+    cancelled: BaseException | None = None
+    while not ended.is_set():
+        try:
+            await ended.wait()
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled

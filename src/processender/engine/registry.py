@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..core.drain import OWN
 from ..core.graph import Graph, Problem, compile_graph, nearest
 from ..core.handler import Handler
-from ..core.plan import Plan
+from ..core.plan import Plan, Progress
 from ..core.planner import Planner
 from ..core.window import Window
+from ..demand import load
 from ..errors import HandlerError, PlanError
+from ..hints import Any
+from .clock import series
+
+FEW = 3
+"""Up to how many handlers a plan is made in no time, so that only the one for the grace is made beforehand."""
 
 
 class Registry:
@@ -42,7 +48,11 @@ class Registry:
         self._handlers: dict[str, Handler] = {}
         self._armed = False
         self._compiled: tuple[Graph, tuple[Problem, ...]] = compile_graph((), self.phases)
-        self._plan: Plan | None = None
+        self._plans: dict[float, Plan] = {}
+        self.estimates: Mapping[str, Any] = {}
+        """What earlier runs have taught of the handlers' times, by their names."""
+        self._history: Mapping[str, Sequence[Any]] = {}
+        self._version = ""
 
     def after_fork(self, gone: Sequence[str]) -> None:
         """Replace the lock, which another thread of the parent may have held, and drop the handlers *gone*."""
@@ -128,27 +138,78 @@ class Registry:
         if problems:
             self._handlers = before
             raise PlanError([problem.text for problem in problems])
-        self._compiled, self._plan = (graph, problems), None
+        self._compiled, self._plans = (graph, problems), {}
+
+    @property
+    def informed(self) -> bool:
+        """Whether anything is known of the handlers' times, so that there is something to plan with."""
+        handlers = self._compiled[0].handlers
+        return bool(self.estimates) or any(each.expected is not None and each.name not in OWN for each in handlers)
+
+    def learn(self, history: Mapping[str, Sequence[Any]], version: str, more: Sequence[Handler] = ()) -> None:
+        """Take what earlier runs of the handlers, and of *more*, took; those of this *version* count first."""
+        expected = {handler.name: handler.expected for handler in (*self.handlers(), *more)}
+        self._history, self._version = history, version
+        self.estimates = load("core.estimates").estimates_of(history, expected, version)
 
     def prepare(self, window: Window) -> None:
         """Make the plan for a window of this length beforehand, so that none has to be made at the notice."""
         with self._lock:
-            self._plan = self.plan(window)
+            self._plans = {_key(window): self.plan(window)}
 
-    def plan(self, window: Window, progress: Mapping[str, float] | None = None) -> Plan:
+    def foresee(self, length: float) -> None:
+        """Make the best plan for a window of this length; it may take its time, and holds up nobody."""
+        window = Window.open(0.0, length)
+        self.learn(self._history, self._version)
+        graph, problems = self._compiled
+        made = self.planner.plan(graph, window, self.estimates, None, series(), problems, thorough=True)
+        with self._lock:
+            # Otherwise the handlers have changed meanwhile.
+            if graph is self._compiled[0]:
+                self._plans = {**self._plans, _key(window): self._completed(made)}
+
+    def plan(
+        self,
+        window: Window,
+        progress: Progress | Mapping[str, float] | None = None,
+        before: Plan | None = None,
+        chance: Callable[[], float] | None = None,
+    ) -> Plan:
         """Return the plan for *window*; one that was prepared for the same length is moved to its opening."""
-        made, (graph, problems) = self._plan, self._compiled
+        made, (graph, problems) = self._plans.get(_key(window)), self._compiled
         # A plan of an order that has changed meanwhile would lose the handlers that came.
-        ready = made is not None and made.graph is graph and not progress
-        if made is not None and ready and abs(made.window.length - window.length) < 1e-9:
+        if made is not None and made.graph is graph and not progress:
             return made.opened(window.opened)
-        return self.planner.plan(graph, window, progress=progress, problems=problems).replace(skips=self._unmet())
+        known = self.estimates
+        if isinstance(progress, Progress) and progress.sizes:
+            known = {**known, **self._sized(graph, progress.sizes)}
+        plan = self.planner.plan(graph, window, known, progress, chance or series(), problems, before=before)
+        return self._completed(plan)
+
+    def _sized(self, graph: Graph, sizes: Mapping[str, float]) -> dict[str, Any]:
+        """Return the estimates of those that have said how much they have to do."""
+        times, found = load("core.estimates"), {}
+        for name, size in sizes.items():
+            expected = graph.handlers[graph.index[name]].expected if name in graph.index else None
+            samples = times.of_version(self._history.get(name, ()), self._version)
+            estimate = times.Estimate.of(samples, expected, size) if samples else None
+            if estimate is not None:
+                found[name] = estimate
+        return found
+
+    def _completed(self, plan: Plan) -> Plan:
+        unmet = self._unmet()
+        return plan.replace(skips={**plan.skips, **unmet}) if unmet else plan
 
     def _unmet(self) -> dict[str, str]:
         """Return the handlers that need a resource which was never set up, each with the reason to skip it."""
         coming = self.coming - self._handlers.keys() - OWN.keys()
         needed = {handler.name: coming.intersection(handler.needs) for handler in tuple(self._handlers.values())}
         return {name: f"needs {min(missing)}" for name, missing in needed.items() if missing}
+
+
+def _key(window: Window) -> float:
+    return round(window.length, 6)
 
 
 def _without(handler: Handler, names: set[str]) -> Handler:

@@ -20,6 +20,7 @@ from ..core.events import (
     RunEnded,
     RunStarted,
     RunWithdrawn,
+    Sized,
     Trouble,
     Waiting,
     WorkCut,
@@ -40,12 +41,10 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
     match event:
         case NoticeHeard(notice=notice):
             return INFO, "notice.heard", f"heard {notice.cause}{_from(notice)}"
-        case RunStarted(plan=plan, notice=notice):
-            count, work, verb = len(plan.steps), plan.window.work, "ending" if notice.ends else "draining"
-            return INFO, "run.started", f"{verb} because of {notice.cause}: {count} handlers, {work:.2f} s for them"
+        case RunStarted():
+            return INFO, "run.started", _started(event)
         case RunEnded(verdict=verdict, seconds=seconds):
-            level = INFO if verdict is Verdict.CLEAN else WARNING
-            return level, "run.ended", f"ended {verdict} after {seconds:.2f} s"
+            return INFO if verdict is Verdict.CLEAN else WARNING, "run.ended", f"ended {verdict} after {seconds:.2f} s"
         case PlanChanged(plan=plan):
             return INFO, "plan.changed", f"planned anew: {len(plan.steps)} handlers, {plan.window.length:.2f} s in all"
         case AttemptStarted(handler=name, attempt=attempt):
@@ -60,6 +59,8 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
             return WARNING, "loop.blocked", f"the event loop has been blocked for {seconds:.2f} s\n{stack}"
         case Noted(handler=name, text=text):
             return INFO, "handler.noted", f"{name}: {text}"
+        case Sized(handler=name, size=size):
+            return DEBUG, "handler.sized", f"{name}: {size:g} to do"
         case Waiting(what=what, more=more):
             return INFO, "inflight.waiting", f"waiting for {len(what) + more} in flight: {in_line(what, more)}"
         case WorkCut(what=what, more=more, reason=reason):
@@ -76,6 +77,14 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
             return INFO, event.key, event.text
         case _:
             assert_never(event)
+
+
+def _started(event: RunStarted) -> str:
+    plan, notice = event.plan, event.notice
+    verb = "ending" if notice.ends else "draining"
+    text = f"{verb} because of {notice.cause}: {len(plan.steps)} handlers, {plan.window.work:.2f} s for them"
+    given_up = [f"{name} ({reason})" for name, reason in plan.skips.items()]
+    return f"{text}; given up: {', '.join(given_up)}" if given_up else text
 
 
 def _from(notice: Notice) -> str:

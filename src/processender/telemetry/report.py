@@ -18,6 +18,7 @@ from ..core.events import (
     PlanChanged,
     RunEnded,
     RunStarted,
+    Sized,
     Trouble,
     WorkCut,
 )
@@ -78,6 +79,11 @@ class ReportWriter:
         self._retries: list[dict[str, Any]] = []
         self._troubles: list[dict[str, str]] = []
         self._plan: Plan | None = None
+        self._first: Plan | None = None
+        self.learning: Any = None
+        """What compares a plan with what came of it, and remembers it: `telemetry.planned`, once it is loaded."""
+        self._changes = 0
+        self._sizes: dict[str, float] = {}
         self._removed: dict[str, Step] = {}
         self._opened = 0.0
         self._forced = 0
@@ -105,6 +111,8 @@ class ReportWriter:
                 self._stuck.append({**where, "stack": stack})
             case Noted():
                 self._notes.setdefault(event.handler, Several()).add(event.text)
+            case Sized():
+                self._sizes[event.handler] = event.size
             case WorkCut():
                 about = {"reason": event.reason, "at_s": self._since(event.at)}
                 self._cut.add(*({"what": what, **about} for what in event.what), more=event.more)
@@ -120,6 +128,7 @@ class ReportWriter:
             case RunEnded():
                 self._save(event.verdict, event.at)
                 self._prune()
+                self._remember(event)
                 if event.verdict is Verdict.CANCELLED:
                     # What was taken back has its account; the process lives on, and its next run has one of its own.
                     self._notices, self._troubles = [], []
@@ -129,6 +138,7 @@ class ReportWriter:
     def _begin(self, started: RunStarted) -> None:
         first = self._plan is None
         self._plan, self._opened = started.plan, started.plan.window.opened
+        self._first, self._changes, self._sizes = started.plan, 0, {}
         self._results, self._stuck, self._retries, self._removed = {}, [], [], {}
         self._notes, self._cut = {}, Several()
         if not first:
@@ -139,11 +149,20 @@ class ReportWriter:
         """Keep what the former plan says of handlers that the new one lacks: those that have begun run out."""
         former = self._plan.steps if self._plan is not None else ()
         self._removed.update({step.handler: step for step in former if step.handler not in plan.graph.index})
-        self._plan = plan
+        self._plan, self._changes = plan, self._changes + 1
 
     def _save(self, verdict: Verdict, ended: float | None) -> None:
         self.last = self._account(verdict, ended)
         self._write(self.last)
+
+    def _remember(self, ended: RunEnded) -> None:
+        """Let the next plan know how long everything took, and say so if it cannot be written."""
+        if self.learning is not None and self._directory and ended.verdict is not Verdict.CANCELLED:
+            directory, version = os.path.dirname(self._directory), self.facts.version
+            trouble = self.learning.remember(directory, self._results, self._sizes, version)
+            if trouble:
+                self._troubles.append({"code": "history", "text": trouble})
+                self._save(ended.verdict, ended.at)
 
     def _since(self, at: float) -> float:
         return round(at - self._opened, 6)
@@ -178,6 +197,7 @@ class ReportWriter:
             "ended": None if ended is None else self._date(ended),
             "seconds": None if ended is None else self._since(ended),
             "handlers": [self._handler(step) for step in sorted((*plan.in_order(), *gone), key=self._begun)],
+            "plan": None if ended is None else self._planned(),
             "in_flight": self.facts.in_flight(),
             "cut": self._cut.shown(lambda more: {"what": more}),
             "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
@@ -186,12 +206,11 @@ class ReportWriter:
             "journal": None if ended is None else self.facts.journal(),
             "command": None if ended is None else self.facts.command(),
             "troubles": self._troubles,
-            "environment": {
-                "pid": os.getpid(),
-                "python": sys.version.split()[0],
-                "platform": self.facts.platform,
-            },
+            "environment": {"pid": os.getpid(), "python": sys.version.split()[0], "platform": self.facts.platform},
         }
+
+    def _planned(self) -> Any:
+        return None if self.learning is None else self.learning.account(self._first, self._results, self._changes)
 
     def _notice(self, notice: Notice) -> dict[str, Any]:
         return {

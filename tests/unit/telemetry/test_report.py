@@ -72,7 +72,7 @@ def test_the_keys_are_frozen() -> None:
     """Programs read them."""
     assert [
         "schema", "id", "service", "version", "instance", "host", "cause", "notices", "window", "verdict", "exit",
-        "started", "ended", "seconds", "handlers", "in_flight", "cut", "skipped", "stuck", "retries", "journal",
+        "started", "ended", "seconds", "handlers", "plan", "in_flight", "cut", "skipped", "stuck", "retries", "journal",
         "command", "troubles", "environment",
     ] == list(account())  # fmt: skip
 

@@ -1,0 +1,126 @@
+"""An Ender learns from its own ends, and is not harmed by what it finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from processender import Ender
+from processender.core.estimates import Sample
+from processender.core.handler import Handler
+from processender.core.plan import Plan
+from processender.telemetry.history import read, remember
+
+
+def end(state: Path, *handlers: Handler, grace: float = 5.0, version: str = "1") -> dict[str, object]:
+    """Live and end with *handlers* and return the report."""
+    ender = Ender("shop", grace=grace, state=str(state), observers=(), version=version)
+    for handler in handlers:
+        ender.add(handler)
+    with ender:
+        pass
+    assert ender.report is not None
+    return ender.report
+
+
+def noop() -> None:
+    """Do nothing."""
+
+
+def test_what_a_run_took_is_known_to_the_next(tmp_path: Path) -> None:
+    """By name, with the version of the service."""
+    end(tmp_path, Handler("flush", noop))
+    end(tmp_path, Handler("flush", noop), version="2")
+    history, trouble = read(str(tmp_path / "shop" / "history.tsv"))
+
+    assert ("", ["1", "2"]) == (trouble, [sample.version for sample in history["flush"]])
+
+
+def test_who_is_cut_is_remembered_as_cut(tmp_path: Path) -> None:
+    """It would have taken longer."""
+
+    def slow(ctx: object) -> None:
+        while not ctx.cancelled:  # type: ignore[attr-defined]
+            time.sleep(0.01)
+        raise TimeoutError
+
+    report = end(tmp_path, Handler("slow", slow, timeout=0.2))
+    history, _ = read(str(tmp_path / "shop" / "history.tsv"))
+
+    assert "degraded" == report["verdict"]
+    assert [True] == [sample.censored for sample in history["slow"]]
+
+
+def test_a_size_is_remembered(tmp_path: Path) -> None:
+    """Which the handler says while it runs."""
+    end(tmp_path, Handler("flush", lambda ctx: ctx.size(300)))
+    history, _ = read(str(tmp_path / "shop" / "history.tsv"))
+
+    assert [300.0] == [sample.size for sample in history["flush"]]
+
+
+def test_the_report_says_how_right_the_plan_was(tmp_path: Path) -> None:
+    """What was expected, and what came."""
+    report = end(tmp_path, Handler("flush", noop, expected=0.5))
+    plan = report["plan"]
+
+    assert 0.5 == plan["handlers"]["flush"]["expected_s"]  # type: ignore[index]
+    assert plan["handlers"]["flush"]["took_s"] < 0.5  # type: ignore[index]
+    assert json.loads((tmp_path / "shop" / "reports" / "last.json").read_text())["plan"] == plan
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00\xffpoison", b"processender history 99\n", b"{}"])
+def test_a_history_that_cannot_be_used_is_said_in_the_report(tmp_path: Path, data: bytes) -> None:
+    """The run is clean all the same, and the next has a history again."""
+    (tmp_path / "shop").mkdir(mode=0o700)
+    (tmp_path / "shop" / "history.tsv").write_bytes(data)
+    report = end(tmp_path, Handler("flush", noop))
+    history, trouble = read(str(tmp_path / "shop" / "history.tsv"))
+
+    assert "clean" == report["verdict"]
+    assert "history" in [each["code"] for each in report["troubles"]]  # type: ignore[attr-defined]
+    assert ("", 1) == (trouble, len(history["flush"]))
+
+
+def test_a_state_that_is_gone_at_the_end_harms_nobody(tmp_path: Path) -> None:
+    """The handlers ran; the account is in memory."""
+
+    def away() -> None:
+        os.rename(tmp_path / "shop", tmp_path / "gone")
+
+    report = end(tmp_path, Handler("flush", away))
+
+    assert "clean" == report["verdict"]
+
+
+def test_a_short_window_keeps_what_matters(tmp_path: Path) -> None:
+    """Learned from runs in which the `may` took far too long; it is given up before anything starts."""
+    (tmp_path / "shop").mkdir(mode=0o700)
+    path = str(tmp_path / "shop" / "history.tsv")
+    for _ in range(6):
+        remember(path, {"audit": Sample(30.0), "commit": Sample(0.01)})
+    order: list[str] = []
+    made = (
+        Handler("audit", lambda: order.append("audit"), importance="may"),  # type: ignore[arg-type]
+        Handler("commit", lambda: order.append("commit"), after=("audit",), importance="must"),  # type: ignore[arg-type]
+    )
+    looking, ender = (Ender("shop", grace=2.0, state=str(tmp_path), observers=(), version="1") for _ in range(2))
+    for handler in made:
+        looking.add(handler)
+        ender.add(handler)
+    plan, trouble = looking.forecast(2.0)
+
+    assert ("", {"audit"}) == (trouble, plan.skips.keys())
+    assert isinstance(plan, Plan)
+    with ender:
+        deadline = time.monotonic() + 20
+        while ender._session._registry.plan(plan.window).skips == {} and time.monotonic() < deadline:  # type: ignore[union-attr]
+            time.sleep(0.02)
+
+    assert ["commit"] == order
+    assert ender.report is not None
+    assert ender.report["skipped"]["audit"].startswith("no room: with it the plan ends at 30.0")
