@@ -25,7 +25,7 @@ demo: $(VENV)/.has-demo
 
 test: $(VENV)/.has-test
 	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn tini dumb-init busybox nginx haproxy runc crun podman
-	@$(RUN) -m pytest $(ARGS)
+	@tools/test $(RUN) $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test
 	$(RUN) -m ruff check
@@ -37,7 +37,7 @@ check: $(VENV)/.has-check $(VENV)/.has-test
 	$(RUN) -m pytest -q tests/test_architecture.py tests/test_docs.py
 
 bench: $(VENV)/.has-bench
-	@tools/servers strace postgres redis-server mkfs.xfs tini dumb-init nginx haproxy runc crun
+	@tools/servers strace postgres redis-server mkfs.xfs tini dumb-init nginx haproxy runc crun wrk
 	@$(RUN) -m bench $(ARGS)
 
 torture: $(VENV)/.has-bench $(VENV)/.has-test

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import (
     agent,
+    balancers,
     calls,
     containers,
     crashes,
@@ -21,6 +22,7 @@ from . import (
     kills,
     kubelet,
     latency,
+    middleware,
     rolling,
     stops,
 )
@@ -36,12 +38,14 @@ BENCHES = {
     "agent": agent.measure,
     "inits": inits.measure,
     "rolling": rolling.measure,
+    "balancers": balancers.measure,
     "stops": stops.measure,
     "crashes": crashes.measure,
     "kills": kills.measure,
     "containers": containers.measure,
     "kubelet": kubelet.measure,
     "calls": calls.measure,
+    "middleware": middleware.measure,
 }
 
 

@@ -27,6 +27,7 @@ from .load import Load
 from .programs import PYTHON, environment
 
 SCRIPTS = Path(__file__).parent / "scripts"
+SOURCE = Path(__file__).parent.parent / "src"
 SERVERS = ("uvicorn", "hypercorn", "gunicorn")
 BALANCERS = ("haproxy", "nginx", "envoy")
 MODES = ("plain", "agent", "library")
@@ -99,7 +100,7 @@ class Replica:
         if mode == "agent":
             config = Path(self._state, f"{self.name}.toml")
             config.write_text(self._configuration(drain, delay))
-            argv = [PYTHON, "-m", "processender", "run", "--quiet", "--config", str(config), "--", *argv]
+            argv = [PYTHON, "-m", "processender", "run", "--config", str(config), "--", *argv]
         log = open(Path(self._state, f"{self.name}.log"), "ab")  # noqa: SIM115 - it is the process's
         self._process = subprocess.Popen(argv, env=environ, stdout=log, stderr=log, start_new_session=True)
         log.close()
@@ -153,15 +154,21 @@ class Replica:
 
     async def restart(self, start: Callable[[], None]) -> None:
         """End it by TERM, and *start* it again."""
-        self.end(kill=False)
-        await asyncio.to_thread(self._process.wait, LIMIT_S)
+        await asyncio.to_thread(self.close)
         start()
         await self.comes()
 
-    def end(self, *, kill: bool) -> None:
-        """Send TERM, or kill it and all that it has started."""
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, 9) if kill else self._process.terminate()
+    def close(self) -> None:
+        """End it; kill it only if it does not: what an agent has started is in a session of its own."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, 9)
+            self._process.wait()
+            raise
 
 
 async def roll(
@@ -182,7 +189,7 @@ async def roll(
             return lambda: replica.start(mode, server, drain, delay)
 
         for replica in replicas:
-            stack.callback(replica.end, kill=True)
+            stack.callback(replica.close)
             starter(replica)()
         while any([await asyncio.to_thread(each.served) < 0 for each in replicas]):
             await asyncio.sleep(0.05)

@@ -97,9 +97,14 @@ class Replica:
                 raise RuntimeError(f"nothing comes to {self.port}:\n{self._log.read_text(errors='replace')[-3000:]}")
             await asyncio.sleep(0.05)
 
-    def kill(self) -> None:
-        """Kill it and all that it has started."""
-        if self._process is not None and self._process.poll() is None:
+    def close(self) -> None:
+        """End it; kill it only if it does not: what an agent has started is in a session of its own."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, 9)
             self._process.wait()
 
@@ -132,7 +137,7 @@ async def roll_rpcs(kind: str, way: str, rounds: int, *, resolved: bool = False)
             return lambda: replica.start(argv, agent=way == "agent")
 
         for replica in replicas:
-            stack.callback(replica.kill)
+            stack.callback(replica.close)
             starter(replica)()
         await _listening(replicas)
         probes = {each.port: each.probe for each in replicas} if resolved else {}
@@ -178,7 +183,7 @@ async def roll_sockets(ws: str, way: str, rounds: int) -> Sockets:
             return lambda: replica.start(argv, agent=way == "agent", KEPT=str(kept))
 
         for replica in replicas:
-            stack.callback(replica.kill)
+            stack.callback(replica.close)
             starter(replica)()
         await _listening(replicas)
         clients, over = Clients([each.port for each in replicas]), asyncio.Event()

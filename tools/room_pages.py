@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 ROOT = Path(__file__).parent.parent
 FRAMEWORKS = {
     "asgi": ["EnderMiddleware"],
-    "uvicorn": ["serve", "Server"],
-    "starlette": [],
-    "fastapi": [],
-    "hypercorn": ["serve"],
-    "granian": ["serve"],
+    "uvicorn": ["serve", "run", "Server"],
+    "starlette": ["BackgroundTask", "BackgroundTasks"],
+    "fastapi": ["Access", "Tasks"],
+    "hypercorn": ["serve", "run"],
+    "granian": ["serve", "run"],
     "gunicorn": [],
     "wsgi": ["EnderMiddleware"],
     "django": [],
@@ -39,6 +39,14 @@ DRAINERS = {
     "command": ["drain"],
 }
 """The rooms of systems that send traffic here, each with what takes this process out of it."""
+SERVING = """
+Where a room serves, it does so by one rule. `await serve(ender, app, ...)` serves inside the Ender, in the loop that
+runs, and returns when the end is over; `run(ender, app, ...)` is the same in a loop of its own, and returns the exit
+code, or None where no signal began the end: `sys.exit(run(ender, app))`. Where there is no loop, `serve` is a plain
+call. Where the server is an object that you have made, it stands in the place of the application
+(`wsgi.serve(ender, server)`), or a host takes it (`grpc.Host(ender).serve(server)`).
+"""
+"""What the index of the frameworks says of all that serve."""
 NEEDS = "needs the real program, and is run with it by the tests"
 _HEADINGS = re.compile(r"^(Takes over|Leaves|Evidence|Way back|Versions):", re.MULTILINE)
 
@@ -87,5 +95,6 @@ def pages(note: str) -> dict[str, str]:
             module = importlib.import_module(f"processender.integrations.{room}")
             first = (inspect.getdoc(module) or "").partition("\n\n")[0].replace("\n", " ")
             links.append(f"- [{room}]({room}.md): {first}\n")
-        found[f"{kind}/index"] = f"# {title}\n\n{note}\n{''.join(links)}"
+        rule = f"{SERVING}\n" if kind == "frameworks" else ""
+        found[f"{kind}/index"] = f"# {title}\n\n{note}{rule}\n{''.join(links)}".replace("\n\n\n", "\n\n")
     return found

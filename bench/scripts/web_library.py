@@ -24,11 +24,9 @@ if __name__ == "__main__":
     if server == "uvicorn":
         from processender.integrations import uvicorn
 
-        sys.exit(uvicorn.serve(ender, app, port=port, log_level="warning"))
-    import asyncio
-
+        sys.exit(uvicorn.run(ender, app, port=port, log_level="warning"))
     from hypercorn.config import Config
 
     from processender.integrations import hypercorn
 
-    asyncio.run(hypercorn.serve(ender, app, Config.from_mapping(bind=[f"127.0.0.1:{port}"], loglevel="WARNING")))
+    sys.exit(hypercorn.run(ender, app, Config.from_mapping(bind=[f"127.0.0.1:{port}"], loglevel="WARNING")))

@@ -36,4 +36,4 @@ if __name__ == "__main__":
     port, ws, delay = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     ender = Ender(f"websocket-{port}", grace=20, drain_delay=delay, on_drain="fail-readiness")
     hosted = asgi.EnderMiddleware(app, ender, ready_path="/readyz")
-    sys.exit(uvicorn.serve(ender, hosted, port=port, ws=ws, log_level="warning"))
+    sys.exit(uvicorn.run(ender, hosted, port=port, ws=ws, log_level="warning"))

@@ -71,12 +71,8 @@ async def close_pool():
     print("the pool is closed, after the last request", flush=True)
 
 
-async def main():
+if __name__ == "__main__":
     app = web.Application()
     app.add_routes(routes)
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    await aiohttp.serve(ender, app, host="127.0.0.1", port=port, drain_path="/drain", token={"env": "DRAIN_TOKEN"})
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+    aiohttp.run(ender, app, host="127.0.0.1", port=port, drain_path="/drain", token={"env": "DRAIN_TOKEN"})

@@ -39,10 +39,5 @@ async def close_pool():
 app = EnderMiddleware(answer, ender)
 
 
-async def main():
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    await granian.serve(ender, app, address="127.0.0.1", port=port)
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    granian.run(ender, app, address="127.0.0.1", port=int((*sys.argv, "8000")[1]))

@@ -41,11 +41,5 @@ async def close_pool():
 app = EnderMiddleware(answer, ender)
 
 
-async def main():
-    config = Config()
-    config.bind = [f"127.0.0.1:{sys.argv[1] if len(sys.argv) > 1 else 8000}"]
-    await hypercorn.serve(ender, app, config)
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    hypercorn.run(ender, app, Config.from_mapping(bind=f"127.0.0.1:{(*sys.argv, '8000')[1]}"))

@@ -32,5 +32,5 @@ async def application(scope, receive, send):
 
 
 if __name__ == "__main__":
-    uvicorn.serve(ender, EnderMiddleware(application, ender), port=int((*sys.argv, "8000")[1]))
+    uvicorn.run(ender, EnderMiddleware(application, ender), port=int((*sys.argv, "8000")[1]))
     print("that was all", flush=True)

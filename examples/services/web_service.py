@@ -122,4 +122,4 @@ def insert(user: str) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.serve(ender, EnderMiddleware(app, ender), port=int(os.environ["PORT"]), log_level="warning")
+    uvicorn.run(ender, EnderMiddleware(app, ender), port=int(os.environ["PORT"]), log_level="warning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 
-from .core.drain import WAY_BACK
+from .core.drain import OWN, WAY_BACK
 from .core.events import Event
 from .core.handler import Handler
 from .core.notice import Action, Notice
@@ -58,7 +58,7 @@ class BareEnder:
         self._sources: list[Source] = []
         self._back: Any = None
         # Names that no handler may take, and what the one of this name does.
-        self._reserved: dict[str, str] = {}
+        self._reserved: dict[str, str] = {WAY_BACK: OWN[WAY_BACK]}
 
     # Handlers.
 
@@ -90,6 +90,8 @@ class BareEnder:
         Whoever leaves traffic waits for a way back that is under way. Raises `StateError` while an end, or a drain, is
         under way, and what `add` raises.
         """
+        for handler in handlers:
+            self._refuse_reserved(handler.name)
         if self._back is not None:
             kept = [each for each in self._registry.handlers() if each.name not in gone]
             lasting = [each.name for each in (*kept, *handlers) if each.lasting]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 
+from .core.drain import BODY, WAY_BACK
 from .core.handler import PHASES
 from .engine.bodies import Place, ServerBody, TaskBody, ThreadBody
 from .engine.callables import is_async
@@ -125,7 +126,7 @@ class Ender(Serving):
     def _fork_child(self) -> None:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
         # The body and what keeps the resources live in the parent.
-        self._registry.after_fork(["body", "way-back", *(handler.name for handler in self._opened)])
+        self._registry.after_fork([BODY, WAY_BACK, *(handler.name for handler in self._opened)])
         self._opened = []
         self._forget_in_child()
         self._body, self._servers = None, ServerBody(self._inflight.cut_at_once)
@@ -244,6 +245,11 @@ class Ender(Serving):
             lambda: self._enter_async(body), self.__aexit__,
         )  # fmt: skip
 
+    @property
+    def exit_code(self) -> int | None:
+        """The code by which the process is to exit once its end is over; None where no signal has asked for one."""
+        return None if self._session is None else self._session.exit_code()
+
     def run(self, main: Callable[[], Any]) -> int:
         """
         Run *main*, sync or async, inside the Ender and return the exit code.
@@ -260,7 +266,7 @@ class Ender(Serving):
             result = None
             with self:
                 result = main()
-        code = None if self._session is None else self._session.exit_code()
+        code = self.exit_code
         otherwise = result if isinstance(result, int) else 0
         return otherwise if code is None else code
 

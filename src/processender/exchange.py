@@ -7,12 +7,15 @@ nothing else. What it needs is loaded when the request is described, and not at 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 
 from .core.retry import TRANSIENT_STATUS
 from .errors import HandlerError, Permanent, ProcessEnderError, Transient
 from .hints import TYPE_CHECKING, Any
 from .ports import Context
+from .secret import blanked, secret_words
+from .urls import URL
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPMessage, HTTPResponse
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 READ_BYTES = 65536
 """How much of an answer is read unless more is asked for; the rest is left."""
 _LEAST_S = 0.001
-_SHOWN_BYTES = 300
+_SHOWN = 300
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110 section 5.6.2)."""
 
 
 class HTTPStatusError(ProcessEnderError):
@@ -77,29 +82,20 @@ class Request:
             authority: The file of the certificate authority that is trusted; by default those of the system.
         """
         from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - 4 MB, for those who need them
-        from urllib.parse import quote, urlsplit  # noqa: PLC0415 - see above
 
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise HandlerError(f"cannot send to {url!r}: it must be a URL with http or https and a host")
-        self.method = method
-        self.quote = quote
-        self.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self.server = parts.netloc.rpartition("@")[2]
-        # Without the query, which may hold a secret.
-        self.shown = f"{parts.scheme}://{self.server}{parts.path}"
+        if not isinstance(method, str) or not _METHOD.fullmatch(method):
+            raise HandlerError(f"cannot send {method!r}: a method is one word, like POST")
+        place = URL(url)
         check_headers(headers or {})
+        self.method = method
+        self.server = place.server
+        self.target, self.query = place.target, place.query
+        self.shown = place.shown
         self.headers = {"User-Agent": "processender", "Connection": "close", **(headers or {})}
         self.body = body.encode() if isinstance(body, str) else body
-        host: str = parts.hostname
-        try:
-            # The name service wants this codec, which Python loads when it is first used.
-            host.encode("idna")
-            port = parts.port
-        except ValueError as error:
-            raise HandlerError(f"cannot send to {url!r}: {error}") from error
+        host, port = place.host, place.port
         self.connect: Callable[[float], HTTPConnection] = lambda limit: HTTPConnection(host, port, timeout=limit)
-        if parts.scheme == "https":
+        if place.is_secure:
             trust = _trust(authority)
             self.connect = lambda limit: HTTPSConnection(host, port, timeout=limit, context=trust)
 
@@ -107,8 +103,8 @@ class Request:
 class Answer:
     """What came back."""
 
-    def __init__(self, response: HTTPResponse, most: int) -> None:
-        """Read at most *most* bytes of the body."""
+    def __init__(self, response: HTTPResponse, most: int, secrets: Collection[str] = ()) -> None:
+        """Read at most *most* bytes of the body; the *secrets* are those of the request, which it may quote."""
         self.status = response.status
         """The status code."""
         self.reason = response.reason
@@ -117,6 +113,20 @@ class Answer:
         """The header fields; their names in any case."""
         self.body = response.read(most)
         """The body, or its beginning."""
+        self._secrets = secrets
+
+    def quoted(self, most: int = _SHOWN) -> str:
+        """Return the beginning of the body in one line, as it may be shown: without the secrets of the request."""
+        # What stands behind may be long, and a secret must not be cut where it begins.
+        return self.clean(self.body.decode("utf-8", "replace"))[:most].strip().replace("\n", " ")
+
+    def clean(self, text: str) -> str:
+        """Return *text*, something that the server said, without the secrets of the request."""
+        return blanked(text, self._secrets)
+
+    def __str__(self) -> str:
+        """Return the status, and what the server calls it."""
+        return f"{self.status} {self.clean(self.reason)}"
 
 
 class Exchange:
@@ -139,6 +149,7 @@ class Exchange:
         self._body = request.body if body is None else body
         self._headers = {**request.headers, **(headers or {})}
         self._most = most
+        self._secrets = secret_words(self._headers, request.query)
         limit = ctx.remaining() if timeout is None else min(timeout, ctx.remaining())
         self._connection = request.connect(max(_LEAST_S, limit))
         ctx.on_cancel(self.abort)
@@ -146,13 +157,14 @@ class Exchange:
     def carry_through(self) -> Answer:
         """Send it and return the answer, whatever its status; see `exchange` for what is raised."""
         from http.client import HTTPException  # noqa: PLC0415 - loaded by the request
+        from urllib.parse import quote  # noqa: PLC0415 - see above
 
         request, connection = self._request, self._connection
-        key = request.quote(self._ctx.idempotency_key, safe="/-._~")
+        key = quote(self._ctx.idempotency_key, safe="/-._~")
         what = f"cannot {request.method} {request.shown}"
         try:
             connection.request(request.method, request.target, self._body, {"Idempotency-Key": key, **self._headers})
-            return Answer(connection.getresponse(), self._most)
+            return Answer(connection.getresponse(), self._most, self._secrets)
         except TimeoutError as error:
             raise TimeoutError(f"{what}: no answer in time") from error
         except OSError as error:
@@ -160,7 +172,8 @@ class Exchange:
                 raise Permanent(f"{what}: its certificate is not trusted: {error}") from error
             raise Transient(f"{what}: {error}") from error
         except HTTPException as error:
-            raise Transient(f"{what}: the answer broke off: {type(error).__name__} {error}") from error
+            said = blanked(str(error), self._secrets)
+            raise Transient(f"{what}: the answer broke off: {type(error).__name__} {said}") from None
         finally:
             connection.close()
 
@@ -212,8 +225,8 @@ def judge(
     """
     if answer.status in expect or (not expect and 200 <= answer.status < 300):
         return answer
-    said = answer.body[:_SHOWN_BYTES].decode("utf-8", "replace").strip().replace("\n", " ")
-    text = f"{request.method} {request.shown} was answered with {answer.status} {answer.reason}"
+    said = answer.quoted()
+    text = f"{request.method} {request.shown} was answered with {answer}"
     text += f": {said}" if said else ""
     if answer.status in transient:
         raise HTTPStatusTransient(text, answer.status, _retry_after(answer.headers))

@@ -58,6 +58,18 @@ class Work(Protocol):
         """Count it no longer."""
 
 
+class InProgress(Protocol):
+    """All work in progress, for who counts so much of it that a call for each costs too much."""
+
+    live: dict[int, Any]
+    """What is in progress, by its `id`: each has `what`, `kind`, `cut` and `was_cut`, see `Serving.inflight`."""
+    waiting: bool
+    """Whether somebody waits for its end, and so must be told by `ended`."""
+
+    def ended(self) -> None:
+        """Let who waits look again; to be called after something was taken out."""
+
+
 class Stopper(Protocol):
     """The Ender as a room of floor 3 sees it."""
 
@@ -89,6 +101,10 @@ class Serving(Stopper, Protocol):
     def ready(self) -> None:
         """Serve from now on."""
 
+    @property
+    def exit_code(self) -> int | None:
+        """The code by which the process is to exit once its end is over; None where no signal has asked for one."""
+
     def remaining(self) -> float | None:
         """Return the seconds that the end leaves for what is still to do; None while it has not begun."""
 
@@ -100,6 +116,9 @@ class Serving(Stopper, Protocol):
 
     def inflight(self, what: object = "work", *, kind: str = "work", cut: Callable[[], object] | None = None) -> Work:
         """Return a piece of work; its *kind* may have a time of its own, after which *cut* breaks it off."""
+
+    def in_progress(self) -> InProgress:
+        """Return all work in progress, to be counted there without a call."""
 
     def hosted(self, stop: Callable[[], object] | None = None) -> Any:
         """Return the block, sync and async, in which a server lives; *stop* asks it to stop."""

@@ -86,6 +86,7 @@ class Registration(BareEnder):
     def enter_context(self, manager: AbstractContextManager[T], **options: Any) -> T:
         """Enter *manager* on a thread of its own, register its exit as a handler, and return its value."""
         name = options.pop("name", type(manager).__name__)
+        self._refuse_reserved(name)
         resource: Resource[T] = Resource(name, from_context_manager(manager), options)
         self._keep(resource, resource.set_up())
         return resource.value
@@ -93,6 +94,7 @@ class Registration(BareEnder):
     async def enter_async_context(self, manager: AbstractAsyncContextManager[T], **options: Any) -> T:
         """Enter *manager* in a task of its own, register its exit as a handler, and return its value."""
         name = options.pop("name", type(manager).__name__)
+        self._refuse_reserved(name)
         resource: Resource[T] = Resource(name, from_async_context_manager(manager), options)
         self._keep(resource, await resource.set_up_async())
         return resource.value

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 
 from .errors import ReleaserError
 from .hints import Any
 
+SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-consul-token"}
+)
+"""The header fields whose values are secrets, in small letters: they are given by reference."""
+BLANK = "***"
+"""What stands for a secret in what is shown."""
+_OPEN_HEADERS = frozenset({"accept", "connection", "content-type", "fencing-token", "user-agent"})
+_SCHEMES = frozenset({"basic", "bearer", "digest", "negotiate", "token"})
+_LEAST_SECRET = 5
 _CREDENTIALS = re.compile(
     r"\b[a-z][a-z0-9+.-]*://[^/?#\s@:]*:[^/?#\s]+@|\b[a-z]\w*://\S*[?&]password=[^&\s]", re.IGNORECASE
 )
@@ -72,3 +82,30 @@ def without_password(value: Any) -> Any:
     refuse_password(value)
     reveal(value)
     return value
+
+
+def secret_words(headers: Mapping[str, str], query: str = "") -> tuple[str, ...]:
+    """
+    Return what of a request nobody may read, the longest first: whatever a field or the *query* holds, but the usual.
+
+    A field may be any service's own, so those are named that hold no secret; parts of a value count too, since who
+    answers may quote a token without its scheme.
+    """
+    found = {query}
+    for name, value in headers.items():
+        if name.lower() not in _OPEN_HEADERS:
+            found |= {value, *re.split(r"[\s,;=]+", value)}
+    if query:
+        from urllib.parse import unquote_plus  # noqa: PLC0415 - for those who have a query
+
+        values = [each.partition("=")[2] for each in query.split("&")]
+        found |= {*values, *map(unquote_plus, values)}
+    longest = sorted(found, key=len, reverse=True)
+    return tuple(each for each in longest if len(each) >= _LEAST_SECRET and each.lower() not in _SCHEMES)
+
+
+def blanked(text: str, secrets: Iterable[str]) -> str:
+    """Return *text* without the *secrets*, of which a longer one stands before one that it holds."""
+    for each in secrets:
+        text = text.replace(each, BLANK)
+    return text

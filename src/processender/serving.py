@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from .core.drain import READINESS
+from .core.drain import INFLIGHT, OWN, READINESS
 from .core.handler import DRAIN, Handler
 from .engine.bodies import Place, ServerBody
 from .engine.inflight import InFlight, Token
@@ -28,6 +28,7 @@ class Serving(Keeping):
     ) -> None:
         """Begin without traffic and without work, of which each kind may take what *limits* says."""
         super().__init__(registry, settings, store)
+        self._reserved.update(OWN)
         self._inflight = InFlight(self._clock, self.tell, limits)
         self._traffic = Traffic()
 
@@ -46,12 +47,27 @@ class Serving(Keeping):
 
             cut: What breaks it off when the time of its kind, or all time, is over; called by a thread of the Ender's.
         """
-        if "inflight" not in self._registry and not self._stopping.is_set():
-            try:
-                self.add(Handler("inflight", self._inflight.wait, phase=self._registry.work_phase))
-            except (HandlerError, StateError):
-                pass  # another thread came first, or the end did
+        self._wait_for_work()
         return Token(self._inflight, what, kind, cut)
+
+    def in_progress(self) -> InFlight:
+        """Return all work in progress, for an adapter that counts so much that a call for each costs too much."""
+        self._wait_for_work()
+        return self._inflight
+
+    def _wait_for_work(self) -> None:
+        if INFLIGHT not in self._registry and not self._stopping.is_set():
+            self._add_own(Handler(INFLIGHT, self._inflight.wait, phase=self._registry.work_phase))
+
+    def _add_own(self, handler: Handler) -> None:
+        """Add *handler*, whose name is reserved, unless another thread came first, or the end did."""
+        try:
+            self._put(handler)
+        except StateError:
+            return
+        except HandlerError:
+            if handler.name not in self._registry:
+                raise
 
     # Traffic.
 
@@ -87,11 +103,8 @@ class Serving(Keeping):
         joined = session is not None and session.is_joined
         usual = 0.0 if joined else usual_delay(os.environ)
         delay = usual if said.drain_delay is None else said.drain_delay
-        try:
-            for handler in self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ)):
-                self.add(handler)
-        except (HandlerError, StateError):
-            pass  # another thread came first, or the end did
+        for handler in self._traffic.handlers(delay, said.on_drain or usual_answer(os.environ)):
+            self._add_own(handler)
 
     # A life.
 

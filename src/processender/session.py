@@ -10,6 +10,7 @@ import threading
 from _weakref import ref
 from collections.abc import Callable, Sequence
 
+from .core.drain import BODY
 from .core.escalation import Escalation
 from .core.events import Event
 from .core.handler import Handler
@@ -140,7 +141,7 @@ class Session:
     def join(self, body: Body) -> bool:
         """Let the end wait for *body* to leave; return False if the end has begun without it."""
         try:
-            self.add(Handler("body", body, phase=self._registry.work_phase))
+            self.add(Handler(BODY, body, phase=self._registry.work_phase))
         except StateError:
             return False
         self.entered, self._body = True, body

@@ -40,6 +40,14 @@ class Served(Program):
             threading.Event().wait(0.05)
         raise AssertionError(f"it never became ready; it wrote:\n{self.output}")
 
+    def wait_for_all(self, text: str, count: int) -> None:
+        """Wait until it has written *text* so many times."""
+        for _ in range(int(LIMIT_S / 0.05)):
+            if self.output.count(text) >= count:
+                return
+            threading.Event().wait(0.05)
+        raise AssertionError(f"it has not written {text!r} {count} times; it wrote:\n{self.output}")
+
 
 def example(name: str, *args: str, env: Mapping[str, str] | None = None) -> Served:
     """Return the example of that *name*, which serves on its own port."""
@@ -142,3 +150,4 @@ class Story:
         assert self.answer.startswith(("HTTP/1.1 200", "HTTP/1.0 200")), self.answer
         assert ORDER == self.names[:3]
         assert (0, "clean") == (self.end.code, self.end.report["verdict"]), self.end.output
+        assert set() == {"signal-stolen", "deaf-server", "not-main-thread"} & {*self.end.troubles}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ssl
 import subprocess
 import threading
+import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -47,6 +49,25 @@ class Stalls(Echo):
     def do_PUT(self) -> None:
         """Wait for the end of the connection."""
         self.connection.recv(1)
+
+
+class Echoes(Echo):
+    """Says what it was asked for, as it came and as it was meant."""
+
+    def do_PUT(self) -> None:
+        """Answer."""
+        query = self.path.partition("?")[2]
+        self.send_response(404)
+        self.end_headers()
+        self.wfile.write(f"no {query} and no {unquote(query.partition('=')[2].partition('&')[0])} is known".encode())
+
+
+class Garbles(Echo):
+    """Answers with what is no HTTP, and holds what it was sent."""
+
+    def do_PUT(self) -> None:
+        """Answer."""
+        self.wfile.write(self.headers["X-Token"].encode() + b"\r\n")
 
 
 @pytest.fixture
@@ -129,6 +150,90 @@ class TestExchange:
         with pytest.raises(HandlerError, match="'X-Token': it must be printable ASCII") as caught:
             exchange(put(serve(Echo)), context(), headers={"X-Token": text})
         assert text not in str(caught.value)
+
+
+class TestRequest:
+    @pytest.mark.parametrize(
+        ("url", "why"),
+        [
+            ("http://h/a b", "a space is `%20`"),
+            ("http://h/a\r\nX: y", "no spaces and control signs"),
+            ("http://h/a\x7f", "no spaces and control signs"),
+            ("http://h/\N{LATIN SMALL LETTER U WITH DIAERESIS}", "behind the host it must be ASCII"),
+            ("http://h:eighty/", "its host, or its port, is none"),
+            ("http://[::1/", "its host, or its port, is none"),
+            ("ftp://h/", "with http or https and a host"),
+            ("", "with http or https and a host"),
+            (7, "cannot send to a int"),
+        ],
+    )
+    def test_where_nothing_can_be_sent_is_said_beforehand(self, url: object, why: str) -> None:
+        """And not at the end, when there is no time left to mend it."""
+        with pytest.raises(HandlerError, match=why):
+            Request("GET", url)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("method", ["", "GE T", "POST\r\nX: y", "GET\n", 5])
+    def test_what_is_no_method_is_said_beforehand(self, method: object) -> None:
+        """It is a token, as the standard has it."""
+        with pytest.raises(HandlerError, match="a method is one word, like POST"):
+            Request(method, "http://h/")  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        "url",
+        ["http://u:s3cret@h/a?token=s3cret x", "ftp://u:s3cret@h/?s3cret", "http://u:s3cret@h:x/", "http://s3cret@[/"],
+    )
+    def test_what_is_refused_shows_no_secret(self, url: str) -> None:
+        """Not in the query, and not as a user."""
+        with pytest.raises(HandlerError) as caught:
+            Request("GET", url)
+
+        assert "s3cret" not in "".join(traceback.format_exception(caught.value)).replace(repr(url), "")
+
+    def test_a_host_may_have_a_name_of_any_script(self) -> None:
+        """The name service has a form for it."""
+        assert (
+            "http://b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example/"
+            == Request("GET", "http://bücher.example/").shown
+        )
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        ("headers", "said", "shown"),
+        [
+            ({"Authorization": "Bearer s3cr3t"}, "bad Bearer s3cr3t", "bad ***"),
+            ({"Authorization": "Bearer s3cr3t"}, "bad token s3cr3t, give a Bearer", "bad token ***, give a Bearer"),
+            ({"X-Anything": "s3cr3t"}, "bad s3cr3t", "bad ***"),
+            ({"Cookie": "a=s3cr3t; b=0ther"}, "no session 0ther", "no session ***"),
+            ({"Content-Type": "text/plain", "X-Level": "1"}, "1 text/plain", "1 text/plain"),
+            ({"X-Anything": "s3cr3t"}, "." * 297 + "s3cr3t", "." * 297 + "***"),
+        ],
+    )
+    def test_what_was_sent_is_blank_in_what_is_quoted(
+        self, serve: Serve, headers: dict[str, str], said: str, shown: str
+    ) -> None:
+        """A server may say in its answer what it was sent."""
+        request = put(serve(Echo), 400, body=said)
+        with pytest.raises(HTTPStatusRefused) as caught:
+            judge(request, exchange(request, context(), headers=headers))
+
+        assert str(caught.value).endswith(f"400 Bad Request: {shown}")
+
+    def test_so_is_what_the_query_held(self, serve: Serve) -> None:
+        """As it was sent, and as the server has read it."""
+        port = serve(Echoes).server_port
+        request = Request("PUT", f"http://127.0.0.1:{port}/a?token=s3%2Fcret&verbose")
+        answer = exchange(request, context())
+
+        assert "no *** and no *** is known" == answer.quoted()
+
+    def test_so_is_it_where_the_answer_is_none(self, serve: Serve) -> None:
+        """Not even a status line may carry it into a report."""
+        request = put(serve(Garbles))
+        with pytest.raises(Transient, match=r"BadStatusLine \*\*\*") as caught:
+            exchange(request, context(), headers={"X-Token": "s3cr3t"})
+
+        assert "s3cr3t" not in "".join(traceback.format_exception(caught.value)).replace('"s3cr3t"', "")
 
 
 class TestJudge:

@@ -99,7 +99,7 @@ def test_streams_that_never_end_are_cut_and_named(port: int) -> None:
 @pytest.mark.parametrize("path", ["/deaf", "/flood"])
 def test_what_nothing_ends_is_bounded_and_named(port: int, path: str) -> None:
     """An application that swallows its cancellation, and a client that never reads: uvicorn would wait for ever."""
-    with uvicorn(port, env={"APP_GRACE": "1.5"}) as running:
+    with uvicorn(port, env={"APP_GRACE": "2.5"}) as running:
         wait_until(running, port, 200)
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())

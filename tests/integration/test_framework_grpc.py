@@ -246,7 +246,9 @@ def test_a_handler_that_is_stuck_does_not_hold_up_the_exit_and_its_client_is_tol
     assert "UNAVAILABLE the server is stopping and the time for this RPC is over" in said(output, "stuck")
     # Whether the server has gone when all time is over decides how the process goes; it goes.
     assert ended.code in {0, 143}
-    assert ("degraded", "timed_out") == (ended.report["verdict"], ended.outcomes["inflight"])
+    # Nor does whether the last of it ended a moment before its time, or with it.
+    assert ended.outcomes["inflight"] in {"failed", "timed_out"}
+    assert "degraded" == ended.report["verdict"]
     assert "rpc /t.T/U" in ended.handler("inflight")["error"]
 
 

@@ -27,13 +27,21 @@ worker_class, threads, control_socket_disable = 'gthread', 4, True
 drain_delay, grace, quick = 0, 20, 2.0
 ender_grace = 20
 {more}
-ender = Ender('web', grace=ender_grace, drain_delay=drain_delay, on_drain='fail-readiness')
+ender = Ender('web', grace=ender_grace, drain_delay=drain_delay, on_drain='fail-readiness', limits={{'stream': 0.2}})
 held = threading.Event()
+
+def numbers():
+    say('begun')
+    while True:
+        yield b'.' * 65536
 
 def answer(environ, start_response):
     if environ['PATH_INFO'] == '/stuck':
         say('begun')
         held.wait()
+    if environ['PATH_INFO'] == '/numbers':
+        start_response('200 OK', [])
+        return numbers()
     start_response('200 OK', [('Content-Length', '3')])
     return [b'ok\\n']
 
@@ -58,7 +66,7 @@ def gunicorn(tmp_path: Path, more: str = "", *args: str, **env: str) -> Served:
 
 def test_a_worker_that_cleans_up_longer_than_the_timeout_is_not_killed(tmp_path: Path) -> None:
     """The master takes a silent worker for a dead one; a recycled worker cleans up while its master looks at it."""
-    with gunicorn(tmp_path, "timeout = 1; max_requests = 2", SLOW_FLUSH="3.5") as web:
+    with gunicorn(tmp_path, "timeout = 1; max_requests = 2", SLOW_FLUSH="2.5") as web:
         web.until_ready()
         assert ask(web.port, "/")[0] == 200
         web.wait_for("flushed exit", LIMIT_S)
@@ -86,7 +94,7 @@ def test_a_worker_that_was_given_up_uses_what_is_left(tmp_path: Path) -> None:
 
 def test_the_masters_deadline_holds_where_the_enders_own_is_longer(tmp_path: Path) -> None:
     """A request that never ends is named by its worker, which is gone before the master kills it."""
-    with gunicorn(tmp_path, "grace = 3; ender_grace = 60") as web:
+    with gunicorn(tmp_path, "grace = 2; ender_grace = 60") as web:
         web.until_ready()
         connection = begun(web.port, "/stuck")
         web.wait_for("begun", LIMIT_S)
@@ -95,8 +103,22 @@ def test_the_masters_deadline_holds_where_the_enders_own_is_longer(tmp_path: Pat
         connection.close()
 
     assert ["GET /stuck"] == end.report["in_flight"]
-    assert ("told", 3) == (end.report["window"]["kind"], round(end.report["window"]["length_s"]))
+    assert ("told", 2) == (end.report["window"]["kind"], round(end.report["window"]["length_s"]))
     assert "SIGKILL" not in end.output
+
+
+def test_a_client_that_never_reads_is_cut_and_named(tmp_path: Path) -> None:
+    """Its thread waits in `send`, and gunicorn would wait for it until the master kills the worker."""
+    with gunicorn(tmp_path) as web:
+        web.until_ready()
+        connection = begun(web.port, "/numbers")
+        web.wait_for("begun", LIMIT_S)
+        web.signal("TERM")
+        end = finish(web)
+        connection.close()
+
+    assert [("GET /numbers", "0.2 s are over")] == [(each["what"], each["reason"]) for each in end.report["cut"]]
+    assert (0, "clean") == (end.code, end.report["verdict"])
 
 
 def test_quit_is_quick(tmp_path: Path) -> None:

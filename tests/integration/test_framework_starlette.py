@@ -76,7 +76,7 @@ def test_a_background_task_of_starlette_has_its_name() -> None:
         asyncio.run(called(EnderMiddleware(Starlette(routes=[Route("/x", endpoint)]), ender), "/x"))
 
     assert [("one", in_flight("send_mail")), ("two", in_flight("write_log")), ("three", in_flight("send_mail"))] == seen
-    assert [] == ender.live
+    assert {} == ender.live
 
 
 def test_an_endpoint_of_fastapi_can_depend_on_the_ender() -> None:
@@ -100,7 +100,7 @@ def test_an_endpoint_of_fastapi_can_depend_on_the_ender() -> None:
 
     assert [True, False, 7.5] == json.loads(body)
     assert [("one", in_flight("send_mail")), ("two", in_flight("write_log"))] == seen
-    assert [] == OF_FASTAPI.live
+    assert {} == OF_FASTAPI.live
 
 
 # The examples.

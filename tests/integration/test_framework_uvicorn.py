@@ -1,17 +1,16 @@
-"""uvicorn in the hands of the Ender: `serve`, several `Server`s, and what of uvicorn this rests on."""
+"""uvicorn in the hands of the Ender: `serve`, `run`, several `Server`s, and what of uvicorn this rests on."""
 
 from __future__ import annotations
 
 import inspect
 import socket
-import sys
 from typing import Any
 
 import pytest
 import uvicorn
 
 from processender.errors import HandlerError
-from processender.integrations.uvicorn import Server, serve
+from processender.integrations.uvicorn import Server, run, serve
 from tests.integration.asgi_programs import Client, python, wait_until
 from tests.integration.library_programs import End, finish
 from tests.integration.servers import free_port
@@ -26,15 +25,16 @@ port, *more = sys.argv[1:]
 """
 SERVE = (
     START
-    + "uvicorn.serve(ender, app, port=int(port), log_level='warning', loop=more[0], http=more[1])\nsay('returned')"
+    + "code = uvicorn.run(ender, app, port=int(port), log_level='warning', loop=more[0], http=more[1])\n"
+    + "say('returned')\nsay('code', code)"
 )
-BARE = START + "uvicorn.serve(ender, bare, port=int(port), log_level='warning')"
+BARE = START + "uvicorn.run(ender, bare, port=int(port), log_level='warning')"
 TASKS = (
     START
     + """
 async def main():
-    servers = [uvicorn.Server(ender, plain.Config(app, port=int(each), log_level='warning')) for each in (port, *more)]
-    await asyncio.gather(*(server.serve() for server in servers))
+    served = [uvicorn.serve(ender, app, port=int(each), log_level='warning') for each in (port, *more)]
+    await asyncio.gather(*served)
 asyncio.run(main())
 say('returned')
 """
@@ -59,7 +59,7 @@ async def flood(scope, receive, send):
     await send({'type': 'http.response.start', 'status': 200, 'headers': []})
     await send({'type': 'http.response.body', 'body': bytes(32 << 20)})
     say('all is sent')
-uvicorn.serve(ender, flood, port=int(port), log_level='warning')
+uvicorn.run(ender, flood, port=int(port), log_level='warning')
 """
 )
 EVENTS = (
@@ -77,7 +77,7 @@ async def ticks():
     finally:
         say('told', AppStatus.should_exit)
 app = Starlette(routes=[Route('/events', lambda request: EventSourceResponse(ticks()))])
-uvicorn.serve(ender, app, port=int(port), log_level='warning')
+uvicorn.run(ender, app, port=int(port), log_level='warning')
 """
 )
 
@@ -106,7 +106,7 @@ def test_a_server_is_asked_when_traffic_has_left_and_its_signals_are_the_enders(
         end = finish(running)
 
     assert b"whole" == body
-    assert ["shut down", "closed", "returned"] == said(end, "shut down", "closed", "returned")
+    assert ["shut down", "closed", "returned", "code 0"] == said(end, "shut down", "closed", "returned", "code 0")
     assert (0, "clean", []) == (end.code, end.report["verdict"], end.report["troubles"])
 
 
@@ -156,12 +156,36 @@ def test_an_end_in_the_middle_of_the_start_is_whole(port: int) -> None:
 
 
 def test_a_start_that_fails_ends_what_was_set_up(port: int) -> None:
-    """With the code by which uvicorn says so."""
+    """With the code by which uvicorn says so: 3, or 1 before 0.50."""
     with socket.create_server(("127.0.0.1", port)), python("-c", BARE, str(port)) as running:
         end = finish(running)
 
     assert ["starting", "shut down", "closed"] == said(end, "starting", "shut down", "closed")
-    assert (3, "error") == (end.code, end.report["cause"])
+    assert end.code in {1, 3}
+    assert "error" == end.report["cause"]
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["uvicorn", "uvicorn-0.41"])
+def test_a_server_whose_application_fails_to_start_was_never_ready(
+    leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that keeps traffic away may be taken back for it; before 0.50 uvicorn only comes back, and says nothing."""
+
+    async def fails(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+    async def comes_back(self: uvicorn.Server, sockets: Any = None) -> None:
+        await self.lifespan.startup()
+        self.should_exit = True
+
+    if not leaves:
+        monkeypatch.setattr(uvicorn.Server, "startup", comes_back)
+    ender = FakeEnder()
+    with pytest.raises(SystemExit) as left:
+        serve(ender, fails, log_level="critical")
+
+    assert (3, ["hosted", "left with SystemExit"]) == (left.value.code, ender.story)
 
 
 def test_sse_starlette_hears_of_the_end(port: int) -> None:
@@ -190,7 +214,9 @@ def test_sse_starlette_hears_of_the_end(port: int) -> None:
 def test_what_cannot_be_meant_beside_an_ender_is_refused(config: dict[str, Any], text: str) -> None:
     """Before anything runs, with what to do instead."""
     with pytest.raises(HandlerError, match=text):
-        serve(FakeEnder(), "nowhere:app", **config)
+        run(FakeEnder(), "nowhere:app", **config)
+    with pytest.raises(HandlerError, match=text):
+        serve(FakeEnder(), "nowhere:app", **config).send(None)
 
 
 def test_uvicorn_is_built_as_this_adapter_needs_it() -> None:
@@ -199,8 +225,10 @@ def test_uvicorn_is_built_as_this_adapter_needs_it() -> None:
 
     assert "with self.capture_signals():" in inspect.getsource(uvicorn.Server.serve)
     assert "await self.startup(sockets=sockets)" in inspect.getsource(uvicorn.Server._serve)
+    assert "await self.main_loop()" in inspect.getsource(uvicorn.Server._serve)
+    assert "await asyncio.sleep(0.1)" in inspect.getsource(uvicorn.Server.main_loop)
+    assert "counter = counter % 864000" in inspect.getsource(uvicorn.Server.main_loop)
     assert "self.should_exit = True" in inspect.getsource(uvicorn.Server.handle_exit)
     assert "while self.server_state.connections" in source
     assert "signal.signal" not in source.replace(inspect.getsource(uvicorn.Server.capture_signals), "")
     assert [] == [name for name in ("serve", "startup", "capture_signals") if name not in vars(Server)]
-    assert sys.modules["processender.integrations.uvicorn"].uvicorn is uvicorn

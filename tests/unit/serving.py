@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 
 class FakeToken:
@@ -15,12 +16,11 @@ class FakeToken:
 
     def begin(self) -> None:
         """Be in flight."""
-        self.home.live.append(self)
+        self.home.live[id(self)] = self
 
     def end(self) -> None:
         """Be in flight no longer."""
-        self.home.live.remove(self)
-        self.home.ended.append((self.kind, str(self.what)))
+        del self.home.live[id(self)]
 
     async def __aenter__(self) -> None:
         self.begin()
@@ -53,14 +53,20 @@ class FakeEnder:
         self.serving = self.draining = self.too_late = False
         self.stopping = threading.Event()
         self.story: list[str] = []
-        self.live: list[FakeToken] = []
-        self.ended: list[tuple[str, str]] = []
+        self.live: dict[int, Any] = {}
+        self.waiting = True
+        self.count = 0
         self.refuses: Exception | None = None
 
     def ready(self) -> None:
         """Note it."""
         self.serving = True
         self.story.append("ready")
+
+    @property
+    def exit_code(self) -> int | None:
+        """Ask for no code."""
+        return None
 
     def remaining(self) -> float | None:
         """Leave the same time, whenever it is asked."""
@@ -87,7 +93,20 @@ class FakeEnder:
         """Return what counts it."""
         return FakeToken(self, what, kind, cut)
 
+    def in_progress(self) -> FakeEnder:
+        """Count here."""
+        return self
+
+    def ended(self) -> None:
+        """Count what has ended."""
+        self.count += 1
+
+    def cut(self) -> None:
+        """Cut what is in flight, as the engine does."""
+        for token in tuple(self.live.values()):
+            token.cut()
+
     @property
     def flying(self) -> list[tuple[str, str]]:
         """What is in flight, by kind and name."""
-        return [(token.kind, str(token.what)) for token in self.live]
+        return [(token.kind, str(token.what)) for token in self.live.values()]

@@ -314,8 +314,9 @@ class TestOrder:
         assert "pe.toml:7: handlers.b.after[0]: 'b' (phase 'flush') cannot wait for 'a'" in only(text)
 
     def test_the_agents_own_names_are_taken(self) -> None:
-        """A second `command` would be another handler of that name."""
+        """A second `command` would be another handler of that name; `way-back` comes when the command is ready."""
         assert "there are two handlers named 'command'" in only('[handlers.command]\nrun = ["x"]\n')
+        assert "there are two handlers named 'way-back'" in only('[handlers.way-back]\nrun = ["x"]\n')
 
     def test_an_unknown_lane_is_refused_where_lanes_are_listed(self) -> None:
         """With the nearest one."""

@@ -12,6 +12,7 @@ from processender.core.retry import Retry
 from processender.plugins import drainer_names
 from tests.unit.test_config import mistakes, only, read
 
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "drainers").glob("*.toml"))
 PLUGIN = """
 from processender.core.handler import Handler
 
@@ -210,3 +211,19 @@ with = { place = "here", every = "250ms", words = ["a", "b"], often = 3, loud = 
         read('[handlers.a]\ndrain = "consul"\nwith = { service = "web-1" }\n')
 
         assert {"acme", "acme-broken", "consul", "haproxy"} <= {*drainer_names()}
+
+
+class TestBuiltIn:
+    @pytest.mark.parametrize("file", EXAMPLES, ids=[file.stem for file in EXAMPLES])
+    def test_each_takes_what_its_example_says(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And makes a handler of it, without asking anybody."""
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        made = [each for each in read(file.read_text()).handlers if each.phase == "drain"]
+
+        assert f'drain = "{file.stem}"' in file.read_text()
+        assert made
+        assert all(each.call is not None for each in made)
+
+    def test_each_has_an_example(self) -> None:
+        """Those of plugins are not ours."""
+        assert {file.stem for file in EXAMPLES} == {*drainer_names()}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from .. import demand
 from ..core.crash import RECOVERY
+from ..core.drain import WAY_BACK
 from ..core.graph import Problem, compile_graph
 from ..core.handler import DRAIN, PHASES, Handler, Importance
 from ..core.retry import Retry
@@ -231,7 +232,7 @@ def _seconds(text: str | None) -> float | None:
 
 def _check_order(config: Config, handlers: list[Handler], mistakes: Mistakes) -> None:
     """Note what is wrong with the order, as the engine would find it."""
-    own = builtin_handlers(0.0, config.on_drain)
+    own = [*builtin_handlers(0.0, config.on_drain), Handler(WAY_BACK, phase=DRAIN)]
     # A handler that could not be made is known all the same, or all that name it would seem to be wrong.
     made = {handler.name for handler in handlers}
     lost = [Handler(name) for name in config.handlers if name not in made and name]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ..core.events import Event, HandlerEnded, Trouble
 from ..core.handler import PHASES, Handler
 from ..core.outcome import Outcome, describe
-from ..engine.aside import carry_out
+from ..engine.aside import Hurry, carry_out
 from ..engine.clock import SystemClock
 from ..engine.registry import Registry
 from ..hints import Any
@@ -43,9 +43,8 @@ class HookRun:
         self._alarms = alarms
         self._clock = clock
         self._tell = tell
-        self._lock = threading.Lock()
-        self._hurry: Callable[[str], object] | None = None
-        self._reason = ""
+        self.hurry = Hurry()
+        """Lets what runs give way at once; from any thread."""
         self._thread: threading.Thread | None = None
 
     @property
@@ -96,14 +95,6 @@ class HookRun:
             return
         self._thread = thread
 
-    def hurry(self, reason: str) -> None:
-        """Let what runs give way at once; from any thread."""
-        with self._lock:
-            self._reason = reason
-            hurry = self._hurry
-        if hurry is not None:
-            hurry(reason)
-
     def join(self, seconds: float) -> None:
         """Wait at most *seconds* for its end."""
         if self._thread is not None:
@@ -123,15 +114,8 @@ class HookRun:
             return True
         registry = Registry(PHASES, {}, ())
         registry.add(*handlers)
-        results = carry_out(registry, self._clock, window, cause, (self,), self._begun)
+        results = carry_out(registry, self._clock, window, cause, (self,), self.hurry)
         return all(result.outcome is Outcome.DONE for result in results.values())
-
-    def _begun(self, hurry: Callable[[str], object]) -> None:
-        with self._lock:
-            self._hurry = hurry
-            reason = self._reason
-        if reason:
-            hurry(reason)
 
 
 class HookRuns:

@@ -1,4 +1,4 @@
-"""The two handlers by which everything that serves leaves traffic: readiness fails, and the rest is given time."""
+"""The handlers that an Ender has of its own, and the two of them by which everything that serves leaves traffic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from .handler import Handler
 READINESS = "readiness"
 DRAIN_DELAY = "drain-delay"
 WAY_BACK = "way-back"
-"""The handler that lets nobody leave traffic before what an earlier process has left behind is taken back."""
+INFLIGHT = "inflight"
+BODY = "body"
+OWN = {
+    READINESS: "says that no traffic is to come any more",
+    DRAIN_DELAY: "gives everybody the time to notice that",
+    WAY_BACK: "lets nobody leave traffic before what an earlier process has left behind is taken back",
+    INFLIGHT: "waits for work in progress",
+    BODY: "asks the application, or its server, to stop, and waits for it",
+}
+"""The handlers that an Ender adds itself when it is entered, or serves, and what each of them does."""
 
 
 def drain_handlers(delay: float, on_drain: str) -> tuple[Handler, Handler]:

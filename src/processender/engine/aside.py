@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 
 from ..core.escalation import Escalation
@@ -33,13 +34,42 @@ class _Results:
             self.found[event.result.handler] = event.result
 
 
+class Hurry:
+    """
+    What hurries a run beside the life of the process, from any thread: all below `must` is given up.
+
+    What is asked before the run has begun reaches it when it begins.
+    """
+
+    def __init__(self) -> None:
+        """Belong to one run, which may begin later."""
+        self._lock = threading.Lock()
+        self._reason = ""
+        self._give_up: Callable[[str], object] = lambda _reason: None
+
+    def __call__(self, reason: str) -> None:
+        """Let what runs give way, for this *reason*."""
+        with self._lock:
+            self._reason = reason
+            give_up = self._give_up
+        give_up(reason)
+
+    def reach(self, give_up: Callable[[str], object]) -> None:
+        """Ask through *give_up* from now on, as the run has begun, and for what was asked already."""
+        with self._lock:
+            self._give_up = give_up
+            reason = self._reason
+        if reason:
+            give_up(reason)
+
+
 def carry_out(
     registry: Registry,
     clock: Clock,
     window: float,
     cause: str,
     observers: Iterable[Observer],
-    on_start: Callable[[Callable[[str], object]], object] | None = None,
+    hurry: Hurry | None = None,
 ) -> dict[str, Result]:
     """
     Run the handlers of *registry* to their end and return the result of each by name.
@@ -56,7 +86,7 @@ def carry_out(
 
         observers: What is told of every event, on threads of their own.
 
-        on_start: Is given, when it has begun, what gives up all below `must`, from any thread, for a reason.
+        hurry: What may hurry it.
     """
     registry.arm()
     registry.prepare(Window.open(0.0, window))
@@ -68,8 +98,8 @@ def carry_out(
     coordinator.executor.workers.prepare(SIDE_BY_SIDE)
     coordinator.start()
     coordinator.notify(Notice(cause, cause, clock.now()))
-    if on_start is not None:
-        on_start(lambda reason: coordinator.report([Hurried(reason)]))
+    if hurry is not None:
+        hurry.reach(lambda reason: coordinator.report([Hurried(reason)]))
     coordinator.ended.wait()
     outlets.flush(clock.now() + FLUSH_S)
     coordinator.close(keep_pipe=False)

@@ -10,7 +10,7 @@ from ..core.events import Event, HandlerEnded, Trouble
 from ..core.handler import Handler
 from ..core.outcome import Outcome
 from ..ports import Clock, Context
-from .aside import carry_out
+from .aside import Hurry, carry_out
 from .registry import Registry
 
 CAUSE = "ready"
@@ -42,7 +42,7 @@ class ComeBack:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._then: Callable[[], object] = lambda: None
-        self._hurry: Callable[[str], object] = lambda _reason: None
+        self._hurry = Hurry()
 
     def when_over(self, function: Callable[[], object]) -> bool:
         """Let *function* be called when it is over; return False, and call nothing, if it is over already."""
@@ -80,11 +80,8 @@ class ComeBack:
             # Nothing that was heard later may undo it: it is worth as much as the leaving.
             registry.add(Handler(each.name, each.resume, timeout=each.timeout, retry=each.retry, phase="drain"))
         try:
-            carry_out(registry, self._clock, self._window, CAUSE, (self,), self._take_hurry)
+            carry_out(registry, self._clock, self._window, CAUSE, (self,), self._hurry)
         finally:
             with self._lock:
                 self._over.set()
             self._then()
-
-    def _take_hurry(self, hurry: Callable[[str], object]) -> None:
-        self._hurry = hurry

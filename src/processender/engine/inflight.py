@@ -11,6 +11,8 @@ from ..ports import Clock
 from .context import Context
 
 SAY_S = 1.0
+MOMENTS, MOMENT_S = 25, 0.01
+"""How long what was cut at once may take to end before a server is asked to stop: so often so many seconds."""
 LIMITS = {"websocket": 0.0, "events": 0.0}
 """The kinds of work that never end by themselves, and so are broken off as soon as work is to end, seconds."""
 LAST_S = 1.0
@@ -139,11 +141,19 @@ class InFlight:
         return min(coming, default=passed + SAY_S) - passed
 
     def cut_at_once(self) -> None:
-        """Break off what never ends by itself, before anybody else does who would tell its client less."""
+        """
+        Break off what never ends by itself, before anybody else does who would tell its client less.
+
+        Return when it has ended, or has had a moment to do so; another thread may have been at it already.
+        """
         self._cut_due(tuple(self.live.copy().values()), 0.0)
-        with self._changed:
-            # Another thread may be at it already, and not through.
-            self._changed.wait_for(lambda: not self._cutting, SAY_S)
+        for _ in range(MOMENTS):
+            with self._changed:
+                if self._changed.wait_for(self._all_cut_has_ended, MOMENT_S):
+                    return
+
+    def _all_cut_has_ended(self) -> bool:
+        return not self._cutting and not any(token.was_cut for token in self.live.copy().values())
 
     def _give_up(self, live: Iterable[Token]) -> None:
         self._cut(live, "the time is over")

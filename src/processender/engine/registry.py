@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
-from ..core.drain import DRAIN_DELAY, READINESS
+from ..core.drain import OWN
 from ..core.graph import Graph, Problem, compile_graph, nearest
 from ..core.handler import Handler
 from ..core.plan import Plan
 from ..core.planner import Planner
 from ..core.window import Window
 from ..errors import HandlerError, PlanError
-
-_OWN = {"body", "inflight", READINESS, DRAIN_DELAY}
-"""The handlers that an Ender adds itself when it is entered, or serves."""
 
 
 class Registry:
@@ -39,7 +36,7 @@ class Registry:
         self.lanes = dict(lanes)
         self.require = tuple(tuple(chain) for chain in require)
         self.planner = Planner(self.lanes)
-        self.coming: set[str] = set(_OWN)
+        self.coming: set[str] = set(OWN)
         """Names that may stand in the order before there is such a handler: resources are set up later."""
         self._lock = threading.RLock()
         self._handlers: dict[str, Handler] = {}
@@ -142,7 +139,7 @@ class Registry:
 
     def _unmet(self) -> dict[str, str]:
         """Return the handlers that need a resource which was never set up, each with the reason to skip it."""
-        coming = self.coming - self._handlers.keys() - _OWN
+        coming = self.coming - self._handlers.keys() - OWN.keys()
         needed = {handler.name: coming.intersection(handler.needs) for handler in tuple(self._handlers.values())}
         return {name: f"needs {min(missing)}" for name, missing in needed.items() if missing}
 

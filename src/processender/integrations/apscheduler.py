@@ -2,16 +2,13 @@
 Schedulers of APScheduler 3 at the end: no job begins any more, those that run are finished, and the scheduler shut
 down.
 
-Takes over:
-    Pausing (which `resume` undoes), waiting for running jobs, naming those that did not end, shutting down.
+Takes over: Pausing (which `resume` undoes), waiting for running jobs, naming those that did not end, shutting down.
 
-Leaves:
-    A job in a thread cannot be ended. If one does not come back, the handler does not either: it is `abandoned` when
-    its time is up, the report names the job with the stacks of the scheduler's threads, and the process is left at
-    the end of the plan without joining them. Jobs of an `AsyncIOScheduler` that are coroutines are cancelled instead.
+Leaves: A job in a thread cannot be ended. If one does not come back, the handler does not either: it is `abandoned`
+when its time is up, the report names the job with the stacks of the scheduler's threads, and the process is left at the
+end of the plan without joining them. Jobs of an `AsyncIOScheduler` that are coroutines are cancelled instead.
 
-Versions:
-    APScheduler 3.10 and 3.11; running jobs are told by `_instances` of its executors.
+Versions: APScheduler 3.10 and 3.11; running jobs are told by `_instances` of its executors.
 """
 
 from __future__ import annotations

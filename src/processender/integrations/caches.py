@@ -1,16 +1,13 @@
 """
 What a program has in memory and must write out: queues, dirty dicts, and what `logging` holds back.
 
-Takes over:
-    Emptying a queue or a dict through a function of the application's until it is empty, also of what comes in
-    meanwhile; what could not be written is put back, so another attempt finds it. The buffer of a `MemoryHandler` and
-    the thread of a `QueueListener` are last of all, for what runs before them logs, too.
+Takes over: Emptying a queue or a dict through a function of the application's until it is empty, also of what comes in
+meanwhile; what could not be written is put back, so another attempt finds it. The buffer of a `MemoryHandler` and the
+thread of a `QueueListener` are last of all, for what runs before them logs, too.
 
-Leaves:
-    What is put in afterwards; finish who puts it in earlier, in `quiesce`.
+Leaves: What is put in afterwards; finish who puts it in earlier, in `quiesce`.
 
-Versions:
-    The standard library of Python 3.11 and later.
+Versions: The standard library of Python 3.11 and later.
 """
 
 from __future__ import annotations

@@ -2,17 +2,14 @@
 Thread pools and process pools at the end: their work finished, or given up and named, and never in the way of the
 exit.
 
-Takes over:
-    Refusing new work once the handlers before it in `quiesce` have ended, queued work by policy, waiting for what
-    runs, ending the workers of a process pool that do not come back: TERM, then KILL.
+Takes over: Refusing new work once the handlers before it in `quiesce` have ended, queued work by policy, waiting for
+what runs, ending the workers of a process pool that do not come back: TERM, then KILL.
 
-Leaves:
-    A thread cannot be ended. If one does not come back, the handler does not either: it ends `abandoned`, the event
-    and the report name the thread with its stack, and the process is left at the end of the plan without joining it,
-    which `concurrent.futures` would do for ever.
+Leaves: A thread cannot be ended. If one does not come back, the handler does not either: it ends `abandoned`, the event
+and the report name the thread with its stack, and the process is left at the end of the plan without joining it, which
+`concurrent.futures` would do for ever.
 
-Versions:
-    The standard library of Python 3.11 to 3.13; the workers are found by `_threads` and `_processes`.
+Versions: The standard library of Python 3.11 to 3.13; the workers are found by `_threads` and `_processes`.
 """
 
 from __future__ import annotations

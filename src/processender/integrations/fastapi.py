@@ -1,19 +1,16 @@
 """
 FastAPI: the Ender as a dependency. It is small, because `asgi.EnderMiddleware` does all the rest.
 
-Takes over:
-    `access = Access(ender)` has what an endpoint can depend on: `Depends(access.ender)`, `Depends(access.stopping)` and
-    `Depends(access.remaining)` tell whether the end has begun and how many seconds it leaves, so that a long endpoint
-    can stop in time; `Depends(access.tasks)` takes background tasks as FastAPI's `BackgroundTasks` does, each of which
-    is in flight under the name of its function while it runs.
+Takes over: `access = Access(ender)` has what an endpoint can depend on: `Depends(access.ender)`,
+`Depends(access.stopping)` and `Depends(access.remaining)` tell whether the end has begun and how many seconds it
+leaves, so that a long endpoint can stop in time; `Depends(access.tasks)` takes background tasks as FastAPI's
+`BackgroundTasks` does, each of which is in flight under the name of its function while it runs.
 
-Leaves:
-    The rest: wrap the application, `app = EnderMiddleware(FastAPI(), ender)`, and serve that. A task that must not be
-    lost by a cut is owed: `ender.obligation`. FastAPI runs an endpoint, or a task, that is no coroutine on a thread,
-    which nothing can cancel: it is named, and waited for as long as the end has time.
+Leaves: The rest: wrap the application, `app = EnderMiddleware(FastAPI(), ender)`, and serve that. A task that must not
+be lost by a cut is owed: `ender.obligation`. FastAPI runs an endpoint, or a task, that is no coroutine on a thread,
+which nothing can cancel: it is named, and waited for as long as the end has time.
 
-Versions:
-    0.120 to 0.165; `tests/integration/test_framework_fastapi.py` runs them.
+Versions: 0.120 to 0.165; `tests/integration/test_framework_fastapi.py` runs them.
 """
 
 from __future__ import annotations

@@ -1,25 +1,23 @@
 """
-Granian: `await serve(ender, app, ...)` runs its embedded server, and the Ender ends it.
+Granian: `await serve(ender, app, ...)`, or `run(ender, app, ...)`, runs its embedded server, and the Ender ends it.
 
-Takes over:
-    The end: the Ender is entered before the application's lifespan starts, is ready when the application has started,
-    asks Granian to stop in its phase `quiesce`, and waits until the requests are answered and the lifespan has shut
-    down. There is one deadline, the Ender's window. Granian waits without end for requests that never end and for
-    clients that never read: what is left when all time is over is named, its tasks are cancelled, and Granian is told
-    that it has waited enough.
+Takes over: The end: the Ender is entered before the application's lifespan starts, is ready when the application has
+started, asks Granian to stop in its phase `quiesce`, and waits until the requests are answered and the lifespan has
+shut down. There is one deadline, the Ender's window. Granian waits without end for requests that never end and for
+clients that never read: what is left when all time is over is named, its tasks are cancelled, and Granian is told that
+it has waited enough.
 
-Leaves:
-    What the application does, and what becomes of its requests when they are cut: wrap it in `asgi.EnderMiddleware`.
-    The embedded server is one process with one worker, ASGI or RSGI, and Granian itself calls it experimental.
-    `granian` on the command line is not for this adapter: there the middleware is all that is needed, for each worker
-    takes the signals from Granian and asks it by its own handler, with `--workers-kill-timeout` left out or longer than
-    the grace. Its WSGI interface has no lifespan: run it under the agent, which waits before it asks.
+Leaves: What the application does, and what becomes of its requests when they are cut: wrap it in
+`asgi.EnderMiddleware`. The embedded server is one process with one worker, ASGI or RSGI, and Granian itself calls it
+experimental. `granian` on the command line is not for this adapter: there the middleware is all that is needed, for
+each worker takes the signals from Granian and asks it by its own handler, with `--workers-kill-timeout` left out or
+longer than the grace. Its WSGI interface has no lifespan: run it under the agent, which waits before it asks.
 
-Versions:
-    2.7 and 2.8. `tests/integration/test_framework_granian.py` pins what this rests on: `granian.server.embed.Server`
-    with `serve`, `stop` and `on_startup`, that requests under way are answered after `stop`, the name of the coroutine
-    of a request, the future of its worker that waits for them all, and that a worker of the command hears TERM by its
-    loop before its lifespan starts.
+Versions: 2.8, for 2.7 starves its loop where a client does not read. `tests/integration/test_framework_granian.py` pins
+what this rests on: `granian.server.embed.Server` with `serve`, `stop` and `on_startup`, that requests under way are
+answered after `stop`, the name of the coroutine of a request, the future of its worker that waits for them all, and
+that a worker of the command hears TERM by its loop before its lifespan starts. uvloop takes the signals again when that
+worker runs it for the second time: the Ender has them back as soon as it is ready.
 """
 
 from __future__ import annotations
@@ -56,6 +54,12 @@ async def serve(ender: Serving, app: Any, *, interface: str = "asgi", **options:
     server = Server(ender, app, Interfaces(interface), options)
     async with ender.hosted(stop=server.stop), ender.inflight(server, kind="server", cut=server.cut):
         await server.embedded.serve()
+
+
+def run(ender: Serving, app: Any, *, interface: str = "asgi", **options: Any) -> int | None:
+    """Do what `serve` does in a loop of its own, and return the exit code; None where no signal began the end."""
+    asyncio.run(serve(ender, app, interface=interface, **options))
+    return ender.exit_code
 
 
 class Server:
@@ -122,3 +126,6 @@ class Server:
             waiting = inspect.getcoroutinelocals(worker._task.get_coro()).get("fut")  # noqa: SLF001 - see Versions
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
+
+
+__all__ = ["run", "serve"]

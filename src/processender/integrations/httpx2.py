@@ -1,15 +1,12 @@
 """
 Clients of httpx2 at the end, and of httpx, which has the same face: closed with their connections.
 
-Takes over:
-    Closing the client, in the phase `close`, when what uses it is finished.
+Takes over: Closing the client, in the phase `close`, when what uses it is finished.
 
-Leaves:
-    Waiting for requests: the client does not tell which are under way; count them with `ender.inflight`. What still
-    reads an answer gets an error of the client's.
+Leaves: Waiting for requests: the client does not tell which are under way; count them with `ender.inflight`. What still
+reads an answer gets an error of the client's.
 
-Versions:
-    Httpx2 2, httpx 0.28.
+Versions: httpx2 2, httpx 0.28.
 """
 
 from __future__ import annotations

@@ -1,26 +1,23 @@
 """
-hypercorn: `await serve(ender, app, config)` runs it as `hypercorn.asyncio.serve` does, and the Ender ends it.
+hypercorn: `await serve(ender, app, config)`, or `run(ender, app, config)`, and the Ender ends it.
 
-Takes over:
-    The end: the Ender is entered before the application's lifespan starts, is ready when the listeners are open, asks
-    hypercorn to stop in its phase `quiesce`, and waits until the lifespan has shut down. There is one deadline, the
-    Ender's window, in place of `graceful_timeout`, after whose three seconds hypercorn cancels what is in flight
-    without a word; from Python 3.12.1 on it does not even get there, for it waits without end until every connection
-    has closed. Connections that are left when all time is over are named, and broken off.
+Takes over: The end: the Ender is entered before the application's lifespan starts, is ready when the listeners are
+open, asks hypercorn to stop in its phase `quiesce`, and waits until the lifespan has shut down. There is one deadline,
+the Ender's window, in place of `graceful_timeout`, after whose three seconds hypercorn cancels what is in flight
+without a word; from Python 3.12.1 on it does not even get there, for it waits without end until every connection has
+closed. Connections that are left when all time is over are named, and broken off.
 
-Leaves:
-    What the application does, and what becomes of its requests when they are cut: wrap it in `asgi.EnderMiddleware`. An
-    HTTP/2 connection with a request under way gets GOAWAY behind its answer, an idle one is closed without. Of several
-    listeners hypercorn closes the second when the connections of the first are over (3.12.1 and later).
-    `hypercorn` on the command line is not for this adapter. With `--workers 0` the middleware is all that is needed,
-    for it takes the signals from hypercorn and asks it by its own handler. With workers of its own, one being the
-    default, hypercorn tells them by an event that no Ender hears before they stop: run it under the agent, which
-    waits before it asks; the middleware then ends each worker in order.
+Leaves: What the application does, and what becomes of its requests when they are cut: wrap it in
+`asgi.EnderMiddleware`. An HTTP/2 connection with a request under way gets GOAWAY behind its answer, an idle one is
+closed without. Of several listeners hypercorn closes the second when the connections of the first are over (3.12.1 and
+later). `hypercorn` on the command line is not for this adapter. With `--workers 0` the middleware is all that is
+needed, for it takes the signals from hypercorn and asks it by its own handler. With workers of its own, one being the
+default, hypercorn tells them by an event that no Ender hears before they stop: run it under the agent, which waits
+before it asks; the middleware then ends each worker in order.
 
-Versions:
-    0.17 and 0.18. `tests/integration/test_framework_hypercorn.py` pins what this rests on: that `shutdown_trigger` is
-    awaited when the listeners are open, that `graceful_timeout = None` waits, and the name and the `writer` of the
-    coroutine of a connection.
+Versions: 0.18. `tests/integration/test_framework_hypercorn.py` pins what this rests on: that `shutdown_trigger` is
+awaited when the listeners are open, that `graceful_timeout = None` waits, and the name and the `writer` of the
+coroutine of a connection.
 """
 
 from __future__ import annotations
@@ -63,6 +60,12 @@ async def serve(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi
         await hypercorn.asyncio.serve(app, patient, shutdown_trigger=server.until_asked, mode=mode)
 
 
+def run(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi", "wsgi"] | None = None) -> int | None:
+    """Do what `serve` does in a loop of its own, and return the exit code; None where no signal began the end."""
+    asyncio.run(serve(ender, app, config, mode=mode))
+    return ender.exit_code
+
+
 class Server:
     """What the Ender knows of a running hypercorn; its text is its name in reports."""
 
@@ -102,3 +105,6 @@ class Server:
             if writer is not None:
                 writer.transport.abort()
             task.cancel()
+
+
+__all__ = ["run", "serve"]

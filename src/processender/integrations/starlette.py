@@ -1,18 +1,15 @@
 """
 Starlette: background tasks by their names. It is small, because `asgi.EnderMiddleware` does all the rest.
 
-Takes over:
-    The name. A background task runs inside the call of the application, which the middleware counts as `background`
-    under the path of its request; `BackgroundTask(ender, send_mail, address)` and `BackgroundTasks(ender)` are those of
-    Starlette and say `send_mail` while they run, one after another.
+Takes over: The name. A background task runs inside the call of the application, which the middleware counts as
+`background` under the path of its request; `BackgroundTask(ender, send_mail, address)` and `BackgroundTasks(ender)` are
+those of Starlette and say `send_mail` while they run, one after another.
 
-Leaves:
-    The rest: wrap the application, `app = EnderMiddleware(Starlette(...), ender)`. Put nothing around the middleware.
-    A task that must not be lost by a cut is owed: `ender.obligation`. Starlette runs what is no coroutine on a thread,
-    which nothing can cancel: it is named, and waited for as long as the end has time.
+Leaves: The rest: wrap the application, `app = EnderMiddleware(Starlette(...), ender)`. Put nothing around the
+middleware. A task that must not be lost by a cut is owed: `ender.obligation`. Starlette runs what is no coroutine on a
+thread, which nothing can cancel: it is named, and waited for as long as the end has time.
 
-Versions:
-    1.0 to 1.10; `tests/integration/test_framework_starlette.py` runs them.
+Versions: 1.0 to 1.10; `tests/integration/test_framework_starlette.py` runs them.
 """
 
 from __future__ import annotations

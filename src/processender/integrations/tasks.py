@@ -2,17 +2,14 @@
 Background tasks of asyncio at the end: waited for, then cancelled, and awaited to their end before what they use
 closes.
 
-Takes over:
-    The tasks of a collection that the application keeps, those begun during the end included: it is read again until
-    all have ended. Each is cancelled once: a second time would hit its own clean-up.
+Takes over: The tasks of a collection that the application keeps, those begun during the end included: it is read again
+until all have ended. Each is cancelled once: a second time would hit its own clean-up.
 
-Leaves:
-    A task that swallows its cancellation cannot be ended. Then the handler does not end either: it is `abandoned`
-    when its time is up, the event and the report name the task and what it awaits, and the process is left at the end
-    of the plan, where `asyncio.run` would wait for the task for ever.
+Leaves: A task that swallows its cancellation cannot be ended. Then the handler does not end either: it is `abandoned`
+when its time is up, the event and the report name the task and what it awaits, and the process is left at the end of
+the plan, where `asyncio.run` would wait for the task for ever.
 
-Versions:
-    The standard library of Python 3.11 and later.
+Versions: The standard library of Python 3.11 and later.
 """
 
 from __future__ import annotations

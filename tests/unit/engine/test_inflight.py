@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from processender.core.events import Event, Trouble, Waiting, WorkCut
+from processender.engine import inflight
 from processender.engine.context import Context
 from processender.engine.dependencies import Dependencies
 from processender.engine.inflight import InFlight, Token
@@ -214,12 +215,22 @@ def test_what_is_cut_at_once_is_cut_once() -> None:
     assert ["websocket"] == cuts
 
 
-def test_who_cuts_at_once_waits_for_who_is_at_it() -> None:
-    """The server is asked to stop afterwards: in between, it would close half of the websockets in its own way."""
+@pytest.mark.parametrize("at_it", [True, False], ids=["who-is-at-it", "what-was-cut"])
+def test_who_cuts_at_once_waits(at_it: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server is asked to stop afterwards: in between, it would close websockets in its own way."""
+    monkeypatch.setattr(inflight, "MOMENTS", 1000)
     home, order = Home(), []
     began, go = threading.Event(), threading.Event()
     socket = Token(home.inflight, "websocket", "websocket")
-    socket.cut = lambda: (began.set(), go.wait(LIMIT), order.append("cut"), socket.end())
+
+    def close() -> None:
+        began.set()
+        go.wait(LIMIT)
+        order.append("closed")
+        socket.end()
+
+    closing = threading.Thread(target=close)
+    socket.cut = close if at_it else closing.start
     socket.begin()
     waiting = home.wait_on_a_thread()
     began.wait(LIMIT)
@@ -230,7 +241,7 @@ def test_who_cuts_at_once_waits_for_who_is_at_it() -> None:
     for thread in (asking, waiting):
         thread.join(LIMIT)
 
-    assert ["cut", "asked"] == order
+    assert ["closed", "asked"] == order
 
 
 def test_what_cannot_be_cut_keeps_no_other_from_it() -> None:

@@ -28,19 +28,36 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _current: ContextVar[Call | None] = ContextVar("processender-call", default=None)
 
 
-def count_calls(app: web.Application, ender: Serving, paths: Paths) -> None:
-    """Let every call of a handler of *app* be in flight, and *paths* be answered."""
+class Calls:
+    """The calls of the handlers of one application."""
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        answer = paths.answers.get(request.path)
-        if answer is not None:
-            return answer(request)
-        return await Call(ender, request).run(handler)
+    def __init__(self, ender: Serving) -> None:
+        """Count for *ender*."""
+        self._ender = ender
+        self._live: set[Call] = set()
+        self._changed = asyncio.Event()
 
-    async def prepared(_request: web.Request, response: web.StreamResponse) -> None:
-        is_websocket = isinstance(response, web.WebSocketResponse)
-        if ender.draining and not is_websocket:
+    def count(self, app: web.Application, paths: Paths) -> None:
+        """Let every call of a handler of *app* be in flight, and *paths* be answered."""
+
+        @web.middleware
+        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+            answer = paths.answers.get(request.path)
+            if answer is not None:
+                return answer(request)
+            call = Call(self._ender, request)
+            self._live.add(call)
+            try:
+                return await call.run(handler)
+            finally:
+                self._live.discard(call)
+                self._changed.set()
+
+        app.middlewares.insert(0, middleware)
+        app.on_response_prepare.append(self._prepared)
+
+    async def _prepared(self, _request: web.Request, response: web.StreamResponse) -> None:
+        if self._ender.draining and not isinstance(response, web.WebSocketResponse):
             # aiohttp has made its headers already: it is told, and so is the client.
             response.force_close()
             response.headers[hdrs.CONNECTION] = "close"
@@ -48,8 +65,16 @@ def count_calls(app: web.Application, ender: Serving, paths: Paths) -> None:
         if call is not None:
             call.answered(response)
 
-    app.middlewares.insert(0, middleware)
-    app.on_response_prepare.append(prepared)
+    async def over(self) -> None:
+        """Wait until no handler is at work."""
+        while self._live:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def forget(self) -> None:
+        """Wait for none of them any longer."""
+        self._live.clear()
+        self._changed.set()
 
 
 class Call:

@@ -9,11 +9,11 @@ from aiohttp import web
 from ...errors import HandlerError
 from ...hints import Any
 from ...ports import Serving
-from .calls import count_calls
+from .calls import Calls
 from .paths import Paths
 
-PATIENT_S = 7 * 24 * 3600.0
-"""More than any window: aiohttp waits for its handlers as long as the Ender does."""
+LEFT_S = 0.1
+"""How long aiohttp may wait for connections that have no handler any more, or never had one."""
 
 
 async def serve(
@@ -66,8 +66,9 @@ async def serve(
     for name in ("handle_signals", "shutdown_timeout"):
         if name in options:
             raise HandlerError(f"cannot serve with {name}={options[name]!r}: the Ender has the signals and the time")
-    count_calls(app, ender, Paths(ender, ready_path, live_path, drain_path, resume_path, token))
-    server = Server(ender, web.AppRunner(app, handle_signals=False, shutdown_timeout=PATIENT_S, **options))
+    calls = Calls(ender)
+    calls.count(app, Paths(ender, ready_path, live_path, drain_path, resume_path, token))
+    server = Server(ender, Runner(app, calls, **options))
     try:
         async with ender.hosted(stop=server.stop):
             await server.start(host, port, path, sock, ssl_context)
@@ -75,7 +76,28 @@ async def serve(
             await server.clean_up()
     finally:
         # Where it has failed, or was cancelled, the plan comes first, for that knows how long requests may take.
+        calls.forget()
         await server.clean_up()
+
+
+def run(ender: Serving, app: web.Application, **options: Any) -> int | None:
+    """Do what `serve` does in a loop of its own, and return the exit code; None where no signal began the end."""
+    asyncio.run(serve(ender, app, **options))
+    return ender.exit_code
+
+
+class Runner(web.AppRunner):
+    """A runner whose time-out begins when no handler is at work any more: how long they may be is the Ender's."""
+
+    def __init__(self, app: web.Application, calls: Calls, **options: Any) -> None:
+        """Take the *calls* of handlers."""
+        super().__init__(app, handle_signals=False, shutdown_timeout=LEFT_S, **options)
+        self._calls = calls
+
+    async def shutdown(self) -> None:
+        """Call the application's hooks, which may be what ends its handlers, and wait for these."""
+        await super().shutdown()
+        await self._calls.over()
 
 
 class Server:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from asyncio import CancelledError
 
 from ...hints import Any
 from ...ports import Serving
 from .conversation import converse
 from .lifespan import Lifespan
 from .paths import Paths
-from .request import Request
+from .request import Home, Request
 from .words import App, Message, Receive, Scope, Send
 
 _log = logging.getLogger("processender.asgi")
@@ -49,7 +49,8 @@ class EnderMiddleware:
         """
         self._app = app
         self._ender = ender
-        self._inflight = ender.inflight
+        self._home = Home(ender)
+        self._progress = self._home.progress
         self._paths = Paths(ender, ready_path, live_path, drain_path, resume_path, token)
         self._answers = self._paths.answers
         self._unheld = True
@@ -63,22 +64,26 @@ class EnderMiddleware:
                 return
             if self._unheld:
                 self._say_unheld()
-            request = Request(self._ender, scope, send)
-            token = request.token = self._inflight(request, kind="request", cut=request.cut)
-            token.begin()
+            request = Request(self._home, scope, send)
+            key = id(request)
+            progress = self._progress
+            progress.live[key] = request
             try:
                 await self._app(scope, receive, request.send)
-            except CancelledError:
+            except asyncio.CancelledError:
                 if not await request.bid_farewell():
                     raise
             finally:
-                token.end()
+                progress.live.pop(key, None)
+                if progress.waiting:
+                    progress.ended()
         elif kind == "websocket":
             if self._unheld:
                 self._say_unheld()
             await converse(self._app, self._ender, scope, receive, send)
         elif kind == "lifespan":
             self._unheld = False
+            self._home.is_called_here()
             await Lifespan(self._ender, receive, send).run(self._app, scope)
         else:
             await self._app(scope, receive, send)
@@ -86,6 +91,7 @@ class EnderMiddleware:
     def _say_unheld(self) -> None:
         """Say once that the server has begun to serve without a lifespan, unless somebody else holds the Ender."""
         self._unheld = False
+        self._home.is_called_here()
         ender = self._ender
         if not (ender.serving or ender.draining or ender.stopping.is_set()):
             _log.warning(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asyncio import current_task, timeout
+import asyncio
+import contextlib
 
 from ...hints import Any
 from ...ports import Serving
@@ -13,84 +14,107 @@ FAREWELL_S = 1.0
 """How long a client that was cut may take to be told, for it may be one that never reads."""
 
 
+class Home:
+    """What all requests of one application share."""
+
+    def __init__(self, ender: Serving) -> None:
+        """Belong to *ender*."""
+        self.ender = ender
+        self.progress = ender.in_progress()
+        """Where they are counted."""
+        self.loops: set[asyncio.AbstractEventLoop] = set()
+        """The loops on which the application is called: several, if it has several servers."""
+
+    def is_called_here(self) -> None:
+        """Remember the loop of this thread."""
+        self.loops = {loop for loop in self.loops if not loop.is_closed()} | {asyncio.get_running_loop()}
+
+
 class Request:
-    """Stands between the application and the server while a request is answered; its text is its name in reports."""
+    """
+    Stands between the application and the server while a request is answered, and is what counts it.
 
-    __slots__ = ("_ender", "_scope", "_send", "_started", "_task", "_was_cut", "token")
+    It is on the way of each message of each request, so it keeps what it sees, and makes something of it when asked.
+    Even which task it runs in is looked for when it is cut: to ask asyncio each time costs a third of all.
+    """
 
-    token: Any
-    """What counts it."""
+    was_cut = False
+    """Whether it was cut."""
+    _start: Message | None = None
+    _goes_on: bool | None = None
+    _sending: Any = None
+    _task: asyncio.Task[Any] | None = None
 
-    def __init__(self, ender: Serving, scope: Scope, send: Send) -> None:
-        """Belong to the task that makes it."""
-        self._ender = ender
+    def __init__(self, home: Home, scope: Scope, send: Send) -> None:
+        """Stand for one call of the application."""
+        self._home = home
         self._scope = scope
         self._send = send
-        self._task = current_task()
-        self._started = False
-        self._was_cut = False
 
-    def __str__(self) -> str:
-        """Return the method and the path; a query may hold what no report should."""
+    @property
+    def what(self) -> str:
+        """The method and the path, its name in reports; a query may hold what no report should."""
         return f"{self._scope['method']} {self._scope['path']}"
+
+    @property
+    def kind(self) -> str:
+        """What it is by now."""
+        # The frame of a coroutine is gone when it has run to its end.
+        if self._goes_on is False and getattr(self._sending, "cr_frame", None) is None:
+            return "background"
+        # Before the first event there may be a long time without a body.
+        headers = () if self._start is None else self._start.get("headers", ())
+        if any(value.startswith(b"text/event-stream") for name, value in headers if name.lower() == b"content-type"):
+            return "events"
+        return "stream" if self._goes_on else "request"
 
     def send(self, message: Message) -> Any:
         """Pass *message* on to the server; return what must be awaited."""
-        kind = message["type"]
-        if kind == "http.response.body":
-            if not message.get("more_body"):
-                return self._send_last(message)
-            if self.token.kind == "request":
-                self.token.kind = "stream"
-        elif kind == "http.response.start":
-            self._started = True
-            # Before the first event there may be a long time without a body.
-            for name, value in message.get("headers", ()):
-                if name == b"content-type":
-                    if value.startswith(b"text/event-stream"):
-                        self.token.kind = "events"
-                    break
-            if self._ender.draining:
+        if self._start is not None:
+            # A part of the body, or what stands for it; the body itself is not kept.
+            self._goes_on = message.get("more_body", False)
+            self._sending = sending = self._send(message)
+            return sending
+        if message["type"] == "http.response.start":
+            self._start = message
+            if self._home.ender.draining:
                 message = closing(message, self._scope)
-        elif kind == "http.response.pathsend":
-            return self._send_last(message)
         return self._send(message)
-
-    async def _send_last(self, message: Message) -> None:
-        await self._send(message)
-        self.token.kind = "background"
 
     def cut(self) -> None:
         """Cancel the task of the application, from any thread."""
-        assert self._task is not None  # a request runs in a task
-        self._task.get_loop().call_soon_threadsafe(self._cut)
+        for loop in tuple(self._home.loops):
+            # One that is closed has ended its tasks.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._cut)
 
     def _cut(self) -> None:
-        assert self._task is not None  # see above
-        self._was_cut = True
-        self._task.cancel()
+        for task in asyncio.all_tasks():
+            if _runs(task.get_coro(), self):
+                self._task = task
+                task.cancel()
+                return
 
     async def bid_farewell(self) -> bool:
         """Tell the client, after a cancellation, if it was the cut; return whether it was, and may stay inside."""
-        task = self._task
-        assert task is not None  # see above
-        if not self._was_cut or task.uncancel():
+        if self._task is None or self._task.uncancel():
             return False
+        kind, unanswered = self.kind, self._start is None
         try:
-            async with timeout(FAREWELL_S):
-                await self._tell_client()
+            async with asyncio.timeout(FAREWELL_S):
+                await self._tell_client(kind)
         except (OSError, RuntimeError):  # TimeoutError among them
             return False
         # An answer that was cut in the middle must not look whole: the server breaks it off when it sees an exception.
-        return not self._started or self.token.kind in {"events", "background"}
+        return unanswered or kind in {"events", "background"}
 
-    async def _tell_client(self) -> None:
-        if not self._started:
+    async def _tell_client(self, kind: str) -> None:
+        if self._start is None:
             headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(RETRY))]
             start = {"type": "http.response.start", "status": 503, "headers": headers}
             await self._send(closing(start, self._scope))
             await self._send({"type": "http.response.body", "body": RETRY})
-        elif self.token.kind == "events":
+        elif kind == "events":
             await self._send({"type": "http.response.body", "body": b""})
 
 
@@ -101,3 +125,13 @@ def closing(message: Message, scope: Scope) -> Message:
         return message
     headers = [each for each in message.get("headers", ()) if each[0].lower() != b"connection"]
     return {**message, "headers": [*headers, (b"connection", b"close")]}
+
+
+def _runs(coroutine: Any, request: Request) -> bool:
+    """Tell whether *coroutine*, or one that it awaits, is the call of the middleware for *request*."""
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None)
+        if frame is not None and frame.f_code.co_name == "__call__" and frame.f_locals.get("request") is request:
+            return True
+        coroutine = getattr(coroutine, "cr_await", None)
+    return False

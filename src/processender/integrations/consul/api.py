@@ -116,7 +116,7 @@ class Agent:
         except ValueError as error:
             raise Transient(f"{request.shown} was answered with what is no JSON: {error}") from error
         if not isinstance(found, kind):
-            raise Transient(f"{request.shown} was answered with something else than asked: {body[:80]!r}")
+            raise Transient(f"{request.shown} was answered with something else than asked: {answer.quoted(80)!r}")
         return found
 
 

@@ -58,11 +58,13 @@ class Admin:
 
     def hosts(self, ctx: Context) -> list[dict[str, Any]]:
         """Return the hosts of all clusters, as `/clusters?format=json` tells of them."""
-        body = self._do(self._clusters, ctx).body
+        answer = self._do(self._clusters, ctx)
         try:
-            return [host for each in json.loads(body)["cluster_statuses"] for host in each.get("host_statuses", ())]
+            return [
+                host for each in json.loads(answer.body)["cluster_statuses"] for host in each.get("host_statuses", ())
+            ]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            said = body[:200].decode("utf-8", "replace")
+            said = answer.quoted(200)
             raise Permanent(f"{self._clusters.shown} does not answer as Envoy does: {said!r}") from error
 
     def _do(self, request: Request, ctx: Context) -> Answer:

@@ -10,12 +10,11 @@ from ...exchange import Answer, Request, exchange, judge
 from ...hints import Any
 from ...patience import evidence
 from ...ports import Context
-from ...secret import check_reference, reveal
+from ...secret import SECRET_HEADERS, check_reference, reveal
 
 SILENT_S = 5.0
 """The longest that the server may be silent."""
 _KEYS = ("url", "method", "headers", "body", "expect")
-_NEVER = {"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-consul-token"}
 
 
 def drain(
@@ -139,7 +138,7 @@ class _Target:
 
 def _check_header(field: str, value: Any, what: str) -> None:
     if isinstance(value, str):
-        if field.lower() in _NEVER:
+        if field.lower() in SECRET_HEADERS:
             text = f"cannot drain: the header {field} of {what} is a secret"
             raise HandlerError(f'{text}; give {{"env": NAME}} or {{"file": PATH}} as its value')
         return

@@ -6,12 +6,10 @@ from ...core.obligation import Obligation
 from ...errors import HandlerError, ReleaserError
 from ...hints import Any
 from ...ports import Context
-from ...secret import check_reference, reveal
+from ...secret import SECRET_HEADERS, check_reference, reveal
 from .handler import http
 
 _GONE = (*range(200, 300), 404, 410)
-_SECRET = {"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"}
-"""Headers whose values are secrets."""
 
 
 class HttpReleaser:
@@ -30,7 +28,7 @@ class HttpReleaser:
             if value == "":
                 continue
             check_reference(value, name)
-            if isinstance(value, str) and name.lower() in _SECRET:
+            if isinstance(value, str) and name.lower() in SECRET_HEADERS:
                 text = f"cannot owe it: the header {name} is a secret, and the journal must not hold any"
                 raise ReleaserError(f'{text}; give {{"env": NAME}} or {{"file": PATH}} as its value')
 

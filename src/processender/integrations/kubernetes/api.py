@@ -86,9 +86,9 @@ def _refusal(request: Request, answer: Answer, error: HTTPStatusRefused) -> Perm
 def _message(answer: Answer) -> str:
     """Return what a `Status` of the API says."""
     try:
-        return str(json.loads(answer.body)["message"])
+        return answer.clean(str(json.loads(answer.body)["message"]))
     except (ValueError, KeyError, TypeError):
-        return answer.body[:200].decode("utf-8", "replace")
+        return answer.quoted(200)
 
 
 def in_cluster() -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from ...hints import Any
 from ...ports import Serving
 from .paths import Paths
-from .request import Environ, Request, StartResponse
+from .request import Environ, Request, StartResponse, closing
 
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
@@ -59,5 +59,8 @@ class EnderMiddleware:
             return Request(self._ender, environ, start_response, self._close_header).run(self._app)
         status, body, more = answer(environ)
         headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
-        start_response(status, headers + more)
+        headers += more
+        if self._ender.draining:
+            headers = closing(headers, environ, start_response, self._close_header)
+        start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

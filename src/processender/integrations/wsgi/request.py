@@ -18,6 +18,21 @@ TAKES_HEADER = ("Granian",)
 """The servers, by their SERVER_SOFTWARE, that close a connection whose answer says so."""
 
 
+def closing(
+    headers: list[tuple[str, str]], environ: Environ, start_response: StartResponse, close_header: bool | None
+) -> list[tuple[str, str]]:
+    """Let the server close the connection behind an answer of *headers*; return those that it is to have."""
+    answer = getattr(start_response, "__self__", None)
+    close = getattr(answer, "force_close", None)
+    if close is not None:
+        close()
+        return headers
+    takes = environ.get("SERVER_SOFTWARE", "") in TAKES_HEADER if close_header is None else close_header
+    if not takes:
+        return headers
+    return [*(each for each in headers if each[0].lower() != "connection"), ("Connection", "close")]
+
+
 class Request:
     """
     One request: it is in flight, knows of what kind its answer is, and can be cut.
@@ -88,7 +103,7 @@ class Request:
             self._open = "content-length" not in names and not bare
             self._settle()
         if self._ender.draining:
-            headers = self._closing(headers)
+            headers = closing(headers, self._environ, self._start, self._close_header)
         return self._start(status, headers, *error)
 
     def _settle(self) -> None:
@@ -100,20 +115,6 @@ class Request:
         if self._token is not None and self._kind != kind:
             self.end()
             self._begin(kind)
-
-    def _closing(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Let the server close the connection behind this answer."""
-        answer = getattr(self._start, "__self__", None)
-        close = getattr(answer, "force_close", None)
-        if close is not None:
-            close()
-            return headers
-        takes = self._close_header
-        if takes is None:
-            takes = self._environ.get("SERVER_SOFTWARE", "") in TAKES_HEADER
-        if not takes:
-            return headers
-        return [*(each for each in headers if each[0].lower() != "connection"), ("Connection", "close")]
 
     def cut(self) -> None:
         """End the answer at its next chunk, and its connection now where that can be had; from any thread."""

@@ -32,7 +32,9 @@ class Server(Protocol):
 
 def serve(ender: Serving, server: Server) -> None:
     """
-    Serve until the end comes, on the main thread; return when the whole plan has run.
+    Serve until the end has come, inside the Ender; return when the whole plan has run.
+
+    It is a plain call, for there is no loop; the main thread is where to make it.
 
     Args:
 
