@@ -83,11 +83,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
-        handlers=(
-            *handlers,
-            *in_plan(hooks),
-            *(demand.load("agent.listeners").handlers_of_sources(sources) if sources else ()),
-        ),
+        handlers=(*handlers, *in_plan(hooks), *(h for source in sources for h in getattr(source, "handlers", ()))),
         hooks=hooks,
         sources=sources,
         written=_written(config, hooks),

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..core.events import Event, RunWithdrawn
 from ..core.graph import nearest
-from ..core.handler import Handler
 from ..core.notice import Action, Notice
 from ..errors import ProcessEnderError, SourceError
 from ..hints import Any
@@ -25,11 +24,6 @@ def make_sources(configs: Mapping[str, SourceConfig], mistakes: Mistakes) -> tup
     """Return the sources of *configs*, which nobody has started; what is wrong with them is noted."""
     made = [_make(name, config, ("sources", name), mistakes) for name, config in configs.items()]
     return tuple(each for each in made if each is not None)
-
-
-def handlers_of_sources(sources: Sequence[Source]) -> list[Handler]:
-    """Return the handlers by which *sources* answer their platforms."""
-    return [handler for each in sources for handler in getattr(each, "handlers", ())]
 
 
 def _make(name: str, config: SourceConfig, path: Path, mistakes: Mistakes) -> Source | None:

@@ -91,14 +91,11 @@ class Agent(Epilogue):
             self._unit = load("agent.unit").Unit(
                 os.environ, settings, self._command, self._alarms, self._clock, self.complain
             )
-        if settings.sources:
-            self._listeners = load("agent.listeners").Listeners(
-                settings.sources, self._clock, self._alarms.soon, self.hear, self.complain
-            )
         self._troubles: list[tuple[str, str]] = []
         self._ignored, self._asked = kernel.ignored(), False
         if settings.lives:
             self.make_again()
+        self._make_listeners()
         if not settings.lean:
             self._load_engine()
 
@@ -136,6 +133,12 @@ class Agent(Epilogue):
         if self._engine is not None:
             everything = beside or self._engine.verdict is None
             self._command.sweep(everything=everything, wait_tree=self._settings.wait_tree)
+
+    def _make_listeners(self) -> None:
+        sources = self._settings.sources
+        if sources:
+            make = load("agent.listeners").Listeners
+            self._listeners = make(sources, self._clock, self._alarms.soon, self.hear, self.complain)
 
     # The engine.
 

@@ -189,12 +189,11 @@ class ReportWriter:
             "journal": None if ended is None else self.facts.journal(),
             "command": None if ended is None else self.facts.command(),
             "troubles": self._troubles,
-            "environment": {
-                "pid": os.getpid(),
-                "python": sys.version.split()[0],
-                "platform": self.facts.platform,
-            },
+            "environment": self._environment(),
         }
+
+    def _environment(self) -> dict[str, Any]:
+        return {"pid": os.getpid(), "python": sys.version.split()[0], "platform": self.facts.platform}
 
     def _notice(self, notice: Notice) -> dict[str, Any]:
         return {
