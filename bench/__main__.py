@@ -24,6 +24,7 @@ from . import (
     latency,
     middleware,
     rolling,
+    sources,
     stops,
 )
 from .figures import Figure, say, table
@@ -39,6 +40,7 @@ BENCHES = {
     "inits": inits.measure,
     "rolling": rolling.measure,
     "balancers": balancers.measure,
+    "sources": sources.measure,
     "stops": stops.measure,
     "crashes": crashes.measure,
     "kills": kills.measure,

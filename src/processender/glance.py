@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-from .errors import ProcessEnderError
+from .errors import HandlerError, ProcessEnderError, SourceError
 from .exchange import Answer, Request, exchange, judge
 from .hints import Any
 from .ports import Clock, Ears
@@ -38,6 +38,8 @@ class Glance:
         self._lock = threading.Lock()
         self._on_cancel: list[Callable[[], object]] = []
         self._date = ""
+        self.pause: float | None = None
+        """The seconds to the next look, where this one knows better than the pace."""
         self.whole = True
         """Whether all that was shown could be understood; otherwise what is missing may only be garbled."""
         self.cancelled = False
@@ -98,6 +100,27 @@ class Glance:
         import logging  # noqa: PLC0415 - for those who log
 
         return logging.getLogger("processender.sources")
+
+
+class Later:
+    """A request that is made when it is first sent: to describe one loads what a start must not wait for."""
+
+    def __init__(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> None:
+        """Take what a `Request` takes; raise `SourceError` for an address that can be none."""
+        scheme, colon, rest = url.partition("://")
+        if not colon or scheme not in {"http", "https"} or not rest.strip("/"):
+            raise SourceError(f"cannot listen to {url!r}: it must be a URL with http or https and a host")
+        self._given = (method, url, headers)
+        self._made: Request | None = None
+
+    def __call__(self) -> Request:
+        """Return it."""
+        if self._made is None:
+            try:
+                self._made = Request(*self._given)
+            except HandlerError as error:
+                raise SourceError(str(error)) from error
+        return self._made
 
 
 def text_of(answer: Answer) -> str:

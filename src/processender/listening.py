@@ -111,12 +111,13 @@ class Polled:
         while watched and not over.is_set():
             for each in watched:
                 if each.due <= clock.now() and not over.is_set():
-                    self._see(each, ears, over)
-                    each.due = clock.now() + each.pause(clock.chance())
+                    pause = self._see(each, ears, over)
+                    each.due = clock.now() + (each.pause(clock.chance()) if pause is None else pause)
             over.wait(max(0.0, min(each.due for each in watched) - clock.now()))
         self._close()
 
-    def _see(self, watched: _Watched, ears: Ears, over: threading.Event) -> None:
+    def _see(self, watched: _Watched, ears: Ears, over: threading.Event) -> float | None:
+        """Look once; return the seconds to the next look, where this one knows better than the pace."""
         look = watched.look
 
         def complain(error: BaseException) -> None:
@@ -124,7 +125,7 @@ class Polled:
 
         self._glance = glance = Glance(ears, look.limit, complain)
         if over.is_set():
-            return
+            return None
         try:
             seen = look.see(glance)
             notices = watched.sightings.compare(seen, ears.clock.now(), glance.wall(), whole=glance.whole)
@@ -132,7 +133,7 @@ class Polled:
             watched.failures += 1
             self.last[look.name] = f"{type(error).__name__}"
             complain(error)
-            return
+            return None
         watched.failures = 0
         self.last[look.name] = ", ".join(each.cause for each in seen) or "nothing"
         for text in watched.sightings.stale:
@@ -140,12 +141,13 @@ class Polled:
         for notice in notices:
             if not over.is_set():
                 ears.notify(notice)
+        return glance.pause
 
     def _complain(self, look: str, error: BaseException, ears: Ears, over: threading.Event) -> None:
         """Tell of each kind of failure once."""
         code, advice = _kind_of(error)
-        # An address where nobody answers is one trouble, however many things are looked at there.
-        known = (code, "" if code in _OF_ALL else look)
+        # An address where nobody answers, or all are refused, is one trouble, whatever is looked at there.
+        known = (code, "" if code in _OF_ALL else str(getattr(error, "status", look)))
         if known in self._complained or over.is_set():
             return
         self._complained.add(known)

@@ -7,9 +7,8 @@ once for each request. 404 means that there is nothing.
 
 from __future__ import annotations
 
-from .errors import HandlerError, SourceError
 from .exchange import Answer, Request
-from .glance import Glance, Unclear, found, text_of
+from .glance import Glance, Later, Unclear, found, text_of
 
 EARLY_S = 15.0
 """How long before its end a token is replaced."""
@@ -35,11 +34,8 @@ class Tokened:
         self._base = base.rstrip("/")
         life, self._header = headers
         self._ttl = ttl
-        try:
-            self._renew = Request("PUT", self._base + renew, {life: str(ttl)})
-        except HandlerError as error:
-            raise SourceError(str(error)) from error
-        self._requests: dict[str, Request] = {}
+        self._renew = Later("PUT", self._base + renew, {life: str(ttl)})
+        self._requests: dict[str, Later] = {}
         self._token = ""
         self._until = 0.0
 
@@ -47,16 +43,16 @@ class Tokened:
         """Return what is at *path*, None where nothing is."""
         request = self._requests.get(path)
         if request is None:
-            request = self._requests[path] = Request("GET", self._base + path)
-        answer = self._ask(glance, request)
+            request = self._requests[path] = Later("GET", self._base + path)
+        answer = self._ask(glance, request())
         if answer.status == 401:
             self._token = ""
-            answer = self._ask(glance, request)
-        return found(request, answer)
+            answer = self._ask(glance, request())
+        return found(request(), answer)
 
     def _ask(self, glance: Glance, request: Request) -> Answer:
         if not self._token or glance.clock.now() >= self._until - EARLY_S:
-            answer = found(self._renew, glance.ask(self._renew))
+            answer = found(self._renew(), glance.ask(self._renew()))
             token = "" if answer is None else text_of(answer)
             if not token or not token.isascii() or not token.isprintable():
                 raise Unclear("it hands out no token")

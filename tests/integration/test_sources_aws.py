@@ -31,6 +31,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr("processender.integrations.aws.listener.CALM_S", PACE)
     monkeypatch.setattr("processender.integrations.aws.queue.PAUSE_S", PACE)
     monkeypatch.setattr("processender.integrations.aws.queue.POLL_S", 0)
 

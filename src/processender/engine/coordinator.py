@@ -136,6 +136,10 @@ class Coordinator(Hearing):
         reports: list[Report] = []
         for message in messages:
             if isinstance(message, Notice):
+                if reports:
+                    # What a notice takes back is undone only if it is known to have begun.
+                    self._advance(reports)
+                    reports = []
                 self._signal(message)
             elif message is not None:
                 reports.append(message)

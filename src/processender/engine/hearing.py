@@ -172,11 +172,11 @@ class Hearing:
             self._standing = rest
             self._follow(notice)
             return
-        self._take_back(notice)
-        if self.run is None or self.withdrawing:
+        if self.run is None or self.run.withdrawable:
             # Who has asked only to leave traffic, beside an end that is none any more, is heard anew.
             self._later += rest.drains
             self._standing = Standing()
+        self._take_back(notice)
 
     def _tell_news(self) -> None:
         self.emit(*self._news)

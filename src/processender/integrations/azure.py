@@ -17,9 +17,8 @@ from collections.abc import Sequence
 
 from ..core.notice import Action
 from ..core.sighting import Sighting
-from ..errors import HandlerError, SourceError
-from ..exchange import Request
-from ..glance import Glance, Unclear, data_of, found, instant, text_of
+from ..errors import SourceError
+from ..glance import Glance, Later, Unclear, data_of, found, instant, text_of
 from ..hints import Any, Literal
 from ..listening import Look, Polled
 
@@ -39,9 +38,9 @@ class Events:
 
     def __init__(self, base: str, machine: str, freeze: Action) -> None:
         """Take where the service is, what the *machine* is called, if that is known, and what `Freeze` means."""
-        self._events = Request("GET", f"{base}/metadata/scheduledevents?api-version=2020-07-01", _HEADERS)
+        self._events = Later("GET", f"{base}/metadata/scheduledevents?api-version=2020-07-01", _HEADERS)
         where = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
-        self._name = Request("GET", base + where, _HEADERS)
+        self._name = Later("GET", base + where, _HEADERS)
         self._machine = machine
         self._freeze = freeze
         self._answered = False
@@ -50,11 +49,11 @@ class Events:
     def look(self, glance: Glance) -> Sequence[Sighting]:
         """Return what is planned for this machine."""
         if not self._machine:
-            answer = found(self._name, glance.ask(self._name, timeout=STEP_S))
+            answer = found(self._name(), glance.ask(self._name(), timeout=STEP_S))
             self._machine = "" if answer is None else text_of(answer)
             if not self._machine:
                 raise Unclear("it does not say what this machine is called; give `machine`")
-        answer = found(self._events, glance.ask(self._events, timeout=STEP_S if self._answered else FIRST_S))
+        answer = found(self._events(), glance.ask(self._events(), timeout=STEP_S if self._answered else FIRST_S))
         self._answered = True
         told = {} if answer is None else data_of(answer)
         events = told.get("Events") if isinstance(told, dict) else None
@@ -113,8 +112,5 @@ def listen(
     """
     if not every > 0:
         raise SourceError("cannot look without a pause: `every` must be above 0")
-    try:
-        events = Events((endpoint or ADDRESS).rstrip("/"), machine, Action(freeze))
-    except HandlerError as error:
-        raise SourceError(str(error)) from error
+    events = Events((endpoint or ADDRESS).rstrip("/"), machine, Action(freeze))
     return Polled(name, [Look("events", events.look, every, FIRST_S)], hint=HINT)

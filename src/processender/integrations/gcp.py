@@ -17,9 +17,8 @@ from collections.abc import Callable, Sequence
 
 from ..core.notice import Action, DeadlineKind
 from ..core.sighting import Sighting
-from ..errors import HandlerError, SourceError
 from ..exchange import Answer, Request
-from ..glance import Glance, Unclear, found, instant, text_of
+from ..glance import Glance, Later, Unclear, found, instant, text_of
 from ..hints import Literal
 from ..listening import Look, Polled, Together
 
@@ -49,19 +48,23 @@ class Value:
         self._url = base + path
         self._held = held
         self._etag = ""
-        self._plain = Request("GET", self._url, _HEADERS)
+        self._plain = Later("GET", self._url, _HEADERS)
 
     def read(self, glance: Glance) -> str | None:
         """Return the value as soon as it has changed, None where there is none; the first time, at once."""
-        request = self._plain
-        if self._etag:
+        request, waits = self._plain(), bool(self._etag)
+        if waits:
             from urllib.parse import quote  # noqa: PLC0415 - the request has loaded it
 
             query = f"wait_for_change=true&last_etag={quote(self._etag, safe='')}&timeout_sec={self._held}"
             request = Request("GET", f"{self._url}?{query}", _HEADERS)
+        begun = glance.clock.now()
         answer = self._found(request, glance)
         # Without a value there is nothing whose change could be waited for.
         self._etag = "" if answer is None else answer.headers.get("ETag") or ""
+        if self._etag and (not waits or glance.clock.now() - begun >= PAUSE_S):
+            # The server holds what it is asked next, or has held this.
+            glance.pause = 0.0
         return None if answer is None else text_of(answer)
 
     def _found(self, request: Request, glance: Glance) -> Answer | None:
@@ -104,12 +107,9 @@ def listen(
     """
     host = endpoint or os.environ.get(VARIABLE) or ADDRESS
     base = f"{host if '//' in host else f'http://{host}'}/computeMetadata/v1/instance/"
-    try:
-        values = {path: Value(base, path, held) for path in (
-            "preempted", "maintenance-event", "shutdown-details/stop-state",
-            "shutdown-details/max-duration", "shutdown-details/request-timestamp")}  # fmt: skip
-    except HandlerError as error:
-        raise SourceError(str(error)) from error
+    values = {path: Value(base, path, held) for path in (
+        "preempted", "maintenance-event", "shutdown-details/stop-state",
+        "shutdown-details/max-duration", "shutdown-details/request-timestamp")}  # fmt: skip
     moved, ended = Action(maintenance), Action(terminate)
 
     def preempted(glance: Glance) -> Sequence[Sighting]:

@@ -14,9 +14,9 @@ from types import TracebackType
 
 from ...core.notice import DeadlineKind
 from ...core.sighting import Sighting
-from ...errors import HandlerError, SourceError
+from ...errors import SourceError
 from ...exchange import Request, exchange, judge
-from ...glance import Glance, Unclear, data_of, found
+from ...glance import Glance, Later, Unclear, data_of, found
 from ...hints import Any, Self
 from ...listening import Look, Polled
 
@@ -45,15 +45,12 @@ def listen_ecs(
     base = endpoint or os.environ.get(METADATA, "")
     if not every > 0:
         raise SourceError("cannot look without a pause: `every` must be above 0")
-    try:
-        request = Request("GET", f"{base.rstrip('/')}/task") if base else None
-    except HandlerError as error:
-        raise SourceError(str(error)) from error
+    request = Later("GET", f"{base.rstrip('/')}/task") if base else None
 
     def see(glance: Glance) -> Sequence[Sighting]:
         if request is None:
             return []
-        answer = found(request, glance.ask(request))
+        answer = found(request(), glance.ask(request()))
         told: Any = None if answer is None else data_of(answer)
         status = told.get("DesiredStatus") if isinstance(told, dict) else None
         if status == "STOPPED":

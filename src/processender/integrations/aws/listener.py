@@ -63,7 +63,7 @@ def listen(
 
         extend_to: How long the end may take by keeping the hook waiting, seconds; None leaves it at the grace.
 
-        every: How often it looks for what may be near, seconds.
+        every: How often it looks for an interruption, seconds; for all else it looks more rarely.
 
         region: The region of the group, if boto3 does not find it.
 
@@ -80,10 +80,12 @@ def listen(
     )  # fmt: skip
     looks = []
     if spot:
-        looks += [Look("spot", paths.spot, every), Look("rebalance", paths.rebalance, max(every, CALM_S))]
+        looks.append(Look("spot", paths.spot, every))
+        looks.append(Look("termination", paths.termination, max(every, CALM_S)))
+        looks.append(Look("rebalance", paths.rebalance, max(every, CALM_S)))
     if autoscaling:
         limit = LIFECYCLE_LIMIT_S if hook else 2.0
-        looks.append(Look("autoscaling", group_of.look, every, limit))
+        looks.append(Look("autoscaling", group_of.look, max(every, CALM_S), limit))
     looks.append(Look("maintenance", paths.maintenance, max(every, RARE_S)))
     if os.environ.get(OFF, "").lower() == "true":
         looks = []

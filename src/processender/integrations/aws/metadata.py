@@ -43,6 +43,7 @@ class Paths:
         self._rebalance = rebalance
         self._maintenance = maintenance
         self._hibernate = hibernate
+        self._stands = False
 
     def get(self, glance: Glance, path: str) -> Answer | None:
         """Return what is at *path*, None where nothing is."""
@@ -51,8 +52,9 @@ class Paths:
     def spot(self, glance: Glance) -> Sequence[Sighting]:
         """Read `spot/instance-action`: two minutes, as far as possible, and none at all before a hibernation."""
         answer = self.get(glance, "spot/instance-action")
+        self._stands = answer is not None
         if answer is None:
-            return self._termination(glance)
+            return []
         told = data_of(answer)
         action = told.get("action") if isinstance(told, dict) else None
         if action == "hibernate":
@@ -67,8 +69,10 @@ class Paths:
             glance.unclear(f"it says {action!r}, and {error}; the end begins, as if it had said {SPOT_S:.0f} s")
             return [Sighting("spot", f"spot {action}", within=SPOT_S, kind=DeadlineKind.ASSUMED)]
 
-    def _termination(self, glance: Glance) -> Sequence[Sighting]:
+    def termination(self, glance: Glance) -> Sequence[Sighting]:
         """Read `spot/termination-time`, which is older, may hold other text, and may stay in the past."""
+        if self._stands:
+            return []
         answer = self.get(glance, "spot/termination-time")
         text = "" if answer is None else text_of(answer)
         return [Sighting("spot", "spot terminate", deadline=instant(text))] if text[:4].isdigit() else []
