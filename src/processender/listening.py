@@ -23,6 +23,8 @@ from .ports import Ears
 
 LIMIT_S = 2.0
 """How long a look waits for an answer, unless it says otherwise."""
+EARLY = 0.2
+"""Which part of its pace a look may come early, where the thread is awake anyway: waking costs most of it."""
 SLOWEST_S = 60.0
 """How rarely it is looked, at most, where looking fails."""
 JITTER = 0.1
@@ -55,6 +57,10 @@ class _Watched:
         """Return the seconds to the next look."""
         pause = self.look.every * 2.0 ** min(max(0, self.failures - 1), 16)
         return max(self.look.every, min(pause, SLOWEST_S)) * (1 - JITTER * chance)
+
+
+def _due(watched: _Watched) -> float:
+    return watched.due
 
 
 class Polled:
@@ -109,8 +115,8 @@ class Polled:
     def _run(self, ears: Ears, watched: Sequence[_Watched], over: threading.Event) -> None:
         clock = ears.clock
         while watched and not over.is_set():
-            for each in watched:
-                if each.due <= clock.now() and not over.is_set():
+            for each in sorted(watched, key=_due):
+                if each.due <= clock.now() + EARLY * each.look.every and not over.is_set():
                     pause = self._see(each, ears, over)
                     each.due = clock.now() + (each.pause(clock.chance()) if pause is None else pause)
             over.wait(max(0.0, min(each.due for each in watched) - clock.now()))

@@ -28,6 +28,9 @@ def make_sources(configs: Mapping[str, SourceConfig], mistakes: Mistakes) -> tup
 
 def _make(name: str, config: SourceConfig, path: Path, mistakes: Mistakes) -> Source | None:
     listen = config.listen
+    if not listen:
+        mistakes.add(path, f'{name!r} does not say what it listens to; write listen = "aws"')
+        return None
     try:
         function = find_source(listen)
     except (ProcessEnderError, ImportError) as error:

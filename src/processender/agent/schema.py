@@ -66,7 +66,7 @@ class EndHandlerConfig(HandlerConfig, forbid_unknown_fields=True):
 class SourceConfig(Struct, forbid_unknown_fields=True):
     """What listens for notices that the end is coming."""
 
-    listen: str
+    listen: str = ""
     """What it listens to, such as aws or gcp."""
     arguments: dict[str, Any] = field(default_factory=dict, name="with")
     """What it is told, by the names of its arguments; lengths of time have a unit."""

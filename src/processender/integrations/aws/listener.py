@@ -14,9 +14,9 @@ from .metadata import Paths, service
 HINT = "is this an instance of EC2? In a container the service needs a hop limit of 2 (HttpPutResponseHopLimit)"
 OFF = "AWS_EC2_METADATA_DISABLED"
 """The variable by which the clients of AWS, and this, are kept from asking."""
-CALM_S = 5.0
+CALM_S = 10.0
 """How often it is asked for what is no end."""
-RARE_S = 30.0
+RARE_S = 60.0
 """How often it is asked for what is announced days before."""
 LIFECYCLE_LIMIT_S = 10.0
 
