@@ -29,13 +29,14 @@ from .programs import PYTHON, environment
 SCRIPTS = Path(__file__).parent / "scripts"
 SOURCE = Path(__file__).parent.parent / "src"
 SERVERS = ("uvicorn", "hypercorn", "gunicorn")
-BALANCERS = ("haproxy", "nginx", "envoy")
+BALANCERS = ("haproxy", "nginx", "envoy", "envoy file")
+"""Envoy twice: it asks each replica for its readiness, or reads from a file which are drained."""
 MODES = ("plain", "agent", "library")
 ROUNDS = int(os.environ.get("PROCESSENDER_ROUNDS", "10"))
 PLAIN_ROUNDS = min(ROUNDS, 3)
 """How often the plain server is restarted: it shows what it loses each time."""
 RATE = 700.0
-DELAY_S = {"haproxy": 0.2, "nginx": 0.2, "envoy": 1.6}
+DELAY_S = {"haproxy": 0.2, "nginx": 0.2, "envoy": 1.6, "envoy file": 0.2}
 """
 The drain delay behind each balancer. Envoy asks for the readiness every 0.25 s, and tells its workers of what it has
 found at most once a second (`update_merge_window`): with a delay of 1 s requests still come, and are refused.
@@ -76,6 +77,13 @@ def front(kind: str, servers: dict[str, int], probes: dict[str, int]) -> Iterato
             yield Front(
                 nginx.port, lambda _, port: {"drain": "nginx", "with": {**given, "server": f"127.0.0.1:{port}"}}
             )
+    elif kind == "envoy file":
+        with balancers.envoy_edge(servers, from_file=True) as envoy:
+            read = {"file": envoy.endpoints, "admin": envoy.admin}
+            yield Front(
+                envoy.port,
+                lambda _, port: {"drain": "envoy-endpoint", "with": {**read, "address": f"127.0.0.1:{port}"}},
+            )
     else:
         with balancers.envoy_edge(servers, health_ports=probes) as envoy:
             yield Front(envoy.port, lambda _name, _port: None)
@@ -91,7 +99,7 @@ class Replica:
     def start(self, mode: str, server: str, drain: dict[str, object] | None, delay: float) -> None:
         """Start it, on the port that it always has."""
         environ = environment(self._state) | {
-            "PYTHONPATH": str(SCRIPTS),
+            "PYTHONPATH": f"{SCRIPTS}:{SOURCE}",
             "DRAIN_DELAY": str(delay),
             "NAME": f"web-{self.name}",
         }
@@ -143,10 +151,14 @@ class Replica:
         except OSError:
             return -1
 
-    async def comes(self) -> None:
-        """Wait until requests come to it through the balancer."""
+    async def answers(self) -> None:
+        """Wait until it answers."""
+        await self.comes(-1)
+
+    async def comes(self, beyond: int = 0) -> None:
+        """Wait until it has answered more than *beyond* requests, which come to it through the balancer."""
         until = time.monotonic() + LIMIT_S
-        while await asyncio.to_thread(self.served) <= 0:
+        while await asyncio.to_thread(self.served) <= beyond:
             if time.monotonic() > until:
                 log = Path(self._state, f"{self.name}.log").read_text(encoding="utf-8", errors="replace")
                 raise RuntimeError(f"no request comes to {self.name} on {self.port}:\n{log[-3000:]}")
@@ -191,8 +203,8 @@ async def roll(
         for replica in replicas:
             stack.callback(replica.close)
             starter(replica)()
-        while any([await asyncio.to_thread(each.served) < 0 for each in replicas]):
-            await asyncio.sleep(0.05)
+        for replica in replicas:
+            await replica.answers()
         if kind == "envoy":
             # It is asked every 0.25 s, and must have found both.
             await asyncio.sleep(1)

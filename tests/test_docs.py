@@ -168,3 +168,39 @@ def test_links_between_pages_lead_somewhere() -> None:
                 broken.append(f"{page.relative_to(ROOT)} -> {target}")
 
     assert [] == broken
+
+
+def public_names(room: Path) -> list[str]:
+    """Return the `__all__` of a room, from its source."""
+    for node in ast.parse(room.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+INTEGRATIONS = ROOT / "src" / "processender" / "integrations"
+ROOMS = {
+    (path.parent.name if path.name == "__init__.py" else path.stem): path
+    for path in sorted([*INTEGRATIONS.glob("*.py"), *INTEGRATIONS.glob("*/__init__.py")])
+    if "\nTakes over: " in path.read_text(encoding="utf-8")
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_that_takes_something_over_has_a_page_with_all_that_is_public_in_it(room: str) -> None:
+    """Nothing that an application can use of it is told in a how-to only."""
+    (page,) = (ROOT / "docs" / "reference").glob(f"*/{room}.md")
+    names = public_names(ROOMS[room])
+    told = re.findall(rf"^### `{room}\.(\w+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert names
+    assert [] == [name for name in names if name not in told]
+
+
+@pytest.mark.parametrize("kind", ["frameworks", "drainers"])
+def test_every_example_of_a_room_is_on_its_page(kind: str) -> None:
+    """All of them, where a room has several."""
+    told = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference" / kind).glob("*.md"))
+    examples = sorted((ROOT / "examples" / kind).glob("*.*"))
+
+    assert [] == [path.name for path in examples if path.read_text(encoding="utf-8").rstrip() not in told]

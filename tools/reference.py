@@ -8,18 +8,18 @@ import os
 import subprocess
 import sys
 import typing
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import room_pages
+from describing import fields, function, has, public, thing
 
 import processender
+from processender import testing
 from processender.cli.main import COMMANDS
 from processender.core import cells, events, obligation
 from processender.core.record import Record
 from processender.core.words import Words
-from processender.plugins import find_releaser, releaser_names
+from processender.plugins import GROUP, find_releaser, releaser_names
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
 BLOCKS = {
@@ -41,45 +41,14 @@ STORES = [("redis", "RedisStore"), ("postgres", "PostgresStore"), ("s3", "S3Stor
 NOTE = "<!-- Written by tools/reference.py; do not edit. -->\n"
 
 
-def field_docs(cls: type) -> dict[str, str]:
-    """Return the line below each field of a record, or each member of an enumeration."""
-    lines = [line.strip() for line in inspect.getsource(cls).splitlines()]
-    docs = {}
-    for line, following in pairwise(lines):
-        name = line.split(":")[0].split(" =")[0]
-        if name.isidentifier() and following.startswith('"""'):
-            docs[name] = following.strip('"')
-    return docs
-
-
-def describe_function(name: str, function: Callable[..., object]) -> str:
-    """Return the signature and the docstring of a function."""
-    signature = str(inspect.signature(function)).replace("self, ", "").replace("(self)", "()")
-    return f"### `{name}{signature}`\n\n{inspect.getdoc(function) or ''}\n"
-
-
 def describe_class(cls: type) -> str:
     """Return the docstring of a class with its fields or its methods."""
     parts = [f"## `{cls.__name__}`\n\n{inspect.getdoc(cls) or ''}\n"]
     if issubclass(cls, Record | Words):
-        docs = field_docs(cls)
-        parts.append("".join(f"- `{name}`: {text}\n" for name, text in docs.items()))
+        parts.append(fields(cls))
     elif not issubclass(cls, BaseException):
-        parts.append(describe_function(cls.__name__, cls.__init__))
-    for base in reversed(cls.__mro__):
-        if base.__module__.startswith("processender") and base not in {Record, Words}:
-            for name, member in vars(base).items():
-                if inspect.getattr_static(cls, name) is not member:
-                    # A class further down has its own.
-                    continue
-                plain = getattr(member, "fget", member)
-                plain = getattr(plain, "__func__", plain)
-                if not name.startswith("_") and inspect.isfunction(plain) and name != "check":
-                    is_property = isinstance(member, property)
-                    parts.append(
-                        f"### `{name}`\n\n{inspect.getdoc(plain)}\n" if is_property else describe_function(name, plain)
-                    )
-    return "\n".join(parts)
+        parts.append(function(cls.__name__, cls.__init__))
+    return "\n".join([*parts, *has(cls)])
 
 
 def library_page() -> str:
@@ -107,18 +76,23 @@ def journal_page() -> str:
         "How it lies on the disk is told [elsewhere](../explanation/journal-format.md).\n",
     ]
     parts += [describe_class(each) for each in (obligation.Obligation, obligation.State, obligation.Kind)]
-    parts.append("## Releasers\n")
+    parts.append(
+        "## Releasers\n\nA package makes a releaser of its own known by an entry point of the group "
+        f"`{GROUP}`: its name is\nthat of the releaser, its value a class without arguments. "
+        "`processender.testing.releasers.check_releaser` tries it;\n"
+        "`examples/plugin_releaser` is a whole package.\n"
+    )
     for name in releaser_names():
         releaser = find_releaser(name)
         parts.append(f"### `{name}`\n\n{inspect.getdoc(type(releaser)) or ''}\n")
     parts.append("## Blocks that owe what they hold\n")
     for room, names in BLOCKS.items():
         found = importlib.import_module(f"processender.integrations.{room}")
-        parts += [describe_function(f"{room}.{name}", getattr(found, name)) for name in names]
+        parts += [function(f"{room}.{name}", getattr(found, name)) for name in names]
     parts.append("## Who is told of a crash\n")
     for room, name in NOTIFIERS:
         found = importlib.import_module(f"processender.integrations.{room}")
-        parts.append(describe_function(f"{room}.{name}", getattr(found, name)))
+        parts.append(function(f"{room}.{name}", getattr(found, name)))
     parts.append(
         "# Where small states are kept\n\nIn a file of the host, or with `Ender(store=...)` in one of these.\n"
     )
@@ -138,18 +112,28 @@ def command_page() -> str:
     return "\n".join(parts)
 
 
+def testing_page() -> str:
+    """Return the page of the test kit: each of its modules, with what there is in it."""
+    parts = ["# The test kit\n", NOTE, f"{inspect.getdoc(testing)}\n"]
+    for path in sorted(Path(testing.__file__).parent.glob("[a-z]*.py")):
+        module = importlib.import_module(f"processender.testing.{path.stem}")
+        parts.append(f"## `processender.testing.{path.stem}`\n\n{inspect.getdoc(module)}\n")
+        parts += [thing(name, getattr(module, name), module) for name in public(module)]
+    return "\n".join(parts)
+
+
 def index_page() -> str:
     """Return the page that lists the others."""
     links = "- [The library](library.md)\n- [Events](events.md)\n- [The journal](journal.md)\n"
     links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
-    links += "- [Drainers](drainers/index.md)\n"
+    links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [The test kit](testing.md)\n"
     return f"# Reference\n\n{NOTE}\n{links}"
 
 
 def main() -> int:
     """Write the pages, or say which are stale."""
     pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
-             "journal": journal_page(), **room_pages.pages(NOTE)}  # fmt: skip
+             "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE)}  # fmt: skip
     stale = []
     for name, text in pages.items():
         path = PAGES / f"{name}.md"

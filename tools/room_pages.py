@@ -1,44 +1,34 @@
-"""The pages of the rooms: one for each framework and each drainer, from its docstrings and its example."""
+"""The pages of the rooms: one for each framework, drainer and resource, from its docstrings and its examples."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import re
-import sys
 from pathlib import Path
-from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
+import describing
+
+from processender import closing
+from processender.plugins import DRAINERS
 
 ROOT = Path(__file__).parent.parent
-FRAMEWORKS = {
-    "asgi": ["EnderMiddleware"],
-    "uvicorn": ["serve", "run", "Server"],
-    "starlette": ["BackgroundTask", "BackgroundTasks"],
-    "fastapi": ["Access", "Tasks"],
-    "hypercorn": ["serve", "run"],
-    "granian": ["serve", "run"],
-    "gunicorn": [],
-    "wsgi": ["EnderMiddleware"],
-    "django": [],
-    "aiohttp": [],
-    "grpc": ["Host", "Threads"],
-}
-"""The rooms of frameworks and servers, each with what an application uses of it."""
-DRAINERS = {
-    "haproxy": ["drain", "AgentCheck"],
-    "nginx": ["drain"],
-    "envoy": ["drain", "drain_endpoint", "stop_proxy"],
-    "istio": ["drain", "stop_proxy"],
-    "linkerd": ["drain", "stop_proxy"],
-    "consul": ["drain"],
-    "aws": ["drain"],
-    "kubernetes": ["drain"],
-    "http": ["drain"],
-    "command": ["drain"],
-}
-"""The rooms of systems that send traffic here, each with what takes this process out of it."""
+FRAMEWORKS = (
+    "asgi", "uvicorn", "starlette", "fastapi", "hypercorn", "granian", "gunicorn", "wsgi", "django", "aiohttp", "grpc",
+)  # fmt: skip
+"""The rooms of frameworks and servers."""
+LEAVING = (
+    "haproxy", "nginx", "envoy", "istio", "linkerd", "consul", "aws", "kubernetes", "http", "command",
+)  # fmt: skip
+"""The rooms of systems that send traffic here."""
+RESOURCES = (
+    "sql", "postgres", "redis", "httpx2", "apscheduler", "executors", "processes", "tasks", "caches", "opentelemetry",
+)  # fmt: skip
+"""The rooms of what a program uses and must close, flush, finish or stop."""
+BESIDE = {"grpc": ["aio"]}
+"""What of a room is loaded for itself, because not everybody has use for it."""
+NEEDS = "needs the real program, and is run with it by the tests"
+_HEADINGS = re.compile(r"^(Takes over|Leaves|Evidence|Way back|Versions):", re.MULTILINE)
 SERVING = """
 Where a room serves, it does so by one rule. `await serve(ender, app, ...)` serves inside the Ender, in the loop that
 runs, and returns when the end is over; `run(ender, app, ...)` is the same in a loop of its own, and returns the exit
@@ -47,54 +37,63 @@ call. Where the server is an object that you have made, it stands in the place o
 (`wsgi.serve(ender, server)`), or a host takes it (`grpc.Host(ender).serve(server)`).
 """
 """What the index of the frameworks says of all that serve."""
-NEEDS = "needs the real program, and is run with it by the tests"
-_HEADINGS = re.compile(r"^(Takes over|Leaves|Evidence|Way back|Versions):", re.MULTILINE)
+PLUGINS = f"""
+In a configuration a drainer is found by its name. A package makes one of its own known by an entry point of the group
+`{DRAINERS}`: the name of the entry point is that of the drainer, its value a function that takes the fields of
+`with` and returns a `Handler` of the phase `drain`. `processender.testing.drainers.check_drainer` tries whether it
+keeps what a drainer promises; see [how to leave traffic](../../how-to/drain.md) and [the test kit](../testing.md).
+"""
+"""What the index of the drainers says of those of others."""
+CLOSING = """
+Each function returns a `Handler`: `ender.add(sql.close_engine(engine))`. See [how to close
+resources](../../how-to/resources.md); `examples/services/web_service.py` closes many of them in one end. What had not
+ended when its time was up is cut, and its handler fails with `LeftBehind`, which says what it was.
+
+- [aiohttp](../frameworks/aiohttp.md): its client session.
+- [django](../frameworks/django.md): its connections to databases, and their pools.
+"""
+"""What the index of the resources says of all of them."""
+KINDS = (
+    ("frameworks", "Frameworks and servers", FRAMEWORKS, SERVING),
+    ("drainers", "Drainers", LEAVING, PLUGINS),
+    ("resources", "Resources", RESOURCES, CLOSING),
+)
 
 
-def page(kind: str, room: str, names: list[str], note: str) -> str:
-    """Return the page of one room of a *kind*, `frameworks` or `drainers`."""
+def page(kind: str, room: str, note: str) -> str:
+    """Return the page of one room of a *kind*."""
     module = importlib.import_module(f"processender.integrations.{room}")
-    told = _HEADINGS.sub(r"**\1.**", inspect.getdoc(module) or "")
+    told = _HEADINGS.sub(r"**\1:**", inspect.getdoc(module) or "")
     parts = [f"# {room}\n", note, f"{told}\n"]
-    if kind == "drainers":
-        parts.append(_with_the_agent(room))
-    example = next(iter(sorted((ROOT / "examples" / kind).glob(f"{room}*.py"))), None)
-    if example is not None:
-        text = example.read_text(encoding="utf-8").rstrip()
-        parts.append(f"## In a program\n\n```python fragment: {NEEDS}\n{text}\n```\n")
-    if names:
-        parts.append("## What there is\n")
-    parts += [_described(room, name, getattr(module, name)) for name in names]
+    parts += [_with_the_agent(path, room) for path in sorted((ROOT / "examples" / kind).glob(f"{room}*.toml"))]
+    examples = sorted((ROOT / "examples" / kind).glob(f"{room}*.py"))
+    for path in examples:
+        text = path.read_text(encoding="utf-8").rstrip()
+        title = f"In a program: `{path.name}`" if len(examples) > 1 else "In a program"
+        parts.append(f"## {title}\n\n```python fragment: {NEEDS}\n{text}\n```\n")
+    parts.append("## What there is\n")
+    for beside in ("", *BESIDE.get(room, ())):
+        name = f"{room}.{beside}" if beside else room
+        found = importlib.import_module(f"processender.integrations.{name}")
+        parts += [describing.thing(f"{name}.{each}", getattr(found, each), module) for each in found.__all__]
     return "\n".join(parts)
 
 
-def _with_the_agent(room: str) -> str:
-    file = ROOT / "examples" / "drainers" / f"{room}.toml"
-    return f"## With the agent\n\n```toml\n{file.read_text(encoding='utf-8').rstrip()}\n```\n"
-
-
-def _described(room: str, name: str, thing: object) -> str:
-    called: Any = vars(thing)["__init__"] if isinstance(thing, type) else thing
-    signature = re.sub(r"\(self(, )?", "(", str(inspect.signature(called)))
-    text = inspect.getdoc(thing) or ""
-    if isinstance(thing, type):
-        text += f"\n\n{inspect.getdoc(called) or ''}"
-    return f"### `{room}.{name}{signature}`\n\n{text}\n"
+def _with_the_agent(path: Path, room: str) -> str:
+    title = "With the agent" if path.stem == room else f"With the agent: `{path.stem}`"
+    return f"## {title}\n\n```toml\n{path.read_text(encoding='utf-8').rstrip()}\n```\n"
 
 
 def pages(note: str) -> dict[str, str]:
     """Return the text of each page by its path below the reference, with an index of each kind."""
     found = {}
-    for kind, title, rooms in (
-        ("frameworks", "Frameworks and servers", FRAMEWORKS),
-        ("drainers", "Drainers", DRAINERS),
-    ):
+    for kind, title, rooms, rule in KINDS:
         links = []
-        for room, names in rooms.items():
-            found[f"{kind}/{room}"] = page(kind, room, names, note)
+        for room in rooms:
+            found[f"{kind}/{room}"] = page(kind, room, note)
             module = importlib.import_module(f"processender.integrations.{room}")
             first = (inspect.getdoc(module) or "").partition("\n\n")[0].replace("\n", " ")
             links.append(f"- [{room}]({room}.md): {first}\n")
-        rule = f"{SERVING}\n" if kind == "frameworks" else ""
-        found[f"{kind}/index"] = f"# {title}\n\n{note}{rule}\n{''.join(links)}".replace("\n\n\n", "\n\n")
+        found[f"{kind}/index"] = f"# {title}\n\n{note}{rule}\n{''.join(links)}"
+    found["resources/index"] += "\n" + describing.thing("processender.closing.LeftBehind", closing.LeftBehind, closing)
     return found

@@ -15,7 +15,7 @@ from processender.integrations import aws
 # A balancer may still send for seconds, so the service goes on listening for five.
 ender = Ender("web", grace=60, drain_delay=5.0)
 group, target, port = sys.argv[1:]
-ender.add(aws.drain(group, target, int(port), settle=30.0))
+ender.add(aws.drain(group, target, int(port), wait=30.0))
 
 with ender:
     # Here the service begins to listen; then whatever an earlier process has left behind is taken back.

@@ -14,7 +14,7 @@ from processender.integrations import consul
 
 ender = Ender("web", grace=30)
 service, url = (*sys.argv[1:], "http://127.0.0.1:8500")[:2]
-ender.add(consul.drain(service, url=url, settle=10.0))
+ender.add(consul.drain(service, url=url, wait=10.0))
 
 with ender:
     # Here the service begins to listen; then whatever an earlier process has left behind is taken back.

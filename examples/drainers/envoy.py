@@ -13,7 +13,7 @@ from processender.integrations import envoy
 
 ender = Ender("web", grace=30)
 admin = sys.argv[1]
-ender.add(envoy.drain(admin, propagation=0.5, settle=5.0))
+ender.add(envoy.drain(admin, propagation=0.5, wait=5.0))
 ender.add(envoy.stop_proxy(admin))
 
 with ender:

@@ -14,7 +14,7 @@ from processender.integrations import haproxy
 
 ender = Ender("web", grace=30)
 socket, server = sys.argv[1:]
-ender.add(haproxy.drain(socket, server, settle=5.0))
+ender.add(haproxy.drain(socket, server, wait=5.0))
 
 with ender:
     # Here the service begins to listen; then whatever an earlier process has left drained comes back.

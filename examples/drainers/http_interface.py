@@ -15,7 +15,7 @@ from processender.integrations import http
 ender = Ender("web", grace=30)
 base = sys.argv[1]
 until = {"url": f"{base}/stats", "says": '"connections": 0'}
-ender.add(http.drain(f"{base}/down", f"{base}/up", until=until, settle=10.0))
+ender.add(http.drain(f"{base}/down", f"{base}/up", until=until, wait=10.0))
 
 with ender:
     # Here the service begins to listen; then whatever an earlier process has left behind is taken back.

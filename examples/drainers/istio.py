@@ -14,7 +14,7 @@ from processender.integrations import istio
 
 ender = Ender("web", grace=30)
 agent, envoy, *inbound = sys.argv[1:]
-ender.add(istio.drain(agent, envoy=envoy, inbound=int(*inbound or ["15006"]), settle=1.0))
+ender.add(istio.drain(agent, envoy=envoy, inbound=int(*inbound or ["15006"]), wait=1.0))
 ender.add(istio.stop_proxy(agent))
 
 with ender:

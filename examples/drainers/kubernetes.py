@@ -15,7 +15,7 @@ from processender.integrations import kubernetes
 
 ender = Ender("shop", grace=28)
 service, gate, account = (*sys.argv[1:], kubernetes.ACCOUNT)[:3]
-ender.add(kubernetes.drain(service, gate=gate, account=account, settle=15.0))
+ender.add(kubernetes.drain(service, gate=gate, account=account, wait=15.0))
 
 with ender:
     # Here the service begins to listen; then whatever an earlier process has left behind is taken back.

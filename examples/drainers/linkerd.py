@@ -15,7 +15,7 @@ from processender.integrations import linkerd
 
 ender = Ender("web", grace=30)
 admin = sys.argv[1]
-ender.add(linkerd.drain(admin, settle=5.0))
+ender.add(linkerd.drain(admin, wait=5.0))
 ender.add(linkerd.stop_proxy(admin))
 
 with ender:

@@ -14,7 +14,7 @@ from processender.integrations import nginx
 
 ender = Ender("web", grace=30)
 include, server, pid, *test = sys.argv[1:]
-ender.add(nginx.drain(include, server, pid=pid, test=test or ["nginx", "-t"], settle=5.0))
+ender.add(nginx.drain(include, server, pid=pid, test=test or ["nginx", "-t"], wait=5.0))
 
 with ender:
     # Here the service begins to listen; then whatever an earlier process has left down comes back.

@@ -105,9 +105,13 @@ class BareEnder:
 
     def plan(self, window: float | None = None) -> Plan:
         """Return the plan for a window of this many seconds (the grace if None), with everything that is wrong."""
-        graph, problems = self._registry.compile()
+        graph, problems = self._registry.compile(self._to_come())
         opened = Window.open(0.0, self._settings.grace if window is None else window)
         return self._registry.planner.plan(graph, opened, problems=problems)
+
+    def _to_come(self) -> tuple[Handler, ...]:
+        """Return the handlers that are certain to come when the process begins to work."""
+        return ()
 
     # Notices.
 

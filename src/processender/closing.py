@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from .core.handler import Handler
 from .errors import Permanent
 from .hints import Any
-from .patience import poll
+from .patience import check_wait, poll, poll_async
 from .ports import Context
 
 CLOSE_S = 5.0
@@ -20,8 +20,8 @@ LAST = -100
 """The priority of what ends its phase: the others of the phase may still need it."""
 EVERY_S = 0.02
 """How often is looked whether something is still in use."""
-SHOWN = 10
-"""How many are named; the others are counted."""
+MOMENT_S, MOMENT_SHARE = 1.0, 0.25
+"""How long what runs still has when nothing more begins: seconds at most, and which part of the whole wait."""
 
 
 class LeftBehind(Permanent):
@@ -42,36 +42,73 @@ def share(ctx: Context, wait: float) -> float:
     return max(0.0, min(wait, ctx.remaining() / 2))
 
 
-def settle(count: Callable[[], int], ctx: Context, limit: float) -> int:
-    """Wait at most *limit* seconds, or until the attempt is cancelled, for *count* to give 0; return what it gives."""
-    poll(ctx, lambda: True if not count() else None, every=EVERY_S, limit=limit)
+def idle(count: Callable[[], int], ctx: Context, wait: float) -> int:
+    """Wait at most *wait* seconds, or until the attempt is cancelled, for *count* to give 0; return what it gives."""
+    poll(ctx, lambda: True if not count() else None, every=EVERY_S, wait=wait)
     return count()
 
 
-async def settle_async(count: Callable[[], int], ctx: Context, limit: float) -> int:
+async def idle_async(count: Callable[[], int], ctx: Context, wait: float) -> int:
     """Do the same on an event loop, without blocking it."""
-    import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
-
-    never = asyncio.Event()
-    floor = max(0.0, ctx.remaining() - limit)
-    while (left := count()) and ctx.remaining() > floor:
-        try:
-            await asyncio.wait_for(never.wait(), EVERY_S)
-        except TimeoutError:
-            continue
-    return left
+    await poll_async(ctx, lambda: True if not count() else None, every=EVERY_S, wait=wait)
+    return count()
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return *names* as one text, at most `SHOWN` of them and the number of the others."""
-    known = list(names)
-    more = len(known) - SHOWN
-    return ", ".join(known[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+def finish(ctx: Context, wait: float, running: Callable[[], int], give_up: Callable[[], object]) -> bool:
+    """
+    Wait until nothing runs, and return True; False when something runs on after the `share` of *wait* seconds.
+
+    What has not begun when most of that is over is given up by *give_up*, so that the rest is for what runs.
+    """
+    limit = share(ctx, wait)
+    moment = min(MOMENT_S, limit * MOMENT_SHARE)
+    if not idle(running, ctx, limit - moment):
+        return True
+    give_up()
+    return not idle(running, ctx, moment)
 
 
-def counted(number: int, thing: str) -> str:
-    """Return *number* with the noun *thing*, in the plural unless it is one."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def close_when_idle(
+    count: Callable[[], int], close: Callable[[Context], Any], cut: Callable[[int], str], *, is_async: bool,
+    wait: float, name: str, timeout: float | None, after: str | Sequence[str], needs: str | Sequence[str],
+) -> Handler:  # fmt: skip
+    """
+    Return the handler, of the phase `close`, that waits until *count* gives 0 and closes; what is left then is told.
+
+    Args:
+
+        count: How many are in use.
+
+        close: Closes; it may be a coroutine function if it *is_async*.
+
+        cut: The words for so many that are still in use, said before it closes; it raises `LeftBehind` with them then.
+
+        is_async: Whether it runs on an event loop.
+
+        wait: The longest wait, seconds; never more than half of the time that is left.
+
+    The other options are fields of `Handler`.
+    """
+    check_wait("wait", wait, CLOSE_S, timeout)
+
+    def call(ctx: Context) -> None:
+        left = idle(count, ctx, share(ctx, wait))
+        words = cut(left) if left else ""
+        close(ctx)
+        _refuse(words)
+
+    async def call_async(ctx: Context) -> None:
+        left = await idle_async(count, ctx, share(ctx, wait))
+        words = cut(left) if left else ""
+        await close(ctx)
+        _refuse(words)
+
+    return step(name, call_async if is_async else call, "close", timeout, after, needs)
+
+
+def _refuse(words: str) -> None:
+    if words:
+        raise LeftBehind(f"{words}, or give a longer wait=")
 
 
 def standing(threads: Iterable[threading.Thread]) -> str:

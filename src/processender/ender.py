@@ -93,8 +93,9 @@ class Ender(Serving):
 
             store: Where `save` keeps its snapshots, instead of a file in the state directory.
 
-            drain_delay: How long requests are still served so that everybody notices the end, seconds; None for 5 s in
-                an orchestrator, and none elsewhere, at a terminal's Ctrl-C, or below an agent, which waits itself.
+            drain_delay: How long requests are still served so that everybody notices the end, seconds, less in a short
+                window; None for 5 s in an orchestrator, and none elsewhere, at a terminal's Ctrl-C, or below an agent,
+                which waits itself.
 
             on_drain: Whether readiness fails before the delay, or after it; None for after it in Kubernetes.
 
@@ -106,21 +107,48 @@ class Ender(Serving):
             exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
             journal=journal, recover=recover, drain_delay=drain_delay, on_drain=on_drain, limits=dict(limits or {}),
         )  # fmt: skip
-        super().__init__(Registry(phases, lanes or {}, require), settings, store, limits or {})
+        super().__init__(Registry(phases, lanes or {}, require), settings, store)
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
         self._servers = ServerBody(self._inflight.cut_at_once)
         self._left = False
+        # The handlers that were there before a server came, if nobody else has held the Ender.
+        self._declared: list[str] | None = None
 
     # Entering and leaving.
 
     def _arm(self, *, enters: bool = True) -> Session | None:
+        if self._may_begin_anew():
+            self._begin_anew()
         if self._left or self._body is not None:
             raise StateError(f"cannot enter an Ender {'that was left' if self._left else 'twice'}; make another one")
         armed = self._session
+        if armed is None:
+            hosted = self._servers.first is not None
+            self._declared = [handler.name for handler in self._registry.handlers()] if hosted else None
         session = super()._arm(enters=enters)
         if session is not armed:
             self._recover_on_start()
+        return session
+
+    def _may_begin_anew(self) -> bool:
+        """Tell whether a server comes where one has been, that no signal has ended, and nobody else."""
+        left = self._session if self._left else None
+        return left is not None and not left.signum and self._declared is not None and self._servers.first is not None
+
+    def _begin_anew(self) -> None:
+        """Be as before the first server: what was declared then stays, what came since is forgotten."""
+        self._registry.keep_only(self._declared or ())
+        self._opened = []
+        self._forget()
+        self._servers.begin_anew()
+        self._session, self._body, self._left = None, None, False
+        self._stopping.clear()
+
+    def _new_session(self) -> Session:
+        session = super()._new_session()
+        place = self._servers.first
+        session.taking.hosted = place is not None and place.stop is None
         return session
 
     def _fork_child(self) -> None:
@@ -128,19 +156,16 @@ class Ender(Serving):
         # The body and what keeps the resources live in the parent.
         self._registry.after_fork([BODY, WAY_BACK, *(handler.name for handler in self._opened)])
         self._opened = []
-        self._forget_in_child()
+        self._forget()
         self._body, self._servers = None, ServerBody(self._inflight.cut_at_once)
         self._left = False
         super()._fork_child()
 
     def __enter__(self) -> Self:
         """Arm, set up the resources, and begin the body."""
-        return self._enter(lambda _session: ThreadBody())
-
-    def _enter(self, make_body: Callable[[Session], ThreadBody]) -> Self:
         session = self._arm()
         if session is not None:
-            self._body = body = make_body(session)
+            self._body = body = self._hosting(session) or ThreadBody()
             if not session.join(body):
                 session.coordinator.await_end()
                 raise self._too_late(session)
@@ -174,13 +199,10 @@ class Ender(Serving):
 
     async def __aenter__(self) -> Self:
         """Arm, set up the resources, and begin the body; async handlers will run on this loop."""
-        return await self._enter_async(lambda _session: TaskBody.current())
-
-    async def _enter_async(self, make_body: Callable[[Session], ThreadBody | TaskBody]) -> Self:
         session = self._arm()
         if session is not None:
             session.use_current_loop()
-            self._body = body = make_body(session)
+            self._body = body = self._hosting(session) or TaskBody.current()
             if isinstance(body, TaskBody) and not self._cancel_body:
                 session.entered = True
             elif not session.join(body):
@@ -233,21 +255,21 @@ class Ender(Serving):
             stop: What asks the server to stop, called by a thread of the Ender's; None for the handlers of signals that
                 the server has installed itself, which are then called on the main thread, and not when a signal comes.
         """
-        place = Place(stop)
+        return Hosted(self, self._servers, Place(stop))
 
-        def body(session: Session) -> ServerBody:
-            self._leave_traffic_at_end()
-            place.stop = place.stop or session.host()
-            return self._servers
-
-        return Hosted(
-            self, self._servers, place, lambda: self._enter(body), self.__exit__,
-            lambda: self._enter_async(body), self.__aexit__,
-        )  # fmt: skip
+    def _hosting(self, session: Session) -> ServerBody | None:
+        """Return the body if it is a server who enters."""
+        place = self._servers.first
+        if place is None:
+            return None
+        self._leave_traffic_at_end()
+        place.stop = place.stop or session.taking.host()
+        self._servers.when_late = session.taking.complain
+        return self._servers
 
     @property
     def exit_code(self) -> int | None:
-        """The code by which the process is to exit once its end is over; None where no signal has asked for one."""
+        """The code by which the process is to exit once its end is over; None where no signal, or a server, says it."""
         return None if self._session is None else self._session.exit_code()
 
     def run(self, main: Callable[[], Any]) -> int:

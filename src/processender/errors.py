@@ -59,10 +59,27 @@ class Transient(ProcessEnderError):
         self.retry_after = retry_after
 
 
+class Unreachable(Transient):
+    """Nobody is there, or whoever was there has hung up."""
+
+    code = "unreachable"
+
+
 class Permanent(ProcessEnderError):
     """A failure that another attempt will not cure, whatever the retry policy names."""
 
     code = "permanent"
+
+
+class StillRunning(Permanent):
+    """Something still runs that cannot be ended: its handler counts as abandoned, and the process waits for nothing."""
+
+    code = "still-running"
+
+    def __init__(self, message: str, stack: str = "") -> None:
+        """Take the *stack*: where what runs stands, as text."""
+        super().__init__(message)
+        self.stack = stack
 
 
 class CircuitOpenError(ProcessEnderError):

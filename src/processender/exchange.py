@@ -8,10 +8,11 @@ nothing else. What it needs is loaded when the request is described, and not at 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Collection, Mapping
 
 from .core.retry import TRANSIENT_STATUS
-from .errors import HandlerError, Permanent, ProcessEnderError, Transient
+from .errors import HandlerError, Permanent, ProcessEnderError, Transient, Unreachable
 from .hints import TYPE_CHECKING, Any
 from .ports import Context
 from .secret import blanked, secret_words
@@ -151,8 +152,10 @@ class Exchange:
         self._most = most
         self._secrets = secret_words(self._headers, request.query)
         limit = ctx.remaining() if timeout is None else min(timeout, ctx.remaining())
-        self._connection = request.connect(max(_LEAST_S, limit))
-        ctx.on_cancel(self.abort)
+        self._limit = max(_LEAST_S, limit)
+        self._connection = request.connect(self._limit)
+        self._sock: Any = None
+        self._over = False
 
     def carry_through(self) -> Answer:
         """Send it and return the answer, whatever its status; see `exchange` for what is raised."""
@@ -161,21 +164,39 @@ class Exchange:
 
         request, connection = self._request, self._connection
         key = quote(self._ctx.idempotency_key, safe="/-._~")
-        what = f"cannot {request.method} {request.shown}"
+        forget = self._ctx.on_cancel(self.abort)
+        # The time-out of a socket begins anew with each byte; this one is for the whole answer.
+        clock = threading.Timer(self._limit, self.abort)
+        clock.daemon = True
+        clock.start()
         try:
+            connection.connect()
+            # The connection itself forgets it as soon as the answer has begun.
+            self._sock = connection.sock
             connection.request(request.method, request.target, self._body, {"Idempotency-Key": key, **self._headers})
-            return Answer(connection.getresponse(), self._most, self._secrets)
-        except TimeoutError as error:
-            raise TimeoutError(f"{what}: no answer in time") from error
-        except OSError as error:
-            if type(error).__name__ == "SSLCertVerificationError":
-                raise Permanent(f"{what}: its certificate is not trusted: {error}") from error
-            raise Transient(f"{what}: {error}") from error
-        except HTTPException as error:
-            said = blanked(str(error), self._secrets)
-            raise Transient(f"{what}: the answer broke off: {type(error).__name__} {said}") from None
+            answer = Answer(connection.getresponse(), self._most, self._secrets)
+        except (OSError, HTTPException) as error:
+            raise self._meaning(error) from (None if isinstance(error, HTTPException) else error)
         finally:
+            clock.cancel()
+            forget()
             connection.close()
+        if self._over:
+            # What was broken off by us is no answer, however much of it looks like one.
+            raise self._meaning(TimeoutError())
+        return answer
+
+    def _meaning(self, error: Exception) -> Exception:
+        """Return what *error* means to whoever sends."""
+        what = f"cannot {self._request.method} {self._request.shown}"
+        if self._over or isinstance(error, TimeoutError):
+            return TimeoutError(f"{what}: no answer in time")
+        if type(error).__name__ == "SSLCertVerificationError":
+            return Permanent(f"{what}: its certificate is not trusted: {error}")
+        if isinstance(error, OSError):
+            return Unreachable(f"{what}: {error}")
+        said = blanked(str(error), self._secrets)
+        return Transient(f"{what}: the answer broke off: {type(error).__name__} {said}")
 
     def abort(self) -> None:
         """Let whoever reads or writes come back at once; harmless when all is over."""
@@ -183,7 +204,8 @@ class Exchange:
 
         # Not close: the number of the descriptor could be another's by the time the other thread uses it. And not
         # the method of an SSL socket, which pulls its state from under the thread that reads.
-        sock = self._connection.sock
+        self._over = True
+        sock = self._sock or self._connection.sock
         if sock is None:
             return
         try:
@@ -209,8 +231,8 @@ def exchange(request: Request, ctx: Context, body: bytes | None = None, **option
         options: `headers`, more header fields for this once; `timeout`, the longest that the server may be silent,
             seconds, by default as long as the attempt has; `most`, how many bytes of the answer are read.
 
-    Raises `Transient` when the server cannot be reached or breaks off, `Permanent` when its certificate is not
-    trusted, and `TimeoutError` when it does not answer in time.
+    Raises `Unreachable` when nobody is there or hangs up, `Transient` when the answer breaks off, `Permanent` when the
+    certificate is not trusted, and `TimeoutError` when there is no answer in time.
     """
     return Exchange(request, ctx, body, **options).carry_through()
 

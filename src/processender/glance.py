@@ -71,13 +71,25 @@ class Glance:
         """Return the seconds that the look has left."""
         return 0.0 if self.cancelled else max(0.0, self._until - self.clock.now())
 
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when nobody wants to know any more."""
+    def on_cancel(self, function: Callable[[], object]) -> Callable[[], object]:
+        """Let *function* be called when nobody wants to know any more; return what takes that back."""
         with self._lock:
             if not self.cancelled:
                 self._on_cancel.append(function)
-                return
+                return lambda: self._forget(function)
         function()
+        return lambda: None
+
+    def _forget(self, function: Callable[[], object]) -> None:
+        with self._lock:
+            if function in self._on_cancel:
+                self._on_cancel.remove(function)
+
+    def short(self, seconds: float) -> Glance:
+        """Return a glance for a part of this one that takes at most *seconds*."""
+        part = Glance(self.ears, min(seconds, self.remaining()), self._complain)
+        self.on_cancel(part.cancel)
+        return part
 
     def cancel(self) -> None:
         """Let whoever looks come back at once."""

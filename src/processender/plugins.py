@@ -38,7 +38,19 @@ _BUILT_IN = {
 DRAINERS = "processender.drainers"
 """The group of the entry points by which a package makes its drainers known: functions that return a `Handler`."""
 
-_DRAINERS = ("haproxy", "nginx", "envoy", "istio", "linkerd", "consul", "aws", "kubernetes", "http", "command")
+_DRAINERS = {
+    "haproxy": ("haproxy", "drain"),
+    "nginx": ("nginx", "drain"),
+    "envoy": ("envoy", "drain"),
+    "envoy-endpoint": ("envoy", "drain_endpoint"),
+    "istio": ("istio", "drain"),
+    "linkerd": ("linkerd", "drain"),
+    "consul": ("consul", "drain"),
+    "aws": ("aws", "drain"),
+    "kubernetes": ("kubernetes", "drain"),
+    "http": ("http", "drain"),
+    "command": ("command", "drain"),
+}
 SOURCES = "processender.sources"
 """The group of the entry points by which a package makes its sources known: functions that return a `Source`."""
 
@@ -72,7 +84,8 @@ def releaser_names() -> list[str]:
 def find_drainer(name: str) -> Callable[..., Handler] | None:
     """Return the function that makes drainers of this name, None for an unknown one; raise `HandlerError` if broken."""
     if name in _DRAINERS:
-        found: Callable[..., Handler] = load(f"integrations.{name}").drain
+        room, function = _DRAINERS[name]
+        found: Callable[..., Handler] = getattr(load(f"integrations.{room}"), function)
         return found
     return _function(name, DRAINERS, "drainer", HandlerError)
 

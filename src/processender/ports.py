@@ -194,8 +194,11 @@ class Context(Protocol):
     def call(self, dependency: str, function: Callable[[], Any], timeout: float | None = None) -> Any:
         """Call *function* under a deadline and the breaker of *dependency*."""
 
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when the attempt must give way."""
+    def on_cancel(self, function: Callable[[], object]) -> Callable[[], object]:
+        """Let *function* be called when the attempt must give way; return what takes that back."""
+
+    def short(self, seconds: float) -> Context:
+        """Return a context for a part of this attempt that takes at most *seconds*."""
 
     def note(self, text: str) -> None:
         """Say in a line, for the log and the report, what was seen or done."""

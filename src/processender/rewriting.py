@@ -10,6 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import tempfile
+from contextlib import suppress
 
 from .errors import Permanent, Transient
 from .hints import Self
@@ -33,14 +35,21 @@ class Rewriting:
 
     def __enter__(self) -> Self:
         """Wait until no other changes it; raise `Transient` when one does for too long, `Permanent` without rights."""
+        lock = os.path.join(self._folder, f".{self._name}.lock")
         try:
-            mode = stat.S_IMODE(os.stat(self._path).st_mode)
-            lock = os.path.join(self._folder, f".{self._name}.lock")
-            self._lock = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+            os.stat(self._path)
+            if not os.path.lexists(lock):
+                _make_lock(lock, self._folder)
+            self._lock = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
             raise self._cannot(error) from error
-        if poll(self._ctx, self._try_lock, every=0.02, limit=LOCK_S) is None:
-            os.close(self._lock)
+        held = None
+        try:
+            held = poll(self._ctx, self._try_lock, every=0.02, wait=LOCK_S)
+        finally:
+            if held is None:
+                os.close(self._lock)
+        if held is None:
             raise Transient(f"cannot change {self._path}: another process is at it for too long")
         return self
 
@@ -68,8 +77,12 @@ class Rewriting:
                 _give(file.fileno(), found)
                 os.fsync(file.fileno())
             os.replace(new, self._path)
-        except PermissionError as error:
-            raise self._cannot(error) from error
+        except BaseException as error:
+            with suppress(FileNotFoundError):
+                os.unlink(new)
+            if isinstance(error, PermissionError):
+                raise self._cannot(error) from error
+            raise
         sync_directory(self._folder)
 
     def _try_lock(self) -> bool | None:
@@ -82,6 +95,29 @@ class Rewriting:
     def _cannot(self, error: OSError) -> Permanent:
         hint = "name the file that is read" if not isinstance(error, PermissionError) else "it needs to write there"
         return Permanent(f"cannot change {self._path}: {error.strerror}; {hint}")
+
+
+def _make_lock(lock: str, folder: str) -> None:
+    """
+    Make the file *lock*, in one step, so that it is there for all who may change files in *folder*, and for them alone.
+
+    Who may open it may hold it, for ever: that must not be everybody who may read.
+    """
+    found = os.stat(folder)
+    writes = stat.S_IMODE(found.st_mode) & 0o222
+    descriptor, made = tempfile.mkstemp(prefix=f"{os.path.basename(lock)}.", dir=folder)
+    try:
+        with suppress(PermissionError):
+            os.fchown(descriptor, found.st_uid, found.st_gid)
+        with suppress(PermissionError):
+            os.fchown(descriptor, -1, found.st_gid)
+        os.fchmod(descriptor, writes | writes << 1 | stat.S_IRUSR)
+        # Another may have been quicker.
+        with suppress(FileExistsError):
+            os.link(made, lock)
+    finally:
+        os.close(descriptor)
+        os.unlink(made)
 
 
 def _give(descriptor: int, like: os.stat_result) -> None:

@@ -44,7 +44,22 @@ def reveal(value: Any) -> str:
                     return file.read().rstrip("\n")
             except OSError as error:
                 raise ReleaserError(f"cannot read the secret in {place}: {error.strerror}") from error
+            except ValueError as error:
+                # What is no text, or a NUL in the path; the error itself would quote the content.
+                raise ReleaserError(f"cannot read the secret in {place!r}: {type(error).__name__}") from None
     raise ReleaserError('cannot find a secret: write text, {"env": NAME} or {"file": PATH}')
+
+
+def reveal_token(value: Any) -> bytes:
+    """
+    Return what *value* refers to as the token of a header field, without the space around it.
+
+    Raise `ReleaserError` as `reveal` does, and for one that is empty or cannot be sent; it is never shown.
+    """
+    token = reveal(value).strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ReleaserError("the token is empty, or holds a sign that cannot be sent; use letters and digits")
+    return token.encode()
 
 
 def check_reference(value: Any, what: str) -> None:
@@ -52,6 +67,20 @@ def check_reference(value: Any, what: str) -> None:
     is_reference = isinstance(value, dict) and len(value) == 1 and {*value} <= {"env", "file"}
     if not (isinstance(value, str) and value) and not (is_reference and isinstance(next(iter(value.values())), str)):
         raise ReleaserError(f'it has no {what}; give {what}= as text, {{"env": NAME}} or {{"file": PATH}}')
+
+
+def check_named(value: Any, what: str) -> None:
+    """
+    Raise `ReleaserError` unless *value* is a reference: so is each secret of a handler, and of an obligation.
+
+    What they are told stands in a configuration, or in the journal; only what a program hands over itself, such as the
+    token of a middleware, may be the text.
+    """
+    if isinstance(value, str):
+        raise ReleaserError(
+            f'{what} is a secret, and must not be written out; give {{"env": NAME}} or {{"file": PATH}}'
+        )
+    check_reference(value, what)
 
 
 def find_password(value: Any, place: str = "") -> str:

@@ -28,6 +28,7 @@ from .errors import StateError
 from .hints import Any
 from .ports import Body, Clock, Observer
 from .settings import Settings, numbers
+from .taking import Taking
 from .telemetry.report import Facts, ReportWriter
 from .telemetry.stacks import stacks_path
 from .telemetry.state import state_place
@@ -55,9 +56,9 @@ class Session:
             source, wake = load("integrations.signals").SignalSource, self.coordinator.mailbox.wake_fd
             how = {"displaced": settings.displaced, "theft": settings.theft}
             self._signals = source(numbers(settings.signals), wake, clock, **how)
-        facts = Facts(settings.name, settings.version, run_id)
-        facts.exit = self.exit_code
-        self.report = ReportWriter(facts, clock)
+        self.taking = Taking(self._signals, self._outlets.emit)
+        self.report = ReportWriter(Facts(settings.name, settings.version, run_id), clock)
+        self.report.facts.exit = self.exit_code
         self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
         """Tells the exit code where its owner decides."""
         self.tidy: Callable[[], object] = lambda: None
@@ -86,7 +87,7 @@ class Session:
             self._joined.listen(self.coordinator.notify, lambda text: self.coordinator.trouble("no-agent", text))
         for text in self.untold:
             self.coordinator.trouble("no-agent", text)
-        self._outlets.emit(*self._signals.start())
+        self.taking.start()
         # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
         owner, call = ref(in_child.__self__), in_child.__func__
         os.register_at_fork(after_in_child=lambda: None if (alive := owner()) is None else call(alive))
@@ -130,13 +131,6 @@ class Session:
     def keep_signals(self) -> None:
         """Take the signals again from a loop that has just been started; to be called when a server is up."""
         self._signals.keep()
-
-    def host(self) -> Callable[[], object]:
-        """Take the signals over from the server that this process is; return what asks it to stop."""
-        if isinstance(self._signals, NoSignals):
-            raise StateError("cannot ask the server to stop: no signals are heard here; write hosted(stop=...)")
-        self._outlets.emit(*self._signals.host())
-        return lambda: self._outlets.emit(*self._signals.ask())
 
     def join(self, body: Body) -> bool:
         """Let the end wait for *body* to leave; return False if the end has begun without it."""
@@ -194,9 +188,8 @@ class Session:
             self._registry.prepare(Window.open(0.0, self._settings.grace))
 
     def leave(self, cause: str) -> None:
-        """Begin the run because the body has left, if nothing else has begun it."""
-        if not self._stopping.is_set():
-            self.coordinator.notify(Notice(cause, "body", self._clock.now()))
+        """Begin the run because the body has left, if nothing else has begun it, or what has is taken back."""
+        self.coordinator.notify(Notice(cause, BODY, self._clock.now()))
 
     async def ended_async(self) -> BaseException | None:
         """Wait until the run is over, whatever cancels the waiting; return the cancellation that came meanwhile."""
@@ -216,7 +209,8 @@ class Session:
     # The end.
 
     @property
-    def _signum(self) -> int:
+    def signum(self) -> int:
+        """The signal that has begun the end; 0 if none has."""
         return next((each.signum for each in self.coordinator.notices if each.ends), 0)
 
     @property
@@ -234,17 +228,18 @@ class Session:
         if self._settings.exit == "return":
             return self.returns(self.coordinator.verdict)
         if self._barred:
-            return 128 + self._signum if self._signum else FORCED
-        if not self._signum:
+            return 128 + self.signum if self.signum else FORCED
+        if not self.signum or (self.taking.hosted and self._settings.exit == "zero"):
+            # A server that is asked by its own handlers ends as it does without us: uvicorn by the signal itself.
             return None
-        return 0 if self._settings.exit == "zero" else 128 + self._signum
+        return 0 if self._settings.exit == "zero" else 128 + self.signum
 
     def _at_end(self) -> None:
         """Decide, on the control thread, whether the process may go the ordinary way."""
         self._signals.pass_on()
         if self._settings.exit == "return":
             return
-        if self._barred or (self._signum and not self.entered):
+        if self._barred or (self.signum and not self.entered):
             window = self.coordinator.window
             assert window is not None  # a run is over
             self.tidy()
@@ -265,7 +260,7 @@ class Session:
         # The signal by which the agent asks as well may still come, and the end is over.
         self._signals.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
         atexit.unregister(self._at_exit)
-        if not self._signum:
+        if not self.signum:
             self.coordinator.watchdog.disarm()
             self.coordinator.watchdog.close()
         # Its number may not belong to another file while somebody may still write a signal's number to it.
@@ -275,11 +270,11 @@ class Session:
 
     def exit_policy(self) -> None:
         """Let the process go as its owner wants after a run that a signal began."""
-        if self._signum and self._settings.exit == "signal":
-            sys.exit(128 + self._signum)
-        if self._signum and self._settings.exit == "reraise":
-            _signal.signal(self._signum, _signal.SIG_DFL)
-            _signal.raise_signal(self._signum)
+        if self.signum and self._settings.exit == "signal":
+            sys.exit(128 + self.signum)
+        if self.signum and self._settings.exit == "reraise":
+            _signal.signal(self.signum, _signal.SIG_DFL)
+            _signal.raise_signal(self.signum)
 
     def _at_exit(self) -> None:
         """Run the plan at the end of a program that installed the Ender and never entered it."""

@@ -57,6 +57,9 @@ class Settings(Record):
         for field, seconds in times.items():
             if seconds is not None and not (isinstance(seconds, int | float) and 0 <= seconds <= LONGEST_S):
                 raise HandlerError(f"cannot make an Ender with {field}={seconds!r}: give seconds, a number like 5.0")
+        if self.drain_delay and self.drain_delay >= self.grace:
+            given = f"drain_delay={self.drain_delay!r} and grace={self.grace!r}"
+            raise HandlerError(f"cannot make an Ender with {given}: no time would be left to end; give a shorter delay")
         for field, known in _CHOICES.items():
             given = getattr(self, field)
             if given not in known:

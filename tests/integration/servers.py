@@ -17,6 +17,8 @@ from pathlib import Path
 
 READY_S = 60.0
 """How long a server may take to answer, on a machine that has much else to do."""
+_PORTS = iter(random.sample(range(10_000, 32_768), 22_768))
+"""Below those that the kernel gives to whoever asks for any: a test beside this one would have it in the meantime."""
 MOTO = """
 import sys
 from moto.server import ThreadedMotoServer
@@ -28,19 +30,16 @@ sys.stdin.read()
 
 
 def free_port() -> int:
-    """
-    Return a port of the loopback that nobody listens on, and that the kernel gives to nobody who connects.
-
-    A server that is started again would else find its port in the hands of a client.
-    """
-    while True:
-        port = random.randint(20000, 32000)
+    """Return a port of the loopback that nobody listens on, and that this process has not returned before."""
+    for port in _PORTS:
         with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+    raise AssertionError("all ports have been used")
 
 
 @contextmanager

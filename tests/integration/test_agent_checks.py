@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 
 from processender.testing.processes import Program
 from tests.integration.agents import SLEEPER, agent, lives, stops_with
+from tests.integration.servers import free_port
 
 LIMIT_S = 60.0
 QUICK = 'backoff = { initial = "1ms", maximum = "1ms" }\n'
@@ -29,14 +29,6 @@ server = http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler)
 print('ready', flush=True)
 server.serve_forever()
 """
-
-
-def free_port() -> int:
-    """Return a port that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Probed:

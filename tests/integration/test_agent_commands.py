@@ -169,6 +169,7 @@ class TestTime:
 
         assert heard.exists()
 
+    @pytest.mark.alone
     def test_it_comes_back_in_time(self) -> None:
         """Within what a cancelled handler is given to give way."""
         began = time.monotonic()
@@ -230,7 +231,7 @@ def test_a_reaper_leaves_it_to_its_handler() -> None:
     try:
         for _ in range(60):
             try:
-                command(["sh", "-c", "exit 7"], keeper=children)(context())
+                command(["sh", "-c", "exit 7"], reaper=children)(context())
             except CommandFailed as error:
                 codes.append(error.returncode)
     finally:

@@ -15,8 +15,8 @@ import pytest
 
 from processender.testing.processes import Program
 from tests.integration.agents import SLEEPER, agent, outcomes
+from tests.integration.servers import free_port
 from tests.integration.test_agent_probes import ask as probe
-from tests.integration.test_agent_probes import free_port
 
 LIMIT_S = 30.0
 

@@ -35,7 +35,7 @@ def config(consul: ConsulAgent, tmp_path: Path) -> Path:
     file.write_text(f"""
 [handlers.consul]
 drain = "consul"
-with = {{ service = "web-1", url = "{consul.url}", reason = "by the agent", settle = "5s" }}
+with = {{ service = "web-1", url = "{consul.url}", reason = "by the agent", wait = "5s" }}
 timeout = "8s"
 """)
     return file

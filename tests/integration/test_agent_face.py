@@ -12,9 +12,9 @@ import pytest
 
 from processender.testing.processes import Program
 from tests.integration.agents import SLEEPER, agent
+from tests.integration.servers import free_port
 from tests.integration.test_agent_drain import steer
 from tests.integration.test_agent_probes import ask as probe
-from tests.integration.test_agent_probes import free_port
 
 TOKEN = "4f1d8a6be0c94e0d"
 OTHER = "97c1d8b2a5e64f3b"

@@ -455,7 +455,7 @@ def test_without_a_private_directory_there_is_no_heartbeat_by_socket(tmp_path: P
 def test_a_stop_does_not_wait_for_ever_for_what_follows_a_crash(tmp_path: Path) -> None:
     """It has the time of the stop, however much it was given for itself; nothing of it is left."""
     text = f"""
-grace = "3s"
+grace = "8s"
 [restart]
 policy = "always"
 [on_crash]

@@ -73,6 +73,7 @@ class TestNotices:
             assert 143 == stops_with(program, name)
             assert f"SIG{name}" == program.report()["cause"]
 
+    @pytest.mark.alone
     def test_ten_thousand_terms_are_one(self) -> None:
         """The command is asked once, and ends in its own time."""
         with agent([], SLOW) as program:
@@ -85,6 +86,7 @@ class TestNotices:
             assert 1 == len(program.report()["notices"])
             assert "clean" == program.report()["verdict"]
 
+    @pytest.mark.alone
     def test_a_second_notice_opens_no_new_window(self) -> None:
         """TERM after HUP has the time that HUP left."""
         with agent(["--grace", "1s"], DEAF) as program:

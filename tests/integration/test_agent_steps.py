@@ -19,6 +19,7 @@ import pytest
 
 from processender.testing.processes import Program
 from tests.integration.agents import agent, outcomes, python, stops_with
+from tests.integration.servers import free_port
 
 TELLS = python(
     "import os,signal,sys\n"
@@ -248,9 +249,7 @@ class TestRequests:
             "server = http.server.HTTPServer(('127.0.0.1', 0), Page)\n"
             "print('port', server.server_port, 'ready', flush=True); server.serve_forever()"
         )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         source = source.replace("'127.0.0.1', 0", f"'127.0.0.1', {port}")
         with agent(steps(tmp_path, f'http = {{ url = "http://127.0.0.1:{port}/quit" }}'), python(source)) as program:
             assert 5 == stops_with(program)
@@ -323,11 +322,10 @@ class TestConditions:
             port = server.getsockname()[1]
             with socket.create_connection(("127.0.0.1", port)):
                 accepted, _ = server.accept()
-                tables = (f'signal = "USR2"\nwait = "300ms"\nuntil_closed = "{port}"', 'signal = "USR1"')
-                with agent(steps(tmp_path, *tables), [*TELLS, "10"]) as program:
+                tables = (f'signal = "USR2"\nwait = "2s"\nuntil_closed = "{port}"', 'signal = "USR1"')
+                with accepted, agent(steps(tmp_path, *tables), [*TELLS, "10"]) as program:
                     assert 7 == stops_with(program)
                     assert f"SIGUSR2: 1 connections to {port} are still there" in program.output
-                accepted.close()
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to take /proc away")
     def test_without_proc_nobody_can_tell_who_is_connected(self, tmp_path: Path) -> None:

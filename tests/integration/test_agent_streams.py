@@ -197,6 +197,7 @@ class TestThreads:
         assert "cannot start: can't start new thread; see the limits of the system" in done.stderr
 
 
+@pytest.mark.alone
 def test_an_end_with_everything_against_it(tmp_path: Path) -> None:
     """No disk, no reader, a deaf command, a handler that hangs: over in time, with the right code."""
     file = tmp_path / "pe.toml"

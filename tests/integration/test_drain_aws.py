@@ -65,7 +65,7 @@ class TestTarget:
 
     def test_one_that_drains_already_is_only_waited_for(self, group: TargetGroup) -> None:
         """As after an attempt that was cut."""
-        leave(drain(group, settle=0.0))
+        leave(drain(group, wait=0.0))
         deregistered = sum(b"Action=DeregisterTargets" in asked.body for asked in group.asked)
 
         assert [f"{ID}:9000 is unused"] == leave(drain(group))
@@ -120,13 +120,19 @@ class TestBadDays:
         """A download may take all of the delay."""
         group.draining = 1_000_000
 
-        assert [f"{ID}:9000 is still draining after 0.1 s, and it goes on"] == leave(drain(group, settle=0.1))
+        assert [f"{ID}:9000 is still draining after 0.1 s, and it goes on"] == leave(drain(group, wait=0.1))
+
+    def test_a_group_that_tells_nothing_of_the_target_may_tell_it_later(self, group: TargetGroup) -> None:
+        """An answer without what was asked for is no evidence, and no bug of ours."""
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Transient, match="tells no health of the target"):
+            patch.setattr(group, "_health", lambda _: "<TargetHealthDescriptions></TargetHealthDescriptions>")
+            leave(drain(group))
 
     @pytest.mark.parametrize("fault", [500, 503, "hang-up", "garbage"])
     def test_a_look_that_fails_is_repeated(self, group: TargetGroup, fault: str | int) -> None:
         """While it waits for the evidence; before that, the attempt is."""
         handler = drain(group)
-        leave(drain(group, settle=0.0))
+        leave(drain(group, wait=0.0))
         group.draining = 5
         group.fail(fault)
         with pytest.raises(Transient):

@@ -12,6 +12,7 @@ from processender.errors import HandlerError, Permanent, Transient
 from processender.integrations import consul
 from processender.testing.consul import ConsulAgent
 from processender.testing.drainers import check_drainer
+from processender.testing.served import as_json
 from tests.integration.drainers import Attempt, come_back, leave
 
 WEB = {"ID": "web-1", "Name": "web", "Tags": ["v2"], "Meta": {"shard": "7"}, "Port": 8080, "Address": "10.0.0.7"}
@@ -153,7 +154,7 @@ class TestToken:
 
     def test_one_that_is_written_out_is_refused(self) -> None:
         """It would stand in the configuration."""
-        with pytest.raises(HandlerError, match="a token is a secret"):
+        with pytest.raises(HandlerError, match="token is a secret"):
             consul.drain("web-1", token="s3cr3t")  # type: ignore[arg-type]
 
 
@@ -165,6 +166,22 @@ class TestBadDays:
             leave(handler)
 
         assert handler.retry.attempts > 1
+
+    @pytest.mark.parametrize("entry", [{}, {"Service": {}}, {"Service": "web-1"}, 5])
+    def test_a_list_of_something_else_is_no_evidence(self, agent: ConsulAgent, entry: object) -> None:
+        """It is told, and looked at again."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(agent, "_health", lambda *_: as_json([entry]))
+            (note,) = leave(consul.drain("web-1", url=agent.url, wait=0.1))
+
+        assert "as far as can be told, Consul still lists web-1 after 0.1 s" in note
+        assert "was answered with something else than asked" in note
+
+    def test_a_service_without_a_name_is_no_answer(self, agent: ConsulAgent) -> None:
+        """The agent may be well the next time."""
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Transient, match="something else than asked"):
+            patch.setattr(agent, "answer", lambda _: as_json({"ID": "web-1"}))
+            leave(consul.drain("web-1", url=agent.url))
 
     @pytest.mark.parametrize("fault", [500, 503, "hang-up", "garbage"])
     def test_a_look_that_fails_is_repeated(self, agent: ConsulAgent, fault: str | int) -> None:
@@ -178,10 +195,10 @@ class TestBadDays:
         self, agent: ConsulAgent, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The attempt has time left for another."""
-        monkeypatch.setattr("processender.integrations.consul.api.SILENT_S", 0.05)
         agent.fail("silent", method="PUT")
         handler = consul.drain("web-1", url=agent.url)
-        with pytest.raises(TimeoutError):
+        with monkeypatch.context() as short, pytest.raises(TimeoutError):
+            short.setattr("processender.integrations.consul.api.SILENT_S", 0.05)
             leave(handler)
 
         assert ["Consul no longer lists web-1"] == leave(handler)
@@ -189,7 +206,7 @@ class TestBadDays:
     def test_a_drain_that_never_ends_is_bounded_and_noted(self, agent: ConsulAgent) -> None:
         """It goes on, and says so."""
         agent.lag = 1_000_000
-        notes = leave(consul.drain("web-1", url=agent.url, settle=0.1))
+        notes = leave(consul.drain("web-1", url=agent.url, wait=0.1))
 
         assert ["Consul still lists web-1 after 0.1 s, and it goes on"] == notes
 
@@ -197,7 +214,7 @@ class TestBadDays:
         """In the middle of its wait, and without a word about what it did not see."""
         agent.lag = 1_000_000
         ctx = Attempt(60)
-        handler = consul.drain("web-1", url=agent.url, settle=60)
+        handler = consul.drain("web-1", url=agent.url, wait=60)
         assert handler.call is not None
         thread = threading.Thread(target=handler.call, args=(ctx,))
         thread.start()

@@ -19,7 +19,7 @@ from processender.core.handler import Handler
 from processender.errors import Permanent, Transient
 from processender.integrations.envoy import drain, drain_endpoint, stop_proxy
 from processender.testing.drainers import check_drainer
-from processender.testing.served import Served
+from processender.testing.served import Asked, Served, Told, as_json
 from tests.integration import balancers
 from tests.integration.balancers import Envoy
 from tests.integration.drainers import Attempt, come_back, give_way, leave
@@ -81,7 +81,7 @@ def closes(envoy: Envoy) -> bool:
 
 def beside(envoy: Envoy, **options: object) -> Handler:
     """Return the drainer of a sidecar."""
-    return drain(envoy.admin, **{"propagation": 0.0, "settle": WAIT_S} | options)
+    return drain(envoy.admin, **{"propagation": 0.0, "wait": WAIT_S} | options)
 
 
 # A sidecar.
@@ -130,8 +130,8 @@ def test_what_is_under_way_is_waited_for(sidecar: Envoy, servers: list[Upstream]
 def test_a_drain_that_never_ends_is_bounded_and_names_what_is_left(sidecar: Envoy, servers: list[Upstream]) -> None:
     """The listener with the number of its connections; others do not count if so it was said."""
     held = Held(sidecar.port, servers[0])
-    notes = leave(beside(sidecar, settle=0.3))
-    other = leave(beside(sidecar, settle=WAIT_S, listener="_15006"))
+    notes = leave(beside(sidecar, wait=0.3))
+    other = leave(beside(sidecar, wait=WAIT_S, listener="_15006"))
     held.finish()
 
     left = f"connections are left: 1 at 127.0.0.1_{sidecar.port} after 0.3 s, and it goes on"
@@ -156,7 +156,7 @@ def test_what_a_killed_process_has_left_the_next_one_takes_back(sidecar: Envoy) 
 import os, signal, sys
 from processender.integrations.envoy import drain
 from processender.testing.releasers import context
-drain(sys.argv[1], propagation=0.0, settle=0.0).call(context())
+drain(sys.argv[1], propagation=0.0, wait=0.0).call(context())
 os.kill(os.getpid(), signal.SIGKILL)
 """
     argv = [sys.executable, "-c", program, sidecar.admin]
@@ -172,6 +172,15 @@ def test_a_sidecar_is_ended_last(sidecar: Envoy) -> None:
     handler = stop_proxy(sidecar.admin)
 
     assert ("release", ["Envoy is gone"], ["Envoy is gone"]) == (handler.phase, leave(handler), leave(handler))
+
+
+def test_an_envoy_with_a_bad_day_is_not_gone() -> None:
+    """It answers, if with 500; one that is asked to end then must say that it does."""
+    with Served() as served:
+        served.fail(500, 200, path="/ready")
+        served.fail(503, path="/quitquitquit")
+        with pytest.raises(Transient, match="quitquitquit was answered with 503"):
+            leave(stop_proxy(served.url))
 
 
 def test_an_envoy_that_is_gone_may_come_back() -> None:
@@ -204,7 +213,7 @@ def test_an_envoy_with_a_bad_day_is_quoted() -> None:
 
 def first(edge: Envoy, servers: list[Upstream], **options: object) -> Handler:
     """Return the drainer of the first server's endpoint."""
-    given = {"admin": edge.admin, "settle": WAIT_S} | options
+    given = {"admin": edge.admin, "wait": WAIT_S} | options
     return drain_endpoint(edge.endpoints, f"127.0.0.1:{servers[0].port}", **given)
 
 
@@ -221,9 +230,9 @@ def test_a_request_under_way_is_waited_for(edge: Envoy, servers: list[Upstream])
     held = Held(edge.port, *servers)
     other = next(each for each in servers if each is not held.at)
     address = f"127.0.0.1:{held.at.port}"
-    notes = leave(drain_endpoint(edge.endpoints, address, admin=edge.admin, settle=0.3))
+    notes = leave(drain_endpoint(edge.endpoints, address, admin=edge.admin, wait=0.3))
     come_back(drain_endpoint(edge.endpoints, address, admin=edge.admin))
-    there = leave(drain_endpoint(edge.endpoints, f"127.0.0.1:{other.port}", admin=edge.admin, settle=WAIT_S))
+    there = leave(drain_endpoint(edge.endpoints, f"127.0.0.1:{other.port}", admin=edge.admin, wait=WAIT_S))
     answer = held.finish()
 
     assert [f"Envoy drains {address}: requests under way: 1 after 0.3 s, and it goes on"] == notes
@@ -237,7 +246,7 @@ def test_replicas_that_leave_together_lose_nothing_of_each_other(edge: Envoy, se
     for step in (leave, come_back):
         threads = [
             threading.Thread(
-                target=step, args=(drain_endpoint(edge.endpoints, f"127.0.0.1:{each.port}", settle=0.0),)
+                target=step, args=(drain_endpoint(edge.endpoints, f"127.0.0.1:{each.port}", wait=0.0),)
             )
             for each in servers for _ in "ab"
         ]  # fmt: skip
@@ -253,7 +262,7 @@ def test_replicas_that_leave_together_lose_nothing_of_each_other(edge: Envoy, se
 
 def test_without_the_admin_face_it_is_waited(edge: Envoy, servers: list[Upstream]) -> None:
     """There is no evidence then, which is noted."""
-    notes = leave(first(edge, servers, admin="", settle=0.1))
+    notes = leave(first(edge, servers, admin="", wait=0.1))
     back = come_back(first(edge, servers, admin=""))
     address = f"127.0.0.1:{servers[0].port}"
 
@@ -270,11 +279,41 @@ def test_an_unknown_endpoint_is_refused_and_the_known_are_named(edge: Envoy, ser
     assert before == Path(edge.endpoints).read_text()
 
 
+class Foreign(Served):
+    """An Envoy that has another cluster than that of the file, or something that is no Envoy."""
+
+    said: object = {"cluster_statuses": [{"name": "other"}]}
+
+    def answer(self, asked: Asked) -> Told:
+        """Answer."""
+        return as_json(self.said)
+
+
+def test_an_envoy_that_does_not_know_the_endpoint_is_no_evidence(edge: Envoy, servers: list[Upstream]) -> None:
+    """Neither that requests have ended, nor that they come again."""
+    with Foreign() as foreign:
+        notes = leave(first(edge, servers, admin=foreign.url, wait=2.0))
+        back = come_back(first(edge, servers, admin=foreign.url, wait=0.1))
+    text = f"Envoy does not know 127.0.0.1:{servers[0].port} after"
+
+    assert [f"{text} 2.0 s, and it goes on"] == notes
+    assert [f"{text} 0.1 s, and it goes on"] == back
+
+
+@pytest.mark.parametrize("said", [[], {"cluster_statuses": 7}, {"cluster_statuses": [{"host_statuses": [1]}]}])
+def test_what_does_not_answer_as_envoy_does_is_told(edge: Envoy, servers: list[Upstream], said: object) -> None:
+    """It is another program, and will be."""
+    with Foreign() as foreign, pytest.raises(Permanent, match="does not answer as Envoy does"):
+        foreign.said = said
+        leave(first(edge, servers, admin=foreign.url))
+    come_back(first(edge, servers, admin=""))
+
+
 def test_an_envoy_that_is_gone_reads_the_file_when_it_starts(edge: Envoy, servers: list[Upstream]) -> None:
     """The endpoint is drained in the file, and the lack of evidence is noted, no failure."""
     with mute() as listener:
         gone = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    notes = leave(first(edge, servers, admin=gone, settle=0.3))
+    notes = leave(first(edge, servers, admin=gone, wait=0.3))
 
     assert ("Connection refused" in notes[0], True) == (True, "DRAINING" in Path(edge.endpoints).read_text())
 

@@ -48,8 +48,9 @@ class TestRequests:
 
         assert [f"""{balancer.url}/stats was answered with 200, and says '"connections": 0'"""] == leave(handler)
         assert balancer.down
-        come_back(handler)
+        back = come_back(handler)
         assert not balancer.down
+        assert [f"{balancer.url}/up was answered with 204; nobody has looked whether requests come"] == back
 
     def test_it_does_what_every_drainer_must(self, balancer: Balancer) -> None:
         """Twice down and twice back."""
@@ -71,7 +72,7 @@ class TestRequests:
         leave(handler)
 
         assert balancer.down
-        with pytest.raises(HandlerError, match="the header X-API-Key of down is a secret"):
+        with pytest.raises(HandlerError, match="down: X-API-Key is a secret"):
             http.drain({"url": "http://127.0.0.1/", "headers": {"X-API-Key": "s3cr3t"}})
 
     def test_it_outlasts_the_process_if_there_is_a_way_back(self, balancer: Balancer) -> None:
@@ -85,7 +86,7 @@ class TestRequests:
     def test_one_that_never_ends_is_bounded_and_noted(self, balancer: Balancer) -> None:
         """It goes on."""
         until = {"url": f"{balancer.url}/stats", "says": "never"}
-        notes = leave(http.drain(f"{balancer.url}/down", until=until, settle=0.1))
+        notes = leave(http.drain(f"{balancer.url}/down", until=until, wait=0.1))
 
         assert [f"{balancer.url}/stats is not answered as it should be after 0.1 s, and it goes on"] == notes
 
@@ -104,6 +105,22 @@ class TestRequests:
             ({"uri": "x"}, "down has no key 'uri'; did you mean 'url'"),
             ({}, "down must have a url"),
             ("nowhere", "must be a URL"),
+            (["http://h/"], "down must be a URL, or a table"),
+            ({"url": 5}, "url of down must be a URL, as text"),
+            (
+                {"url": "http://h/", "expect": "200"},
+                r"expect of down must be a list of status codes, like \[200, 204\]",
+            ),
+            ({"url": "http://h/", "expect": 200}, "expect of down must be a list"),
+            ({"url": "http://h/", "expect": ["200"]}, "expect of down must be a list"),
+            ({"url": "http://h/", "headers": 5}, "headers of down must be a table"),
+            ({"url": "http://h/", "headers": {5: "x"}}, "the name of a header of down must be text, not 5"),
+            ({"url": "http://h/", "headers": {"X-Key": 5}}, "it has no X-Key"),
+            ({"url": "http://h/", "headers": {"Authorization": "s3cret"}}, "down: Authorization is a secret"),
+            ({"url": "http://h/", "body": 5}, "body of down must be text"),
+            ({"url": "http://h/", "method": 5}, "method of down must be text"),
+            ({"url": "http://h/", "method": "GE T"}, "a method is one word"),
+            ({"url": "http://h/a b"}, "a URL has no spaces"),
         ],
     )
     def test_what_makes_no_sense_is_refused_at_once(self, down: object, why: str) -> None:
@@ -139,14 +156,14 @@ class TestCommands:
 
     def test_one_that_never_ends_is_bounded_and_noted(self) -> None:
         """It goes on."""
-        notes = leave(command.drain(["true"], until=["false"], settle=0.1))
+        notes = leave(command.drain(["true"], until=["false"], wait=0.1))
 
         assert ["'false' does not end with 0 after 0.1 s, and it goes on"] == notes
 
     def test_a_look_that_hangs_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The next one may not."""
         monkeypatch.setattr("processender.integrations.command.drainer.LOOK_S", 0.05)
-        (note,) = leave(command.drain(["true"], until=["sleep", "60"], settle=0.2))
+        (note,) = leave(command.drain(["true"], until=["sleep", "60"], wait=0.2))
 
         assert "'sleep' does not end with 0 after 0.2 s, and it goes on" == note
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -53,6 +54,22 @@ def until(fact: object) -> None:
     assert any(fact() or bell.wait(0.02) for _ in range(int(WAIT_S / 0.02)))
 
 
+def reload(haproxy: HAProxy) -> None:
+    """Have another process of HAProxy take over; a signal that comes while the master still begins is lost."""
+
+    def worker() -> str:
+        return asks(haproxy.reader, "show info").partition("\nPid: ")[2].partition("\n")[0]
+
+    before, bell = worker(), threading.Event()
+    for _ in range(int(WAIT_S)):
+        os.kill(haproxy.pid, signal.SIGUSR2)
+        for _ in range(20):
+            if worker() not in {"", before}:
+                return
+            bell.wait(0.05)
+    raise AssertionError("HAProxy has not taken its configuration again")
+
+
 @pytest.mark.parametrize("way", ["path", "address"])
 @pytest.mark.parametrize("mode", ["drain", "maint"])
 def test_a_server_leaves_and_comes_back(haproxy: HAProxy, way: str, mode: str) -> None:
@@ -67,7 +84,7 @@ def test_what_is_under_way_is_waited_for(haproxy: HAProxy, servers: list[Upstrea
     held = Held(haproxy.port, *servers)
     notes: list[str] = []
     server = f"web/{held.at.name}"
-    thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, settle=WAIT_S))))
+    thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, wait=WAIT_S))))
     thread.start()
     until(lambda: status(haproxy, server) == "DRAIN")
     assert [] == notes
@@ -81,7 +98,7 @@ def test_a_drain_that_never_ends_is_bounded_and_names_what_is_left(haproxy: HAPr
     """The session goes on; the handler does not wait for it longer than it was told."""
     held = Held(haproxy.port, *servers)
     server = f"web/{held.at.name}"
-    notes = leave(drain(haproxy.socket, server, settle=0.2))
+    notes = leave(drain(haproxy.socket, server, wait=0.2))
 
     assert ([f"{server}: DRAIN, 1 session after 0.2 s, and it goes on"], held.at.name) == (notes, held.finish())
 
@@ -90,8 +107,8 @@ def test_what_is_left_can_be_cut(haproxy: HAProxy, servers: list[Upstream]) -> N
     """`cut` ends the sessions that are left."""
     held = Held(haproxy.port, *servers)
     server = f"web/{held.at.name}"
-    notes = leave(drain(haproxy.socket, server, settle=0.1, cut=True))
-    after = leave(drain(haproxy.socket, server, settle=WAIT_S))
+    notes = leave(drain(haproxy.socket, server, wait=0.1, cut=True))
+    after = leave(drain(haproxy.socket, server, wait=WAIT_S))
 
     assert [f"{server}: DRAIN, 1 session after 0.1 s, and it goes on", f"{server}: what was left is cut"] == notes
     assert [f"{server}: DRAIN, no sessions"] == after
@@ -103,7 +120,7 @@ def test_a_drain_that_must_give_way_comes_back_at_once(haproxy: HAProxy, servers
     held = Held(haproxy.port, *servers)
     server = f"web/{held.at.name}"
     attempt = Attempt(600)
-    thread = threading.Thread(target=give_way, args=(drain(haproxy.socket, server, settle=600), attempt))
+    thread = threading.Thread(target=give_way, args=(drain(haproxy.socket, server, wait=600), attempt))
     thread.start()
     until(lambda: status(haproxy, server) == "DRAIN")
     attempt.cancel()
@@ -186,10 +203,10 @@ def test_a_reload_in_the_middle_is_told_again(haproxy: HAProxy, servers: list[Up
     held = Held(haproxy.port, *servers)
     server = f"web/{held.at.name}"
     notes: list[str] = []
-    thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, settle=WAIT_S), 60)))
+    thread = threading.Thread(target=lambda: notes.extend(leave(drain(haproxy.socket, server, wait=WAIT_S), 60)))
     thread.start()
     until(lambda: status(haproxy, server) == "DRAIN")
-    os.kill(haproxy.pid, signal.SIGUSR2)
+    reload(haproxy)
     thread.join(WAIT_S)
     now = status(haproxy, server)
     held.finish()
@@ -260,7 +277,7 @@ def test_the_agent_check_drains_and_comes_back(servers: list[Upstream]) -> None:
             until(lambda: check._asked() == ["127.0.0.1"])
             assert {"one", "two"} == who(haproxy.port)
             traffic.draining = True
-            notes = leave(check.drain(settle=WAIT_S))
+            notes = leave(check.drain(wait=WAIT_S))
             until(lambda: status(haproxy).startswith("DRAIN"))
             assert (["told to drain: 127.0.0.1"], {"two"}) == (notes, who(haproxy.port))
             traffic.draining = False
@@ -343,13 +360,37 @@ def test_the_agent_check_ends_in_time_and_frees_its_port() -> None:
 def test_a_drain_that_no_haproxy_has_heard_says_so() -> None:
     """It is bounded, and the report tells that requests may still come."""
     with AgentCheck(Traffic(), "127.0.0.1:0") as check:
-        nobody = leave(check.drain(settle=0.1))
+        nobody = leave(check.drain(wait=0.1))
+        ask_agent(check.port)
+        stranger = leave(check.drain(wait=0.1))
         ask_agent(check.port)
         until(check._asked)
-        unaware = leave(check.drain(settle=0.1))
+        unaware = leave(check.drain(wait=0.1))
 
-    assert ["no HAProxy has asked the agent check"] == nobody
+    assert ["no HAProxy has asked the agent check"] == nobody == stranger
     assert ["not asked again within 0.1 s: 127.0.0.1; it may still send requests"] == unaware
+
+
+def test_who_has_hung_up_before_it_was_told_goes_on_as_before() -> None:
+    """Only what was sent counts: the drain is not over for who has not heard of it."""
+    traffic = Traffic()
+    with AgentCheck(traffic, "127.0.0.1:0") as check:
+        for _ in range(2):
+            ask_agent(check.port)
+        until(check._asked)
+        # The thread is held at its next question, whose asker breaks off so that nothing can be sent.
+        asked, broken = threading.Event(), threading.Event()
+        serving = type("Held", (Traffic,), {"draining": property(lambda _: [asked.set(), broken.wait(WAIT_S)])})
+        check._ender = serving.__new__(serving)
+        check._ender.serving = True
+        client = socket.create_connection(("127.0.0.1", check.port), WAIT_S)
+        assert asked.wait(WAIT_S)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        broken.set()
+        notes = leave(check.drain(wait=0.2))
+
+    assert ["not asked again within 0.2 s: 127.0.0.1; it may still send requests"] == notes
 
 
 @pytest.mark.parametrize("listen", ["", "127.0.0.1", "127.0.0.1:http"])

@@ -17,6 +17,7 @@ from processender.exchange import Request, exchange
 from processender.integrations import kubernetes
 from processender.testing.cluster import LIST, PATCH, Cluster, Pod
 from processender.testing.drainers import check_drainer
+from processender.testing.served import as_json
 from tests.integration.drainers import Attempt, come_back, leave
 
 GATE = "example.com/serving"
@@ -105,7 +106,7 @@ class TestAuthority:
 class TestEndpoint:
     def test_it_waits_until_the_own_entry_is_not_ready(self, place: Place) -> None:
         """A deletion makes it so, a while after; the entry may still be serving."""
-        leave(place.drain(settle=0.0))
+        leave(place.drain(wait=0.0))
         place.pod.terminating = True
 
         assert [f"the endpoint shop/{POD} is not ready"] == leave(place.drain())
@@ -115,13 +116,46 @@ class TestEndpoint:
         """Its Service may select it no more."""
         place.cluster.services["shop"].remove(place.pod)
 
-        assert [f"the endpoint shop/{POD} is no longer listed"] == leave(place.drain())
+        assert [f"the endpoint shop/{POD} is not listed"] == leave(place.drain())
 
     def test_one_that_stays_ready_is_bounded_and_noted(self, place: Place) -> None:
         """The readiness of others is not ours."""
         place.cluster.services["shop"][0].probe = False
 
-        assert [f"the endpoint shop/{POD} is still ready after 0.1 s, and it goes on"] == leave(place.drain(settle=0.1))
+        assert [f"the endpoint shop/{POD} is still ready after 0.1 s, and it goes on"] == leave(place.drain(wait=0.1))
+
+    def test_all_slices_are_listed_once_and_then_its_own(self, place: Place) -> None:
+        """A rollout must not make each pod read all the others again and again."""
+        leave(place.drain(wait=0.1))
+        place.pod.terminating = True
+        leave(place.drain())
+        fields = [asked.query.get("fieldSelector", [""])[0] for asked in place.cluster.asked]
+        before, after = fields.index(""), len(fields) - fields[::-1].index("") - 1
+
+        assert 2 == fields.count("")
+        assert {"metadata.name=shop-x7k2p"} == {*fields[before + 1 : after], *fields[after + 1 :]} - {""}
+
+    def test_one_whose_slice_is_gone_is_looked_for_in_all(self, place: Place) -> None:
+        """It may stand in another by now."""
+        handler = place.drain(wait=0.1)
+        leave(handler)
+        place.cluster.services["shop"].remove(place.pod)
+        place.cluster.lag = 0
+
+        assert [f"the endpoint shop/{POD} is not listed"] == leave(handler)
+        assert "fieldSelector" not in place.cluster.asked[-1].query
+
+    @pytest.mark.parametrize(
+        "said", [[], {"items": [5]}, {"items": [{"endpoints": [{"targetRef": [1]}]}]}, {"items": 5}]
+    )
+    def test_what_is_no_list_of_slices_is_no_evidence(self, place: Place, said: object) -> None:
+        """It is told, and looked at again."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(place.cluster, "answer", lambda _: as_json(said))
+            (note,) = leave(place.drain(wait=0.1))
+
+        assert "is still ready after 0.1 s" in note
+        assert "was answered with what is no list of slices" in note
 
     def test_without_a_gate_there_is_no_way_back(self, place: Place) -> None:
         """The cluster brings traffic back by itself."""
@@ -144,7 +178,7 @@ class TestEndpoint:
 class TestGate:
     def test_a_pod_that_is_not_deleted_leaves_by_its_gate(self, place: Place) -> None:
         """The condition is false, the pod not ready, and so its entry."""
-        leave(place.drain(settle=0.0))
+        leave(place.drain(wait=0.0))
 
         assert [f"the endpoint shop/{POD} is not ready"] == leave(place.drain(gate=GATE))
         assert ("False", "Draining") == tuple(place.pod.conditions[GATE][key] for key in ("status", "reason"))
@@ -204,7 +238,7 @@ class TestBadDays:
     def test_what_was_never_seen_is_noted_with_the_reason(self, place: Place) -> None:
         """The last failure says why."""
         place.cluster.fail(*[503] * 1000)
-        (note,) = leave(place.drain(settle=0.1))
+        (note,) = leave(place.drain(wait=0.1))
 
         assert f"as far as can be told, the endpoint shop/{POD} is still ready after 0.1 s, and it goes on: " in note
         assert "was answered with 503" in note

@@ -47,7 +47,7 @@ def agent(envoy: Envoy) -> Iterator[IstioAgent]:
 
 def in_pod(agent: IstioAgent, envoy: Envoy, **options: object) -> Handler:
     """Return the drainer of Istio, for this agent and this Envoy."""
-    return istio.drain(agent.url, envoy=envoy.admin, inbound=envoy.port, **{"settle": WAIT_S} | options)
+    return istio.drain(agent.url, envoy=envoy.admin, inbound=envoy.port, **{"wait": WAIT_S} | options)
 
 
 def closes(envoy: Envoy) -> bool:
@@ -87,7 +87,7 @@ def test_istio_closes_connections_and_serves_on(agent: IstioAgent, envoy: Envoy)
 def test_a_request_under_way_is_waited_for_at_istio(agent: IstioAgent, envoy: Envoy, server: Upstream) -> None:
     """The gauge of the inbound listener tells of it; what is left in the end is noted."""
     held = Held(envoy.port, server)
-    notes = leave(in_pod(agent, envoy, settle=0.3))
+    notes = leave(in_pod(agent, envoy, wait=0.3))
     other: list[str] = []
     thread = threading.Thread(target=lambda: other.extend(leave(in_pod(agent, envoy))))
     thread.start()
@@ -100,7 +100,7 @@ def test_a_request_under_way_is_waited_for_at_istio(agent: IstioAgent, envoy: En
 
 def test_an_istio_that_keeps_no_gauge_is_waited_for(agent: IstioAgent, envoy: Envoy) -> None:
     """By default Istio leaves it out, which is noted with its remedy."""
-    notes = leave(istio.drain(agent.url, envoy=envoy.admin, inbound=1, settle=0.1))
+    notes = leave(istio.drain(agent.url, envoy=envoy.admin, inbound=1, wait=0.1))
 
     text = "Istio's Envoy keeps no gauge of its connections (`proxyStatsMatcher`), or never had one"
     assert [f"{text}; 0.1 s were waited"] == notes
@@ -110,7 +110,7 @@ def test_an_istio_that_must_give_way_comes_back_at_once(agent: IstioAgent, envoy
     """A cancellation ends the wait, although it has long to go."""
     held = Held(envoy.port, server)
     attempt = Attempt(600)
-    thread = threading.Thread(target=give_way, args=(in_pod(agent, envoy, settle=600), attempt))
+    thread = threading.Thread(target=give_way, args=(in_pod(agent, envoy, wait=600), attempt))
     thread.start()
     while not agent.drained:
         thread.join(0.01)
@@ -168,7 +168,7 @@ def test_inbound_connections_are_waited_for_at_linkerd() -> None:
     with LinkerdProxy() as proxy:
         proxy.inbound = 2
         notes: list[str] = []
-        thread = threading.Thread(target=lambda: notes.extend(leave(linkerd.drain(proxy.url, settle=WAIT_S))))
+        thread = threading.Thread(target=lambda: notes.extend(leave(linkerd.drain(proxy.url, wait=WAIT_S))))
         thread.start()
         while len(proxy.asked) < 2:
             thread.join(0.01)
@@ -183,9 +183,9 @@ def test_a_drain_that_never_ends_is_bounded_at_linkerd() -> None:
     """What is left is noted; a proxy without the gauge is not waited for."""
     with LinkerdProxy() as proxy:
         proxy.inbound = 3
-        left = leave(linkerd.drain(proxy.url, settle=0.1))
+        left = leave(linkerd.drain(proxy.url, wait=0.1))
         proxy.inbound = None
-        unknown = leave(linkerd.drain(proxy.url, settle=WAIT_S))
+        unknown = leave(linkerd.drain(proxy.url, wait=WAIT_S))
 
     assert ["inbound connections at Linkerd's proxy are left: 3 after 0.1 s, and it goes on"] == left
     assert ["Linkerd's proxy keeps no gauge of its connections; it was not waited for them"] == unknown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -48,7 +49,7 @@ def nginx(servers: list[Upstream]) -> Iterator[Nginx]:
 
 def handler(nginx: Nginx, server: Upstream, **options: object) -> Handler:
     """Return the drainer of *server*."""
-    given: dict[str, object] = {"pid": nginx.pid_file, "test": nginx.test, "settle": WAIT_S} | options
+    given: dict[str, object] = {"pid": nginx.pid_file, "test": nginx.test, "wait": WAIT_S} | options
     return drain(nginx.include, f"127.0.0.1:{server.port}", **given)
 
 
@@ -99,7 +100,7 @@ def test_what_is_under_way_is_waited_for(nginx: Nginx, servers: list[Upstream]) 
 def test_a_drain_that_never_ends_is_bounded_and_names_what_is_left(nginx: Nginx, servers: list[Upstream]) -> None:
     """The old worker goes on, and its pid is noted."""
     held = Held(nginx.port, *servers)
-    notes = leave(handler(nginx, held.at, settle=0.3))
+    notes = leave(handler(nginx, held.at, wait=0.3))
     answer = held.finish()
 
     assert held.at.name == answer
@@ -110,7 +111,7 @@ def test_a_drain_that_must_give_way_comes_back_at_once(nginx: Nginx, servers: li
     """A cancellation ends the wait, although it has long to go."""
     held = Held(nginx.port, *servers)
     attempt = Attempt(600)
-    thread = threading.Thread(target=give_way, args=(handler(nginx, held.at, settle=600), attempt))
+    thread = threading.Thread(target=give_way, args=(handler(nginx, held.at, wait=600), attempt))
     thread.start()
     until(lambda: held.at.name not in who(nginx.port, 4))
     attempt.cancel()
@@ -123,7 +124,7 @@ def test_a_drain_that_must_give_way_comes_back_at_once(nginx: Nginx, servers: li
 def test_replicas_that_leave_together_lose_nothing_of_each_other(nginx: Nginx, servers: list[Upstream]) -> None:
     """Each is down, many times over, and in the end the file is as it was."""
     before = include(nginx)
-    untested = {"test": (), "settle": 0.0}
+    untested = {"test": (), "wait": 0.0}
     for step in (leave, come_back):
         threads = [
             threading.Thread(target=step, args=(handler(nginx, each, **untested),)) for each in servers for _ in "ab"
@@ -200,14 +201,24 @@ def test_a_reload_can_be_a_command(nginx: Nginx, servers: list[Upstream]) -> Non
     assert {"two"} == who(nginx.port)
     with pytest.raises(Transient, match=r"ended with 3: not today"):
         leave(handler(nginx, servers[1], reload=["sh", "-c", "echo not today; exit 3"]))
-    with pytest.raises(Permanent, match="cannot run /nonexistent"):
+    with pytest.raises(Permanent, match="cannot run '/nonexistent"):
         leave(handler(nginx, servers[1], reload=["/nonexistent/nginx"]))
+
+
+def test_a_command_hears_signals_although_an_agent_has_them_blocked(nginx: Nginx, servers: list[Upstream]) -> None:
+    """What it inherits is what programs expect, as any other command of a handler."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        with pytest.raises(Transient, match="ended with -15"):
+            leave(handler(nginx, servers[0], reload=["sh", "-c", "kill -TERM $$; exit 0"]))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def test_an_nginx_that_cannot_be_seen_is_waited_for(nginx: Nginx, servers: list[Upstream]) -> None:
     """In another container, say: there is no evidence, which is noted."""
     reload = ["kill", "-HUP", str(nginx.pid)]
-    notes = leave(handler(nginx, servers[0], pid="/nonexistent", reload=reload, settle=0.1))
+    notes = leave(handler(nginx, servers[0], pid="/nonexistent", reload=reload, wait=0.1))
 
     assert [f"nginx cannot be seen from here; 127.0.0.1:{servers[0].port} is down in its file since 0.1 s"] == notes
 
@@ -338,6 +349,46 @@ def test_a_file_that_another_holds_is_not_waited_for_for_ever(tmp_path: Path) ->
         Rewriting(str(file), Attempt(0.1)),
     ):
         pass
+
+
+@pytest.mark.parametrize(("folder", "lock"), [(0o755, 0o600), (0o775, 0o660), (0o777, 0o666), (0o700, 0o600)])
+def test_who_may_only_read_cannot_hold_it(tmp_path: Path, folder: int, lock: int) -> None:
+    """Its lock is there for those who may write in its directory, and a reader could hold it for ever."""
+    file = tmp_path / "web.conf"
+    file.write_text("server a;\n")
+    file.chmod(0o644)
+    tmp_path.chmod(folder)
+    with Rewriting(str(file), Attempt()):
+        found = (tmp_path / ".web.conf.lock").stat()
+
+    assert (lock, tmp_path.stat().st_gid) == (stat.S_IMODE(found.st_mode), found.st_gid)
+
+
+def test_a_lock_that_cannot_be_taken_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that has none, or when it is full."""
+    file = tmp_path / "web.conf"
+    file.write_text("")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("processender.rewriting.fcntl.flock", refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="No locks available"), Rewriting(str(file), Attempt()):
+        pass
+
+    assert before == os.listdir("/proc/self/fd")
+
+
+def test_a_change_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither half of a text, nor the file that it was to be."""
+    file = tmp_path / "web.conf"
+    file.write_text("server a;\n")
+    with Rewriting(str(file), Attempt()) as held, pytest.raises(UnicodeEncodeError):
+        held.write("server \ud800;\n")
+
+    assert {".web.conf.lock", "web.conf"} == {each.name for each in tmp_path.iterdir()}
+    assert "server a;\n" == file.read_text()
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

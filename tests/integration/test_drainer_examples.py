@@ -68,6 +68,13 @@ def test_nginx(servers: list[Upstream], tmp_path: Path) -> None:
         there_and_back(lambda: serving(tmp_path, "nginx", *own, *test), lambda: who(found.port, 6))
 
 
+def test_envoy_endpoint(servers: list[Upstream], tmp_path: Path) -> None:
+    """An endpoint in the file of an Envoy in front."""
+    with balancers.envoy_edge({each.name: each.port for each in servers}, from_file=True) as found:
+        own = [found.endpoints, f"127.0.0.1:{servers[0].port}", found.admin]
+        there_and_back(lambda: serving(tmp_path, "envoy_endpoint", *own), lambda: who(found.port, 6))
+
+
 @pytest.fixture
 def sidecar(servers: list[Upstream]) -> Iterator[Envoy]:
     """Return the sidecar of the first server."""

@@ -17,6 +17,7 @@ from processender.engine.brief import BriefContext
 from processender.engine.clock import SystemClock
 from processender.errors import HandlerError, Permanent, Transient
 from processender.exchange import Answer, HTTPStatusRefused, HTTPStatusTransient, Request, exchange, judge
+from processender.patience import poll
 
 CLOCK = SystemClock()
 Serve = Callable[[type[BaseHTTPRequestHandler]], ThreadingHTTPServer]
@@ -49,6 +50,21 @@ class Stalls(Echo):
     def do_PUT(self) -> None:
         """Wait for the end of the connection."""
         self.connection.recv(1)
+
+
+class Drips(Echo):
+    """Sends its answer a byte at a time, without an end."""
+
+    def do_PUT(self) -> None:
+        """Answer."""
+        self.send_response(200)
+        self.end_headers()
+        over = threading.Event()
+        try:
+            while not over.wait(0.01):
+                self.wfile.write(b".")
+        except OSError:
+            return
 
 
 class Echoes(Echo):
@@ -120,6 +136,22 @@ class TestExchange:
             exchange(put(serve(Stalls)), ctx, timeout=0.05)
         assert ctx.remaining() > 30
 
+    def test_an_answer_that_comes_a_byte_at_a_time_has_one_time_for_all(self, serve: Serve) -> None:
+        """Each byte would begin the time-out of a socket anew."""
+        ctx = context(60)
+
+        with pytest.raises(TimeoutError, match="no answer in time"):
+            exchange(put(serve(Drips)), ctx, timeout=0.3)
+        assert ctx.remaining() > 30
+
+    def test_an_answer_that_never_ends_is_aborted(self, serve: Serve) -> None:
+        """Although the connection has forgotten its socket by then."""
+        ctx = context(60)
+        threading.Timer(0.3, ctx.cancel).start()
+
+        with pytest.raises(TimeoutError, match="no answer in time"):
+            exchange(put(serve(Drips)), ctx)
+
     def test_an_attempt_that_must_give_way_comes_back_at_once(self, serve: Serve) -> None:
         """The connection is shut from under it."""
         ctx = context(60)
@@ -135,7 +167,7 @@ class TestExchange:
 
         stopper = threading.Thread(target=lambda: (waiting.wait(30), ctx.cancel()))
         stopper.start()
-        with pytest.raises(Transient):
+        with pytest.raises(TimeoutError, match="no answer in time"):
             exchange(put(serve(Tells)), ctx)
         stopper.join()
 
@@ -306,3 +338,26 @@ class TestTrust:
         """And not when the first request is sent."""
         with pytest.raises(HandlerError, match=r"cannot read the certificate authority in /nowhere/ca\.crt"):
             Request("GET", "https://127.0.0.1/", authority="/nowhere/ca.crt")
+
+
+class Counting(BriefContext):
+    """An attempt that counts what is to be called at its end."""
+
+    @property
+    def kept(self) -> int:
+        """How many there are."""
+        return len(self._on_cancel)
+
+
+def test_an_attempt_that_asks_again_and_again_keeps_nothing_of_it(serve: Serve) -> None:
+    """When they are over, neither an exchange nor the looking has anything to be called at its end."""
+    server = serve(Echo)
+    request = Request("PUT", f"http://127.0.0.1:{server.server_port}/404")
+    ctx = Counting(CLOCK.now() + 10.0, CLOCK, handler="ask", cause="drain", key="run-1/ask")
+    before, looks = ctx.kept, iter([*[None] * 20, "enough"])
+
+    def look() -> str | None:
+        exchange(request, ctx)
+        return next(looks)
+
+    assert ("enough", before) == (poll(ctx, look, every=0.001), ctx.kept)

@@ -17,6 +17,7 @@ from processender.errors import HandlerError
 from processender.integrations.aiohttp import serve
 from tests.integration.frameworks import TOKEN, Served, Story, ask, begun, example, rest
 from tests.integration.library_programs import LIMIT_S, PREAMBLE, finish, program
+from tests.waits import until
 
 SERVER = """
 from aiohttp import web
@@ -108,11 +109,9 @@ def test_aiohttp_loses_nothing_between_term_and_exit() -> None:
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         asked = [ask(port, "/drain", "POST")[0], ask(port, "/drain", "POST", Authorization="Bearer other")[0]]
         asked += [ask(port, "/drain", "POST", **bearer)[0]]
-        while ask(port, "/readyz")[0] == 200:
-            pass
+        until(lambda: ask(port, "/readyz")[0] == 503)
         asked += [ask(port, "/livez")[0], ask(port, "/resume", "POST", **bearer)[0]]
-        while ask(port, "/readyz")[0] == 503:
-            pass
+        until(lambda: ask(port, "/readyz")[0] == 200)
         events, websocket = begun(port, "/events"), upgraded(port, "/echo")
         story = Story(running, kept=True)
         told, frames = rest(events), rest(websocket)

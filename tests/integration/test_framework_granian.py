@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
-import granian._futures
 import granian.server.mp
 import pytest
 from granian.server.embed import Server
@@ -155,11 +156,43 @@ def test_an_application_that_fails_to_start_ends_the_process() -> None:
     assert "ready" not in {notice["cause"] for notice in end.report["notices"]}
 
 
+SLOW = """
+async def slow(scope, receive, send):
+    if scope['type'] == 'lifespan':
+        await receive()
+        say('starting')
+        await asyncio.sleep(0.3)
+        await send({'type': 'lifespan.startup.complete'})
+        await receive()
+        say('stopping')
+        await send({'type': 'lifespan.shutdown.complete'})
+app = EnderMiddleware(slow, ender)
+"""
+
+
+@pytest.mark.parametrize("how", ["adapter", "command"])
+def test_an_end_in_the_middle_of_the_start_is_whole(tmp_path: Path, how: str) -> None:
+    """The application starts and shuts down; then what it uses is closed."""
+    (tmp_path / "slow_app.py").write_text(PREAMBLE + SERVER + SLOW)
+    command = ["-m", "granian", "--interface", "asgi", "--port", "PORT", "slow_app:app"]
+    adapter = ["-c", "import slow_app; slow_app.main(slow_app.app)", "PORT"]
+    path = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    with Served([sys.executable, *(command if how == "command" else adapter)], env=path) as web:
+        web.wait_for("starting", LIMIT_S)
+        web.signal("TERM")
+        end = finish(web)
+
+    assert ["starting", "stopping", "closed"] == [
+        line for line in end.lines if line in {"starting", "stopping", "closed"}
+    ]
+    assert (0, "clean") == (end.code, end.report["verdict"])
+
+
 def test_granian_still_is_what_the_adapter_rests_on() -> None:
     """What is broken off by name is tested above; here is why its command needs the middleware only."""
     worker = inspect.getsource(granian.server.mp.MPServer._spawn_asgi_lifespan_worker)
 
     assert worker.index("set_loop_signals(loop)") < worker.index("lifespan_handler.startup()")
-    assert REQUEST.split(".")[0] in vars(granian._futures)
+    assert REQUEST[1].split(".")[0] in vars(sys.modules[REQUEST[0]])
     assert callable(Server.stop)
     assert callable(Server.on_startup)

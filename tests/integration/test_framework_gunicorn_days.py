@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.integration.frameworks import Served, ask, begun, rest
 from tests.integration.library_programs import LIMIT_S, finish
+from tests.waits import until
 
 APP = """
 import os, sys, threading, time
@@ -157,8 +158,7 @@ def test_a_unix_socket_is_reached_while_traffic_is_left(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with gunicorn(tmp_path, "drain_delay = 1.0", "-b", f"unix:{path}") as web:
         web.wait_for("Booting worker", LIMIT_S)
-        while _ask_unix(path) != 200:
-            pass
+        until(lambda: _ask_unix(path) == 200)
         web.signal("TERM")
         said = set()
         while (answer := _ask_unix(path)) != "refused":

@@ -13,8 +13,9 @@ import h2.connection
 import h2.events
 import hypercorn.asyncio.run
 import pytest
+from hypercorn.asyncio import task_group
 
-from processender.integrations.hypercorn import CONNECTION
+from processender.integrations.hypercorn import CONNECTION, REQUEST
 from tests.integration.frameworks import Served, Story, begun, example, rest
 from tests.integration.library_programs import LIMIT_S, PREAMBLE, finish
 
@@ -29,8 +30,13 @@ held = asyncio.Event()
 over = []
 
 async def answer(scope, receive, send):
-    if scope['type'] != 'http':
-        raise NotImplementedError
+    if scope['type'] == 'lifespan':
+        await receive()
+        await send({'type': 'lifespan.startup.complete'})
+        await receive()
+        say('stopping')
+        await send({'type': 'lifespan.shutdown.complete'})
+        return
     if scope['path'] == '/numbers':
         await send({'type': 'http.response.start', 'status': 200, 'headers': []})
         say('begun')
@@ -70,7 +76,7 @@ async def bare(scope, receive, send):
     if scope['type'] == 'http' and scope['path'] == '/readyz':
         scope = {**scope, 'path': '/'}
     await answer(scope, receive, send)
-asyncio.run(hypercorn.serve(ender, bare, configure()))
+say('code', hypercorn.run(ender, bare, configure()))
 """
 
 
@@ -134,8 +140,8 @@ def test_what_never_ends_and_who_never_reads_are_named_and_cut() -> None:
 
     assert answer.startswith("HTTP/1.1 503")
     assert {"GET /numbers", "GET /held"} <= {each["what"] for each in end.report["cut"]}
-    assert "closed" in end.lines
-    assert ("done", "clean") == (end.outcomes["body"], end.report["verdict"])
+    assert ["stopping", "closed", "code 0"] == [line for line in end.lines if line in {"stopping", "closed", "code 0"}]
+    assert (0, "done", "clean") == (end.code, end.outcomes["body"], end.report["verdict"])
 
 
 def test_a_bare_application_is_waited_for_too() -> None:
@@ -150,6 +156,8 @@ def test_a_bare_application_is_waited_for_too() -> None:
 
     assert "" == answer.removesuffix(" (reset)")
     assert ["hypercorn with 1 open connections"] == [each["what"] for each in end.report["cut"]]
+    assert ["stopping", "closed", "code 0"] == [line for line in end.lines if line in {"stopping", "closed", "code 0"}]
+    assert (0, "clean") == (end.code, end.report["verdict"])
 
 
 def test_an_application_that_swallows_its_cancellation_is_left_behind() -> None:
@@ -223,5 +231,7 @@ def test_hypercorn_still_is_what_the_adapter_rests_on() -> None:
 
     assert source.index("start_server(") < source.index("raise_shutdown(shutdown_trigger)")
     assert "asyncio.wait_for(gathered_server_tasks, config.graceful_timeout)" in source
-    assert CONNECTION.endswith("._server_callback")
+    assert (hypercorn.asyncio.run.__name__, f"worker_serve.<locals>.{CONNECTION[1].rpartition('.')[2]}") == CONNECTION
+    assert (task_group.__name__, task_group._handle.__qualname__) == REQUEST
+    assert "_handle,\n            app," in inspect.getsource(task_group.TaskGroup.spawn_app)
     assert "async def _server_callback(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)" in source

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -12,7 +16,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.testclient import TestClient
 
+from processender import Ender, StateError
 from processender.integrations.asgi import EnderMiddleware
 from processender.integrations.fastapi import Access, Tasks
 from processender.integrations.starlette import BackgroundTask, BackgroundTasks
@@ -20,8 +26,10 @@ from tests.integration.asgi_programs import Client, python, uvicorn, wait_until
 from tests.integration.library_programs import finish
 from tests.integration.servers import free_port
 from tests.unit.serving import FakeEnder
+from tests.waits import until
 
 OF_FASTAPI = FakeEnder()
+OF_FASTAPI.left = 7.5
 access = Access(OF_FASTAPI)
 """Where FastAPI, which evaluates annotations, finds it."""
 
@@ -132,3 +140,42 @@ def test_the_example_answers_what_is_in_flight_and_ends_in_order(name: str) -> N
     assert answer in body
     assert story == [part for line in end.lines for part in story if part in line]
     assert "clean" == end.report["verdict"]
+
+
+def test_a_wrapped_application_is_tested_as_often_as_one_likes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each test client lives inside the Ender: what is declared is closed behind it, and it may come again."""
+    ender = Ender("tested", grace=5.0, state=str(tmp_path / "state"))
+    story: list[str] = []
+    ender.add(lambda: story.append("pool closed"), name="pool", phase="close")
+
+    @asynccontextmanager
+    async def life(_app: Starlette) -> AsyncIterator[None]:
+        ender.add(lambda: story.append("client closed"), name="client", phase="flush")
+        story.append("up")
+        yield
+        story.append("down")
+
+    app = EnderMiddleware(Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))], lifespan=life), ender)
+    for _ in range(2):
+        with TestClient(app) as client:
+            story.append(client.get("/").text)
+            until(lambda client=client: client.get("/readyz").status_code == 200)  # type: ignore[misc]
+        report = ender.report
+        assert report is not None
+        assert ("clean", None) == (report["verdict"], report["exit"])
+
+    assert 2 * ["up", "here", "down", "client closed", "pool closed"] == story
+    # That of SIGALRM is the time-out of the test.
+    warned = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    assert [] == [text for text in warned if not text.startswith("SIGALRM")]
+
+
+def test_an_ender_that_somebody_else_has_held_is_left_once(tmp_path: Path) -> None:
+    """It is the program's, and its end was the end."""
+    ender = Ender("held", state=str(tmp_path / "state"), signals=(), exit="return")
+    with ender:
+        pass
+    with pytest.raises(StateError, match="that was left"), ender.hosted(stop=lambda: None):
+        pass

@@ -15,6 +15,7 @@ from tests.integration.asgi_programs import Client, python, wait_until
 from tests.integration.library_programs import End, finish
 from tests.integration.servers import free_port
 from tests.unit.serving import FakeEnder
+from tests.waits import until
 
 START = """
 import asyncio, sys, threading
@@ -133,8 +134,7 @@ def test_a_client_that_never_reads_is_broken_off_and_named(port: int) -> None:
         wait_until(running, port, 200, "/")
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            while running.output.count("all is sent") < 2:
-                pass
+            until(lambda: running.output.count("all is sent") == 2)
             running.signal("TERM")
             end = finish(running)
 
@@ -183,7 +183,7 @@ def test_a_server_whose_application_fails_to_start_was_never_ready(
         monkeypatch.setattr(uvicorn.Server, "startup", comes_back)
     ender = FakeEnder()
     with pytest.raises(SystemExit) as left:
-        serve(ender, fails, log_level="critical")
+        run(ender, fails, log_level="critical")
 
     assert (3, ["hosted", "left with SystemExit"]) == (left.value.code, ender.story)
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.frameworks import TOKEN, Served, Story, ask, begun, example, rest
 from tests.integration.library_programs import LIMIT_S, PREAMBLE, finish, program
+from tests.waits import until
 
 SERVER = """
 import socketserver
@@ -58,11 +59,9 @@ def test_flask_loses_nothing_between_term_and_exit() -> None:
         port = flask.until_ready().port
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         asked = [ask(port, "/drain", "POST", Authorization="Bearer other")[0], ask(port, "/drain", "POST", **bearer)[0]]
-        while ask(port, "/readyz")[0] == 200:
-            pass
+        until(lambda: ask(port, "/readyz")[0] == 503)
         asked += [ask(port, "/")[0], ask(port, "/resume", "POST", **bearer)[0]]
-        while ask(port, "/readyz")[0] == 503:
-            pass
+        until(lambda: ask(port, "/readyz")[0] == 200)
         story = Story(flask)
 
     story.check()
@@ -86,11 +85,20 @@ from processender.integrations import django
 settings.configure(DATABASES={'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': sys.argv[1]}})
 import django as root
 root.setup()
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 ender = Ender('django', grace=20)
 ender.add(django.close_connections())
-told, over = threading.Barrier(3), threading.Event()
+told, over = threading.Barrier(4), threading.Event()
+
+def broken():
+    def fail():
+        raise OSError('the socket is gone')
+    connection.cursor().execute('SELECT 1')
+    connections['default'].close = fail
+    connections['default'].close_pool = lambda: say('pool closed')
+    told.wait()
+    over.wait()
 
 def plain():
     connection.cursor().execute('CREATE TABLE kept (n INTEGER)')
@@ -105,7 +113,7 @@ def inside():
         over.wait()
         say('inside', connection.closed_in_transaction)
 
-threads = [threading.Thread(target=target) for target in (plain, inside)]
+threads = [threading.Thread(target=target) for target in (broken, plain, inside)]
 with ender:
     for thread in threads:
         thread.start()
@@ -115,13 +123,16 @@ over.set()
 
 
 def test_connections_of_threads_that_live_are_closed_by_another(tmp_path) -> None:
-    """A transaction that nobody has ended is rolled back, and named."""
+    """A transaction that nobody has ended is rolled back, and named; what fails to close holds up no other."""
     with program(DJANGO, str(tmp_path / "database")) as running:
         end = finish(running)
 
     assert ["inside True", "plain True"] == sorted(line for line in end.lines if line.endswith(("True", "False")))
     rolled_back = "rolled back a transaction of 'default' that nobody has ended"
-    assert [rolled_back, "2 connections closed"] == end.handler("django-connections")["notes"]
+    handler = end.handler("django-connections")
+    assert [rolled_back, "2 connections closed"] == handler["notes"]
+    assert "pool closed" in end.lines
+    assert ("failed", True) == (handler["outcome"], "'default': OSError: the socket is gone" in handler["error"])
 
 
 def test_a_client_that_never_reads_is_cut_and_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bench.power import BROKEN, Lied, Life, early_header_is_caught, is_caught
 from processender.testing.disk import SimulatedDisk
 
-SEEDS = int(os.environ.get("PROCESSENDER_SEEDS", "20000"))
+SEEDS = int(os.environ.get("PROCESSENDER_SEEDS", "5000"))
 
 
 def test_no_seed_loses_what_was_acknowledged() -> None:

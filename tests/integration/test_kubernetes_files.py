@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from processender.agent.durations import parse_duration
-from processender.cli import run, sidecar
+from processender.agent.flags import RUN
+from processender.cli import sidecar
 
 FILES = sorted((Path(__file__).parents[2] / "deploy" / "kubernetes").glob("*.yaml"))
 NATIVE = "1.29"
@@ -69,7 +70,7 @@ def test_every_option_of_a_manifest_is_known(path: Path) -> None:
     """The command line knows each of them."""
     (container,) = containers(path)
     verb, options = container["command"][1], container["command"][2:]
-    known = {name for names, _ in run.FLAGS for name in names} | {"--"}
+    known = {name for names, _ in RUN for name in names} | {"--"}
     if verb == "sidecar":
         known = set(sidecar.parser()._option_string_actions)
 

@@ -51,6 +51,16 @@ def test_the_exit_policy_after_a_signal(kind: str, policy: str) -> None:
     assert "clean" == end.report["verdict"]
 
 
+@pytest.mark.parametrize(("end_by", "code"), [("os.kill(os.getpid(), signal.SIGTERM)", "0"), ("ender.stop()", "None")])
+def test_the_exit_code_is_known_when_the_end_is_over(end_by: str, code: str) -> None:
+    """Only a signal asks for one: whoever has begun the end otherwise has one of their own."""
+    source = (
+        f"ender = Ender('orders')\nwith ender:\n    {end_by}\n    ender.stopping.wait()\nsay('code', ender.exit_code)"
+    )
+
+    assert f"code {code}" in run(source).lines
+
+
 @pytest.mark.parametrize("policy", CODES)
 def test_the_exit_policy_does_not_touch_an_ordinary_end(policy: str) -> None:
     """Without a signal the program's own end counts."""
@@ -135,7 +145,7 @@ def test_a_body_that_swallows_cancellation_does_not_hold_the_end() -> None:
     """A task that goes on after its CancelledError is left behind with the process."""
     source = """
     async def main():
-        async with Ender('orders', grace=1) as ender:
+        async with Ender('orders', grace=3) as ender:
             ender.add(lambda: say('flushed'), name='flush', importance='must')
             say('ready')
             while True:

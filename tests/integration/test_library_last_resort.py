@@ -108,8 +108,9 @@ def test_an_application_that_uses_the_alarm_keeps_it(use: str) -> None:
     source = f"""
     {use}
     before = signal.getsignal(signal.SIGALRM)
-    with Ender('orders', grace=1) as ender:
-        ender.add(lambda: (say('same', signal.getsignal(signal.SIGALRM) is before), {BUSY}), name='busy')
+    with Ender('orders', grace=2) as ender:
+        # What is said is said by another thread, which needs the lock.
+        ender.add(lambda: (say('same', signal.getsignal(signal.SIGALRM) is before), time.sleep(1), {BUSY}), name='busy')
         say('ready')
         ender.stopping.wait()
     """
@@ -165,6 +166,20 @@ def test_they_are_disarmed_after_a_run_that_no_signal_began() -> None:
 
     assert 0 == end.code
     assert "lives (0.0, 0.0)" in end.output
+
+
+def test_they_are_disarmed_after_a_run_of_an_ender_that_was_never_entered() -> None:
+    """No block is left behind it, and nobody has asked the process to be gone."""
+    source = """
+    ender = Ender('orders', grace=1, exit='return').install()
+    ended = ender.stop().wait(20)
+    while signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0): time.sleep(0.01)
+    time.sleep(1.2)
+    say('lives', ended)
+    """
+    end = run(source)
+
+    assert (0, True) == (end.code, "lives True" in end.output), end.output
 
 
 def test_an_interpreter_that_never_comes_back_to_python_is_ended() -> None:

@@ -111,12 +111,25 @@ def test_a_server_that_ends_by_itself_ends_the_process_well() -> None:
 
 
 def test_a_server_without_a_handler_of_its_own_is_named() -> None:
-    """Nobody could ask it; the end goes on without it, and says so."""
+    """Nobody could ask it; the end goes on without it, and says so when its time is up."""
     end = run(
         OWN_SIGNAL.replace("signal.signal(signal.SIGTERM", "(lambda *_: 0)(0").replace("grace=20", "grace=2"), "TERM"
     )
 
     assert "deaf-server" in end.troubles
+
+
+def test_a_server_that_nobody_can_ask_and_that_ends_in_time_is_nobodys_trouble() -> None:
+    """Its own master has told it, or it sees by itself that the end has come: nobody has to act."""
+    source = OWN_SIGNAL.replace("signal.signal(signal.SIGTERM", "(lambda *_: 0)(0")
+    end = run(source.replace("over.wait(0.05)", "ender.stopping.wait(0.05)"), "TERM")
+
+    assert ([], "clean") == (end.troubles, end.report["verdict"])
+
+
+def test_the_exit_code_of_a_server_that_is_asked_by_its_own_handler_is_its_own() -> None:
+    """It may end by the signal itself, as uvicorn does; the report claims nothing. A server that is told is ours."""
+    assert [None, 0] == [run(source, "TERM").report["exit"] for source in (OWN_SIGNAL, STOPPED)]
 
 
 def test_what_an_earlier_process_has_left_is_taken_back_when_it_serves() -> None:
@@ -299,6 +312,29 @@ def test_a_block_inside_another_one_changes_nothing() -> None:
         line for line in end.lines if line in {"inside", "and on", "stopped", "closed"}
     ]
     assert "clean" == end.report["verdict"]
+
+
+def test_in_a_short_window_what_is_cut_is_named_before_its_server_must_have_left() -> None:
+    """Half of the time is for leaving traffic; nothing is abandoned although the work is deaf."""
+    source = STOPPED.replace("drain_delay=0.2", "drain_delay=5.0")
+    deaf = """
+        ender.inflight('GET /deaf', kind='request', cut=lambda: say('cut')).begin()
+        ender.stop('short', within=2.0)"""
+    end = run(source.replace("say('ready')", deaf))
+
+    assert ("done", "failed", "done") == tuple(end.outcomes[name] for name in ("drain-delay", "inflight", "body"))
+    assert "still in flight: GET /deaf" in end.handler("inflight")["error"]
+    assert "instead of 5 s, for the time is short" in end.handler("drain-delay")["notes"][0]
+    assert ("closed" in end.lines, 0) == (True, end.code)
+
+
+def test_at_a_terminal_an_int_waits_for_nobody() -> None:
+    """A person has pressed Ctrl-C, and no balancer is in front of it."""
+    terminal = "import pty\nos.dup2(pty.openpty()[1], 0)\n"
+    end = run(terminal + STOPPED.strip().replace("grace=20, drain_delay=0.2", "grace=60, drain_delay=20.0"), "INT")
+
+    assert "clean" == end.report["verdict"]
+    assert end.handler("drain-delay")["ended_s"] < 10.0
 
 
 STARTED_ANEW = (

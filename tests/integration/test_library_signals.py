@@ -136,6 +136,7 @@ def test_which_signals_escalate_can_be_told() -> None:
     assert "hurried by SIGTERM" == end.handler("tidy")["reason"]
 
 
+@pytest.mark.alone
 def test_ten_thousand_terms_are_one_notice() -> None:
     """A storm of TERMs is one run with one notice, and it ends as any other."""
     with program(SLOW) as running:

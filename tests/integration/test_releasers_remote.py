@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from processender.integrations.sql import SqlReleaser
 from processender.plugins import find_releaser
 from processender.recovering import recover
 from processender.testing.releasers import check_releaser, context
+from tests.integration.servers import free_port
 
 BUCKET = "artifacts"
 
@@ -41,13 +41,6 @@ def ender(tmp_path: Path) -> Ender:
 def owed(key: str, ref: str = "", **args: Any) -> Obligation:
     """Return an obligation."""
     return Obligation("0-test", "thing", key, "releaser", args, ref=ref)
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def crash(tmp_path: Path, program: str, **env: str) -> None:

@@ -28,6 +28,7 @@ from processender.recovering import Recovered, recover
 from processender.testing.processes import Program
 from processender.testing.releasers import check_releaser, context
 from tests.integration.servers import free_port
+from tests.waits import until
 
 LIMIT_S = 30.0
 KEYS = ["42", "0", "-1", "-9223372036854775808", "9223372036854775807", "4294967296", "1,2", "-1,-2", "0,-2147483648"]
@@ -74,12 +75,6 @@ def count(admin: psycopg.Connection[Any], query: str, *values: Any) -> int:
 def has_session(admin: psycopg.Connection[Any], name: str) -> bool:
     """Tell whether there is a session of this name."""
     return count(admin, "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", name) > 0
-
-
-def until(fact: Callable[[], bool]) -> None:
-    """Ask until *fact* holds; the limit of the test is that of the wait."""
-    while not fact():
-        pass
 
 
 def owed(key: str, id_: str = "0-id", **args: Any) -> Obligation:

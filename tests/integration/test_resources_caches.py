@@ -88,7 +88,8 @@ def test_what_could_not_be_written_is_kept_for_another_attempt(tmp_path: Path) -
     report = end(tmp_path, handler.replace(retry=Retry(attempts=2, initial=0.01)))
 
     assert "done" == report.outcome("queue")
-    assert [0, 1, 2] == wrote
+    # It stands behind what was there.
+    assert [0, 2, 1] == wrote
     assert ["wrote 1 item of queue, 2 left", "wrote 3 items of queue"] == report["queue"]["notes"]
 
 
@@ -148,6 +149,34 @@ def test_what_could_not_be_written_goes_back_into_the_dict(tmp_path: Path) -> No
 
     assert "failed OSError: the disk is full" == report.outcome("cache")
     assert {"a": 10, "b": 2} == cache
+
+
+def test_what_somebody_else_evicts_meanwhile_costs_no_other_entry(tmp_path: Path) -> None:
+    """As a cache does whose entries expire."""
+
+    class Expiring(dict[str, int]):
+        def __iter__(self) -> Any:
+            keys = list(super().__iter__())
+            self.pop("b", None)
+            return iter(keys)
+
+    cache = Expiring(a=1, b=2, c=3)
+    wrote: dict[str, int] = {}
+    report = end(tmp_path, flush_dict(cache, wrote.update))
+
+    assert ("clean", {"a": 1, "c": 3}) == (report.verdict, wrote)
+
+
+def test_what_could_not_be_written_is_in_the_queue_for_whoever_comes_next(tmp_path: Path) -> None:
+    """Such as a handler that saves the rest to a file."""
+    items = full(queue.Queue, 5)
+
+    def write(_batch: list[int]) -> None:
+        raise OSError("the database is away")
+
+    end(tmp_path, flush_queue(items, write, batch=2))
+
+    assert {0, 1, 2, 3, 4} == {items.get_nowait() for _ in range(items.qsize())}
 
 
 def test_all_of_it_works_at_the_exit_of_the_interpreter() -> None:

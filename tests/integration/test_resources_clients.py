@@ -25,23 +25,20 @@ from processender.integrations import httpx2 as httpx2_room
 from processender.integrations.postgres import close_pool
 from processender.integrations.redis import close_client
 from tests.integration.ends import end, end_async, quiet
+from tests.waits import until
 
 LIMIT_S = 30.0
 
 
 def all_gone(url: str, name: str) -> bool:
     """Wait until the server, which notices it a moment later, has no session of this name."""
-    while sessions(url, name):
-        pass
-    return True
+    return until(lambda: not sessions(url, name))
 
 
 def clients_gone(url: str, *names: str) -> bool:
     """Wait until Redis has no client of these names."""
     with redis.Redis.from_url(url) as admin:
-        while set(names) & {each["name"] for each in admin.client_list()}:
-            pass
-    return True
+        return until(lambda: not set(names) & {each["name"] for each in admin.client_list()})
 
 
 def sessions(url: str, name: str) -> int:
@@ -234,8 +231,7 @@ def test_a_command_that_blocks_is_cut(redis_url: str, tmp_path: Path) -> None:
 
     def blocked() -> None:
         with redis.Redis.from_url(redis_url) as admin:
-            while not any(each["cmd"] == "blpop" for each in admin.client_list()):
-                pass
+            until(lambda: any(each["cmd"] == "blpop" for each in admin.client_list()))
 
     report = end(tmp_path, close_client(client, wait=0.1), before=blocked)
     worker.join(LIMIT_S)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import queue
 import subprocess
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor  # noqa: TID251 - what the room is for
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed  # noqa: TID251 - what the room is for
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from processender.core.handler import Importance
 from processender.errors import HandlerError
 from processender.integrations.apscheduler import finish_jobs, stop_scheduling
+from processender.integrations.caches import flush_queue
 from processender.integrations.executors import finish_executor
 from processender.integrations.processes import stop_children
 from processender.integrations.tasks import finish_tasks
@@ -27,6 +30,10 @@ LIMIT_S = 30.0
 
 
 # Executors.
+
+
+def _spawning() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
 
 
 @pytest.mark.parametrize(("queued", "ran"), [("finish", 4), ("cancel", 1)])
@@ -82,8 +89,63 @@ def test_work_in_flight_may_use_the_executor_until_it_ends(tmp_path: Path) -> No
         executor.submit(print)
 
 
+@pytest.mark.parametrize("pool", [lambda: ThreadPoolExecutor(1), _spawning], ids=["threads", "processes"])
+def test_many_jobs_leave_what_follows_its_time(pool: Any, tmp_path: Path) -> None:
+    """The executor takes half of what is left at most, gives up what has not begun, and is not abandoned for that."""
+    executor, lines = pool(), queue.Queue[int]()
+    futures = [executor.submit(_sleep, 0.1) for _ in range(200)]
+    lines.put(1)
+    next(iter(as_completed(futures)))
+    written: list[int] = []
+    report = end(tmp_path, finish_executor(executor), flush_queue(lines, written.append), grace=4.0)
+    cancelled = sum(future.cancelled() for future in futures)
+
+    assert report.outcome("executor").startswith("failed LeftBehind: ")
+    assert f"there was no time for {cancelled} queued calls of executor, and they were cancelled" in (
+        report.outcome("executor")
+    )
+    assert 0 < cancelled < 200
+    assert "done" == report.outcome("queue")
+    assert [1] == written
+
+
+def test_a_stuck_thread_leaves_what_follows_its_time(tmp_path: Path) -> None:
+    """It is named, with what was queued behind it; what is queued after the end of the wait never begins."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="import")
+    go, lines = threading.Event(), queue.Queue[int]()
+    lines.put(1)
+    written: list[int] = []
+    stuck, behind = executor.submit(go.wait), executor.submit(go.wait)
+    report = end(tmp_path, finish_executor(executor), flush_queue(lines, written.append), grace=2.0)
+    go.set()
+
+    assert "abandoned" == report.outcome("executor")
+    assert report["executor"]["reason"].startswith(
+        "left 1 thread of executor running: import_0; there was no time for 1"
+    )
+    assert "import_0:" in report.whole["stuck"][0]["stack"]
+    assert "done" == report.outcome("queue")
+    assert [1] == written
+    assert (True, True) == (stuck.result(LIMIT_S), behind.cancelled())
+
+
+def test_what_must_be_written_costs_nobody_else_his_time(tmp_path: Path) -> None:
+    """Its usual `timeout`, as long as the window, is no reason to skip what comes before it, and it has its own time."""
+    executor, lines = ThreadPoolExecutor(1), queue.Queue[int]()
+    lines.put(1)
+    written: list[int] = []
+    asked = executor.submit(int, "42")
+    must = flush_queue(lines, written.append).replace(importance=Importance.MUST)
+    report = end(tmp_path, finish_executor(executor), must, grace=10.0)
+
+    assert 42 == asked.result()
+    assert {"executor": "done", "queue": "done"} == {name: report.outcome(name) for name in ("executor", "queue")}
+    assert [1] == written
+
+
 STUCK = """
 import concurrent.futures
+from processender.integrations.caches import flush_queue
 from processender.integrations.executors import finish_executor
 
 def stuck_in_a_call():
@@ -119,6 +181,7 @@ def test_a_default_executor_is_named_as_well() -> None:
     """That of `asyncio.to_thread`, which `asyncio.run` would join."""
     source = """
 import concurrent.futures
+from processender.integrations.caches import flush_queue
 from processender.integrations.executors import finish_executor
 
 ender = Ender('orders', grace=20)

@@ -20,6 +20,7 @@ import pytest
 
 from processender.testing.processes import Program
 from tests.integration.agents import lives
+from tests.integration.servers import free_port
 
 LIMIT_S = 60.0
 """How long anything may take on a busy machine."""
@@ -489,9 +490,7 @@ def test_a_health_page_that_flaps_is_no_crash(tmp_path: Path) -> None:
 
 def test_the_probe_face_tells_of_the_application(tmp_path: Path) -> None:
     """It is ready while the application is there, and not once the end has begun."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
 
     def ready() -> int:
         with socket.create_connection(("127.0.0.1", port)) as client:

@@ -17,6 +17,7 @@ import redis
 
 from tests.integration.library_programs import LIMIT_S, Program, finish
 from tests.integration.servers import free_port, listens
+from tests.waits import until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "services" / "web_service.py"
 STEPS = [
@@ -101,14 +102,12 @@ def test_a_web_service_ends_in_order(database: psycopg.Connection[Any], postgres
     with Program([sys.executable, str(EXAMPLE)], env=env) as running:
         running.wait_for("ready", LIMIT_S)
         scratch = Path(running.output.split("ready ")[1].split()[0])
-        while ask(port, "GET", "/readyz")[0] != 200:
-            pass
+        until(lambda: ask(port, "GET", "/readyz")[0] == 200)
         assert scratch.is_dir()
         assert (200, '{"made":"ada"}') == ask(port, "POST", "/orders/ada")
         with redis.Redis.from_url(redis_url) as client:
             client.rpush("jobs", "7")
-            while client.llen("jobs"):
-                pass
+            until(lambda: not client.llen("jobs"))
         request = threading.Thread(target=lambda: slow.append(ask(port, "POST", "/orders/bob?takes=0.5")))
         request.start()
         running.wait_for("order of bob", LIMIT_S)
@@ -138,5 +137,4 @@ def test_a_web_service_ends_in_order(database: psycopg.Connection[Any], postgres
     assert not scratch.exists()
     # The server notices it a moment later.
     query = f"SELECT count(*)::int FROM pg_stat_activity WHERE application_name = '{name}'"
-    while column(database, query) != [0]:
-        pass
+    until(lambda: column(database, query) == [0])

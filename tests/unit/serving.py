@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from processender.core.handler import Handler
+from processender.core.notice import Notice
+
 
 class FakeToken:
     """What counts one thing in flight."""
@@ -13,6 +16,7 @@ class FakeToken:
     def __init__(self, home: FakeEnder, what: object, kind: str, cut: Callable[[], object] | None) -> None:
         """Count nothing yet."""
         self.home, self.what, self.kind, self.cut = home, what, kind, cut
+        self.was_cut = False
 
     def begin(self) -> None:
         """Be in flight."""
@@ -20,7 +24,13 @@ class FakeToken:
 
     def end(self) -> None:
         """Be in flight no longer."""
-        del self.home.live[id(self)]
+        self.home.live.pop(id(self), None)
+
+    def __enter__(self) -> None:
+        self.begin()
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
 
     async def __aenter__(self) -> None:
         self.begin()
@@ -36,13 +46,20 @@ class FakeHosted:
         """Belong to *home*."""
         self.home = home
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> FakeEnder:
         if self.home.too_late:
             raise SystemExit(0)
         self.home.story.append("hosted")
+        return self.home
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self.home.story.append("left" if kind is None else f"left with {kind.__name__}")
+
+    async def __aenter__(self) -> FakeEnder:
+        return self.__enter__()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        self.home.story.append("left" if kind is None else f"left with {kind.__name__}")
+        self.__exit__(kind, error, trace)
 
 
 class FakeEnder:
@@ -57,6 +74,16 @@ class FakeEnder:
         self.waiting = True
         self.count = 0
         self.refuses: Exception | None = None
+        self.left: float | None = None
+
+    def add(self, handler: Handler) -> Handler:
+        """Note it."""
+        self.story.append(f"add {handler.name}")
+        return handler
+
+    def notify(self, notice: Notice) -> None:
+        """Note it."""
+        self.story.append(f"notify {notice.cause}")
 
     def ready(self) -> None:
         """Note it."""
@@ -69,8 +96,8 @@ class FakeEnder:
         return None
 
     def remaining(self) -> float | None:
-        """Leave the same time, whenever it is asked."""
-        return 7.5
+        """Leave what was set; None for no end."""
+        return self.left
 
     def drain(self, reason: str = "drain", sender: str = "") -> None:
         """Note who asked, or refuse."""
@@ -89,7 +116,9 @@ class FakeEnder:
         """Return what is entered and left."""
         return FakeHosted(self)
 
-    def inflight(self, what: object, *, kind: str = "work", cut: Callable[[], object] | None = None) -> FakeToken:
+    def inflight(
+        self, what: object = "work", *, kind: str = "work", cut: Callable[[], object] | None = None
+    ) -> FakeToken:
         """Return what counts it."""
         return FakeToken(self, what, kind, cut)
 

@@ -245,7 +245,7 @@ def test_what_an_application_does_after_the_cut_is_background_work_that_can_be_c
 
 def test_a_client_that_never_reads_does_not_hold_up_the_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it is told on leaving is bounded."""
-    monkeypatch.setattr("processender.integrations.asgi.conversation.FAREWELL_S", 0.01)
+    monkeypatch.setattr("processender.farewell.FAREWELL_S", 0.01)
 
     async def test() -> None:
         async def then(receive: Any, send: Any) -> None:

@@ -19,7 +19,7 @@ from processender.core.handler import Handler
 told = []
 
 def drain(place: str, every: float, words: list[str], *, often: int = 1, loud: bool = False, kind=None, name="",
-          settle: float = 1.0, keeper: object = None, timeout: float | None = None) -> Handler:
+          wait: float = 1.0, reaper: object = None, timeout: float | None = None) -> Handler:
     told.append(locals())
     return Handler("own", lambda ctx: None, phase="drain", timeout=7.0, expected=0.5)
 
@@ -65,7 +65,7 @@ def handler(settings: Settings) -> Handler:
 class TestMeaning:
     def test_a_drainer_is_a_handler_of_the_phase_drain(self) -> None:
         """With the name that the file gives it, and what the drainer knows itself."""
-        made = handler(read('[handlers.balancer]\ndrain = "consul"\nwith = { service = "web-1", settle = "500ms" }\n'))
+        made = handler(read('[handlers.balancer]\ndrain = "consul"\nwith = { service = "web-1", wait = "500ms" }\n'))
 
         assert ("balancer", "drain", True, 3) == (made.name, made.phase, made.lasting, made.retry.attempts)
         assert made.call is not None
@@ -107,7 +107,7 @@ with = { service = "web-1" }
         (wrong,) = mistakes(text, PROCESSENDER_HANDLERS__B__WITH__SERVICE="3")
 
         assert "PROCESSENDER_HANDLERS__B__WITH__SERVICE: handlers.b.with.service: must be text, not 3" in wrong
-        variables = {"SERVICE": "web-2", "SETTLE": "3s", "TOKEN": '{ env = "T" }'}
+        variables = {"SERVICE": "web-2", "WAIT": "3s", "TOKEN": '{ env = "T" }'}
         assert handler(read(text, **{f"PROCESSENDER_HANDLERS__B__WITH__{name}": v for name, v in variables.items()}))
 
 
@@ -122,8 +122,8 @@ class TestMistakes:
                 "the drainer 'consul' takes no 'uri'; did you mean 'url'?",
             ),
             ('drain = "consul"\nwith = { service = 3 }', "handlers.a.with.service: must be text, not 3"),
-            ('drain = "consul"\nwith = { service = "w", settle = 3 }', "3 has no unit; give a unit: '3s'"),
-            ('drain = "consul"\nwith = { service = "w", settle = "3 days" }', "'3 days' is not a length of time"),
+            ('drain = "consul"\nwith = { service = "w", wait = 3 }', "3 has no unit; give a unit: '3s'"),
+            ('drain = "consul"\nwith = { service = "w", wait = "3 days" }', "'3 days' is not a length of time"),
             (
                 'drain = "consul"\nwith = { service = "w", how = "leave" }',
                 "must be one of 'maintenance', 'deregister', not 'leave'",
@@ -140,7 +140,7 @@ class TestMistakes:
             ('drain = "consul"\nretry = { on = [1] }\nwith = { service = "w" }', "goes with `run` and `http`"),
             ('run = ["x"]\nwith = { service = "w" }', "handlers.a.with: goes with `drain`"),
             ('drain = "command"\nwith = { down = "leave" }', "must be a list, not 'leave' (text)"),
-            ('drain = "command"\nwith = { down = ["x"], keeper = "me" }', "the drainer 'command' takes no 'keeper'"),
+            ('drain = "command"\nwith = { down = ["x"], reaper = "me" }', "the drainer 'command' takes no 'reaper'"),
             ('drain = "http"\nwith = { down = 3 }', "handlers.a.with.down: must be text, not 3"),
             ('drain = "http"\nwith = { down = { uri = "x" } }', "down has no key 'uri'; did you mean 'url'?"),
             ("drain = 3", "handlers.a.drain: must be text, not 3"),
@@ -155,7 +155,7 @@ class TestMistakes:
 
     def test_all_are_told_at_once(self) -> None:
         """Each with its line."""
-        text = '[handlers.a]\ndrain = "consul"\n[handlers.a.with]\nuri = "x"\nsettle = 3\n[handlers.b]\ndrain = "no"\n'
+        text = '[handlers.a]\ndrain = "consul"\n[handlers.a.with]\nuri = "x"\nwait = 3\n[handlers.b]\ndrain = "no"\n'
 
         assert ["pe.toml:3:", "pe.toml:4:", "pe.toml:5:", "pe.toml:7:"] == [
             each.split(" ")[0] for each in mistakes(text)
@@ -224,6 +224,25 @@ class TestBuiltIn:
         assert made
         assert all(each.call is not None for each in made)
 
+    @pytest.mark.parametrize("file", EXAMPLES, ids=[file.stem for file in EXAMPLES])
+    def test_each_has_a_time_of_its_own(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So that a plan that is too long is seen; it usually takes far less."""
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        made = [each for each in read(file.read_text()).handlers if each.phase == "drain"]
+
+        assert "timeout" not in file.read_text()
+        assert all((each.expected or 99) < (each.timeout or 0) for each in made)
+
     def test_each_has_an_example(self) -> None:
         """Those of plugins are not ours."""
         assert {file.stem for file in EXAMPLES} == {*drainer_names()}
+
+
+def test_a_wait_that_is_longer_than_the_time_out_is_a_mistake() -> None:
+    """It would be cut off; a short time-out beside the usual wait is none."""
+    text = "[handlers.lb]\ndrain = 'http'\ntimeout = '2s'\nwith = { down = 'http://127.0.0.1/x'WAIT }\n"
+
+    assert "cannot wait with wait=9.0 and timeout=2.0: it would be cut off" in only(
+        text.replace("WAIT", ", wait = '9s'")
+    )
+    assert 2.0 == handler(read(text.replace("WAIT", ""))).timeout

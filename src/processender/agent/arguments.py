@@ -53,7 +53,7 @@ def convert(
         own: The arguments that the file says elsewhere, each with what is said of it.
     """
     parameters = inspect.signature(function).parameters
-    known = {each.name: _kind(each) for each in parameters.values() if each.name not in {*own, "keeper"}}
+    known = {each.name: _kind(each) for each in parameters.values() if each.name not in {*own, "reaper"}}
     found = {}
     for key, value in table.items():
         if key in own:

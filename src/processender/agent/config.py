@@ -16,7 +16,7 @@ from ..core.handler import DRAIN, PHASES, Handler, Importance
 from ..core.retry import Retry
 from ..errors import HandlerError
 from ..hints import Any
-from ..integrations.command import Keeper
+from ..integrations.command import Reaper
 from .builtin import builtin_handlers
 from .calls import make_call, make_crash_call
 from .conform import INVALID, check
@@ -36,7 +36,7 @@ from .tokens import tokens
 from .variables import apply
 
 
-def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | None = None) -> Settings:
+def load(source: Source | None, environ: Mapping[str, str], reaper: Reaper | None = None) -> Settings:
     """
     Return the settings that a file and the overrides in the environment make together.
 
@@ -48,7 +48,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
 
         environ: The environment.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
     Raises `ConfigError` with every mistake; each has its file and line, or the name of its variable, the key, and the
     nearest known name.
@@ -60,15 +60,15 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
-    of_control = _of_control(config, environ, mistakes)
-    of_command = _of_command(config, environ, keeper, mistakes)
-    hooks = make_hooks(config.hooks, environ, keeper, mistakes)
+    of_control = _of_control(config, None if source and source.elsewhere else environ, mistakes)
+    of_command = _of_command(config, environ, reaper, mistakes)
+    hooks = make_hooks(config.hooks, environ, reaper, mistakes)
     _check_drainers(config, mistakes)
     sources = demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else ()
     mistakes.raise_if_any()
-    handlers = [_with_call(handler, config.handlers[handler.name], environ, keeper, mistakes) for handler in handlers]
+    handlers = [_with_call(handler, config.handlers[handler.name], environ, reaper, mistakes) for handler in handlers]
     after = config.on_crash.handlers
-    crash_calls = [_crash_call(name, after[name], environ, keeper, mistakes) for name in (h.name for h in following)]
+    crash_calls = [_crash_call(name, after[name], environ, reaper, mistakes) for name in (h.name for h in following)]
     if following:
         # Nothing is loaded at the worst moment.
         demand.load("agent.crash")
@@ -87,7 +87,7 @@ def load(source: Source | None, environ: Mapping[str, str], keeper: Keeper | Non
         hooks=hooks,
         sources=sources,
         written=_written(config, hooks),
-        **life_settings(config, keeper),
+        **life_settings(config, reaper),
         source=source.path if source else "",
         root=source.root if source else (),
     )
@@ -112,7 +112,7 @@ def _of_root(config: Config) -> dict[str, Any]:
     }
 
 
-def _of_control(config: Config, environ: Mapping[str, str], mistakes: Mistakes) -> dict[str, Any]:
+def _of_control(config: Config, environ: Mapping[str, str] | None, mistakes: Mistakes) -> dict[str, Any]:
     """Return the settings that say who can ask the agent, and where."""
     secrets = tokens(config.control.tokens, environ, mistakes)
     listen, probes = config.control.listen or "", config.probe_listen or ""
@@ -120,13 +120,13 @@ def _of_control(config: Config, environ: Mapping[str, str], mistakes: Mistakes) 
 
 
 def _of_command(
-    config: Config, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
+    config: Config, environ: Mapping[str, str], reaper: Reaper | None, mistakes: Mistakes
 ) -> dict[str, Any]:
     """Return the settings that say how the command is ended, and its output passed on."""
     command, said = config.command, config.output
     steps: tuple[Step, ...] = ()
     if command.stop or command.preset:
-        steps = demand.load("agent.stopping").make_steps(command, environ, keeper, mistakes)
+        steps = demand.load("agent.stopping").make_steps(command, environ, reaper, mistakes)
     style = Style(timestamps=said.timestamps, streams=said.streams, prefix=said.prefix, max_line=said.max_line)
     signum = 0 if mistakes.touches(("command",)) else number_of(command.stop_signal or "TERM")
     return {"stop_signal": signum, "stop_steps": steps, "capture": said.capture, "output": style}
@@ -171,21 +171,21 @@ def _check_drainers(config: Config, mistakes: Mistakes) -> None:
 
 
 def _with_call(
-    handler: Handler, config: EndHandlerConfig, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
+    handler: Handler, config: EndHandlerConfig, environ: Mapping[str, str], reaper: Reaper | None, mistakes: Mistakes
 ) -> Handler:
     """Return *handler* with what it calls; what that needs is loaded here."""
     if config.drain is None:
-        return handler.replace(call=make_call(config, environ, keeper))
+        return handler.replace(call=make_call(config, environ, reaper))
     path = ("handlers", handler.name)
-    made: Handler = demand.load("agent.drainers").make_drainer(handler, config, path, keeper, mistakes)
+    made: Handler = demand.load("agent.drainers").make_drainer(handler, config, path, reaper, mistakes)
     return made
 
 
 def _crash_call(
-    name: str, config: CrashHandlerConfig, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
+    name: str, config: CrashHandlerConfig, environ: Mapping[str, str], reaper: Reaper | None, mistakes: Mistakes
 ) -> Callable[..., Any] | None:
     try:
-        return make_crash_call(config, environ, keeper)
+        return make_crash_call(config, environ, reaper)
     except HandlerError as error:
         mistakes.add(("on_crash", "handlers", name), str(error))
         return None

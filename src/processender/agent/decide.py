@@ -14,8 +14,8 @@ from .steps import PRESETS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Keeper = Any
-"""See `integrations.command.Keeper`, which an agent without a configuration never loads."""
+Reaper = Any
+"""See `integrations.command.Reaper`, which an agent without a configuration never loads."""
 POLICIES = ("stop", "forward", "reload", "ignore")
 """What a signal can mean."""
 
@@ -24,7 +24,7 @@ def decide(
     path: str,
     flags: Mapping[str, Any],
     environ: Mapping[str, str],
-    keeper: Keeper = None,
+    reaper: Reaper = None,
     root: tuple[str, ...] = (),
 ) -> Settings:
     """
@@ -38,7 +38,7 @@ def decide(
 
         environ: The environment.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         root: The keys under which the configuration was found in the file before.
 
@@ -50,11 +50,25 @@ def decide(
         source = find_source(path, root)
         if source is not None or overrides(environ):
             # Only now: `msgspec` and `tomllib` are half of the agent's memory.
-            settings = _configured(source, environ, keeper)
+            settings = _configured(source, environ, reaper)
     except ConfigError as error:
         problems += error.problems
     if settings.source:
         settings = settings.replace(policy={**settings.policy, HUP: "reload"})
+    settings, wrong = with_flags(settings, flags)
+    problems += wrong
+    if settings.extend_to is not None and environ.get("NOTIFY_SOCKET"):
+        # Only a manager that is asked for more time gives more.
+        settings = settings.replace(grace=settings.extend_to)
+    problems += contradictions(settings, flags) if not problems else []
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def with_flags(settings: Settings, flags: Mapping[str, Any]) -> tuple[Settings, list[str]]:
+    """Return *settings* changed by the *flags* that make sense, and what is wrong with the others."""
+    problems: list[str] = []
     changes: dict[str, Any] = {}
     for name, (field, take) in _FLAGS.items():
         given = flags.get(name)
@@ -68,28 +82,22 @@ def decide(
             changes[field] = {**before, **made} if isinstance(made, dict) else made
             if isinstance(made, frozenset):
                 changes[field] = made | before
-    settings = settings.replace(**changes)
-    if settings.extend_to is not None and environ.get("NOTIFY_SOCKET"):
-        # Only a manager that is asked for more time gives more.
-        settings = settings.replace(grace=settings.extend_to)
-    problems += _contradictions(settings, flags) if not problems else []
-    if problems:
-        raise ConfigError(problems)
-    return settings
+    return settings.replace(**changes), problems
 
 
-def _configured(source: Any, environ: Mapping[str, str], keeper: Keeper) -> Settings:
+def _configured(source: Any, environ: Mapping[str, str], reaper: Reaper) -> Settings:
     try:
         room = load("agent.config")
     except ModuleNotFoundError as error:
         where = f"the file {source.path}" if source is not None else "variables PROCESSENDER_..."
         step = "say it by flags, or install the package `processender` and use `processender run`"
         raise ConfigError([f"cannot read {where}: {error.name} is not there; {step}"]) from error
-    made: Settings = room.load(source, environ, keeper)
+    made: Settings = room.load(source, environ, reaper)
     return made
 
 
-def _contradictions(settings: Settings, flags: Mapping[str, Any]) -> list[str]:
+def contradictions(settings: Settings, flags: Mapping[str, Any]) -> list[str]:
+    """Return what in *settings* does not go together, if they are for *flags*."""
     problems = []
     if settings.drain_delay >= settings.grace:
         delay, grace = format_duration(settings.drain_delay), format_duration(settings.grace)

@@ -11,7 +11,7 @@ from ..core.retry import Retry
 from ..engine.callables import is_async
 from ..errors import HandlerError, ReleaserError
 from ..hints import Any
-from ..integrations.command import Keeper
+from ..integrations.command import Reaper
 from ..plugins import drainer_names, find_drainer
 from .arguments import convert
 from .locate import Path
@@ -37,7 +37,7 @@ def check_drainer(name: str, table: Mapping[str, Any], path: Path, mistakes: Mis
 
 
 def make_drainer(
-    handler: Handler, config: EndHandlerConfig, path: Path, keeper: Keeper | None, mistakes: Mistakes
+    handler: Handler, config: EndHandlerConfig, path: Path, reaper: Reaper | None, mistakes: Mistakes
 ) -> Handler:
     """
     Return *handler* with what the drainer of *config* does, which was checked before.
@@ -52,15 +52,19 @@ def make_drainer(
 
         path: Where.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         mistakes: Where it is noted that the drainer refuses.
     """
     function = find_drainer(config.drain or "")
     assert function is not None, "it was checked"
     given = convert(f"the drainer {config.drain!r}", function, config.arguments, (*path, "with"), mistakes, _OWN)
-    if "keeper" in inspect.signature(function).parameters:
-        given["keeper"] = keeper
+    taken = inspect.signature(function).parameters
+    if "reaper" in taken:
+        given["reaper"] = reaper
+    if "timeout" in taken and handler.timeout is not None:
+        # It may refuse a wait that is longer.
+        given["timeout"] = handler.timeout
     try:
         made = function(**given)
     except (HandlerError, ReleaserError) as error:

@@ -105,7 +105,7 @@ class Engine:
         return {
             READINESS: fail_readiness(self._health),
             f"resume {READINESS}": pass_readiness(self._health),
-            DRAIN_DELAY: drain_delay(settings.drain_delay, self._command.when_gone),
+            DRAIN_DELAY: drain_delay(settings.drain_delay, settings.grace, self._command.when_gone),
             COMMAND: self._end_command,
         }
 

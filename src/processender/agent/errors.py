@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.texts import counted
 from ..errors import ProcessEnderError
 from ..hints import TYPE_CHECKING
 
@@ -32,8 +33,7 @@ class ConfigError(AgentError, ValueError):
     def __init__(self, problems: Sequence[str]) -> None:
         """Carry all the *problems*, each a sentence with its place, not only the first."""
         self.problems = tuple(problems)
-        count = len(self.problems)
-        head = f"cannot start: {count} mistake{'' if count == 1 else 's'} in the configuration"
+        head = f"cannot start: {counted(len(self.problems), 'mistake')} in the configuration"
         super().__init__("\n".join([head, *(f"  {text}" for text in self.problems)]))
 
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from ..core.events import Trouble
+from ..core.texts import counted
 from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
@@ -85,7 +86,7 @@ class ControlFace:
         if now < self._quiet_until:
             return
         count, self._told, self._quiet_until = self.refused - self._told, self.refused, now + QUIET_S
-        text = f"refused {count} request{'' if count == 1 else 's'} without a valid token, the last one for {path}"
+        text = f"refused {counted(count, 'request')} without a valid token, the last one for {path}"
         self._voice.observe(Trouble(now, "wrong-token", text))
 
     def _carry_out(self, path: str, sender: str) -> Answer:

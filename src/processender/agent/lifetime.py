@@ -13,7 +13,7 @@ from ..core.retry import Retry
 from ..demand import load
 from ..errors import HandlerError
 from ..hints import Any
-from ..integrations.command import Keeper, command
+from ..integrations.command import Reaper, command
 from ..integrations.http import http
 from .calls import make_call
 from .durations import parse_duration
@@ -51,13 +51,13 @@ def check_life(config: Config, environ: Mapping[str, str], mistakes: Mistakes) -
         _check_signal(deadlock.stacks_signal, ("deadlock", "stacks_signal"), mistakes)
 
 
-def make_hooks(config: HooksConfig, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes) -> Hooks:
+def make_hooks(config: HooksConfig, environ: Mapping[str, str], reaper: Reaper | None, mistakes: Mistakes) -> Hooks:
     """Return the hooks by point, with what they call, which is loaded here; empty if there is a mistake in one."""
     found: Hooks = {}
     for point in POINTS:
         given: dict[str, HookConfig] = getattr(config, point)
         try:
-            handlers = [_hook(point, name, given, environ, keeper) for name in given]
+            handlers = [_hook(point, name, given, environ, reaper) for name in given]
         except (HandlerError, KeyError):
             # What is wrong was noted where its meaning was checked.
             continue
@@ -75,7 +75,7 @@ def in_plan(hooks: Hooks) -> tuple[Handler, ...]:
     return (*before, *hooks.get("post_stop", ()))
 
 
-def life_settings(config: Config, keeper: Keeper | None) -> dict[str, Any]:
+def life_settings(config: Config, reaper: Reaper | None) -> dict[str, Any]:
     """Return the settings about the life of the command, but for its hooks."""
     backoff, give_up = config.restart.backoff, config.restart.give_up
     longest = parse_duration(backoff.maximum, zero=True)
@@ -89,7 +89,7 @@ def life_settings(config: Config, keeper: Keeper | None) -> dict[str, Any]:
         if config.restart != RestartConfig()
         else None,
         "hooks_limit": parse_duration(config.hooks.limit),
-        "checks": tuple(_check(name, each, keeper) for name, each in config.checks.items()),
+        "checks": tuple(_check(name, each, reaper) for name, each in config.checks.items()),
         "vigils": tuple(_vigils(config)),
     }
 
@@ -100,13 +100,13 @@ def _as_handler(hook: HookConfig, point: str) -> HandlerConfig:
 
 
 def _hook(
-    point: str, name: str, given: Mapping[str, HookConfig], environ: Mapping[str, str], keeper: Keeper | None
+    point: str, name: str, given: Mapping[str, HookConfig], environ: Mapping[str, str], reaper: Reaper | None
 ) -> Handler:
     config = _as_handler(given[name], point)
     retry = config.retry
     handler = Handler(
         hook_name(point, name),
-        make_call(config, environ, keeper),
+        make_call(config, environ, reaper),
         phase=config.phase or "close",
         after=tuple(hook_name(point, each) for each in config.after),
         needs=tuple(hook_name(point, each) for each in config.needs),
@@ -141,13 +141,13 @@ def _check_check(check: CheckConfig, path: Path, mistakes: Mistakes) -> None:
         mistakes.add((*path, "expect"), "goes with `http`; remove it")
 
 
-def _check(name: str, config: CheckConfig, keeper: Keeper | None) -> Check:
+def _check(name: str, config: CheckConfig, reaper: Reaper | None) -> Check:
     if config.http is not None:
         call: Callable[[Any], object] = http("GET", config.http, expect=config.expect)
     elif config.tcp is not None:
         call = _connects(*parse_address(config.tcp))
     else:
-        call = command(config.run or (), keeper=keeper)
+        call = command(config.run or (), reaper=reaper)
     every, timeout = parse_duration(config.every), parse_duration(config.timeout)
     threshold = Threshold(config.failures, config.successes)
     return Check(name, call, config.kind, every, timeout, threshold, config.on_failure)

@@ -30,6 +30,8 @@ class Source(Record):
     """Its content."""
     root: tuple[str, ...] = ()
     """The keys under which the configuration stands in it."""
+    elsewhere: bool = False
+    """Whether it is used in another place, where its secrets are."""
 
 
 def find_source(path: str = "", root: tuple[str, ...] = ()) -> Source | None:

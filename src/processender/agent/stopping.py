@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..hints import Any
-from ..integrations.command import Keeper, command
+from ..integrations.command import Reaper, command
 from ..integrations.http import http
 from .conditions import parse_port, until_closed, until_gone, until_http
 from .durations import parse_duration
@@ -22,7 +22,7 @@ _CONDITIONS = ("until_http", "until_closed", "until_gone")
 
 
 def make_steps(
-    config: CommandConfig, environ: Mapping[str, str], keeper: Keeper | None, mistakes: Mistakes
+    config: CommandConfig, environ: Mapping[str, str], reaper: Reaper | None, mistakes: Mistakes
 ) -> tuple[Step, ...]:
     """
     Return the steps that *config* asks for, none where the stop signal alone is meant.
@@ -33,7 +33,7 @@ def make_steps(
 
         environ: Where the secrets of header fields are found.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         mistakes: Where what is wrong is noted; then nothing is returned.
     """
@@ -48,7 +48,7 @@ def make_steps(
         _check(step, number, len(config.stop), environ, mistakes)
     if mistakes.touches(("command",)):
         return ()
-    return tuple(_step(step, environ, keeper) for step in config.stop)
+    return tuple(_step(step, environ, reaper) for step in config.stop)
 
 
 def _check(step: StopConfig, number: int, of: int, environ: Mapping[str, str], mistakes: Mistakes) -> None:
@@ -80,14 +80,14 @@ def _check(step: StopConfig, number: int, of: int, environ: Mapping[str, str], m
             mistakes.add((*path, "until_closed"), str(error))
 
 
-def _step(config: StopConfig, environ: Mapping[str, str], keeper: Keeper | None) -> Step:
+def _step(config: StopConfig, environ: Mapping[str, str], reaper: Reaper | None) -> Step:
     step = Step(
         wait=None if config.wait is None else parse_duration(config.wait, zero=True), until=_until(config, environ)
     )
     if config.signal is not None:
         return step.replace(signum=number_of(config.signal))
     if config.run is not None:
-        return step.replace(call=_run(config.run, keeper), name=" ".join(config.run[:1]))
+        return step.replace(call=_run(config.run, reaper), name=" ".join(config.run[:1]))
     if config.http is not None:
         request = config.http
         headers = request.headers | {field: environ[name] for field, name in request.headers_env.items()}
@@ -96,11 +96,11 @@ def _step(config: StopConfig, environ: Mapping[str, str], keeper: Keeper | None)
     return step.replace(close_stdin=True)
 
 
-def _run(argv: list[str], keeper: Keeper | None) -> Callable[[Any, int], None]:
+def _run(argv: list[str], reaper: Reaper | None) -> Callable[[Any, int], None]:
     command(argv)  # loads now what it needs, and not at the end
 
     def run(ctx: Any, pid: int) -> None:
-        command(argv, env={"PROCESSENDER_PID": str(pid)}, keeper=keeper)(ctx)
+        command(argv, env={"PROCESSENDER_PID": str(pid)}, reaper=reaper)(ctx)
 
     return run
 

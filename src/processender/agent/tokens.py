@@ -19,8 +19,12 @@ class Secrets(dict[str, str]):
         return f"Secrets({', '.join(self)})"
 
 
-def tokens(configs: Mapping[str, TokenConfig], environ: Mapping[str, str], mistakes: Mistakes) -> Secrets:
-    """Return the secret of each token by its name; note what is wrong with it."""
+def tokens(configs: Mapping[str, TokenConfig], environ: Mapping[str, str] | None, mistakes: Mistakes) -> Secrets:
+    """
+    Return the secret of each token by its name; note what is wrong with it.
+
+    Without an *environ* they are in another place, and nobody looks for them.
+    """
     found = Secrets()
     for name, config in configs.items():
         path = ("control", "tokens", name)
@@ -28,6 +32,8 @@ def tokens(configs: Mapping[str, TokenConfig], environ: Mapping[str, str], mista
             mistakes.add(path, f"{name!r} is no name; give it one that can be printed")
         elif (config.env is None) == (config.file is None):
             mistakes.add(path, 'needs one of both: { env = "VARIABLE" } or { file = "/path" }')
+        elif environ is None:
+            found[name] = "?"
         elif config.env is not None:
             if config.env not in environ:
                 mistakes.add((*path, "env"), f"the variable {config.env!r}, which should hold its secret, is not set")

@@ -17,9 +17,6 @@ from ..core.record import Record
 from ..core.spans import LONGEST_S
 from .finding import ERROR, Finding, Place
 
-_ELSEWHERE = "which should hold its secret"
-"""What a mistake says that is one only where the configuration is used."""
-
 
 class Text(Record):
     """A text of TOML, in a file of its own or inside of a manifest."""
@@ -91,30 +88,22 @@ def has_table(text: str) -> bool:
 
 def read_configuration(text: Text, variables: Mapping[str, str] | None = None) -> Configuration | list[Finding]:
     """Return the configuration in *text*, changed by *variables*, or what is wrong with it."""
-    source = Source(text.file, text.text.encode(), text.root)
-    environ = _Elsewhere(variables or {})
+    source = Source(text.file, text.text.encode(), text.root, elsewhere=True)
     try:
-        return Configuration(text, load(source, environ), locate(text.text))
+        return Configuration(text, load(source, _Elsewhere(variables or {})), locate(text.text))
     except ConfigError as error:
-        problems = [each for each in error.problems if _ELSEWHERE not in each]
+        problems = error.problems
     except RecursionError:
-        problems = [f"{text.file}: is nested too deeply to be a configuration"]
-    if not problems:
-        # All but the secrets is well, and what they are changes no time.
-        bare = text.replace(text=_without_tokens(text))
-        return read_configuration(bare, variables) if bare != text else []
+        problems = (f"{text.file}: is nested too deeply to be a configuration",)
     return [_mistake(problem, text) for problem in problems]
 
 
-def _without_tokens(text: Text) -> str:
-    """Return the text without the lines of the table of tokens, its other lines where they were."""
-    lines, inside = [], False
-    start = ".".join((*text.root, "control", "tokens"))
-    for line in text.text.splitlines():
-        if line.lstrip().startswith("["):
-            inside = line.replace(" ", "").strip("[] \t").startswith(start)
-        lines.append("" if inside else line)
-    return "\n".join(lines)
+def read_variables(variables: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """Return what *variables* alone say, and what is wrong with them."""
+    try:
+        return load(Source("variables", b"", elsewhere=True), _Elsewhere(variables)), []
+    except ConfigError as error:
+        return Settings(), list(error.problems)
 
 
 def _mistake(problem: str, text: Text) -> Finding:
@@ -122,9 +111,14 @@ def _mistake(problem: str, text: Text) -> Finding:
     number, colon, words = rest.partition(":")
     is_line = bool(colon) and number.isdecimal() and rest != problem
     place = text.place(int(number)) if is_line else text.place(1)
-    why = "`processender run` does not start with it, and leaves with 125"
+    return mistake(place, text.file, (words if is_line else rest).strip())
+
+
+def mistake(place: Place, subject: str, what: str) -> Finding:
+    """Return the finding that an agent would not start, because of *what* is said at *place*."""
+    why = "`processender` does not start with it, and leaves with 125"
     step = "mend it; `processender plan` tells when it is well"
-    return Finding(place, ERROR, "config-mistake", text.file, (words if is_line else rest).strip(), why, step)
+    return Finding(place, ERROR, "config-mistake", subject, what, why, step)
 
 
 def worst_case(settings: Settings) -> tuple[float, tuple[str, ...]]:

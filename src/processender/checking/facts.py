@@ -6,16 +6,17 @@ import os.path
 import re
 from collections.abc import Iterator, Mapping
 
-from ..agent.config import load
-from ..agent.durations import parse_duration
-from ..agent.errors import ConfigError
+from ..agent.decide import contradictions, with_flags
+from ..agent.flags import mistake as mistake_of
+from ..agent.flags import parse
 from ..agent.settings import Settings
+from ..agent.sources import PREFIX
+from ..core.pods import left_of, stop_limit
 from ..core.record import Record
-from ..testing.pods import left_of, stop_limit
-from .configuration import Configuration, Text, read_configuration, worst_case
+from .configuration import Configuration, Text, mistake, read_configuration, read_variables, worst_case
 from .documents import Node
-from .finding import Finding
-from .words import Ours, expand, ours, slept
+from .finding import Finding, Place
+from .words import FLAGS, Ours, expand, ours, slept
 from .workload import Container, Pod
 
 FILE = "processender.toml"
@@ -102,30 +103,46 @@ def _hook(container: Container) -> Hook:
 
 def _agent(pod: Pod, container: Container, call: Ours, shelf: Shelf) -> tuple[Agent, list[Finding]]:
     found: list[Finding] = []
-    settings, unseen = Settings(), ""
+    settings, unseen, problems = Settings(), "", list[str]()
+    known = {name: value for name, value in container.variables.items() if "$(" not in value}
     text = _text(pod, container, call, shelf)
     if text is not None:
-        read = read_configuration(text, container.variables)
+        read = read_configuration(text, known)
         settings, found = (read.settings, found) if isinstance(read, Configuration) else (settings, read)
+        # What a variable says wrong does not stand in the file.
+        problems = [each.what for each in found if each.what.startswith(PREFIX)]
+        found = [each for each in found if each.what not in problems]
     else:
-        settings = _of_variables(container)
+        settings, problems = read_variables(known)
         unseen = call.options.get("--config", "")
-    for name, field in (("--grace", "grace"), ("--drain-delay", "drain_delay")):
-        try:
-            settings = settings.replace(**{field: parse_duration(call.options[name], zero=field != "grace")})
-        except (KeyError, ValueError):
-            # Not said, or known only where it runs.
-            continue
-    settings = settings.replace(probe_listen=call.options.get("--probe-listen", settings.probe_listen))
+    settings, wrong = _of_flags(call, settings, sure=not (found or problems or unseen))
     worst = max(worst_case(settings)[0], settings.drain_delay)
-    return Agent(call.verb, settings, worst, unseen), found
+    told = [mistake(_place_of(each, container), pod.subject(container), each) for each in (*problems, *wrong)]
+    if container.variables.get("PROCESSENDER_DISABLE") == "1":
+        told = []
+    return Agent(call.verb, settings, worst, unseen), [*found, *told]
 
 
-def _of_variables(container: Container) -> Settings:
-    try:
-        return load(None, container.variables)
-    except ConfigError:
-        return Settings()
+def _of_flags(call: Ours, settings: Settings, *, sure: bool) -> tuple[Settings, list[str]]:
+    """Return *settings* changed by the flags, and what is wrong with these; all is known of *settings* if *sure*."""
+    wrong = mistake_of(call.said, FLAGS[call.verb])
+    said = None if wrong else parse([*call.said, "--", "command"], FLAGS[call.verb])
+    if said is None:
+        # What stands for a word may be one of the choices.
+        unknown = any("$(" in word for word in call.said)
+        return settings, [] if unknown or not call.exact else [wrong]
+    flags = {name: value for name, value in vars(said).items() if "$(" not in str(value)}
+    changed, problems = with_flags(settings, flags)
+    if not (sure and call.exact):
+        return changed, problems if call.exact else []
+    return changed, problems or contradictions(changed, {})
+
+
+def _place_of(problem: str, container: Container) -> Place:
+    """Return where the variable stands that *problem* begins with, or the call."""
+    name = problem.partition(":")[0]
+    named = (each.get("value") for each in container.node.get("env").each() if each.get("name").text() == name)
+    return next(named, container.runs_at).place
 
 
 def _text(pod: Pod, container: Container, call: Ours, shelf: Shelf) -> Text | None:

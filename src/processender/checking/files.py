@@ -24,11 +24,9 @@ def named(paths: Sequence[str]) -> Iterator[str]:
             continue
         for directory, below, names in os.walk(path):
             below[:] = sorted(name for name in below if not name.startswith("."))
-            yield from (
-                os.path.join(directory, name)
-                for name in sorted(names)
-                if name.endswith(_ENDINGS) or name in _CONFIGURATIONS
-            )
+            found = (name for name in sorted(names) if name.endswith(_ENDINGS) or name in _CONFIGURATIONS)
+            # What is no file, such as a pipe, may never end.
+            yield from filter(os.path.isfile, (os.path.join(directory, name) for name in found))
 
 
 def read_text(path: str) -> str:

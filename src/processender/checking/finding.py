@@ -9,6 +9,32 @@ from ..hints import Any
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (NOTE, WARNING, ERROR)
 """From the mildest: `note` is worth knowing, `warning` may lose work, `error` will."""
+CODES = frozenset(
+    {
+        "config-mistake",
+        "config-unseen",
+        "duplicate-key",
+        "grace-shorter-than-plan",
+        "grace-too-short",
+        "grace-without-margin",
+        "handler-takes-half",
+        "handler-without-timeout",
+        "mesh-proxy-not-native",
+        "no-drain-delay",
+        "no-readiness-probe",
+        "plan-does-not-fit",
+        "pre-stop-eats-grace",
+        "readiness-elsewhere",
+        "shell-keeps-signal",
+        "sidecar-ends-first",
+        "sidecar-not-native",
+        "sidecar-without-pre-stop",
+        "sleep-needs-binary",
+        "slow-readiness-probe",
+        "worst-case-over-grace",
+    }
+)
+"""What can be found."""
 
 
 class Unreadable(ProcessEnderError):

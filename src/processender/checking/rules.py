@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..agent.durations import format_duration
-from ..testing.pods import FLOOR_S
+from ..core.pods import FLOOR_S
 from .facts import Facts
 from .finding import ERROR, NOTE, WARNING, Finding
 from .rules_hooks import hook_eats_grace, sleep_needs_binary

@@ -13,8 +13,7 @@ def handler_without_timeout(read: Configuration) -> Iterator[Finding]:
     """Find a handler that may take all the time there is."""
     for handler in read.settings.handlers:
         path = ("handlers", handler.name)
-        # A drainer waits no longer than its own settle.
-        if read.says(*path) and handler.timeout is None and not read.says(*path, "drain"):
+        if read.says(*path) and handler.timeout is None:
             what = f"the handler {handler.name!r} has no timeout"
             why = "if it hangs it takes the time of all that wait for it"
             step = 'add `timeout = "5s"`, or what it needs at most, retries included'
@@ -32,7 +31,12 @@ def handler_takes_half(read: Configuration) -> Iterator[Finding]:
             what = f"{key} of the handler {handler.name!r} is {shown}"
             why = "one slow step leaves the others less than half of the window"
             step = "give it a shorter timeout, or the whole a longer grace"
-            place = read.place("handlers", handler.name, key)
+            path: tuple[str, ...] = ("handlers", handler.name, key)
+            if read.says("handlers", handler.name, "drain") and not read.says(*path):
+                what = f"the drainer {handler.name!r} may take {shown}"
+                step = "give it a shorter wait, or a timeout, or the whole a longer grace"
+                path = ("handlers", handler.name, "with", "wait")
+            place = read.place(*path)
             yield Finding(place, WARNING, "handler-takes-half", read.text.file, what, why, step)
 
 

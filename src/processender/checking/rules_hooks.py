@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..agent.durations import format_duration
-from ..testing.pods import FLOOR_S
+from ..core.pods import FLOOR_S
 from .facts import Facts, Hook
 from .finding import ERROR, NOTE, WARNING, Finding
 from .workload import Pod

@@ -7,13 +7,15 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
+from ..agent.flags import RUN, end_of_options
+from ..agent.flags_sidecar import SIDECAR
 from ..core.record import Record
 
-SWITCHES = frozenset(
-    {"--strict", "-v", "--verbose", "-q", "--quiet", "--json", "--lean", "--setsid", "--no-setsid", "--kill-group",
-     "--no-wait-tree", "--capture", "--once"}
-)  # fmt: skip
-"""The options of `processender run` and `sidecar` that take no value."""
+FLAGS = {"run": RUN, "sidecar": SIDECAR}
+"""The flags of the commands that stay, by their verbs."""
+_SWITCHES = {
+    name for table in FLAGS.values() for names, how in table for name in names if how.get("action") == "store_true"
+}
 _SHORT = {"-c": "--config"}
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _INITS = frozenset({"tini", "tini-static", "docker-init", "catatonit", "dumb-init"})
@@ -37,6 +39,10 @@ class Ours(Record):
     """`run`, `sidecar` or `pre-stop`."""
     options: Mapping[str, str]
     """What was said, by the long name of the option."""
+    said: tuple[str, ...] = ()
+    """The same as it stands there."""
+    exact: bool = True
+    """Whether it is given so; a shell may put something in."""
 
 
 class Shell(Record):
@@ -56,9 +62,10 @@ def ours(words: Sequence[str]) -> Ours | None:
     """Return the call of `processender` in *words*, or in the script of their shell; None if there is none."""
     if words and os.path.basename(words[0]) in _SHELLS:
         said, behind = _shell_options(words)
-        commands = split(behind[0]) if said and behind else None
-        calls = (_ours(command) for command, _ in commands or ())
-        return next((call for call in calls if call is not None), None)
+        script = behind[0] if said and behind else ""
+        calls = (_ours(command) for command, _ in split(script) or ())
+        call = next((call for call in calls if call is not None), None)
+        return call.replace(exact=False) if call is not None and ("$" in script or "`" in script) else call
     return _ours(words)
 
 
@@ -69,11 +76,15 @@ def _ours(words: Sequence[str]) -> Ours | None:
             if os.path.basename(words[0]) not in _INITS:
                 return None
         elif os.path.basename(word) == "processender-init":
-            return Ours("run", _options(words[at + 1 :]))
+            return _call("run", words[at + 1 :])
         elif os.path.basename(word) == "processender" and words[at + 1 : at + 2]:
             verb = words[at + 1]
-            return Ours(verb, _options(words[at + 2 :])) if verb in {"run", "sidecar", "pre-stop"} else None
+            return _call(verb, words[at + 2 :]) if verb in {"run", "sidecar", "pre-stop"} else None
     return None
+
+
+def _call(verb: str, words: Sequence[str]) -> Ours:
+    return Ours(verb, _options(words), tuple(words[: end_of_options(words, FLAGS.get(verb, ()))]))
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:
@@ -82,7 +93,7 @@ def _options(words: Sequence[str]) -> dict[str, str]:
     while at < len(words) and words[at].startswith("-") and words[at] != "--":
         name, equals, value = words[at].partition("=")
         at += 1
-        if name not in SWITCHES and not equals and at < len(words):
+        if name not in _SWITCHES and not equals and at < len(words):
             value, at = words[at], at + 1
         found[_SHORT.get(name, name)] = value
     return found

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from ..checking.audit import Audit, audit
 from ..checking.files import SHOWN, STDIN, named, read_text
-from ..checking.finding import ERROR, WARNING, Finding, Unreadable, is_severe
+from ..checking.finding import CODES, ERROR, WARNING, Finding, Unreadable, is_severe
+from ..core.graph import nearest
+from ..core.texts import counted
 from . import output
 from .options import Options
 
@@ -23,8 +25,8 @@ _EPILOG = """\
 A comment `# processender: ignore CODE` in the line of a finding, or in the line before, says that it is meant.
 Manifests need PyYAML: pip install 'processender[check]'
 
-exit codes: 0 nothing, 1 an error was found (with --strict: or a warning), 2 a file cannot be read, or a mistake in what
-was given
+exit codes: 0 nothing, 1 an error was found (with --strict: or a warning), 2 a file cannot be read, nothing is there to
+check, or a mistake in what was given
 
 examples:
   processender check deploy/
@@ -35,8 +37,15 @@ examples:
 
 def main(argv: Sequence[str]) -> int:
     """Check what *argv* names and return the exit code."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    for code in options.ignore:
+        if code not in CODES:
+            parser.error(f"--ignore: there is no finding {code!r}{nearest(code, CODES)}")
     texts, unread = _texts(options.files)
+    if not texts and not unread:
+        output.complain(f"nothing to check in {', '.join(options.files)}: no manifest and no configuration is there")
+        return CANNOT_READ
     made = audit(texts, unread, frozenset(options.ignore))
     if options.json:
         output.say_json(made.as_data())
@@ -61,14 +70,10 @@ def as_text(finding: Finding) -> str:
 def summary(made: Audit) -> str:
     """Return how much was checked and found, in one line."""
     counts = [(sum(each.severity == name for each in made.findings), name) for name in ("error", "warning", "note")]
-    found = ", ".join(_count(number, name) for number, name in counts if number)
-    found = f"{found or 'nothing found'}, {_count(len(made.unread), 'file')} not read" if made.unread else found
-    checked = f"{_count(made.workloads, 'workload')}, {_count(made.configurations, 'configuration')}"
+    found = ", ".join(counted(number, name) for number, name in counts if number)
+    found = f"{found or 'nothing found'}, {counted(len(made.unread), 'file')} not read" if made.unread else found
+    checked = f"{counted(made.workloads, 'workload')}, {counted(made.configurations, 'configuration')}"
     return f"{checked}: {found or 'nothing found'}"
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _texts(paths: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..core.events import Event, HandlerEnded
 from ..core.obligation import Standing, State
 from ..core.outcome import Outcome
+from ..core.texts import counted
 from ..engine.recovery import Settled
 from ..errors import JournalError
 from ..hints import Any
@@ -96,9 +97,9 @@ def as_text(
     settled = [each for recovered in found.values() for each in recovered.settled]
     parts = _rehearsed(settled) if options.dry_run else _counted(settled, find)
     if unread := sum(not each.alive for recovered in found.values() for each in recovered.left):
-        parts.append(f"{_things(unread, 'journal')} could not be recovered")
+        parts.append(f"{counted(unread, 'journal')} could not be recovered")
     if troubled := sum(len(recovered.troubles) for recovered in found.values()):
-        parts.append(f"{_things(troubled, 'trouble')} told above")
+        parts.append(f"{counted(troubled, 'trouble')} told above")
     if not any(recovered.open for recovered in found.values()) and not unread and not troubled:
         lives = options.journal and any(recovered.left for recovered in found.values())
         parts.append("nothing was touched" if lives else _nothing_left(options, places))
@@ -134,15 +135,15 @@ def _nothing_left(options: Any, places: Mapping[str, str]) -> str:
         return f"there is no state in {state_root(os.environ)}, so there is nothing to release"
     directories = [directory for place in places.values() for directory in journals_of(place)]
     if options.job and (same := sum(_owed(each, options.job) for each in directories)):
-        return f"nothing of job {options.job!r} is left by the dead; the living owe {_things(same, 'thing')} of it"
+        return f"nothing of job {options.job!r} is left by the dead; the living owe {counted(same, 'thing')} of it"
     others = sum(map(_owed, directories))
     asked = [f"of job {options.job!r}"] if options.job else []
     asked += [f"in {options.journal}"] if options.journal else []
     if not others:
         return f"nothing {asked[0]} is left behind" if asked else "nothing is left behind"
     if asked:
-        return f"nothing {' '.join(asked)} is left; {_things(others, 'other thing')} owed: `processender journal show`"
-    return f"nothing of the dead is left; the living owe {_things(others, 'thing')}: `processender journal show`"
+        return f"nothing {' '.join(asked)} is left; {counted(others, 'other thing')} owed: `processender journal show`"
+    return f"nothing of the dead is left; the living owe {counted(others, 'thing')}: `processender journal show`"
 
 
 def _owed(directory: str, job: str = "") -> int:
@@ -151,10 +152,6 @@ def _owed(directory: str, job: str = "") -> int:
     except JournalError:
         # Whoever has it has said so, or will.
         return 0
-
-
-def _things(count: int, name: str) -> str:
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def _word(each: Settled, *, dry_run: bool) -> str:

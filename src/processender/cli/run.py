@@ -10,15 +10,14 @@ from ..agent.children import Children
 from ..agent.decide import decide
 from ..agent.ending import leave
 from ..agent.errors import CANNOT_RUN, AgentError
+from ..agent.flags import RUN, end_of_options, parse
 from ..agent.program import RESTORED, explain, find_program, restore_environment
 from ..agent.runner import Agent
 from ..agent.settings import Settings
-from ..agent.steps import PRESETS
 from ..agent.streams import keep_standard_streams
 from ..demand import load
 from ..errors import ProcessEnderError
 from ..hints import TYPE_CHECKING, Any, NoReturn
-from .flags import end_of_options, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,87 +105,16 @@ def _become(command: Sequence[str], mask: frozenset[int]) -> NoReturn:
 
 def _options(argv: Sequence[str], name: str = "processender run") -> Any:
     """Return the options of *argv* and, as `command`, what stands behind them."""
-    return parse(argv, FLAGS) or _explain(argv, name)
+    return parse(argv, RUN) or _explain(argv, name)
 
 
 def _explain(argv: Sequence[str], name: str) -> NoReturn:
     """Help, or say what is wrong with *argv*; what does so takes longer to load than the rest of a short run."""
     usage, epilog = _USAGE.format(name=name), _EPILOG.replace("processender run", name)
     parser = load("cli.options").Options("run", usage=usage, description=_DESCRIPTION, epilog=epilog, code=CANNOT_RUN)
-    for names, how in FLAGS:
+    for names, how in RUN:
         parser.add_argument(*names, **how)
-    end = end_of_options(argv, FLAGS)
+    end = end_of_options(argv, RUN)
     parser.parse_args(argv[:end])
     parser.error(f"there is no command; put one behind the --, like `{name} -- ./server`")
     sys.exit(CANNOT_RUN)
-
-
-FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("-c", "--config"), {"metavar": "FILE", "default": "", "help": "the configuration file"}),
-    (("--grace",), {"metavar": "TIME", "help": "the whole time from the notice to the end (default 30s)"}),
-    (
-        ("--drain-delay",),
-        {"metavar": "TIME", "help": "how long COMMAND still serves after readiness has failed (default 0s)"},
-    ),
-    (("--probe-listen",), {"metavar": "HOST:PORT", "help": "where to serve /livez, /readyz and /startupz"}),
-    (
-        ("--control-listen",),
-        {"metavar": "HOST:PORT", "help": "where to serve /status, /metrics and, with a token, /drain /resume /stop"},
-    ),
-    (("--service",), {"metavar": "NAME", "help": "the name in lines and reports (default: that of COMMAND)"}),
-    (
-        ("--strict",),
-        {"action": "store_true", "help": "leave with 70 when COMMAND ended with 0 and the shutdown was not clean"},
-    ),
-    (
-        ("--exit",),
-        {"choices": ("code", "reraise"), "help": "reraise: die of the signal that COMMAND died of"},
-    ),
-    (
-        ("--expect-exit",),
-        {"metavar": "CODE", "action": "append", "help": "leave with 0 when COMMAND ends with CODE, such as 143"},
-    ),
-    (
-        ("--parent-death",),
-        {"metavar": "SIGNAL", "help": "get SIGNAL when the process that has started this one ends; TERM stops"},
-    ),
-    (("-v", "--verbose"), {"action": "store_true", "help": "tell more on standard error"}),
-    (("-q", "--quiet"), {"action": "store_true", "help": "tell only what goes wrong"}),
-    (
-        ("--restart",),
-        {"choices": ("never", "on-failure", "always"), "help": "when to start COMMAND again after it has ended"},
-    ),
-    (("--json",), {"action": "store_true", "help": "write the lines on standard error as JSON"}),
-    (
-        ("--lean",),
-        {"action": "store_true", "help": "load what only the end needs when it comes: less memory, a faster start"},
-    ),
-    (("--setsid",), {"action": "store_true", "help": "let COMMAND lead a session of its own (default: unless started "
-                     "at the terminal of this one)"}),
-    (("--no-setsid",), {"action": "store_true", "help": "let COMMAND stay in this session, with its job control"}),
-    (("--kill-group",), {"action": "store_true", "help": "send signals to the whole process group of COMMAND"}),
-    (
-        ("--no-wait-tree",),
-        {"action": "store_true", "help": "leave as soon as COMMAND has ended, whatever it leaves behind"},
-    ),
-    (
-        ("--rewrite",),
-        {"metavar": "A:B", "action": "append", "help": "send COMMAND signal B in the place of A; 0 for nothing"},
-    ),
-    (
-        ("--on-signal",),
-        {"metavar": "SIGNAL:WHAT", "action": "append",
-         "help": "what a signal means: stop, forward, reload or ignore (default: TERM, INT, QUIT and HUP stop)"},
-    ),
-    (("--capture",), {"action": "store_true", "help": "pass on the output of COMMAND by lines, each with its time"}),
-    (("--preset",), {"choices": tuple(PRESETS), "help": "end COMMAND as this program wants to be ended"}),
-    (
-        ("--ready",),
-        {"choices": ("started", "notify"), "help": "when systemd is told READY: as COMMAND is started (default), or as "
-         "COMMAND says so on its NOTIFY_SOCKET"},
-    ),
-    (
-        ("--watchdog",),
-        {"choices": ("own", "pass"), "help": "pass: feed the watchdog of systemd only while COMMAND feeds its own"},
-    ),
-)  # fmt: skip

@@ -13,6 +13,7 @@ from ..agent.children import Children
 from ..agent.decide import decide
 from ..agent.durations import parse_duration
 from ..agent.errors import CANNOT_RUN, AgentError, ConfigError
+from ..agent.flags_sidecar import SIDECAR
 from ..agent.goodbye import Goodbye
 from ..agent.pulse import Answering, Heartbeat
 from ..agent.sidecar import Sidecar
@@ -46,8 +47,6 @@ examples:
 """
 _WATCHES = ("watch_name", "pid_file", "watch_cgroup", "heartbeat", "watch_http")
 _ENDINGS = (".pid", ".service", ".slice", ".scope", ".sock", ".socket")
-_SILENCE = "10s"
-_EVERY = "2s"
 
 
 def main(argv: Sequence[str], mask: frozenset[int]) -> NoReturn:  # noqa: ARG001 - the face that `run` has
@@ -134,28 +133,6 @@ def _checked(flag: str, text: str, take: Callable[[str], Any]) -> Any:
 def parser() -> Options:
     """Return what reads the options."""
     made = Options("sidecar", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=CANNOT_RUN)
-    add = made.add_argument
-    add("--watch-name", default="", metavar="NAME", help="watch the processes whose program has this name")
-    add("--pid-file", default="", metavar="FILE", help="watch the process whose number stands in this file")
-    add("--watch-cgroup", default="", metavar="DIR", help="watch the processes of this cgroup, and of those below it")
-    add("--heartbeat", default="", metavar="SOCKET", help="watch for datagrams that the application sends here")
-    add("--watch-http", default="", metavar="URL", help="watch for answers of 200 to 399")
-    add("--silence", default=_SILENCE, metavar="TIME", help="without a heartbeat for so long it is gone (default 10s)")
-    add("--every", default=_EVERY, metavar="TIME", help="how often to ask the URL; three failures: gone (default 2s)")
-    add("--tell-http", default="", metavar="[METHOD ]URL", help="at the end send a request, by default POST")
-    add("--tell-file", default="", metavar="FILE", help="at the end make this file")
-    add("--tell-signal", default=[], action="append", metavar="SIGNAL",
-        help="at the end send this; given again, the next one if it is still there; KILL only when named")  # fmt: skip
-    add("--once", action="store_true", help="end when the application ends, instead of watching for the next one")
-    add("--control", default="", metavar="SOCKET", help="where pre-stop finds this sidecar (default: by --service)")
-    add("-c", "--config", default="", metavar="FILE", help="the configuration file")
-    add(
-        "--service",
-        metavar="NAME",
-        help="the service whose journals are recovered (default: what is watched)",
-    )
-    add("--grace", metavar="TIME", help="the whole time from the notice to the end (default 30s)")
-    add("--drain-delay", metavar="TIME", help="how long to wait after readiness has failed (default 0s)")
-    add("--probe-listen", metavar="HOST:PORT", help="where to serve /livez and /readyz")
-    add("--json", action="store_true", help="write the lines on standard error as JSON")
+    for names, how in SIDECAR:
+        made.add_argument(*names, **how)
     return made

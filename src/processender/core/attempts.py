@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..errors import StillRunning
 from .alarms import Alarms
 from .board import Board
 from .cells import Cell, Input, State, transition
 from .commands import Cancel, Command, Extend, Redirect, Start
-from .events import AttemptFailed, AttemptStarted, Event, HandlerEnded
+from .events import AttemptFailed, AttemptStarted, Event, HandlerEnded, HandlerStuck
 from .limits import begin_limit, cancel_grace, deadline, latest_end
 from .outcome import Outcome, Result, describe
 from .plan import Plan
@@ -22,8 +23,9 @@ from .reports import Raised
 class Attempts:
     """The half of a run that knows what becomes of each cell; pure."""
 
-    def __init__(self, plan: Plan, chance: Callable[[], float]) -> None:
-        """Take the *plan*; *chance* gives a number in [0, 1) for the jitter of retries."""
+    def __init__(self, plan: Plan, chance: Callable[[], float], name: str = "") -> None:
+        """Take the *plan*; *chance* gives a number in [0, 1) for the jitter of retries; *name* is that of the run."""
+        self.name = name
         self.results: dict[str, Result] = {}
         self._board = Board(plan)
         self._chance = chance
@@ -69,6 +71,10 @@ class Attempts:
 
     def _raised(self, cell: Cell, report: Raised) -> None:
         error: BaseException = report.error
+        if isinstance(error, StillRunning):
+            self._events.append(HandlerStuck(report.at, cell.handler.name, str(error), error.stack))
+            self._end(cell, Input.FAILED, report.at, Outcome.ABANDONED, str(error))
+            return
         cut = cell.state is State.CANCELLING
         limit = cell.handler.attempt_timeout
         own_limit = cut and not cell.hurried and limit is not None and cell.began + limit < cell.deadline
@@ -119,7 +125,7 @@ class Attempts:
         until = deadline(self.plan, cell.node, cell.handler, now) if cell.started is None else cell.deadline
         if cell.handler.attempt_timeout is not None:
             until = min(until, now + cell.handler.attempt_timeout)
-        self._commands.append(Start(cell.handler, cell.attempt, until))
+        self._commands.append(Start(cell.handler, cell.attempt, until, self.name))
         self._alarms.set(cell, min(cell.until, now + begin_limit(self.plan)))
 
     def _rung(self, cell: Cell, now: float) -> None:

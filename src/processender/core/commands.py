@@ -15,6 +15,8 @@ class Start(Record):
     """The number of the attempt."""
     until: float
     """When its time will be up at the latest, seconds on the monotonic clock."""
+    run: str = ""
+    """The name of the run that it belongs to."""
 
 
 class Redirect(Record):
@@ -38,7 +40,7 @@ class Extend(Record):
 
 
 class Cancel(Record):
-    """Ask the attempt to give way."""
+    """Ask the attempt to give way; one that nobody has taken up yet is not to begin, and is refused."""
 
     handler: str
     """The name of the handler."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..hints import Any
 from .record import Record
+from .texts import counted
 
 RECOVERY = "recovery"
 """The name of the built-in handler that settles what the dead have left; the others that follow a crash may name it."""
@@ -90,6 +91,6 @@ class CrashReport(Record):
             "oom-kill": "was killed because memory ran out",
         }
         owed = len(self.obligations)
-        owing = f", owing {owed} thing{'s' if owed > 1 else ''}" if owed else ""
+        owing = f", owing {counted(owed, 'thing')}" if owed else ""
         who = f"{self.service} (process {self.pid})" if self.pid else self.service
         return f"{who} {how.get(self.cause, self.cause)}{owing}"

@@ -137,7 +137,9 @@ class Waiting(Record):
     at: float
     """When."""
     what: tuple[str, ...]
-    """Each piece of work, in its own words."""
+    """Each piece of work, in its own words, the oldest first; of very many the first ones."""
+    more: int = 0
+    """How many more there are."""
 
 
 class WorkCut(Record):
@@ -146,9 +148,11 @@ class WorkCut(Record):
     at: float
     """When."""
     what: tuple[str, ...]
-    """Each piece of work, in its own words."""
+    """Each piece of work, in its own words; of very many the first ones."""
     reason: str
     """Why."""
+    more: int = 0
+    """How many more there are."""
 
 
 class Escalated(Record):

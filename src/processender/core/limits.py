@@ -7,6 +7,8 @@ from .plan import Plan
 
 CANCEL_GRACE_S = 0.5
 CANCEL_GRACE_SHARE = 0.1
+LAST_S = 1.0
+LAST_SHARE = 0.25
 BEGIN_S = 1.0
 BEGIN_SHARE = 0.1
 
@@ -14,6 +16,15 @@ BEGIN_SHARE = 0.1
 def cancel_grace(span: float) -> float:
     """Return the part of *span* seconds in which a cancelled attempt may still give way."""
     return min(CANCEL_GRACE_S, CANCEL_GRACE_SHARE * max(0.0, span))
+
+
+def last_part(span: float) -> float:
+    """
+    Return the last part of *span* seconds, at whose beginning work that is left is broken off.
+
+    Half of it is for that work, to close and to roll back; the other half is for its servers, to leave behind it.
+    """
+    return min(LAST_S, LAST_SHARE * span)
 
 
 def begin_limit(plan: Plan) -> float:

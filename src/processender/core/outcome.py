@@ -18,7 +18,7 @@ class Outcome(Words):
     TIMED_OUT = "timed_out"
     """Its time was up and it gave way when it was cancelled."""
     ABANDONED = "abandoned"
-    """Its time was up and it did not give way; it may still be running."""
+    """Its time was up and it, or what it was to finish, did not give way; that may still be running."""
     SKIPPED = "skipped"
     """It was never started; the reason says why."""
 
@@ -72,6 +72,6 @@ def describe(error: BaseException) -> str:
     """Return *error* as `Type: text`, at most 500 characters, whatever its own `__str__` does."""
     try:
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    except Exception as broken:  # foreign code; its failure must not become ours
+    except BaseException as broken:  # foreign code; its failure must not become ours
         text = f"{type(error).__name__} (its text raises {type(broken).__name__})"
     return text if len(text) <= 500 else text[:497] + "..."

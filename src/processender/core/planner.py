@@ -17,6 +17,9 @@ from .window import Window
 
 GUESS_S = 0.5
 GUESS_SHARE = 0.02
+RESERVE_S = 1.0
+RESERVE_SHARE = 0.1
+"""What is kept free for a `must` of which nobody has said how long it takes, seconds at most and of the window."""
 
 
 class Planner:
@@ -87,16 +90,15 @@ class Planner:
 
 
 def _expected(handler: Handler, window: Window, estimates: Mapping[str, float]) -> float:
-    """Return how long *handler* is expected to take: measured, else declared, else its time-out, else a guess."""
+    """Return how long *handler* is expected to take: measured, else declared, else a guess, and never its time-out."""
     if handler.name in estimates:
         return estimates[handler.name]
     if handler.expected is not None:
         return handler.expected
-    guess = min(GUESS_S, GUESS_SHARE * window.work)
-    # Only a `must` keeps its whole time-out free: it is the one thing its author said about its length.
-    if handler.timeout is not None:
-        return handler.timeout if handler.importance is Importance.MUST else min(handler.timeout, guess)
-    return guess
+    # A time-out is a limit: were all of it kept free for a `must`, all that comes before would be skipped.
+    most, share = (RESERVE_S, RESERVE_SHARE) if handler.importance is Importance.MUST else (GUESS_S, GUESS_SHARE)
+    guess = min(most, share * window.work)
+    return guess if handler.timeout is None else min(guess, handler.timeout)
 
 
 def _tails(graph: Graph, durations: list[float]) -> tuple[list[float], float]:

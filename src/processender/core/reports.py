@@ -15,6 +15,8 @@ class Began(Record):
     """The number of the attempt."""
     at: float
     """When, seconds on the monotonic clock."""
+    run: str = ""
+    """The name of the run that it belongs to."""
 
 
 class Returned(Record):
@@ -26,6 +28,8 @@ class Returned(Record):
     """The number of the attempt."""
     at: float
     """When, seconds on the monotonic clock."""
+    run: str = ""
+    """The name of the run that it belongs to."""
 
 
 class Raised(Record):
@@ -39,6 +43,8 @@ class Raised(Record):
     """When, seconds on the monotonic clock."""
     error: BaseException
     """What it raised."""
+    run: str = ""
+    """The name of the run that it belongs to."""
 
 
 class Refused(Record):
@@ -52,6 +58,8 @@ class Refused(Record):
     """When, seconds on the monotonic clock."""
     reason: str
     """Why, in words."""
+    run: str = ""
+    """The name of the run that it belongs to."""
 
 
 class Adopted(Record):

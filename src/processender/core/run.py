@@ -31,11 +31,24 @@ from .reports import Adopted, Began, Hurried, Raised, Refused, Released, Report,
 class Run(Attempts):
     """One run of one plan. Pure: it reads no clock and calls no handler. Not safe for threads."""
 
-    def __init__(self, plan: Plan, chance: Callable[[], float], hold: str = "") -> None:
-        """Take the *plan*, a *chance* in [0, 1) for the jitter of retries, and the phase behind which it *hold*s."""
-        super().__init__(plan, chance)
+    def __init__(self, plan: Plan, chance: Callable[[], float], hold: str = "", name: str = "") -> None:
+        """
+        Begin with nothing.
+
+        Args:
+
+            plan: What is carried through.
+
+            chance: Gives a number in [0, 1) for the jitter of retries.
+
+            hold: The phase behind which it holds.
+
+            name: Tells what is reported of this run from the late words of another one.
+        """
+        super().__init__(plan, chance, name)
         self._hold = hold
         self._must_only = ""
+        self._withdrawn = False
 
     @property
     def finished(self) -> bool:
@@ -102,19 +115,22 @@ class Run(Attempts):
             self._withdraw(now, report.reason)
             return
         cell = self._board.cells.get(report.handler)
-        # A late word of an attempt that was given up, or of a handler that has ended, changes nothing any more.
-        if cell is None or cell.state in {State.ENDED, State.PAUSED} or cell.attempt != report.attempt:
+        # A late word of another run, of an attempt that was given up, or of a handler that has ended, changes nothing.
+        late = report.run != self.name or cell is None or cell.attempt != report.attempt
+        if late or cell is None or cell.state in {State.ENDED, State.PAUSED}:
             return
         match report:
             case Began():
                 self._began(cell, report.at)
+                if cell.hurried:
+                    self._cancel(cell, now, cell.why, quiet=self._withdrawn)
             case Returned():
                 cell.error = ""
                 self._end(cell, Input.RETURNED, report.at, Outcome.DONE)
             case Raised():
                 self._raised(cell, report)
             case Refused():
-                self._end(cell, Input.SKIP, report.at, Outcome.SKIPPED, report.reason)
+                self._give_up(cell, report.at, report.reason)
 
     def _adopt(self, now: float, plan: Plan) -> None:
         self._board.lay_out(plan)
@@ -132,23 +148,26 @@ class Run(Attempts):
             if cell.state is State.RUNNING:
                 self._cancel(cell, now, reason)
             elif cell.state is State.STARTING:
-                self._commands.append(Cancel(cell.handler.name, cell.attempt, reason, stuck=False))
-                self._give_up(cell, now, reason)
+                self._call_back(cell, reason)
             elif cell.state in {State.QUEUED, State.PAUSED}:
                 self._give_up(cell, now, reason)
 
     def _withdraw(self, now: float, reason: str) -> None:
         """Start nothing any more, and let what runs give way."""
-        self._hold = ""
+        self._hold, self._withdrawn = "", True
         for cell in list(self._board.cells.values()):
             cell.hurried = True
             if cell.state is State.RUNNING:
                 self._cancel(cell, now, reason, quiet=True)
             elif cell.state is State.STARTING:
-                self._commands.append(Cancel(cell.handler.name, cell.attempt, reason, stuck=False))
-                self._give_up(cell, now, reason)
+                self._call_back(cell, reason)
             elif cell.state in {State.WAITING, State.QUEUED, State.PAUSED}:
                 self._give_up(cell, now, reason)
+
+    def _call_back(self, cell: Cell, reason: str) -> None:
+        """Let *cell*, which was handed over, not begin; if it has, the word of that is on its way, and it is to end."""
+        cell.why = reason
+        self._commands.append(Cancel(cell.handler.name, cell.attempt, reason, stuck=False))
 
     # The order.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ..hints import TYPE_CHECKING, Any
 from .context import Context
+from .each import call_each
 from .stacks import await_chain, thread_stack
 
 if TYPE_CHECKING:
@@ -65,9 +66,16 @@ class ServerBody(ThreadBody):
         """Begin without a server; call *before* before any is asked to stop."""
         super().__init__()
         self._before = before
+        self.when_late: Callable[[], object] = lambda: None
+        """Is called when they have not stopped in time."""
         self._lock = threading.Lock()
         self._places: list[Place] = []
         self._asks = False
+
+    @property
+    def first(self) -> Place | None:
+        """The one that has been here longest."""
+        return next(iter(self._places), None)
 
     def take_in(self, place: Place) -> bool:
         """Let one more server live here, from the thread that calls this; return whether it is the first."""
@@ -76,7 +84,11 @@ class ServerBody(ThreadBody):
             self._places.append(place)
             first, asks = len(self._places) == 1, self._asks
         if asks and place.stop is not None:
-            place.stop()
+            try:
+                place.stop()
+            except BaseException:
+                self.let_out(place)
+                raise
         return first
 
     def let_out(self, place: Place) -> tuple[bool, bool]:
@@ -90,11 +102,15 @@ class ServerBody(ThreadBody):
         if not self.gone:
             self._before()
             with self._lock:
-                self._asks, asked = True, tuple(self._places)
-            for place in asked:
-                if place.stop is not None:
-                    place.stop()
+                self._asks, asked = True, [place.stop for place in self._places if place.stop is not None]
+            call_each(asked, lambda _number, error: ctx.note(f"a server that was asked to stop has raised {error}"))
+        ctx.on_cancel(lambda: None if self.gone else self.when_late())
         super().__call__(ctx)
+
+    def begin_anew(self) -> None:
+        """Be as if nobody had been here before the first that is here now."""
+        self.gone, self._asks = False, False
+        self._changed = threading.Event()
 
     def stack(self) -> str:
         """Return where the servers stand that are still there."""

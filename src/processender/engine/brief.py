@@ -5,35 +5,32 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from ..core.labels import printable
 from ..hints import TYPE_CHECKING, Any, Self
 from ..ports import Clock, Context
+from .attempt import GivesWay
+from .context import NOTE_LENGTH
 
 if TYPE_CHECKING:
     from logging import Logger
 
 
-class BriefContext:
+class BriefContext(GivesWay):
     """One call with a time of its own, as what is called sees it, see `ports.Context`. Safe for threads."""
 
     def __init__(self, deadline: float, clock: Clock, *, handler: str, cause: str, key: str, attempt: int = 1) -> None:
         """Take when its time is up, seconds on the *clock*, and what the call is to see; the *key* is all of it."""
+        super().__init__(clock)
         self.handler, self.cause, self.attempt, self.idempotency_key = handler, cause, attempt, key
         self._deadline = deadline
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._cancelled = threading.Event()
-        self._on_cancel: list[Callable[[], object]] = []
+        self._over = threading.Event()
+        self.on_cancel(self._over.set)
 
     @classmethod
     def part_of(cls, outer: Context, key: str, deadline: float, clock: Clock) -> Self:
         """Return a context for a part, known by *key*, of the call that *outer* stands for."""
         whole = f"{outer.idempotency_key}/{key}"
         return cls(deadline, clock, handler=outer.handler, cause=outer.cause, key=whole, attempt=outer.attempt)
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the call was asked to give way."""
-        return self._cancelled.is_set()
 
     @property
     def log(self) -> Logger:
@@ -44,7 +41,7 @@ class BriefContext:
 
     def note(self, text: str) -> None:
         """Say in a line, for the log, what was seen or done; a call that is no attempt has no place in a report."""
-        self.log.info("%s", text)
+        self.log.info("%s", printable(text, NOTE_LENGTH))
 
     def remaining(self) -> float:
         """Return the seconds that are left; 0.0 when the call was asked to give way."""
@@ -54,28 +51,11 @@ class BriefContext:
         """Call *function*: this thread is the call's own, and who asks, or ends, wants no breaker in the way."""
         return function()
 
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called when the call must give way; at once if it must."""
-        with self._lock:
-            if not self.cancelled:
-                self._on_cancel.append(function)
-                return
-        function()
-
-    def short(self, seconds: float) -> Self:
-        """Return a context for a part of the call that takes at most *seconds*."""
-        part = self.part_of(self, "", min(self._deadline, self._clock.now() + seconds), self._clock)
-        self.on_cancel(part.cancel)
-        return part
-
     def pause(self, seconds: float) -> None:
         """Wait *seconds*, or until the call must give way."""
-        self._cancelled.wait(min(seconds, self.remaining()))
+        self._over.wait(min(seconds, self.remaining()))
 
     def cancel(self) -> None:
         """Ask the call to give way."""
-        with self._lock:
-            self._cancelled.set()
-            functions, self._on_cancel = self._on_cancel, []
-        for function in functions:
+        for function in self._give_way():
             function()

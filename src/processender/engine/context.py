@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from ..core.events import Noted
+from ..core.labels import printable
 from ..hints import TYPE_CHECKING, Any, TypeVar
 from ..ports import Clock
+from .attempt import GivesWay
 from .dependencies import Dependencies
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ NOTE_LENGTH = 500
 """How much of a note is kept, in characters."""
 
 
-class Context:
+class Context(GivesWay):
     """One attempt of one handler, as the handler sees it. Safe for threads."""
 
     def __init__(self, *, handler: str, cause: str, run: str, attempt: int, until: float, clock: Clock,
                  dependencies: Dependencies, is_async: bool,
                  tell: Callable[[Noted], object] | None = None) -> None:  # fmt: skip
         """Only the engine makes one."""
+        super().__init__(clock)
         self.handler = handler
         """The name of the handler."""
         self.cause = cause
@@ -35,16 +37,11 @@ class Context:
         """The same over all attempts and replays of this step, so that the other side can tell a repetition."""
         self.until = until
         """When the attempt's time is up, seconds on the monotonic clock; the engine may move it."""
-        self.cancelled = False
-        """Whether the attempt was asked to give way."""
         self.token = 0
         """The fencing token of a release; it only grows, so that a late owner cannot undo the work of the next."""
-        self._clock = clock
         self._dependencies = dependencies
         self._is_async = is_async
         self._tell = tell
-        self._lock = threading.Lock()
-        self._on_cancel: list[Callable[[], object]] = []
 
     def remaining(self) -> float:
         """Return the seconds that this attempt has left; 0.0 when it was asked to give way."""
@@ -72,18 +69,10 @@ class Context:
             return self._dependencies.call_async(dependency, function, limit)
         return self._dependencies.call(dependency, function, limit)
 
-    def on_cancel(self, function: Callable[[], object]) -> None:
-        """Let *function* be called, on a thread of the engine's, when the attempt must give way; at once if it must."""
-        with self._lock:
-            if not self.cancelled:
-                self._on_cancel.append(function)
-                return
-        function()
-
     def note(self, text: str) -> None:
         """Say in a line, for the log and the report, what was seen or done; never a secret."""
         if self._tell is not None:
-            self._tell(Noted(self._clock.now(), self.handler, text[:NOTE_LENGTH]))
+            self._tell(Noted(self._clock.now(), self.handler, printable(text, NOTE_LENGTH)))
 
     @property
     def log(self) -> Logger:
@@ -100,13 +89,10 @@ class Context:
 
     def cancel(self) -> list[BaseException]:
         """Ask the attempt to give way; return what its own functions raised. Only the engine calls it."""
-        with self._lock:
-            self.cancelled = True
-            functions, self._on_cancel = self._on_cancel, []
         raised: list[BaseException] = []
-        for function in functions:
+        for function in self._give_way():
             try:
                 function()
-            except Exception as error:  # foreign code; it is reported
+            except BaseException as error:  # foreign code; it is reported
                 raised.append(error)
         return raised

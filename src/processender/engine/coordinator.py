@@ -136,13 +136,10 @@ class Coordinator(Hearing):
         reports: list[Report] = []
         for message in messages:
             if isinstance(message, Notice):
-                if reports:
-                    # What a notice takes back is undone only if it is known to have begun.
-                    self._advance(reports)
-                    reports = []
-                self._signal(message)
+                self._heard.append(message)
             elif message is not None:
                 reports.append(message)
+        self._attend()
         if None in messages and self.window is not None and not self.withdrawing:
             reports.append(Adopted(self._plan(self.window)))
         if reports:
@@ -174,7 +171,7 @@ class Coordinator(Hearing):
             self._hasten(window)
         plan = self._plan(window)
         self.executor.begin(self.run_id, notice.cause)
-        self.run = Run(plan, self.clock.chance, DRAIN if holds else "")
+        self.run = Run(plan, self.clock.chance, DRAIN if holds else "", self.run_id)
         if not holds:
             self.begun.set()
         # One hand-over for both: each wakes the observers, which then want the interpreter's lock.
@@ -214,8 +211,9 @@ class Coordinator(Hearing):
         if run is None:
             # An end that was to begin later does not begin.
             self._start_at = self._deadline = None
-        elif not run.withdrawable:
-            self.trouble("too-late", f"{notice.cause} comes too late: the end has gone beyond the drain, and goes on")
+        elif self.left or not run.withdrawable:
+            why = "the application has left" if self.left else "the end has gone beyond the drain"
+            self.trouble("too-late", f"{notice.cause} comes too late: {why}, and the end goes on")
         else:
             self._tell_news()
             self.withdrawing, self.drained = True, False
@@ -231,7 +229,7 @@ class Coordinator(Hearing):
         limit = Window.open(now, self.grace)
         plan = undo_plan(run.plan, run.results, self.registry.planner, limit)
         if plan is not None:
-            self.run = Run(plan, self.clock.chance)
+            self.run = Run(plan, self.clock.chance, name=f"{self.run_id} taken back")
             self.emit(PlanChanged(now, plan))
             self._advance(())
             return
@@ -243,9 +241,7 @@ class Coordinator(Hearing):
         self.run, self.window, self.withdrawing = None, None, False
         self.notices.clear()
         self.run_id = new_id(self.clock.wall())
-        later, self._later = self._later, []
-        for each in later:
-            self._hear(each)
+        self._attend()
 
     def _arm_last_resorts(self, window: Window) -> None:
         why_not = self.watchdog.arm(window) if self._last_resorts else ""
@@ -270,7 +266,7 @@ class Coordinator(Hearing):
         elif run.finished:
             with self.changing:
                 # A handler may be on its way into the run.
-                self.over = not self.mailbox.waiting
+                self.over = not self._unheard
             if self.over:
                 self._finish(run)
             else:

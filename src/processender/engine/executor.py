@@ -76,7 +76,7 @@ class Executor:
         """Let the run go on without *command*; not an `internal` trouble, after which the agent would end at once."""
         name = command.handler.name if isinstance(command, Start) else command.handler
         if isinstance(command, Start):
-            self._inbox([Refused(name, command.attempt, self._clock.now(), describe(error))])
+            self._inbox([Refused(name, command.attempt, self._clock.now(), describe(error), command.run)])
         what = type(command).__name__.lower()
         return Trouble(self._clock.now(), "not-carried-out", f"{name!r}: cannot {what} it: {describe(error)}")
 
@@ -107,7 +107,7 @@ class Executor:
             is_async=is_async(call),
             tell=self._tell,
         )
-        job = self._jobs[handler.name] = Job(handler, call, context, self._clock)
+        job = self._jobs[handler.name] = Job(handler, call, context, self._clock, command.run)
         return job
 
     def _place(self, job: Job) -> str:
@@ -132,7 +132,7 @@ class Executor:
                 return
         for job in jobs:
             if not self._step_in(job):
-                self._inbox([Refused(job.handler.name, job.attempt, self._clock.now(), "loop closed")])
+                self._inbox([job.refused("loop closed")])
 
     def _make_own_loop(self) -> None:
         from .loops import own_loop  # noqa: PLC0415 - threaded programs must not pay for asyncio
@@ -143,21 +143,21 @@ class Executor:
         """Run *job* another way than on the application's loop; return whether there is one."""
         handler = job.handler
         if handler.fallback is not None:
-            other = Job(handler, handler.fallback, job.context, self._clock)
+            other = Job(handler, handler.fallback, job.context, self._clock, job.run)
             self._jobs[handler.name] = other
             self.workers.submit([other])
             return True
         if handler.loop == "any":
             if self.own_loop is None:
                 self._make_own_loop()
-            again = Job(handler, job.call, job.context, self._clock)
+            again = Job(handler, job.call, job.context, self._clock, job.run)
             self._jobs[handler.name] = again
             return bool(self.own_loop.submit([again]))
         return False
 
     def _redirect(self, command: Redirect, events: list[Event]) -> None:
         job = self._jobs[command.handler]
-        if job.task is not None or not job.is_async or self.app_loop is None:
+        if job.taken or not job.is_async or self.app_loop is None:
             return
         if not self._blocked_said:
             self._blocked_said = True
@@ -179,7 +179,9 @@ class Executor:
             return
         now = self._clock.now()
         if not command.stuck:
-            job.claim()
+            # Who has taken it already reports that it has begun, and is asked to give way then.
+            if job.claim():
+                self._inbox([job.refused(command.reason)])
             return
         if not command.quiet:
             events.append(HandlerStuck(now, command.handler, command.reason, _stack(job)))

@@ -7,8 +7,10 @@ Notices merge into one deadline. What they begin, move or take back is up to the
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
+from ..core.drain import BODY
 from ..core.escalation import FORCE, HURRY, Escalation
 from ..core.events import Escalated, Event, NoticeHeard, Trouble
 from ..core.notice import Action, Deadline, Notice
@@ -54,6 +56,8 @@ class Hearing:
         self.notices: list[Notice] = []
         self.withdrawing = False
         """Whether a run was taken back, and what it had done is being undone."""
+        self.left = False
+        """Whether the application has left its body: it ends, whatever is taken back."""
         self.ended = threading.Event()
         """Set when the run is over and its report is written."""
         self.signals: Signals | None = None
@@ -62,7 +66,9 @@ class Hearing:
         self.mailbox: Mailbox[Notice | Report | None] = Mailbox()
         self._escalation = escalation
         self._news: list[Event] = []
-        self._later: list[Notice] = []
+        self._heard: deque[Notice] = deque()
+        self._later: deque[Notice] = deque()
+        self._attending = False
         self._standing = Standing()
         self._deadline: Deadline | None = None
         self._start_at: tuple[float, Notice] | None = None
@@ -95,7 +101,29 @@ class Hearing:
         for byte in (*told, *self.signals.missed()):
             notice = self.signals.hear(byte)
             if notice is not None:
-                self._signal(notice)
+                self._heard.append(notice)
+        self._attend()
+
+    def _attend(self) -> None:
+        """Act on what was heard, one notice after another; what is heard meanwhile stands behind it."""
+        if self._attending:
+            return
+        self._attending = True
+        try:
+            while True:
+                if self._later and not self.withdrawing:
+                    self._take_in(self._later.popleft())
+                elif self._heard:
+                    self._signal(self._heard.popleft())
+                else:
+                    return
+        finally:
+            self._attending = False
+
+    @property
+    def _unheard(self) -> bool:
+        """Whether something is still to be acted on."""
+        return bool(self._heard or self._later or self.mailbox.waiting)
 
     def _signal(self, notice: Notice) -> None:
         level = self._escalation.level(notice.signum, notice.at)
@@ -114,10 +142,18 @@ class Hearing:
             self.emit(*self.signals.check())
 
     def _hear(self, notice: Notice) -> None:
-        if self.withdrawing:
+        if self.withdrawing or self._later:
             # What has run is still being undone; then the end begins anew, and its time counts from the notice.
             self._later.append(notice)
-            return
+        else:
+            self._take_in(notice)
+
+    def _take_in(self, notice: Notice) -> None:
+        if notice.origin == BODY:
+            self.left = True
+            if self.run is not None and not self.run.held:
+                # It is the end that has let it go.
+                return
         # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind and sender.
         told = [(old.cause, old.deadline, old.sender, old.key) for old in self.notices]
         room = len(told) < (2 * KEPT if notice.ends else KEPT)
@@ -172,7 +208,7 @@ class Hearing:
             self._standing = rest
             self._follow(notice)
             return
-        if self.run is None or self.run.withdrawable:
+        if self.run is None or (self.run.withdrawable and not self.left):
             # Who has asked only to leave traffic, beside an end that is none any more, is heard anew.
             self._later += rest.drains
             self._standing = Standing()

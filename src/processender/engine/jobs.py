@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from ..core.handler import Handler
-from ..core.reports import Began, Raised, Report, Returned
+from ..core.reports import Began, Raised, Refused, Report, Returned
 from ..errors import HandlerError
 from ..hints import Any, Protocol
 from ..ports import Clock
@@ -24,14 +24,17 @@ class Inbox(Protocol):
 class Job:
     """One attempt. Whoever claims it first runs it: its own driver, or the one that steps in."""
 
-    __slots__ = ("_claim", "attempt", "call", "clock", "context", "handler", "stack", "task")
+    __slots__ = ("_claim", "attempt", "call", "clock", "context", "handler", "run", "stack", "task")
 
-    def __init__(self, handler: Handler, call: Callable[..., Any], context: Context, clock: Clock) -> None:
-        """Take the *call* to make: the handler's own, or its fallback."""
+    def __init__(
+        self, handler: Handler, call: Callable[..., Any], context: Context, clock: Clock, run: str = ""
+    ) -> None:
+        """Take the *call* to make, the handler's own or its fallback, and the name of the *run* that wants it."""
         self.handler = handler
         self.call = call
         self.context = context
         self.clock = clock
+        self.run = run
         self.attempt = context.attempt
         self.task: Any = None
         """The asyncio task that runs it, once it does."""
@@ -43,17 +46,26 @@ class Job:
         """Tell whether the caller may run it; True exactly once."""
         return self._claim.acquire(blocking=False)
 
+    @property
+    def taken(self) -> bool:
+        """Whether somebody has claimed it."""
+        return self._claim.locked()
+
     def began(self) -> Report:
         """Return the report that it takes its first step now."""
-        return Began(self.handler.name, self.attempt, self.clock.now())
+        return Began(self.handler.name, self.attempt, self.clock.now(), self.run)
+
+    def refused(self, reason: str) -> Report:
+        """Return the report that it is not going to begin, for this *reason*."""
+        return Refused(self.handler.name, self.attempt, self.clock.now(), reason, self.run)
 
     def returned(self) -> Report:
         """Return the report that it returned now."""
-        return Returned(self.handler.name, self.attempt, self.clock.now())
+        return Returned(self.handler.name, self.attempt, self.clock.now(), self.run)
 
     def raised(self, error: BaseException) -> Report:
         """Return the report that it raised *error* now."""
-        return Raised(self.handler.name, self.attempt, self.clock.now(), error)
+        return Raised(self.handler.name, self.attempt, self.clock.now(), error, self.run)
 
     def invoke(self) -> Any:
         """Call it, with the context if it takes one."""

@@ -64,13 +64,15 @@ class LoopDriver:
 
     def _begin(self, jobs: list[Job]) -> None:
         for job in jobs:
-            if job.claim():
-                job.task = task = self.loop.create_task(self._drive(job), name=f"processender-{job.handler.name}")
-                # The loop holds tasks weakly; without this set one could vanish in mid-flight.
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            job.task = task = self.loop.create_task(self._drive(job), name=f"processender-{job.handler.name}")
+            # The loop holds tasks weakly; without this set one could vanish in mid-flight.
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _drive(self, job: Job) -> None:
+        # Not before its first step: another task may block the loop, and meanwhile it can be called back.
+        if not job.claim():
+            return
         if job.stack is None:
             job.stack = lambda: self._stack_of(job)
         self._tell(job.began())

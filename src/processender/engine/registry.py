@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..core.drain import OWN
 from ..core.graph import Graph, Problem, compile_graph, nearest
@@ -50,6 +50,12 @@ class Registry:
         self._armed = False
         for name in gone:
             self._handlers.pop(name, None)
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Drop all handlers but those of these *names*, and be as before `arm`."""
+        with self._lock:
+            self._armed = False
+            self._handlers = {name: handler for name, handler in self._handlers.items() if name in names}
 
     def __contains__(self, name: str) -> bool:
         """Tell whether there is a handler of this name."""
@@ -104,11 +110,12 @@ class Registry:
                 self._armed = False
                 raise
 
-    def compile(self) -> tuple[Graph, tuple[Problem, ...]]:
-        """Compile the order as it is, with its problems; nothing is raised."""
+    def compile(self, more: Sequence[Handler] = ()) -> tuple[Graph, tuple[Problem, ...]]:
+        """Compile the order as it is, or as it will be with *more* handlers, with its problems; nothing is raised."""
         with self._lock:
-            coming = self.coming - self._handlers.keys()
-            handlers = [_without(handler, coming) for handler in self._handlers.values()]
+            known = {**self._handlers, **{handler.name: handler for handler in more}}
+            coming = self.coming - known.keys()
+            handlers = [_without(handler, coming) for handler in known.values()]
             return compile_graph(handlers, self.phases, self._known_lanes(), self.require)
 
     def _known_lanes(self) -> Mapping[str, int] | None:

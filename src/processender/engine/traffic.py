@@ -31,13 +31,18 @@ def usual_answer(environ: Mapping[str, str]) -> str:
     return "keep-serving" if KUBERNETES in environ else "fail-readiness"
 
 
-def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], object]) -> Callable[[Context], None]:
+def drain_delay(
+    seconds: float, grace: float, when_gone: Callable[[Callable[[], object]], object]
+) -> Callable[[Context], None]:
     """
     Return the callable that waits *seconds*, unless there is nobody left who could serve.
 
     Args:
 
-        seconds: How long requests are still served.
+        seconds: How long requests are still served; in a short window no more than half of the time that there is,
+            or than the part of the grace that it was meant to take: what was begun must be finished too.
+
+        grace: How long the whole end was meant to take, seconds.
 
         when_gone: Calls what it is given when who serves has ended, or at once if it has.
     """
@@ -49,7 +54,10 @@ def drain_delay(seconds: float, when_gone: Callable[[Callable[[], object]], obje
         over = threading.Event()
         ctx.on_cancel(over.set)
         when_gone(over.set)
-        over.wait(min(seconds, ctx.remaining()))
+        part = ctx.remaining() * max(0.5, seconds / grace)
+        if part < seconds:
+            ctx.note(f"{part:.1f} s instead of {seconds:g} s, for the time is short")
+        over.wait(min(seconds, part))
 
     return delay
 
@@ -73,9 +81,9 @@ class Traffic:
         """Whether traffic is to come."""
         return self.is_ready and not self.failing
 
-    def handlers(self, delay: float, on_drain: str) -> tuple[Handler, ...]:
+    def handlers(self, delay: float, grace: float, on_drain: str) -> tuple[Handler, ...]:
         """Return the handlers that leave traffic, and come back, see `core.drain`."""
-        pause = drain_delay(delay, self._tell_when_gone)
+        pause = drain_delay(delay, grace, self._tell_when_gone)
 
         def wait(ctx: Context) -> None:
             self.draining = True

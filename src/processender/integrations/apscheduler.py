@@ -4,9 +4,9 @@ down.
 
 Takes over: Pausing (which `resume` undoes), waiting for running jobs, naming those that did not end, shutting down.
 
-Leaves: A job in a thread cannot be ended. If one does not come back, the handler does not either: it is `abandoned`
-when its time is up, the report names the job with the stacks of the scheduler's threads, and the process is left at the
-end of the plan without joining them. Jobs of an `AsyncIOScheduler` that are coroutines are cancelled instead.
+Leaves: A job in a thread cannot be ended. If one does not come back, the handler counts as `abandoned`, the report
+names the job with the stacks of the scheduler's threads, the rest of the plan runs, and the process is left at the end
+of the plan without joining them. Jobs of an `AsyncIOScheduler` that are coroutines are cancelled instead.
 
 Versions: APScheduler 3.10 and 3.11; running jobs are told by `_instances` of its executors.
 """
@@ -16,9 +16,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from ..closing import FINISH_S, LeftBehind, counted, listed, settle, share, standing, step
+from ..closing import FINISH_S, MOMENT_S, LeftBehind, idle, share, standing, step
 from ..core.handler import Handler
+from ..core.texts import counted, listed
+from ..errors import StillRunning
 from ..hints import Any
+from ..patience import check_wait
 from ..ports import Context
 
 _STOPPED = 0
@@ -62,15 +65,18 @@ def finish_jobs(
 
         scheduler: A scheduler of APScheduler 3.
 
-        wait: The longest wait for running coroutines before they are cancelled, seconds; at most half of what is left.
+        wait: The longest wait for running jobs, seconds, after which coroutines are cancelled; at most half of what is
+            left.
 
-    The other options are fields of `Handler`. It raises `LeftBehind` when jobs were cancelled.
+    The other options are fields of `Handler`. It raises `LeftBehind` when jobs were cancelled, and
+    `StillRunning` when their threads do not come back.
     """
+    check_wait("wait", wait, FINISH_S, timeout)
     return step(name, _Jobs(scheduler, wait), "quiesce", timeout, after, needs)
 
 
 class _Jobs:
-    """Finishes the jobs; as long as one runs in a thread it does not return, see the module."""
+    """Finishes the jobs, or names those that do not come back."""
 
     def __init__(self, scheduler: Any, wait: float) -> None:
         self._scheduler = scheduler
@@ -85,13 +91,13 @@ class _Jobs:
         scheduler.pause()
         # The shutdown forgets them.
         self._executors = list(scheduler._executors.values())  # noqa: SLF001 - no other way to them
-        settle(lambda: len(self._running()), ctx, share(ctx, self._wait))
+        idle(lambda: len(self._running()), ctx, share(ctx, self._wait))
         cut = self._running()
         scheduler.shutdown(wait=False)
-        for thread in self._threads():
-            thread.join()
-        if cut and not self._threads():
-            settle(lambda: len(self._running()), ctx, share(ctx, 1.0))
+        idle(self._left, ctx, share(ctx, MOMENT_S if cut else self._wait))
+        if any(thread.is_alive() for thread in self._threads()):
+            raise StillRunning(f"left {counted(len(self._running()), 'job')} running: {listed(cut)}", self.stack())
+        if cut:
             raise LeftBehind(f"cancelled {counted(len(cut), 'job')}: {listed(cut)}")
 
     def stack(self) -> str:
@@ -102,6 +108,13 @@ class _Jobs:
         found = [dict(getattr(executor, "_instances", {})) for executor in self._executors]
         return [job for instances in found for job, number in instances.items() if number > 0]
 
+    def _left(self) -> int:
+        """Return how much is still to end: what has threads has ended when they have."""
+        return len(self._running()) + sum(thread.is_alive() for thread in self._threads())
+
     def _threads(self) -> list[threading.Thread]:
         pools = [getattr(executor, "_pool", None) for executor in self._executors]
         return [thread for pool in pools for thread in getattr(pool, "_threads", ())]
+
+
+__all__ = ["finish_jobs", "stop_scheduling"]

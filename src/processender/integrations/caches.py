@@ -2,8 +2,9 @@
 What a program has in memory and must write out: queues, dirty dicts, and what `logging` holds back.
 
 Takes over: Emptying a queue or a dict through a function of the application's until it is empty, also of what comes in
-meanwhile; what could not be written is put back, so another attempt finds it. The buffer of a `MemoryHandler` and the
-thread of a `QueueListener` are last of all, for what runs before them logs, too.
+meanwhile; what could not be written is put back, behind what is there, so another attempt, or another handler, finds
+it. The buffer of a `MemoryHandler` and the thread of a `QueueListener` are last of all, for what runs before them logs,
+too.
 
 Leaves: What is put in afterwards; finish who puts it in earlier, in `quiesce`.
 
@@ -14,11 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 
-from ..closing import CLOSE_S, FINISH_S, LAST, LeftBehind, counted, settle, share, step
+from ..closing import CLOSE_S, FINISH_S, LAST, LeftBehind, idle, share, step
 from ..core.handler import Handler
+from ..core.texts import counted
 from ..errors import Permanent
 from ..hints import Any
 from ..ports import Context
+
+_GONE = object()
 
 
 def flush_queue(
@@ -82,8 +86,21 @@ class _Taken:
         self.written += len(self._items)
         self._items = []
 
+    def put_back(self) -> None:
+        """Put what was taken and not written behind what is there; what finds no room is kept for another attempt."""
+        tell = getattr(self._queue, "task_done", None)
+        while self._items:
+            try:
+                self._queue.put_nowait(self._items[0][0])
+            except Exception:  # `queue.Full` or that of asyncio: somebody else has filled it
+                return
+            del self._items[0]
+            if tell is not None:
+                tell()
+
     def account(self, ctx: Context, name: str, error: Exception | None = None) -> None:
-        """Tell what was written; raise for what is left."""
+        """Tell what was written; put back what was not, and raise for what is left."""
+        self.put_back()
         left = len(self._items) + self._queue.qsize()
         ctx.note(f"wrote {counted(self.written, 'item')} of {name}" + (f", {left} left" if left else ""))
         if error is not None:
@@ -145,17 +162,21 @@ def flush_dict(
     def flush(ctx: Context) -> None:
         written = 0
         while cache and ctx.remaining() > 0:
-            taken = {key: cache.pop(key) for key in list(cache)}
+            taken: dict[Any, Any] = {}
             try:
+                for key in list(cache):
+                    # Another thread may have evicted it, or it has expired.
+                    if (value := cache.pop(key, _GONE)) is not _GONE:
+                        taken[key] = value
                 write(taken)
             except BaseException:
                 for key, value in taken.items():
                     cache.setdefault(key, value)
                 raise
             written += len(taken)
-        ctx.note(f"wrote {counted(written, 'entry').replace('entrys', 'entries')} of {name}")
+        ctx.note(f"wrote {counted(written, 'entry', 'entries')} of {name}")
         if cache:
-            raise LeftBehind(f"its time was too short for {len(cache)} entries of {name}")
+            raise LeftBehind(f"its time was too short for {counted(len(cache), 'entry', 'entries')} of {name}")
 
     return step(name, flush, "flush", timeout, after, needs)
 
@@ -199,7 +220,10 @@ def stop_listener(
         full = getattr(listener.queue, "full", None)
         if full is not None:
             # It tells its thread to stop through the queue, and does not wait for a place in it.
-            settle(lambda: int(full()), ctx, share(ctx, CLOSE_S))
+            idle(lambda: int(full()), ctx, share(ctx, CLOSE_S))
         ctx.call(name, listener.stop)
 
     return step(name, stop, "release", timeout, after, needs, priority=LAST)
+
+
+__all__ = ["flush_dict", "flush_handler", "flush_queue", "stop_listener"]

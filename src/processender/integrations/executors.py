@@ -1,26 +1,29 @@
 """
-Thread pools and process pools at the end: their work finished, or given up and named, and never in the way of the
-exit.
+Thread pools and process pools at the end: their work finished, or given up and named, and never in the way of what
+follows, or of the exit.
 
-Takes over: Refusing new work once the handlers before it in `quiesce` have ended, queued work by policy, waiting for
-what runs, ending the workers of a process pool that do not come back: TERM, then KILL.
+Takes over: Refusing new work once the handlers before it in `quiesce` have ended, waiting for what runs and what is
+queued, by policy and never for more than half of the time that is left; cancelling what has not begun then; ending the
+workers of a process pool that do not come back: TERM, then KILL.
 
-Leaves: A thread cannot be ended. If one does not come back, the handler does not either: it ends `abandoned`, the event
-and the report name the thread with its stack, and the process is left at the end of the plan without joining it, which
-`concurrent.futures` would do for ever.
+Leaves: A thread cannot be ended. If one does not come back, the handler counts as `abandoned`, the event and the report
+name the thread with its stack, the rest of the plan runs, and the process is left at the end of the plan without
+joining it, which `concurrent.futures` would do for ever.
 
 Versions: The standard library of Python 3.11 to 3.13; the workers are found by `_threads` and `_processes`.
 """
 
 from __future__ import annotations
 
-import threading
+import queue
 from collections.abc import Callable, Sequence
 
-from ..closing import FINISH_S, LeftBehind, counted, listed, settle, share, standing, step
+from ..closing import FINISH_S, LeftBehind, finish, idle, standing, step
 from ..core.handler import Handler
-from ..errors import HandlerError
+from ..core.texts import counted, listed
+from ..errors import HandlerError, StillRunning
 from ..hints import Any, Literal
+from ..patience import check_wait
 from ..ports import Context
 
 PRIORITY = -20
@@ -46,17 +49,20 @@ def finish_executor(
 
         executor: A `ThreadPoolExecutor` or a `ProcessPoolExecutor`.
 
-        queued: What becomes of work that has not begun; what is cancelled is counted.
+        queued: What becomes of work that has not begun: `finish` as much of it as there is time for, or `cancel` it at
+            once; what is cancelled is counted.
 
-        wait: For a process pool, the longest wait before its workers are ended, seconds; at most half of what is left.
+        wait: The longest wait for work, seconds; never more than half of what is left.
 
-    The other options are fields of `Handler`. It raises `LeftBehind` when workers of a process pool were ended.
+    The other options are fields of `Handler`. It raises `LeftBehind` when work that was to be finished was cancelled,
+    or workers of a process pool were ended, and `StillRunning` when threads do not come back.
     """
+    check_wait("wait", wait, FINISH_S, timeout)
     if queued not in {"finish", "cancel"}:
         raise HandlerError(f"cannot finish an executor: queued={queued!r} is neither finish nor cancel")
     call: Any
     if hasattr(executor, "_threads"):
-        call = _Threads(executor, queued == "cancel")
+        call = _finishing_threads(executor, queued == "cancel", wait, name)
     elif hasattr(executor, "_processes"):
         call = _finishing_processes(executor, queued == "cancel", wait, name)
     else:
@@ -64,54 +70,89 @@ def finish_executor(
     return step(name, call, "quiesce", timeout, after, needs, priority=PRIORITY)
 
 
-class _Threads:
-    """Finishes a thread pool; as long as a thread runs it does not return, see the module."""
+def _finishing_threads(executor: Any, cancel: bool, wait: float, name: str) -> Callable[[Any], None]:
+    def run(ctx: Context) -> None:
+        threads = list(executor._threads)  # noqa: SLF001 - no other way to them
+        executor.shutdown(wait=False)
+        late = 0
 
-    def __init__(self, executor: Any, cancel: bool) -> None:
-        self._executor = executor
-        self._cancel = cancel
+        def alive() -> int:
+            return sum(thread.is_alive() for thread in threads)
 
-    def __call__(self, ctx: Context) -> None:
-        """Refuse new work and wait for the threads."""
-        waiting = self._executor._work_queue.qsize() if self._cancel else 0  # noqa: SLF001 - no other way to it
-        self._executor.shutdown(wait=False, cancel_futures=self._cancel)
-        if waiting:
+        def give_up() -> None:
+            nonlocal late
+            late = _cancel_queued(executor)
+
+        if cancel and (waiting := _cancel_queued(executor)):
             ctx.note(f"cancelled {counted(waiting, 'queued call')}")
-        for thread in self._threads():
-            thread.join()
+        if not finish(ctx, wait, alive, give_up):
+            stuck = listed(thread.name for thread in threads if thread.is_alive())
+            more = f"; {_too_many(late, name)}" if late else ""
+            raise StillRunning(f"left {counted(alive(), 'thread')} of {name} running: {stuck}{more}", standing(threads))
+        if late:
+            raise LeftBehind(_too_many(late, name))
 
-    def stack(self) -> str:
-        """Return the names and stacks of the threads that run."""
-        return standing(self._threads())
+    return run
 
-    def _threads(self) -> list[threading.Thread]:
-        return list(self._executor._threads)  # noqa: SLF001 - no other way to them
+
+def _cancel_queued(executor: Any) -> int:
+    """Cancel what no thread has begun, as its `shutdown` would, and return how much that was."""
+    queued, count = executor._work_queue, 0  # noqa: SLF001 - no other way to count
+    while True:
+        try:
+            item = queued.get_nowait()
+        except queue.Empty:
+            break
+        count += item is not None and item.future.cancel()
+    # By this the threads learn that nothing more comes.
+    queued.put(None)
+    return count
+
+
+def _too_many(count: int, name: str) -> str:
+    they = "it was" if count == 1 else "they were"
+    return f"there was no time for {counted(count, 'queued call')} of {name}, and {they} cancelled"
 
 
 def _finishing_processes(executor: Any, cancel: bool, wait: float, name: str) -> Callable[[Any], None]:
-    def finish(ctx: Context) -> None:
+    def run(ctx: Context) -> None:
         # Both are gone after the shutdown.
         workers = list((executor._processes or {}).values())  # noqa: SLF001 - no other way to them
         pending = executor._pending_work_items  # noqa: SLF001 - see above
         executor.shutdown(wait=False, cancel_futures=cancel)
         alive = lambda: sum(worker.is_alive() for worker in workers)  # noqa: E731 - asked again and again
-        if not settle(alive, ctx, share(ctx, wait)):
-            return
-        calls = listed(sorted({_title(item.fn) for item in list(pending.values())}))
-        stuck = [worker for worker in workers if worker.is_alive()]
-        who = listed(f"{worker.name} (pid {worker.pid})" for worker in stuck)
-        for end, limit in (("terminate", _TERM_S), ("kill", _KILL_S)):
-            for worker in stuck:
-                getattr(worker, end)()
-            if not settle(alive, ctx, limit):
-                break
-        doing = f" in {calls}" if calls else ""
-        raise LeftBehind(f"ended {counted(len(stuck), 'worker')} of {name} that did not come back{doing}: {who}")
+        # What it calls for comes about when the next call of a worker has ended.
+        ended = finish(ctx, wait, alive, lambda: executor.shutdown(wait=False, cancel_futures=True))
+        items = list(pending.values())
+        cancelled = sum(item.future.cancelled() for item in items)
+        if cancelled and cancel:
+            ctx.note(f"cancelled {counted(cancelled, 'queued call')}")
+        troubles = [_too_many(cancelled, name)] if cancelled and not cancel else []
+        if not ended:
+            calls = listed(sorted({_title(item.fn) for item in items if item.future.running()}))
+            troubles.insert(0, _end_workers(ctx, [worker for worker in workers if worker.is_alive()], name, calls))
+        if troubles:
+            raise LeftBehind("; ".join(troubles))
 
-    return finish
+    return run
+
+
+def _end_workers(ctx: Context, stuck: Sequence[Any], name: str, calls: str) -> str:
+    """End the *stuck* workers, which are in *calls*; return the words for that."""
+    who = listed(f"{worker.name} (pid {worker.pid})" for worker in stuck)
+    for end, limit in (("terminate", _TERM_S), ("kill", _KILL_S)):
+        for worker in stuck:
+            getattr(worker, end)()
+        if not idle(lambda: sum(worker.is_alive() for worker in stuck), ctx, limit):
+            break
+    doing = f" in {calls}" if calls else ""
+    return f"ended {counted(len(stuck), 'worker')} of {name} that did not come back{doing}: {who}"
 
 
 def _title(function: Any) -> str:
     """Return the name of what was submitted."""
     function = getattr(function, "func", function)
     return str(getattr(function, "__qualname__", function))
+
+
+__all__ = ["finish_executor"]

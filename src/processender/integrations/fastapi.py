@@ -10,7 +10,7 @@ Leaves: The rest: wrap the application, `app = EnderMiddleware(FastAPI(), ender)
 be lost by a cut is owed: `ender.obligation`. FastAPI runs an endpoint, or a task, that is no coroutine on a thread,
 which nothing can cancel: it is named, and waited for as long as the end has time.
 
-Versions: 0.120 to 0.165; `tests/integration/test_framework_fastapi.py` runs them.
+Versions: 0.120 to 0.165; `tests/integration/test_framework_starlette.py` runs them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import BackgroundTasks
-from starlette.background import BackgroundTask
 
 from ..hints import Any
 from ..ports import Serving
+from .starlette import BackgroundTask
 
 
 class Access:
@@ -58,17 +58,7 @@ class Tasks:
 
     def add_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Add one more."""
-        self._tasks.tasks.append(_Counted(self._ender, func, *args, **kwargs))
-
-
-class _Counted(BackgroundTask):
-    def __init__(self, ender: Serving, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(func, *args, **kwargs)
-        self._ender = ender
-
-    async def __call__(self) -> None:
-        async with self._ender.inflight(getattr(self.func, "__name__", "a background task"), kind="background"):
-            await super().__call__()
+        self._tasks.tasks.append(BackgroundTask(self._ender, func, *args, **kwargs))
 
 
 __all__ = ["Access", "Tasks"]

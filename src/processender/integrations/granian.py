@@ -28,13 +28,12 @@ import inspect
 from granian.constants import Interfaces
 from granian.server.embed import Server as Embedded
 
+from ..farewell import break_off, tasks_running
 from ..hints import Any
 from ..ports import Serving
 
-BREAK_S = 0.05
-"""How long what was just cut may still be told to its client, before it is broken off."""
-REQUEST = "_future_watcher_wrapper.<locals>.future_watcher"
-"""The name of the coroutine that is one request."""
+REQUEST = "granian._futures", "_future_watcher_wrapper.<locals>.future_watcher"
+"""Where the coroutine is that is one request, and its name."""
 
 
 async def serve(ender: Serving, app: Any, *, interface: str = "asgi", **options: Any) -> None:
@@ -86,7 +85,7 @@ class Server:
 
     def cut(self) -> None:
         """Break off what is left, from any thread, when its client has had the time to hear why."""
-        self._loop.call_soon_threadsafe(self._loop.call_later, BREAK_S, self._break_off)
+        break_off(self._loop, self._break_off)
 
     def _with_lifespan(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         if scope["type"] == "lifespan":
@@ -110,9 +109,8 @@ class Server:
                 # It knows no lifespan, and Granian goes on without it.
                 self._ender.ready()
 
-    def _requests(self) -> list[asyncio.Task[Any]]:
-        tasks = asyncio.all_tasks(self._loop)
-        return [task for task in tasks if getattr(task.get_coro(), "__qualname__", "") == REQUEST]
+    def _requests(self) -> set[asyncio.Task[Any]]:
+        return tasks_running(*REQUEST, self._loop)
 
     def _break_off(self) -> None:
         for task in self._requests():

@@ -28,3 +28,6 @@ def close_client(
 ) -> Handler:
     """Return the handler, of the phase `close`, that closes *client*, a `Client` or an `AsyncClient`."""
     return step(name, getattr(client, "aclose", None) or client.close, "close", timeout, after, needs)
+
+
+__all__ = ["close_client"]

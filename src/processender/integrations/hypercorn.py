@@ -16,8 +16,8 @@ default, hypercorn tells them by an event that no Ender hears before they stop: 
 before it asks; the middleware then ends each worker in order.
 
 Versions: 0.18. `tests/integration/test_framework_hypercorn.py` pins what this rests on: that `shutdown_trigger` is
-awaited when the listeners are open, that `graceful_timeout = None` waits, and the name and the `writer` of the
-coroutine of a connection.
+awaited when the listeners are open, that `graceful_timeout = None` waits, the names of the coroutines of a connection
+and of a request, and the `writer` of the first.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from typing import Literal
 import hypercorn.asyncio
 from hypercorn.config import Config
 
+from ..farewell import break_off, tasks_running
 from ..hints import Any
 from ..ports import Serving
 
-BREAK_S = 0.05
-"""How long what was just cut may still be told to its client, before connections are broken off."""
-CONNECTION = "worker_serve.<locals>._server_callback"
-"""The name of the coroutine that is one connection."""
+CONNECTION = "hypercorn.asyncio.run", "worker_serve.<locals>._server_callback"
+"""Where the coroutine is that is one connection, and its name."""
+REQUEST = "hypercorn.asyncio.task_group", "_handle"
+"""The same for that of one request."""
 
 
 async def serve(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi", "wsgi"] | None = None) -> None:
@@ -91,11 +92,10 @@ class Server:
 
     def cut(self) -> None:
         """Break off what is left, from any thread, when its client has had the time to hear why."""
-        self._loop.call_soon_threadsafe(self._loop.call_later, BREAK_S, self._break_off)
+        break_off(self._loop, self._break_off)
 
     def _connections(self) -> set[asyncio.Task[Any]]:
-        tasks = asyncio.all_tasks(self._loop)
-        return {task for task in tasks if getattr(task.get_coro(), "__qualname__", "") == CONNECTION}
+        return tasks_running(*CONNECTION, self._loop)
 
     def _break_off(self) -> None:
         for task in self._connections():
@@ -104,6 +104,8 @@ class Server:
             writer = inspect.getcoroutinelocals(coroutine).get("writer")
             if writer is not None:
                 writer.transport.abort()
+        # Not its task: hypercorn takes that for an end of its own, and leaves without the end of the lifespan.
+        for task in tasks_running(*REQUEST, self._loop):
             task.cancel()
 
 

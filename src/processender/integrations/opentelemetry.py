@@ -53,3 +53,6 @@ def close_provider(
         name or f"opentelemetry-{kind}", close, "release", timeout, after, needs,
         priority=LAST, importance=Importance.MUST, expected=expected,
     )  # fmt: skip
+
+
+__all__ = ["close_provider"]

@@ -5,9 +5,9 @@ closes.
 Takes over: The tasks of a collection that the application keeps, those begun during the end included: it is read again
 until all have ended. Each is cancelled once: a second time would hit its own clean-up.
 
-Leaves: A task that swallows its cancellation cannot be ended. Then the handler does not end either: it is `abandoned`
-when its time is up, the event and the report name the task and what it awaits, and the process is left at the end of
-the plan, where `asyncio.run` would wait for the task for ever.
+Leaves: A task that swallows its cancellation cannot be ended. It is waited for, for at most half of the time that is
+left; then the handler counts as `abandoned`, the event and the report name the task and what it awaits, the rest of the
+plan runs, and the process is left at its end, where `asyncio.run` would wait for the task for ever.
 
 Versions: The standard library of Python 3.11 and later.
 """
@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from ..closing import FINISH_S, counted, listed, share, step
+from ..closing import FINISH_S, share, step
 from ..core.handler import Handler
 from ..core.outcome import describe
+from ..core.texts import counted, listed
+from ..errors import StillRunning
 from ..hints import Any
+from ..patience import check_wait
 from ..ports import Context
 
 PRIORITY = -10
@@ -47,12 +50,13 @@ def finish_tasks(
 
     The other options are fields of `Handler`.
     """
+    check_wait("wait", wait, 0.0, timeout)
     listing: Callable[[], Iterable[Any]] = tasks if callable(tasks) else lambda: list(tasks)
     return step(name, _Tasks(listing, wait), "quiesce", timeout, after, needs, priority=PRIORITY)
 
 
 class _Tasks:
-    """Ends tasks; as long as one runs it does not return, see the module."""
+    """Ends tasks, or names those that cannot be ended."""
 
     def __init__(self, listing: Callable[[], Iterable[Any]], wait: float) -> None:
         self._listing = listing
@@ -66,25 +70,28 @@ class _Tasks:
         while (running := self._running()) and (spare := ctx.remaining() - floor) > 0:
             await asyncio.wait(running, timeout=spare, return_when=asyncio.FIRST_COMPLETED)
         cancelled: set[Any] = set()
+        floor = ctx.remaining() - share(ctx, ctx.remaining())
         while running := self._running():
             for task in set(running) - cancelled:
                 task.cancel()
                 cancelled.add(task)
-            await self._wait_deaf(running)
+            if (spare := ctx.remaining() - floor) <= 0:
+                raise StillRunning(f"left {counted(len(running), 'task')} running: {_titles(running)}", self.stack())
+            await self._wait_deaf(running, spare)
         self._account(ctx, cancelled)
 
-    async def _wait_deaf(self, running: list[Any]) -> None:
+    async def _wait_deaf(self, running: list[Any], limit: float) -> None:
         """Wait until one has ended; what runs on must not pass for ended because the time is up."""
         import asyncio  # noqa: PLC0415 - see above
 
         try:
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(running, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             return
 
     def _account(self, ctx: Context, cancelled: Iterable[Any]) -> None:
         if cancelled:
-            ctx.note(f"cancelled {counted(len(list(cancelled)), 'task')}: {listed(_title(task) for task in cancelled)}")
+            ctx.note(f"cancelled {counted(len(list(cancelled)), 'task')}: {_titles(cancelled)}")
         for task in cancelled:
             error = None if task.cancelled() else task.exception()
             if error is not None:
@@ -96,6 +103,10 @@ class _Tasks:
 
     def _running(self) -> list[Any]:
         return [task for task in self._listing() if not task.done()]
+
+
+def _titles(tasks: Iterable[Any]) -> str:
+    return listed(_title(task) for task in tasks)
 
 
 def _title(task: Any) -> str:
@@ -112,3 +123,6 @@ def _where(task: Any) -> str:
         lines.append(f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_qualname}')
         coroutine = coroutine.cr_await
     return "\n".join(lines)
+
+
+__all__ = ["finish_tasks"]

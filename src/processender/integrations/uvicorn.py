@@ -32,6 +32,7 @@ from collections.abc import Generator
 import uvicorn
 
 from ..errors import HandlerError
+from ..farewell import break_off
 from ..hints import Any
 from ..ports import Serving
 
@@ -39,8 +40,6 @@ STARTUP_FAILURE = 3
 """The exit code by which uvicorn says that the application could not start."""
 TICK_S = 0.1
 """How often uvicorn looks at its clock."""
-BREAK_S = 0.05
-"""How long what was just cut may still be told to its client, before connections are broken off."""
 
 
 async def serve(ender: Serving, app: Any, **config: Any) -> None:
@@ -145,7 +144,7 @@ class Server(uvicorn.Server):
 
     def _cut(self) -> None:
         assert self._loop is not None  # see above
-        self._loop.call_soon_threadsafe(self._loop.call_later, BREAK_S, self._break_off)
+        break_off(self._loop, self._break_off)
 
     def _break_off(self) -> None:
         for connection in tuple(self.server_state.connections):

@@ -24,6 +24,7 @@ from ..core.events import (
     Waiting,
     WorkCut,
 )
+from ..core.labels import in_line
 from ..core.notice import Notice
 from ..core.outcome import Outcome, Verdict
 from ..hints import TYPE_CHECKING, Any, assert_never
@@ -59,10 +60,10 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
             return WARNING, "loop.blocked", f"the event loop has been blocked for {seconds:.2f} s\n{stack}"
         case Noted(handler=name, text=text):
             return INFO, "handler.noted", f"{name}: {text}"
-        case Waiting(what=what):
-            return INFO, "inflight.waiting", f"waiting for {len(what)} in flight: {', '.join(what[:10])}"
-        case WorkCut(what=what, reason=reason):
-            return WARNING, "inflight.cut", f"cut {len(what)} in flight, {reason}: {', '.join(what[:10])}"
+        case Waiting(what=what, more=more):
+            return INFO, "inflight.waiting", f"waiting for {len(what) + more} in flight: {in_line(what, more)}"
+        case WorkCut(what=what, more=more, reason=reason):
+            return WARNING, "inflight.cut", f"cut {len(what) + more} in flight, {reason}: {in_line(what, more)}"
         case Escalated(level=level):
             return WARNING, "escalated", "asked to hurry" if level == 2 else "asked to end at once"
         case Drained():

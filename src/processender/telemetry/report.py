@@ -21,6 +21,7 @@ from ..core.events import (
     Trouble,
     WorkCut,
 )
+from ..core.labels import Several
 from ..core.notice import Notice
 from ..core.outcome import Outcome, Result, Verdict
 from ..core.plan import Plan, Step
@@ -74,8 +75,8 @@ class ReportWriter:
         self._notices: list[Notice] = []
         self._results: dict[str, Result] = {}
         self._stuck: list[dict[str, Any]] = []
-        self._notes: dict[str, list[str]] = {}
-        self._cut: list[dict[str, Any]] = []
+        self._notes: dict[str, Several] = {}
+        self._cut = Several()
         self._retries: list[dict[str, Any]] = []
         self._troubles: list[dict[str, str]] = []
         self._plan: Plan | None = None
@@ -102,14 +103,13 @@ class ReportWriter:
                 self._results[event.result.handler] = event.result
             case HandlerStuck():
                 stack = event.stack.splitlines()
-                about = {"handler": event.handler, "reason": event.reason, "at_s": self._since(event.at)}
-                self._stuck.append({**about, "stack": stack})
+                where = {"handler": event.handler, "reason": event.reason, "at_s": self._since(event.at)}
+                self._stuck.append({**where, "stack": stack})
             case Noted():
-                self._notes.setdefault(event.handler, []).append(event.text)
+                self._notes.setdefault(event.handler, Several()).add(event.text)
             case WorkCut():
-                self._cut += [
-                    {"what": what, "reason": event.reason, "at_s": self._since(event.at)} for what in event.what
-                ]
+                about = {"reason": event.reason, "at_s": self._since(event.at)}
+                self._cut.add(*({"what": what, **about} for what in event.what), more=event.more)
             case AttemptFailed():
                 failed = {"handler": event.handler, "error": event.error, "at_s": self._since(event.at)}
                 self._retries.append({**failed, "attempt": event.attempt})
@@ -132,7 +132,7 @@ class ReportWriter:
         first = self._plan is None
         self._plan, self._opened = started.plan, started.plan.window.opened
         self._results, self._stuck, self._retries, self._removed = {}, [], [], {}
-        self._notes, self._cut = {}, []
+        self._notes, self._cut = {}, Several()
         if not first:
             self.facts.run_id, self._linked = started.run, False
             self._path = self._directory and os.path.join(self._directory, f"{started.run}.json")
@@ -182,7 +182,7 @@ class ReportWriter:
             "seconds": None if ended is None else self._since(ended),
             "handlers": [self._handler(step) for step in sorted((*plan.in_order(), *gone), key=self._begun)],
             "in_flight": self.facts.in_flight(),
-            "cut": self._cut,
+            "cut": self._cut.shown(lambda more: {"what": more}),
             "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
             "stuck": self._stuck,
             "retries": self._retries,
@@ -222,7 +222,7 @@ class ReportWriter:
             "outcome": str(result.outcome),
             "reason": result.reason,
             "error": result.error,
-            "notes": self._notes.get(step.handler, []),
+            "notes": self._notes.get(step.handler, Several()).shown(str),
             "attempts": result.attempts,
             "started_s": None if result.started is None else self._since(result.started),
             "ended_s": self._since(result.ended),

@@ -100,6 +100,8 @@ class Cluster(Served):
             {"metadata": {"name": f"{wanted}-x7k2p", "labels": labels}, "addressType": "IPv4", "endpoints": endpoints}
             for endpoints in ([self._shown[wanted]] if wanted in self._shown else [])
         ]
+        name = query.get("fieldSelector", [""])[0].removeprefix("metadata.name=")
+        items = [item for item in items if name in {"", f"{wanted}-x7k2p"}]
         return as_json(
             {"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {}, "items": items}
         )

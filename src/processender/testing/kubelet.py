@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from ..core.pods import NEVER, Fate, Timing, left_of, prerequisites, stop_limit
 from ..core.record import Record
 from ..engine.clock import SystemClock
-from .pods import NEVER, Fate, Timing, left_of, prerequisites, stop_limit
 from .processes import Program
 
 _GONE_S = 30.0

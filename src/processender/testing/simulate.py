@@ -85,7 +85,7 @@ class Simulation:
         self._coming: list[tuple[float, int, Report]] = []
         self._number = 0
         self._started: dict[str, Handler] = {}
-        self._begun: set[tuple[str, int]] = set()
+        self._begun: dict[tuple[str, int], float] = {}
         self._ended: set[tuple[str, int]] = set()
 
     @property
@@ -148,6 +148,10 @@ class Simulation:
                 handler = self._started[name]
                 if handler.fallback is not None or handler.loop == "any":
                     self._begin(name, attempt, self.now)
+            case Cancel(handler=name, attempt=attempt, reason=reason, stuck=False):
+                if self._begun.get((name, attempt), NEVER) > self.now:
+                    self._ended.add((name, attempt))
+                    self.tell(self.now, Refused(name, attempt, self.now, reason))
             case Cancel(handler=name, attempt=attempt):
                 at = self.now + self._behaviour(name, attempt).gives_way
                 if (name, attempt) in self._begun and at < NEVER:
@@ -156,13 +160,14 @@ class Simulation:
                 pass
 
     def _counts(self, report: Report) -> bool:
-        """Tell whether *report* is the first end of its attempt: who has given way does not return as well."""
-        if not isinstance(report, Returned | Raised):
+        """Tell whether *report* counts: who has given way does not return as well, who was called back never begins."""
+        if not isinstance(report, Began | Returned | Raised):
             return True
         attempt = (report.handler, report.attempt)
         if attempt in self._ended:
             return False
-        self._ended.add(attempt)
+        if not isinstance(report, Began):
+            self._ended.add(attempt)
         return True
 
     def _start(self, handler: Handler, attempt: int) -> None:
@@ -175,7 +180,7 @@ class Simulation:
 
     def _begin(self, name: str, attempt: int, at: float) -> None:
         behaviour = self._behaviour(name, attempt)
-        self._begun.add((name, attempt))
+        self._begun[name, attempt] = min(at, self._begun.get((name, attempt), NEVER))
         self.tell(at, Began(name, attempt, at))
         end = at + behaviour.takes
         if behaviour.error is not None:

@@ -73,6 +73,24 @@ def test_what_nobody_wants_to_see_is_left_out(capsys: pytest.CaptureFixture[str]
     assert 0 == check(capsys, "--ignore", "grace-too-short", file)[0]
 
 
+def test_what_is_never_found_cannot_be_left_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A slip would leave nothing out, and nobody would know."""
+    with pytest.raises(SystemExit) as left:
+        check(capsys, "--ignore", "grace-to-short", tmp_path)
+
+    assert 2 == left.value.code
+    assert "--ignore: there is no finding 'grace-to-short'; did you mean 'grace-too-short'?" in capsys.readouterr().err
+
+
+def test_where_nothing_is_nothing_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A slip in the name of a directory, or in what renders into it, would pass for a good check."""
+    (tmp_path / "notes.txt").write_text("none")
+    code, out, err = check(capsys, tmp_path)
+
+    assert (2, "") == (code, out)
+    assert f"nothing to check in {tmp_path}: no manifest and no configuration is there" in err
+
+
 def test_a_directory_is_looked_through(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """For manifests and configurations of ours, and for nothing else."""
     below = tmp_path / "deep"

@@ -54,11 +54,45 @@ def test_what_is_known_only_where_it_runs_is_no_mistake() -> None:
     assert {"handler-without-timeout": "warning"} == codes(NOTHING, processender_toml=tokens + GOOD + late)
 
 
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        '[control]\ntokens = { a = { file = "/not/there" } }\n',
+        '[control.tokens]\na = { file = "/not/there" }\n',
+        'control.tokens.a.file = "/not/there"\n',
+        '[ control . tokens . "a" ] # [x\nfile = "/not/there"\n',
+    ],
+)
+def test_nobody_looks_for_secrets_here(tokens: str) -> None:
+    """However their table is written; what else is wrong is found, and where it stands."""
+    text = f"{tokens}[handlers.b]\nrun = ['b']\n"
+    (found,) = findings(NOTHING, processender_toml=text)
+
+    assert ("handler-without-timeout", text.count("\n") - 1) == (found.code, found.place.line)
+
+
+def test_a_token_without_a_place_is_a_mistake_anywhere() -> None:
+    """That needs no secret to be seen."""
+    (found,) = findings(NOTHING, processender_toml="[control.tokens.a]\n")
+
+    assert ("config-mistake", True) == (found.code, "needs one of both" in found.what)
+
+
 def test_a_drainer_has_a_limit_of_its_own() -> None:
-    """It waits for its evidence no longer than it is told to settle."""
+    """It waits for its evidence no longer than it is told to."""
     text = '[handlers.balancer]\ndrain = "haproxy"\nwith = { socket = "/run/h.sock", server = "web/one" }\n'
 
     assert {} == codes(NOTHING, processender_toml=text)
+
+
+def test_a_drainer_that_waits_for_longer_than_the_window_is_found() -> None:
+    """Where that is said, although it has no timeout of its own."""
+    text = 'grace = "30s"\n[handlers.lb]\ndrain = "haproxy"\n[handlers.lb.with]\nsocket = "/run/h.sock"\n'
+    text += 'server = "web/one"\nwait = "2m"\n'
+    found = {each.code: (each.place.line, each.step) for each in findings(NOTHING, processender_toml=text)}
+
+    assert {"handler-takes-half", "worst-case-over-grace"} == {*found}
+    assert (7, "give it a shorter wait, or a timeout, or the whole a longer grace") == found["handler-takes-half"]
 
 
 def test_a_project_has_its_configuration_below_its_name() -> None:

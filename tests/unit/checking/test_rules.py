@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
 
+from processender.agent.decide import decide
+from processender.agent.errors import ConfigError
+from processender.agent.flags import RUN, parse
+from processender.checking import finding
 from processender.checking.rules import POD_RULES
 from tests.unit.checking.manifests import (
     AGENT,
@@ -22,6 +28,7 @@ from tests.unit.checking.manifests import (
     pod,
 )
 
+SAID = re.compile(r'Finding\(.*?"([a-z]+(?:-[a-z]+)+)"')
 GOOD = {
     "an agent": pod(container("shop", f"command: {AGENT}", SERVING, PROBE), grace=30),
     "a program with a hook": pod(container("shop", SERVING, PROBE, SLEEP), grace=30),
@@ -79,6 +86,36 @@ BAD = {
     "a variable in a flag": (
         pod(container("w", 'args: ["processender", "run", "--grace", "$(G)", "./w"]', "env: [{name: G, value: 46s}]")),
         "grace-shorter-than-plan", "error", "46s, and has 30 s",
+    ),
+    "a flag that is none": (
+        pod(container("w", 'command: ["processender", "run", "--gracee", "20s", "--", "./w"]'), grace=40),
+        "config-mistake", "error", "no option '--gracee'; did you mean '--grace'?",
+    ),
+    "a flag without its unit": (
+        pod(container("w", 'command: ["processender", "run", "--grace", "20", "--", "./w"]'), grace=40),
+        "config-mistake", "error", "--grace: '20'",
+    ),
+    "a flag of another choice": (
+        pod(container("w", 'command: ["processender-init", "--restart=sometimes", "./w"]'), grace=40),
+        "config-mistake", "error", "--restart: 'sometimes' is none of never, on-failure, always",
+    ),
+    "a flag without its value": (
+        pod(container("w", 'command: ["processender", "sidecar", "--watch-name", "w", "--silence"]'), grace=40),
+        "config-mistake", "error", "--silence lacks its value",
+    ),
+    "flags that contradict one another": (
+        pod(container("w", f"command: {AGENT}".replace('"5s"', '"20s"')), grace=40),
+        "config-mistake", "error", "drain_delay, 20s, is not shorter than grace, 20s",
+    ),
+    "a variable without its unit": (
+        pod(container("w", 'command: ["processender", "run", "./w"]',
+                      'env: [{name: PROCESSENDER_GRACE, value: "20"}]'), grace=40),
+        "config-mistake", "error", "PROCESSENDER_GRACE: ",
+    ),
+    "a variable that is none": (
+        pod(container("w", 'command: ["processender", "run", "./w"]',
+                      "env: [{name: PROCESSENDER_DRAIN_DELAI, value: 5s}]"), grace=40),
+        "config-mistake", "error", "PROCESSENDER_DRAIN_DELAI: there is no such key: drain_delai; did you mean",
     ),
     "both by default": (
         pod(container("w", 'command: ["tini", "--", "processender", "run", "--", "./w"]')),
@@ -168,6 +205,49 @@ def test_what_is_not_well_is_found(text: str, code: str, severity: str, words: s
     assert found[0].step
 
 
+@pytest.mark.parametrize(
+    ("flags", "variables"),
+    [(["--grace", "20"], {}), (["--drain-delay", "31s"], {}), (["--parent-death", "TREM"], {}),
+     ([], {"PROCESSENDER_GRACE": "20"}), ([], {"PROCESSENDER_GRACE": "20s", "PROCESSENDER_SERVICES": "x"})],
+)  # fmt: skip
+def test_a_mistake_is_told_in_the_words_of_the_agent(flags: list[str], variables: dict[str, str]) -> None:
+    """Both read the same, so both refuse the same."""
+    env = f"env: {json.dumps([{'name': name, 'value': value} for name, value in variables.items()])}"
+    words = json.dumps(["processender", "run", *flags, "--", "./w"])
+    found = [each.what for each in findings(pod(container("w", f"command: {words}", env), grace=90))]
+    with pytest.raises(ConfigError) as refused:
+        decide("", vars(parse([*flags, "--", "./w"], RUN)), variables)
+
+    assert list(refused.value.problems) == found
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ('command: ["processender", "run", "--grace", "$(ELSEWHERE)", "--exit", "$(ELSEWHERE)", "./w"]',),
+        ('command: ["sh", "-c", "exec processender run --grace $GRACE -- ./w"]',),
+        ('command: ["processender", "run", "./w"]', 'env: [{name: PROCESSENDER_GRACE, value: "$(ELSEWHERE)"}]'),
+        ('command: ["processender", "run", "./w"]', "env: [{name: PROCESSENDER_GRACE, valueFrom: {}}]"),
+        ('command: ["processender", "run", "./w"]',
+         'env: [{name: PROCESSENDER_GRACE, value: "20"}, {name: PROCESSENDER_DISABLE, value: "1"}]'),
+        ('command: ["processender", "run", "--drain-delay", "40s", "-c", "/etc/unseen.toml", "./w"]',),
+    ],
+)  # fmt: skip
+def test_what_is_known_only_where_it_runs_is_no_mistake(lines: tuple[str, ...]) -> None:
+    """What stands for it is no value."""
+    assert "config-mistake" not in codes(pod(container("w", *lines), grace=90))
+
+
+def test_a_mistake_of_a_variable_stands_at_the_variable() -> None:
+    """Also where there is a file that says the rest."""
+    env = "env: [{name: PROCESSENDER_GRACE, value: '20'}]"
+    text = pod(container("w", 'command: ["processender", "run", "./w"]', env), grace=90)
+    (found,) = findings(text, processender_toml='service = "shop"')
+
+    line = text.splitlines()[found.place.line - 1]
+    assert ("config-mistake", "'20'") == (found.code, line[found.place.column - 1 :][:4])
+
+
 def test_every_rule_has_its_bad_manifest() -> None:
     """None of the table is left out above."""
     found_by = {
@@ -187,6 +267,14 @@ def rules_that_find(text: str) -> set[str]:
     read = pod_of(document, Budget())
     assert read is not None
     return {rule.__name__ for rule in POD_RULES if list(rule(read, facts_of(read, Shelf())))}
+
+
+def test_every_finding_is_known_by_its_code() -> None:
+    """So that nobody leaves out what there is not: the table is what the rules say."""
+    source = Path(finding.__file__).parent
+    said = {code for file in source.glob("*.py") for code in SAID.findall(file.read_text(encoding="utf-8"))}
+
+    assert said == finding.CODES
 
 
 def test_every_finding_is_on_the_page() -> None:

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processender.checking.words import SWITCHES, ours, slept, split, swallowing
-from processender.cli import run, sidecar
-
-
-def test_the_options_without_a_value_are_those_of_the_commands() -> None:
-    """Of `run` and of `sidecar`."""
-    of_run = {name for names, how in run.FLAGS if how.get("action") == "store_true" for name in names}
-    actions = sidecar.parser()._option_string_actions
-    of_sidecar = {name for name, action in actions.items() if action.nargs == 0} - {"-h", "--help"}
-
-    assert of_run | of_sidecar == SWITCHES
+from processender.checking.words import ours, slept, split, swallowing
 
 
 @pytest.mark.parametrize(

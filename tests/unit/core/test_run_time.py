@@ -383,7 +383,7 @@ def test_a_long_error_is_cut() -> None:
 
 def test_who_costs_nothing_is_not_skipped_for_a_must_that_does_not_fit() -> None:
     """It takes nothing from it."""
-    ran = simulate([Handler("free", expected=0.0), Handler("long", after=("free",), importance=MUST, timeout=600.0)],
+    ran = simulate([Handler("free", expected=0.0), Handler("long", after=("free",), importance=MUST, expected=600.0)],
                    {"free": 0.0, "long": 1.0})  # fmt: skip
 
     assert {"free": Outcome.DONE, "long": Outcome.DONE} == ran.outcomes
@@ -391,7 +391,7 @@ def test_who_costs_nothing_is_not_skipped_for_a_must_that_does_not_fit() -> None
 
 def test_who_was_to_cost_nothing_and_does_not_end_has_a_moment_only() -> None:
     """The `must` behind it waits a second at most."""
-    ran = simulate([Handler("free", expected=0.0), Handler("long", after=("free",), importance=MUST, timeout=600.0)],
+    ran = simulate([Handler("free", expected=0.0), Handler("long", after=("free",), importance=MUST, expected=600.0)],
                    {"free": DEAF, "long": 1.0})  # fmt: skip
 
     assert (Outcome.ABANDONED, pytest.approx(1.0)) == (ran.outcomes["free"], ran.results["long"].started)

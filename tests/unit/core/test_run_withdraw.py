@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processender.core.commands import Start
+from processender.core.commands import Cancel, Command, Start
 from processender.core.events import HandlerEnded
 from processender.core.handler import DRAIN, PHASES, Handler
 from processender.core.outcome import Outcome
 from processender.core.planner import Planner
-from processender.core.reports import Adopted, Began, Hurried, Released, Report, Returned, Withdrawn
+from processender.core.reports import Adopted, Began, Hurried, Refused, Released, Report, Returned, Withdrawn
 from processender.core.run import Run
 from processender.core.window import Window
 from processender.core.withdraw import undo_plan
@@ -156,3 +157,62 @@ def test_where_nothing_has_run_nothing_is_undone() -> None:
     ran = simulate([Handler("a", resume=nothing)], told={5.0: [Withdrawn("w")]}, hold=DRAIN)
 
     assert undo_plan(ran.run.plan, ran.results, Planner(), Window.open(5.0, 30.0)) is None
+
+
+def handed_over(told: Report) -> tuple[Run, list[Command]]:
+    """Return a run that was told so while a handler was handed over and had not begun, and what it asks for then."""
+    run = Run(make_plan([Handler("a", phase="drain", resume=nothing)]), lambda: 0.0, DRAIN)
+    run.advance(0.0)
+    commands, _ = run.advance(0.1, [told])
+    return run, commands
+
+
+LAST_WORDS: list[Report] = [Withdrawn("taken back"), Hurried("taken back")]
+
+
+@pytest.mark.parametrize("told", LAST_WORDS)
+def test_what_was_handed_over_is_called_back(told: Report) -> None:
+    """Whether it has begun is not known here, so it has not ended yet."""
+    run, commands = handed_over(told)
+
+    assert ([Cancel("a", 1, "taken back", stuck=False)], {}) == (commands, run.results)
+
+
+@pytest.mark.parametrize("told", LAST_WORDS)
+def test_what_could_be_called_back_is_skipped(told: Report) -> None:
+    """It has never begun."""
+    run, _ = handed_over(told)
+    run.advance(0.2, [Refused("a", 1, 0.1, "taken back")])
+
+    assert (Outcome.SKIPPED, None) == (run.results["a"].outcome, run.results["a"].started)
+
+
+@pytest.mark.parametrize("told", LAST_WORDS)
+def test_what_had_been_taken_when_it_was_called_back_gives_way(told: Report) -> None:
+    """The word that it has begun was on its way."""
+    run, _ = handed_over(told)
+    commands, _ = run.advance(0.2, [Began("a", 1, 0.1)])
+    asked = [each for each in commands if isinstance(each, Cancel)]
+
+    assert ([("a", True)], {}) == ([(each.handler, each.stuck) for each in asked], run.results)
+
+
+def test_what_had_been_taken_when_it_was_called_back_is_undone() -> None:
+    """It may have left traffic."""
+    run, _ = handed_over(Withdrawn("taken back"))
+    run.advance(0.2, [Began("a", 1, 0.1), Returned("a", 1, 0.2)])
+    plan = undo_plan(run.plan, run.results, Planner(), Window.open(2.0, 30.0))
+
+    assert plan is not None
+    assert (True, ["resume a"]) == (run.finished, [each.name for each in plan.graph.handlers])
+
+
+def test_the_late_word_of_another_run_changes_nothing() -> None:
+    """It may be of the same attempt of the same handler."""
+    run = Run(make_plan([Handler("a", phase="drain")]), lambda: 0.0, name="second")
+    run.advance(0.0)
+    run.advance(1.0, [Began("a", 1, 0.5, "first"), Returned("a", 1, 1.0, "first")])
+    before = dict(run.results)
+    run.advance(2.0, [Began("a", 1, 1.5, "second"), Returned("a", 1, 2.0, "second")])
+
+    assert ({}, 1.5) == (before, run.results["a"].started)

@@ -77,6 +77,48 @@ def test_every_server_of_a_process_is_asked_also_one_that_comes_late() -> None:
     assert [(False, False)] * 3 == left
 
 
+@pytest.mark.parametrize("bad", ["raises", "exits", "blocks"])
+def test_a_server_that_cannot_be_asked_keeps_no_other_from_being_asked(bad: str) -> None:
+    """And it is waited for as the others are."""
+    free, asked, done = threading.Event(), threading.Event(), threading.Event()
+
+    def stop() -> None:
+        if bad == "blocks":
+            free.wait(10.0)
+        raise (SystemExit if bad == "exits" else ValueError)(bad)
+
+    body = ServerBody()
+    places = [Place(stop), Place(asked.set)]
+    for each in places:
+        body.take_in(each)
+    thread = threading.Thread(target=lambda: (body(context()), done.set()))
+    thread.start()
+    found = asked.wait(10.0), done.is_set()
+    for each in places:
+        body.let_out(each)
+    body.leave()
+    thread.join(10.0)
+    free.set()
+
+    assert ((True, False), True) == (found, done.is_set())
+
+
+def test_a_late_server_that_cannot_be_asked_is_not_taken_in() -> None:
+    """Nobody would ever wait for its end."""
+    body = ServerBody()
+    body.leave()
+    body(context())
+    body._asks = True
+
+    def stop() -> None:
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"):
+        body.take_in(Place(stop))
+
+    assert body.first is None
+
+
 def test_the_last_server_of_a_thread_is_not_the_last_of_the_process() -> None:
     """Its thread may have to stay for handlers."""
     body, one, other = ServerBody(), Place(None), Place(None)

@@ -160,8 +160,9 @@ def test_who_wants_more_is_refused(function: Callable[..., Any]) -> None:
         ([].clear, False),
         (Pool, False),
     ],
-    ids=repr,
-)
+    ids=["coroutine", "method that is one", "object that is one", "partial of one", "partial of a method", "plain",
+         "method", "object", "generator", "async generator", "built-in", "class"],
+)  # fmt: skip
 def test_who_is_async(function: Callable[..., Any], expected: bool) -> None:
     """Whoever makes a coroutine when it is called."""
     assert expected is is_async(function)

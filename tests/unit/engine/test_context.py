@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from processender.core.events import Noted
 from processender.engine.context import Context
 from processender.engine.dependencies import Dependencies
 from processender.testing.clock import VirtualClock
@@ -106,3 +107,47 @@ def test_giving_way_calls_nothing_itself() -> None:
     ctx.on_cancel(lambda: called.append("one"))
 
     assert (True, True, []) == (ctx.give_way(), ctx.cancelled, called)
+
+
+def test_a_note_is_one_line_and_not_too_long() -> None:
+    """It may hold what another server has said."""
+    told: list[Noted] = []
+    clock = VirtualClock()
+    ctx = Context(
+        handler="flush", cause="SIGTERM", run="run-1", attempt=1, until=10.0, clock=clock,
+        dependencies=Dependencies(clock), is_async=False, tell=told.append,
+    )  # fmt: skip
+    ctx.note("answered\nforged " + "x" * 1000)
+
+    assert ("answered\\nforged x", 500) == (told[0].text[:18], len(told[0].text))
+
+
+def test_who_has_nothing_to_break_off_any_more_takes_it_back() -> None:
+    """An attempt that asks again and again would else keep every connection that it has ever had."""
+    ctx, called = context(), []
+    forget = ctx.on_cancel(lambda: called.append("gone"))
+    ctx.on_cancel(lambda: called.append("kept"))
+    forget()
+    forget()
+    ctx.cancel()
+
+    assert ["kept"] == called
+
+
+def test_a_part_has_a_limit_of_its_own_and_is_the_whole_else() -> None:
+    """Its notes, its breakers and its end are those of the attempt."""
+    clock = VirtualClock()
+    ctx = context(clock)
+    part, longer = ctx.short(2.0), ctx.short(3600.0)
+    lefts = (part.remaining(), longer.remaining(), part.short(60.0).remaining())
+    called: list[str] = []
+    part.on_cancel(lambda: called.append("part"))
+    result = part.call("broker", lambda: 7)
+    clock.advance(3.0)
+    late = (part.remaining(), ctx.remaining())
+    ctx.cancel()
+
+    assert ((2.0, 10.0, 2.0), 7, (0.0, 7.0)) == (lefts, result, late)
+    assert (["part"], True, "run-1/flush", 0.0) == (
+        called, part.cancelled, part.idempotency_key, longer.remaining(),
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from processender.core.events import Event
 from processender.core.handler import Handler
 from processender.core.reports import Began, Refused, Report, Returned
 from processender.engine.executor import Executor
+from processender.engine.jobs import Job
+from processender.engine.loops import LoopDriver
 from processender.testing.clock import VirtualClock
 
 WAIT_S = 30.0
@@ -117,3 +120,61 @@ def test_what_raises_at_a_cancellation_is_told() -> None:
     found = home.told.get(timeout=WAIT_S)
 
     assert "'flush' cannot give way: ValueError: bad" == getattr(found, "text", "")
+
+
+class Loop:
+    """The driver of a loop that does not come to its work."""
+
+    loop = None
+
+    def submit(self, _jobs: list[Job]) -> bool:
+        """Take the jobs and leave them alone."""
+        return True
+
+
+async def nothing() -> None:
+    """Do nothing."""
+
+
+def test_what_nobody_has_taken_up_is_refused_when_it_is_called_back() -> None:
+    """It never begins, and the run is told so, with the name of the run."""
+    home = Home()
+    home.executor.app_loop = Loop()
+    home.executor.carry_out([Start(Handler("away", nothing), 1, 10.0, "first")])
+    home.executor.carry_out([Cancel("away", 1, "taken back", stuck=False)])
+
+    assert Refused("away", 1, 0.0, "taken back", "first") == home.next()
+
+
+def test_what_was_taken_up_is_not_refused_when_it_is_called_back() -> None:
+    """It has begun, whatever the run knows of it yet."""
+    home, taken, over = Home(), threading.Event(), threading.Event()
+    home.start("away", lambda: (taken.set(), over.wait(WAIT_S)))
+    assert taken.wait(WAIT_S)
+    home.executor.carry_out([Cancel("away", 1, "taken back", stuck=False)])
+    over.set()
+
+    assert [Began, Returned] == [type(home.next()), type(home.next())]
+
+
+def test_a_task_can_be_called_back_until_its_first_step() -> None:
+    """Another one may block the loop before that."""
+    home, ran = Home(), []
+
+    async def first() -> None:
+        second = home.executor._jobs["second"]
+        home.executor.carry_out([Cancel("second", 1, "taken back", stuck=False)])
+        ran.append(second.task is not None)
+
+    async def second() -> None:
+        ran.append(True)
+
+    async def main() -> None:
+        home.executor.app_loop = LoopDriver.current(home.take)
+        home.executor.carry_out([Start(Handler("first", first), 1, 10.0), Start(Handler("second", second), 1, 10.0)])
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    assert ([True], ["first", "second", "first"]) == (ran, [home.next().handler for _ in range(3)])

@@ -269,3 +269,80 @@ def test_words_are_made_when_they_are_asked_for() -> None:
     home = Home()
     with Token(home.inflight, Request()):
         assert ["GET /late"] == home.inflight.labels()
+
+
+def test_very_many_are_counted_and_a_few_named() -> None:
+    """In events, in the error and in the report; each on one line, whatever its client has called it."""
+    home = Home()
+    tokens = [Token(home.inflight, "GET /\nforged", "websocket") for _ in range(3000)]
+    for token in tokens:
+        token.cut = token.end
+        token.begin()
+    named = home.inflight.labels()
+    home.inflight.wait(home.context)
+
+    label = "GET /\\nforged"
+    assert [label] * 100 + ["and 2900 more"] == named
+    assert WorkCut(0.0, (label,) * 100, "0 s are over", 2900) == home.said[0]
+
+
+def test_what_was_cut_and_stays_is_given_up_while_its_server_can_still_leave() -> None:
+    """Half of the last part of the time is the server's: nobody has asked the handler to give way yet."""
+    home = Home()
+    deaf = Token(home.inflight, "GET /deaf", "request", lambda: None)
+    deaf.begin()
+    # Cut 9.25 s after the beginning, for the last part is one second; and then half of it passes.
+    home.when_said = lambda: setattr(home, "when_said", lambda: home.clock.advance(0.5)) or home.clock.advance(9.25)
+    with pytest.raises(TimeoutError, match="still in flight: GET /deaf"):
+        home.inflight.wait(home.context)
+
+    assert (9.75, False) == (home.clock.now(), home.context.cancelled)
+
+
+def test_what_begins_when_something_is_cut_is_cut_as_well() -> None:
+    """A websocket that was closed leaves its application behind."""
+    home = Home()
+    left = Token(home.inflight, "application", "background")
+    left.cut = left.end
+    request = Token(home.inflight, "GET /", "request", lambda: (left.begin(), request.end()))
+    request.begin()
+    home.when_said = lambda: home.clock.advance(9.25)
+    with pytest.raises(TimeoutError, match="cut: GET /, application"):
+        home.inflight.wait(home.context)
+
+    assert [] == home.inflight.labels()
+
+
+def test_what_cannot_be_cut_has_all_the_time() -> None:
+    """No server waits for it."""
+    home = Home()
+    order = home.begin("order 7")
+    home.when_said = lambda: home.clock.advance(9.75)
+    thread = home.wait_on_a_thread()
+    order.end()
+    thread.join(LIMIT)
+
+    assert home.error is None
+
+
+@pytest.mark.parametrize("bad", ["raises", "exits", "blocks"])
+def test_what_cannot_be_cut_keeps_nothing_else_from_being_cut(bad: str) -> None:
+    """It is told of, or left behind."""
+    home, free = Home(), threading.Event()
+
+    def cut() -> None:
+        if bad == "blocks":
+            free.wait(LIMIT)
+        raise (SystemExit if bad == "exits" else ValueError)(bad)
+
+    first, second = Token(home.inflight, "first", "websocket", cut), Token(home.inflight, "second", "websocket")
+    second.cut = second.end
+    first.begin()
+    second.begin()
+    home.inflight.cut_at_once()
+    found = home.inflight.labels(), home.inflight._cutting
+    troubles = [each.text.partition(":")[0] for each in home.said if isinstance(each, Trouble)]
+    free.set()
+
+    told = [] if bad == "blocks" else ["first cannot be broken off"]
+    assert ((["first"], 0), told) == (found, troubles)

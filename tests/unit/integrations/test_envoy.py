@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from processender.errors import HandlerError, Permanent
 from processender.integrations.envoy import drain, drain_endpoint
-from processender.integrations.envoy.admin import active
+from processender.integrations.envoy.admin import active, standing
 from processender.integrations.envoy.assignment import MARK, endpoints, parse, put_away, restore, show
 
 STATS = """\
@@ -44,6 +44,23 @@ def test_only_whole_listeners_count() -> None:
     assert {"0.0.0.0_15001": 4, "0.0.0.0_15006": 2} == active(STATS, "")
     assert {"0.0.0.0_15006": 2} == active(STATS, "_15006")
     assert {} == active("", "")
+
+
+def test_an_endpoint_stands_as_all_clusters_say() -> None:
+    """One that no cluster has stands nowhere, which is not the same as quiet."""
+    host = {
+        "address": {"socket_address": {"address": "10.0.0.7", "port_value": 8000}},
+        "health_status": {"eds_health_status": "DRAINING"},
+        "stats": [
+            {"name": "rq_active", "value": "2"},
+            {"name": "rq_pending_active", "value": "1"},
+            {"name": "cx_total"},
+        ],
+    }
+    clusters = {"cluster_statuses": [{"host_statuses": [host]}, {}, {"host_statuses": [{**host, "health_status": {}}]}]}
+
+    assert ({"DRAINING", "UNKNOWN"}, 6) == standing(clusters, OWN)
+    assert (set(), 0) == standing(clusters, "10.0.0.7:8001")
 
 
 @pytest.mark.parametrize("camel", [True, False])
@@ -112,7 +129,7 @@ def test_the_layout_stays() -> None:
 def test_nonsense_is_refused_at_once() -> None:
     """A time before now, and an address without a port."""
     with pytest.raises(HandlerError, match="seconds from 0 up"):
-        drain(settle=-1)
+        drain(wait=-1)
     with pytest.raises(HandlerError, match="http"):
         drain("localhost:9901")
     with pytest.raises(HandlerError, match="HOST:PORT"):

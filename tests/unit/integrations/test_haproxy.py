@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processender.errors import HandlerError, Permanent
+from processender.integrations.haproxy.askers import Askers
 from processender.integrations.haproxy.replies import Load, Server, load, servers
 from processender.integrations.haproxy.runtime import Runtime
 
@@ -18,6 +19,33 @@ STAT = """# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq
 web,one,2,0,3,0,,0,0,0,,0,,0,0,0,0,DRAIN,1,
 
 """
+
+
+def test_who_asks_again_is_a_haproxy() -> None:
+    """A scan or a probe comes once, and is not waited for."""
+    askers = Askers()
+    for host, word in (
+        ("10.0.0.1", "up"),
+        ("10.0.0.9", "up"),
+        ("10.0.0.1", "up"),
+        ("10.0.0.2", "up"),
+        ("10.0.0.2", "drain"),
+    ):
+        askers.told(host, word)
+
+    assert (["10.0.0.1", "10.0.0.2"], ["10.0.0.1"]) == (askers.known(), askers.told_other("drain"))
+
+
+def test_strangers_take_no_place_of_a_haproxy() -> None:
+    """However many there are; of HAProxies the one that is silent for longest makes room."""
+    askers = Askers(most=3)
+    for host in ("a", "b", "a", "b", "c", "c", *map(str, range(100)), "c"):
+        askers.told(host, "up")
+    before = askers.known()
+    for _ in range(2):
+        askers.told("d", "up")
+
+    assert (["a", "b", "c"], ["b", "c", "d"]) == (before, askers.known())
 
 
 def test_servers_are_read_by_the_names_of_the_columns() -> None:

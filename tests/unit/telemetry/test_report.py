@@ -16,11 +16,13 @@ from processender.core.events import (
     Escalated,
     HandlerEnded,
     HandlerStuck,
+    Noted,
     NoticeHeard,
     PlanChanged,
     RunEnded,
     RunStarted,
     Trouble,
+    WorkCut,
 )
 from processender.core.handler import Handler, Importance
 from processender.core.notice import Notice
@@ -348,3 +350,17 @@ def test_a_forced_end_says_the_code_of_the_interrupt() -> None:
     assert made.last is not None
 
     assert ("forced", 130, 2.0) == (made.last["verdict"], made.last["exit"], made.last["seconds"])
+
+
+def test_long_lists_end_with_a_count() -> None:
+    """Ten thousand requests that were cut do not make a report that nobody can read."""
+    cut = WorkCut(NOW + 1, ("GET /",) * 100, "0 s are over", 9900)
+    notes = [Noted(NOW + 1, "flush", str(number)) for number in range(150)]
+    ended = HandlerEnded(NOW + 2, Result("flush", Outcome.DONE, "", NOW, NOW + 2, 1))
+    made = account(cut, cut, *notes, ended)
+
+    assert ([{"what": "GET /", "reason": "0 s are over", "at_s": 1.0}] * 100, {"what": "and 19900 more"}) == (
+        made["cut"][:-1],
+        made["cut"][-1],
+    )
+    assert ("99", "and 50 more") == tuple(made["handlers"][0]["notes"][-2:])

@@ -15,15 +15,11 @@ from contextvars import ContextVar
 
 from aiohttp import WSCloseCode, hdrs, web
 
+from ...farewell import REASON, farewell_time
 from ...hints import Any
+from ...own_paths import CUT, OwnPaths
 from ...ports import Serving
-from .paths import Paths
 
-GOODBYE_S = 1.0
-"""How long the client of a websocket may take to answer that it is closed."""
-END_S = 0.05
-"""How long the end of server-sent events may take to be written."""
-REASON = "the service is ending"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _current: ContextVar[Call | None] = ContextVar("processender-call", default=None)
 
@@ -37,14 +33,15 @@ class Calls:
         self._live: set[Call] = set()
         self._changed = asyncio.Event()
 
-    def count(self, app: web.Application, paths: Paths) -> None:
+    def count(self, app: web.Application, paths: OwnPaths) -> None:
         """Let every call of a handler of *app* be in flight, and *paths* be answered."""
 
         @web.middleware
         async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-            answer = paths.answers.get(request.path)
-            if answer is not None:
-                return answer(request)
+            if request.path in paths.names:
+                given = request.headers.get(hdrs.AUTHORIZATION, "")
+                status, text, fields = paths.answer(request.path, request.method, given, request.remote or "")
+                return web.Response(status=status, text=text, headers=fields)
             call = Call(self._ender, request)
             self._live.add(call)
             try:
@@ -160,7 +157,7 @@ class Call:
     async def _say_goodbye(self, response: web.WebSocketResponse) -> None:
         """Close the websocket; its handler is told by `receive`, and cancelled when that is not enough."""
         try:
-            async with asyncio.timeout(GOODBYE_S):
+            async with asyncio.timeout(farewell_time(self._ender)):
                 await response.close(code=WSCloseCode.GOING_AWAY, message=REASON.encode())
                 await asyncio.wait({self._task})
         except TimeoutError:
@@ -174,12 +171,13 @@ class Call:
         if not self._was_cut or self._task.uncancel() > 0:
             return None
         if response is None:
-            answer = web.Response(status=503, text=f"{REASON}\n", headers={"Retry-After": "1"})
+            status, text, fields = CUT
+            answer = web.Response(status=status, text=text, headers=fields)
             answer.force_close()
             return answer
         if response.content_type == "text/event-stream":
             try:
-                async with asyncio.timeout(END_S):
+                async with asyncio.timeout(farewell_time(self._ender)):
                     await response.write_eof()
             except TimeoutError:
                 return None

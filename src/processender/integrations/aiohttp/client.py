@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...closing import CLOSE_S, LeftBehind, counted, settle_async, share, step
+from ...closing import CLOSE_S, close_when_idle
 from ...core.handler import Handler
+from ...core.texts import counted
 from ...hints import Any
 from ...ports import Context
 
@@ -31,12 +32,14 @@ def close_client(
     The other options are fields of `Handler`. It raises `LeftBehind` when a request was cut.
     """
 
-    async def close(ctx: Context) -> None:
-        # Of a connector of another make nothing is known; then nothing is waited for.
-        left = await settle_async(lambda: len(getattr(session.connector, "_acquired", ())), ctx, share(ctx, wait))
+    async def close(_ctx: Context) -> None:
         await session.close()
-        if left:
-            text = f"cut {counted(left, 'connection')} of {name} in use"
-            raise LeftBehind(f"{text}; end what sends requests in an earlier phase, or give a longer wait=")
 
-    return step(name, close, "close", timeout, after, needs)
+    def cut(left: int) -> str:
+        return f"cut {counted(left, 'connection')} of {name} in use; end what sends requests in an earlier phase"
+
+    # Of a connector of another make nothing is known; then nothing is waited for.
+    return close_when_idle(
+        lambda: len(getattr(session.connector, "_acquired", ())), close, cut, is_async=True,
+        wait=wait, name=name, timeout=timeout, after=after, needs=needs,
+    )  # fmt: skip

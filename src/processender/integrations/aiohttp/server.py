@@ -8,9 +8,9 @@ from aiohttp import web
 
 from ...errors import HandlerError
 from ...hints import Any
+from ...own_paths import OwnPaths
 from ...ports import Serving
 from .calls import Calls
-from .paths import Paths
 
 LEFT_S = 0.1
 """How long aiohttp may wait for connections that have no handler any more, or never had one."""
@@ -59,7 +59,8 @@ async def serve(
 
         resume_path: Where POST takes it back; None stands for `/resume` beside *drain_path*.
 
-        token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`.
+        token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`; a reference is read
+            anew for each request.
 
         options: Those of `aiohttp.web.AppRunner`: `access_log`, `keepalive_timeout` and so on.
     """
@@ -67,7 +68,7 @@ async def serve(
         if name in options:
             raise HandlerError(f"cannot serve with {name}={options[name]!r}: the Ender has the signals and the time")
     calls = Calls(ender)
-    calls.count(app, Paths(ender, ready_path, live_path, drain_path, resume_path, token))
+    calls.count(app, OwnPaths(ender, ready_path, live_path, drain_path, resume_path, token))
     server = Server(ender, Runner(app, calls, **options))
     try:
         async with ender.hosted(stop=server.stop):

@@ -12,7 +12,8 @@ incomplete, so that nobody takes it for whole.
 
 Leaves: Sockets, listeners, HTTP/2's GOAWAY and idle connections are the server's. The order of the end is the Ender's.
 A server without lifespan (uvicorn's `--lifespan off`) leaves the Ender out: that is said once in the log, and readiness
-never becomes true; `uvicorn.serve`, or the adapter of that server, does without. An application that swallows its
+never becomes true; `uvicorn.serve`, or the adapter of that server, does without. Off the main thread, as under a test
+client, no signal is heard. The exit code is the server's: uvicorn dies of the signal. An application that swallows its
 cancellation is named in the report, and holds up the end no longer than the phase may take.
 
 Versions: ASGI 3, lifespan 2.0, HTTP 2.1 to 2.5; nothing is imported but the standard library.

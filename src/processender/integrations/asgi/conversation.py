@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from ...farewell import REASON, farewell_time
 from ...hints import Any
+from ...own_paths import CUT
 from ...ports import Serving
-from .request import FAREWELL_S, RETRY
+from .request import start_of
 from .words import App, Message, Receive, Scope, Send
 
 GOING_AWAY = 1001
-REASON = "the service is ending"
 
 
 class Gone(OSError):
@@ -128,16 +129,15 @@ class Conversation:
         if self._closed:
             return
         with contextlib.suppress(OSError, RuntimeError):  # the client, or the server, was faster
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(farewell_time(self._ender)):
                 await self._say_goodbye()
 
     async def _say_goodbye(self) -> None:
         if self._accepted or "websocket.http.response" not in (self._scope.get("extensions") or ()):
             await self._send({"type": "websocket.close", "code": GOING_AWAY, "reason": REASON})
             return
-        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(RETRY))]
-        await self._send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
-        await self._send({"type": "websocket.http.response.body", "body": RETRY})
+        await self._send({**start_of(*CUT), "type": "websocket.http.response.start"})
+        await self._send({"type": "websocket.http.response.body", "body": CUT[1].encode()})
 
     def cancel(self) -> None:
         """Cancel the application, which has not returned although its client is gone; from any thread."""

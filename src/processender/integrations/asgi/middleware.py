@@ -6,11 +6,11 @@ import asyncio
 import logging
 
 from ...hints import Any
+from ...own_paths import OwnPaths
 from ...ports import Serving
 from .conversation import converse
 from .lifespan import Lifespan
-from .paths import Paths
-from .request import Home, Request
+from .request import Home, Request, closing, start_of
 from .words import App, Message, Receive, Scope, Send
 
 _log = logging.getLogger("processender.asgi")
@@ -43,24 +43,30 @@ class EnderMiddleware:
 
             resume_path: Where POST takes it back; None stands for `/resume` beside *drain_path*.
 
-            token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`.
+            token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`; a reference is read
+                anew for each request.
 
-        A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token.
+        A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token, or a token, or
+        a *resume_path*, without that.
         """
         self._app = app
         self._ender = ender
         self._home = Home(ender)
         self._progress = self._home.progress
-        self._paths = Paths(ender, ready_path, live_path, drain_path, resume_path, token)
-        self._answers = self._paths.answers
+        self._paths = OwnPaths(ender, ready_path, live_path, drain_path, resume_path, token)
+        self._own = self._paths.names
         self._unheld = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a call of the server."""
         kind = scope["type"]
         if kind == "http":
-            if scope["path"] in self._answers:
-                await self._paths.answer(scope, send)
+            path = scope["path"]
+            if root := scope.get("root_path"):
+                # It is the application's prefix, which a server puts before every path.
+                path = path.removeprefix(root)
+            if path in self._own:
+                await self._answer(path, scope, send)
                 return
             if self._unheld:
                 self._say_unheld()
@@ -87,6 +93,15 @@ class EnderMiddleware:
             await Lifespan(self._ender, receive, send).run(self._app, scope)
         else:
             await self._app(scope, receive, send)
+
+    async def _answer(self, path: str, scope: Scope, send: Send) -> None:
+        """Answer a request for a path of the Ender's."""
+        given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
+        client = (scope.get("client") or ("",))[0]
+        status, text, fields = self._paths.answer(path, scope["method"], given, client)
+        start = start_of(status, text, fields)
+        await send(closing(start, scope) if self._ender.draining else start)
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else text.encode()})
 
     def _say_unheld(self) -> None:
         """Say once that the server has begun to serve without a lifespan, unless somebody else holds the Ender."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
+from ...farewell import farewell_time
 from ...hints import Any
+from ...own_paths import CUT
 from ...ports import Serving
 from .words import Message, Scope, Send
-
-RETRY = b"the service is ending\n"
-FAREWELL_S = 1.0
-"""How long a client that was cut may take to be told, for it may be one that never reads."""
 
 
 class Home:
@@ -101,7 +100,7 @@ class Request:
             return False
         kind, unanswered = self.kind, self._start is None
         try:
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(farewell_time(self._home.ender)):
                 await self._tell_client(kind)
         except (OSError, RuntimeError):  # TimeoutError among them
             return False
@@ -110,12 +109,17 @@ class Request:
 
     async def _tell_client(self, kind: str) -> None:
         if self._start is None:
-            headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(RETRY))]
-            start = {"type": "http.response.start", "status": 503, "headers": headers}
-            await self._send(closing(start, self._scope))
-            await self._send({"type": "http.response.body", "body": RETRY})
+            await self._send(closing(start_of(*CUT), self._scope))
+            await self._send({"type": "http.response.body", "body": CUT[1].encode()})
         elif kind == "events":
             await self._send({"type": "http.response.body", "body": b""})
+
+
+def start_of(status: int, text: str, fields: Mapping[str, str]) -> Message:
+    """Return the start of an answer of our own, which is *text*."""
+    headers = {"content-type": "text/plain", "content-length": str(len(text.encode())), **fields}
+    named = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "http.response.start", "status": status, "headers": named}
 
 
 def closing(message: Message, scope: Scope) -> Message:

@@ -52,8 +52,11 @@ class Balancing:
         """Return the state of the target, and the reason."""
         ask = self._client.describe_target_health
         told = self._call(ctx, lambda: ask(TargetGroupArn=self._group, Targets=[self._target]))
-        health = told["TargetHealthDescriptions"][0]["TargetHealth"]
-        return health["State"], health.get("Reason", "")
+        try:
+            health = told["TargetHealthDescriptions"][0]["TargetHealth"]
+            return health["State"], health.get("Reason", "")
+        except (LookupError, TypeError) as error:
+            raise Transient(f"the load balancer of AWS tells no health of the target: {error!r}") from error
 
     def deregister(self, ctx: Context) -> None:
         """Deregister the target."""

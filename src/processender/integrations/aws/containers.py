@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from ...core.notice import DeadlineKind
@@ -95,8 +95,9 @@ class TaskProtection:
         """Return how long one request may take, seconds."""
         return _STEP_S
 
-    def on_cancel(self, function: object) -> None:
+    def on_cancel(self, _function: object) -> Callable[[], object]:
         """Call nothing: it takes no longer than that."""
+        return lambda: None
 
     def _put(self, state: dict[str, object]) -> None:
         if self._request is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import CircuitOpenError, HandlerError, Permanent, Transient
-from ...patience import evidence
+from ...leaving import drainer
+from ...patience import check_wait, evidence
 from ...ports import Context
 from .balancing import Balancing
 
@@ -25,7 +25,7 @@ def drain(
     endpoint: str = "",
     name: str = "",
     timeout: float | None = None,
-    settle: float = 30.0,
+    wait: float = 30.0,
 ) -> Handler:
     """
     Return the handler that takes a target out of its group.
@@ -44,34 +44,27 @@ def drain(
 
         name: The name of the handler; by default `aws TARGET`.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
-        settle: The longest it waits for the evidence, seconds.
+        wait: The longest it waits for the evidence, seconds.
 
     Raises `HandlerError` for what makes no sense, and without boto3.
     """
+    check_wait("wait", wait, 30.0, timeout)
     if not group.startswith("arn:") or not target:
         raise HandlerError(f"cannot drain at AWS: group={group!r} must be an ARN, and target={target!r} an id")
-    place = _Target(Balancing(group, target, port, region, endpoint), target, port, settle)
-    return Handler(
-        name or f"aws {place.shown}",
-        place.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(3),
-        resume=place.come_back,
-        lasting=True,
-    )
+    place = _Target(Balancing(group, target, port, region, endpoint), target, port, wait)
+    return drainer(name or f"aws {place.shown}", place.leave, place.come_back, wait=wait, timeout=timeout)
 
 
 class _Target:
     """One target, as its balancer sees it."""
 
-    def __init__(self, balancing: Balancing, target: str, port: int | None, settle: float) -> None:
+    def __init__(self, balancing: Balancing, target: str, port: int | None, wait: float) -> None:
         self._balancing = balancing
         self.shown = target if port is None else f"{target}:{port}"
         """The target and its port."""
-        self._settle = settle
+        self._wait = wait
 
     def leave(self, ctx: Context) -> None:
         """Deregister it, and wait until the balancer no longer uses it."""
@@ -86,7 +79,7 @@ class _Target:
         def look() -> str | None:
             return f"{self.shown} is unused" if self._balancing.state(ctx)[0] == "unused" else None
 
-        evidence(ctx, look, f"{self.shown} is still draining", limit=self._settle, every=LOOK_S)
+        evidence(ctx, look, f"{self.shown} is still draining", wait=self._wait, every=LOOK_S)
 
     def come_back(self, ctx: Context) -> None:
         """Register it, and wait until the balancer finds it healthy."""
@@ -98,7 +91,7 @@ class _Target:
                 return f"{self.shown} is registered, but no balancer uses its group ({reason})"
             return f"{self.shown} is healthy" if state == "healthy" else None
 
-        evidence(ctx, look, f"{self.shown} is not yet healthy", limit=self._settle, every=LOOK_S)
+        evidence(ctx, look, f"{self.shown} is not yet healthy", wait=self._wait, every=LOOK_S)
 
     def _tell_of_group(self, ctx: Context) -> None:
         """Note what there is to know about the group; that it cannot be asked is no failure."""

@@ -8,22 +8,22 @@ Leaves: what the commands do.
 
 Evidence: `until` has ended with 0; without it only that `down` has.
 
-Way back: the command `up`. It is taken that what `down` does outlasts the process, so `up` also runs when a new process
-serves; `lasting=False` says otherwise.
+Way back: the command `up`, without evidence: that `until` no longer ends with 0 would not say that requests come. It is
+taken that what `down` does outlasts the process, so `up` also runs when a new process serves; `lasting=False` says
+otherwise.
 
 Versions: any program; no shell is in between.
 """
 
 from __future__ import annotations
 
+from ...programs import CommandCannotRun, Reaper
 from .drainer import drain
 from .handler import (
     EX_TEMPFAIL,
-    CommandCannotRun,
     CommandFailed,
     CommandFailedForNow,
     CommandTimedOut,
-    Keeper,
     command,
 )
 
@@ -33,7 +33,7 @@ __all__ = [
     "CommandFailed",
     "CommandFailedForNow",
     "CommandTimedOut",
-    "Keeper",
+    "Reaper",
     "command",
     "drain",
 ]

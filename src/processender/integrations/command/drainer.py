@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...hints import Any
-from ...patience import evidence
+from ...leaving import drainer
+from ...patience import check_wait, evidence
 from ...ports import Context
-from .handler import CommandFailed, Keeper, command
+from ...programs import Reaper
+from .handler import CommandFailed, command
 
 LOOK_S = 5.0
 """The longest that one look may take."""
@@ -25,10 +26,10 @@ def drain(
     env: dict[str, str] | None = None,
     cwd: str | None = None,
     lasting: bool = True,
-    keeper: Keeper | None = None,
+    reaper: Reaper | None = None,
     name: str = "",
     timeout: float | None = None,
-    settle: float = 10.0,
+    wait: float = 10.0,
 ) -> Handler:
     """
     Return the handler that leaves traffic by a command; see `command` for how it runs.
@@ -47,17 +48,18 @@ def drain(
 
         lasting: Whether what *down* does outlasts the process, so that *up* also runs when a new one serves.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
         name: The name of the handler; by default that of the program that leaves.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
-        settle: The longest it waits for the evidence, seconds.
+        wait: The longest it waits for the evidence, seconds.
 
     Raises `HandlerError` for what cannot be run.
     """
-    options: dict[str, Any] = {"env": env, "cwd": cwd, "keeper": keeper}
+    check_wait("wait", wait, 10.0, timeout)
+    options: dict[str, Any] = {"env": env, "cwd": cwd, "reaper": reaper}
     leave = command(down, **options)
     look = None if until is None else command(until, **options)
     resume = None if up is None else command(up, **options)
@@ -67,34 +69,18 @@ def drain(
         leave(ctx)
         if look is not None:
             seen = _look(ctx, look, f"{shown!r} has ended with 0")
-            evidence(ctx, seen, f"{shown!r} does not end with 0", limit=settle, every=EVERY_S)
+            evidence(ctx, seen, f"{shown!r} does not end with 0", wait=wait, every=EVERY_S)
 
-    lasts = lasting and resume is not None
     own = name or leave.__name__
-    return Handler(own, carry_through, phase=DRAIN, timeout=timeout, retry=Retry(3), resume=resume, lasting=lasts)
+    return drainer(own, carry_through, resume, wait=wait, timeout=timeout, lasting=lasting)
 
 
 def _look(ctx: Context, run: Callable[[Any], None], said: str) -> Callable[[], str | None]:
     def look() -> str | None:
         try:
-            run(_Short(ctx, LOOK_S))
+            run(ctx.short(LOOK_S))
         except CommandFailed:
             return None
         return said
 
     return look
-
-
-class _Short:
-    """The context of an attempt, for a part of it that takes so many seconds at most."""
-
-    def __init__(self, whole: Context, seconds: float) -> None:
-        self._whole = whole
-        self._end = whole.remaining() - seconds
-        self.cause, self.attempt, self.idempotency_key = whole.cause, whole.attempt, whole.idempotency_key
-        self.on_cancel = whole.on_cancel
-
-    def remaining(self) -> float:
-        """Return the seconds that the part has left."""
-        left = self._whole.remaining()
-        return max(0.0, min(left, left - self._end))

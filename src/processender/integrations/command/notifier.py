@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ...core.crash import CrashReport
 from ...ports import Context
-from .handler import EX_TEMPFAIL, Keeper, command
+from ...programs import Reaper
+from .handler import EX_TEMPFAIL, command
 
 
 def crash_command(
@@ -15,7 +16,7 @@ def crash_command(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     transient: Collection[int] = (EX_TEMPFAIL,),
-    keeper: Keeper | None = None,
+    reaper: Reaper | None = None,
 ) -> Callable[[CrashReport, Context], None]:
     """
     Return what runs *argv* after a crash; see `command` for the arguments.
@@ -35,6 +36,6 @@ def crash_command(
             "PROCESSENDER_CRASH_EXIT": "" if crash.exit is None else str(crash.exit),
             "PROCESSENDER_CRASH_SUMMARY": crash.summary,
         }
-        command(argv, env=told | more, cwd=cwd, transient=transient, keeper=keeper)(ctx)
+        command(argv, env=told | more, cwd=cwd, transient=transient, reaper=reaper)(ctx)
 
     return run

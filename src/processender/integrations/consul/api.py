@@ -15,7 +15,7 @@ from ...errors import Permanent, Transient
 from ...exchange import Answer, HTTPStatusRefused, Request, exchange, judge
 from ...hints import Any
 from ...ports import Context
-from ...secret import reveal
+from ...secret import reveal_token
 
 SILENT_S = 3.0
 """The longest that the agent may be silent; it is on this host."""
@@ -49,7 +49,12 @@ class Agent:
     def about(self, ctx: Context) -> dict[str, Any] | None:
         """Return what the agent says about the service, None if it does not know it."""
         answer = self._ask(self._about, ctx)
-        return None if _is_unknown(answer) else self._read(self._about, answer, dict)
+        if _is_unknown(answer):
+            return None
+        found: dict[str, Any] = self._read(self._about, answer, dict)
+        if not isinstance(found.get("Service"), str):
+            raise _odd(self._about, answer)
+        return found
 
     def maintain(self, ctx: Context, *, on: bool) -> bool:
         """Switch the maintenance on or off; return whether the agent knows the service."""
@@ -76,7 +81,7 @@ class Agent:
         try:
             answer = self._ask(self._self, ctx)
             return str(self._read(self._self, answer, dict)["Config"]["NodeName"])
-        except (Permanent, Transient, TimeoutError, KeyError):
+        except (Permanent, Transient, TimeoutError, KeyError, TypeError):
             return ""
 
     def is_listed(self, ctx: Context, name: str, node: str) -> bool:
@@ -84,10 +89,14 @@ class Agent:
         if name not in self._listing:
             self._listing[name] = self._request("GET", f"/v1/health/service/{quote(name, safe='')}?passing")
         request = self._listing[name]
-        listed = self._read(request, self._ask(request, ctx), list)
-        return any(
-            entry["Service"]["ID"] == self.service and (not node or entry["Node"]["Node"] == node) for entry in listed
-        )
+        answer = self._ask(request, ctx)
+        try:
+            return any(
+                entry["Service"]["ID"] == self.service and (not node or entry["Node"]["Node"] == node)
+                for entry in self._read(request, answer, list)
+            )
+        except (KeyError, TypeError) as error:
+            raise _odd(request, answer) from error
 
     def _request(self, method: str, target: str) -> Request:
         return Request(method, f"{self._base}{target}", authority=self._authority)
@@ -97,7 +106,7 @@ class Agent:
     ) -> Answer:
         fields = dict(headers or {})
         if self._token is not None:
-            fields["X-Consul-Token"] = reveal(self._token)
+            fields["X-Consul-Token"] = reveal_token(self._token).decode()
         return exchange(request, ctx, body, headers=fields, timeout=SILENT_S, most=_MOST_BYTES)
 
     def _judge(self, request: Request, answer: Answer) -> Answer:
@@ -116,8 +125,12 @@ class Agent:
         except ValueError as error:
             raise Transient(f"{request.shown} was answered with what is no JSON: {error}") from error
         if not isinstance(found, kind):
-            raise Transient(f"{request.shown} was answered with something else than asked: {answer.quoted(80)!r}")
+            raise _odd(request, answer)
         return found
+
+
+def _odd(request: Request, answer: Answer) -> Transient:
+    return Transient(f"{request.shown} was answered with something else than asked: {answer.quoted(80)!r}")
 
 
 def as_registration(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
-from ...errors import HandlerError
+from ...core.handler import Handler
+from ...errors import HandlerError, ReleaserError
 from ...hints import Any, Literal
-from ...patience import evidence
+from ...leaving import drainer
+from ...patience import check_wait, evidence
 from ...ports import Context
-from ...secret import check_reference
+from ...secret import check_named
 from .api import Agent, as_registration
 
 URL = "http://127.0.0.1:8500"
@@ -28,7 +28,7 @@ def drain(
     authority: str | None = None,
     name: str = "",
     timeout: float | None = None,
-    settle: float = 10.0,
+    wait: float = 10.0,
 ) -> Handler:
     """
     Return the handler that takes a service out of traffic at Consul.
@@ -52,42 +52,36 @@ def drain(
 
         name: The name of the handler; by default `consul SERVICE`.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
-        settle: The longest it waits for the evidence, seconds.
+        wait: The longest it waits for the evidence, seconds.
 
     Raises `HandlerError` for what makes no sense.
     """
+    check_wait("wait", wait, 10.0, timeout)
     if how not in {"maintenance", "deregister"}:
         raise HandlerError(f"cannot drain at Consul with how={how!r}: it must be 'maintenance' or 'deregister'")
     if not service:
         raise HandlerError("cannot drain at Consul: the id of the service is empty")
     if token is not None:
-        if not isinstance(token, dict):
-            raise HandlerError('cannot drain at Consul: a token is a secret; give {"env": NAME} or {"file": PATH}')
-        check_reference(token, "token")
+        try:
+            check_named(token, "token")
+        except ReleaserError as error:
+            raise HandlerError(f"cannot drain at Consul: {error}") from error
     agent = Agent(url, service, token, reason, authority)
-    target = (_Maintained if how == "maintenance" else _Deregistered)(agent, settle, registration)
-    return Handler(
-        name or f"consul {service}",
-        target.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(3),
-        resume=target.come_back,
-        lasting=True,
-    )
+    target = (_Maintained if how == "maintenance" else _Deregistered)(agent, wait, registration)
+    return drainer(name or f"consul {service}", target.leave, target.come_back, wait=wait, timeout=timeout)
 
 
 class _Listed:
     """One instance of a service, as those see it who ask for it."""
 
-    def __init__(self, agent: Agent, settle: float, registration: Mapping[str, Any] | None) -> None:
+    def __init__(self, agent: Agent, wait: float, registration: Mapping[str, Any] | None) -> None:
         self._agent = agent
-        self._settle = settle
+        self._wait = wait
         self._registration = None if registration is None else dict(registration)
 
-    def _wait(self, ctx: Context, name: str, *, listed: bool) -> None:
+    def _watch(self, ctx: Context, name: str, *, listed: bool) -> None:
         """Wait for the evidence that it is *listed* among the passing instances, or is not."""
         agent, own = self._agent, self._agent.service
         node = agent.node(ctx)
@@ -98,7 +92,7 @@ class _Listed:
         def look() -> str | None:
             return said if agent.is_listed(ctx, name, node) is listed else None
 
-        evidence(ctx, look, lacking, limit=self._settle)
+        evidence(ctx, look, lacking, wait=self._wait)
 
 
 class _Maintained(_Listed):
@@ -110,7 +104,7 @@ class _Maintained(_Listed):
         if about is None or not self._agent.maintain(ctx, on=True):
             ctx.note(f"Consul does not know {self._agent.service}: there is nothing to leave")
             return
-        self._wait(ctx, about["Service"], listed=False)
+        self._watch(ctx, about["Service"], listed=False)
 
     def come_back(self, ctx: Context) -> None:
         """Switch the maintenance off, and wait until it is listed."""
@@ -118,7 +112,7 @@ class _Maintained(_Listed):
         if about is None or not self._agent.maintain(ctx, on=False):
             ctx.note(f"Consul does not know {self._agent.service}: there is nothing to come back to")
             return
-        self._wait(ctx, about["Service"], listed=True)
+        self._watch(ctx, about["Service"], listed=True)
 
 
 class _Deregistered(_Listed):
@@ -132,11 +126,11 @@ class _Deregistered(_Listed):
             return
         self._registration = self._registration or as_registration(about)
         self._agent.deregister(ctx)
-        self._wait(ctx, about["Service"], listed=False)
+        self._watch(ctx, about["Service"], listed=False)
 
     def come_back(self, ctx: Context) -> None:
         """Register it again, and wait until it is listed; a process that knows nothing leaves that to others."""
         if self._registration is None:
             return
         self._agent.register(ctx, self._registration)
-        self._wait(ctx, self._registration["Name"], listed=True)
+        self._watch(ctx, self._registration["Name"], listed=True)

@@ -5,7 +5,8 @@ Takes over, of a sidecar (`drain`): `POST /healthcheck/fail`, so that whoever as
 after `propagation` seconds `POST /drain_listeners?graceful&skip_exit`, after which each answer closes its connection.
 Envoy goes on to accept, so nobody is turned away, and goes on to carry what this process itself asks for; `stop_proxy`
 ends it in the last phase, for jobs and pods that wait for it. Of an Envoy in front that reads its endpoints from a file
-(`drain_endpoint`): `health_status: DRAINING` at this instance's address, moved into its place under a lock.
+(`drain_endpoint`; for the agent `envoy-endpoint`): `health_status: DRAINING` at the address of this instance, moved
+into its place under a lock.
 
 Leaves: an Envoy in front that asks this instance for its health needs no drainer: readiness does it, and a drain delay
 of its `interval` and a second more. One 503 is enough for it, but it tells its workers of it at most once a second (the
@@ -16,7 +17,8 @@ that is under way, so whoever ends it must do it last.
 Evidence: of a sidecar `listener.*.downstream_cx_active` is 0 twice in a row, its admin listener not counted; with
 `listener` only those whose name has that in it. `server.total_connections` is late by seconds and no evidence. Of an
 Envoy in front, if `admin` says where it is: it has read `DRAINING`, and for a bit more than that second has had no
-request under way to this endpoint; without `admin`, `settle` is simply waited, and must be longer than that.
+request under way to this endpoint; without `admin`, all of `wait` is spent, which must be longer than that. One that
+does not know the endpoint is no evidence of anything, which is noted.
 
 Way back: `POST /healthcheck/ok`, also when a new process serves, since Envoy remembers; but nothing takes the draining
 of listeners back: answers go on to close their connections until Envoy starts anew. `listeners=False` leaves them out.

@@ -52,17 +52,19 @@ class Admin:
         answer = exchange(self._ready, ctx, timeout=STEP_S)
         return judge(self._ready, answer, (200, 503)).body.decode("ascii", "replace").strip()
 
+    def answers(self, ctx: Context) -> None:
+        """Return if it answers, whatever it says; raise `Unreachable` if it is gone."""
+        exchange(self._ready, ctx, timeout=STEP_S)
+
     def connections(self, ctx: Context, listener: str) -> dict[str, int]:
         """Return how many connections each listener has whose name has *listener* in it."""
         return active(self._do(self._gauges, ctx).body.decode("utf-8", "replace"), listener)
 
-    def hosts(self, ctx: Context) -> list[dict[str, Any]]:
-        """Return the hosts of all clusters, as `/clusters?format=json` tells of them."""
+    def endpoint(self, ctx: Context, address: str) -> tuple[set[str], int]:
+        """Return what all clusters take the endpoint at *address* for, and how many requests are on their way to it."""
         answer = self._do(self._clusters, ctx)
         try:
-            return [
-                host for each in json.loads(answer.body)["cluster_statuses"] for host in each.get("host_statuses", ())
-            ]
+            return standing(json.loads(answer.body), address)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             said = answer.quoted(200)
             raise Permanent(f"{self._clusters.shown} does not answer as Envoy does: {said!r}") from error
@@ -81,3 +83,16 @@ def active(text: str, listener: str) -> dict[str, int]:
         if is_whole and listener in name and value.isdecimal():
             found[name.removeprefix("listener.").removesuffix(".")] = int(value)
     return found
+
+
+def standing(clusters: Any, address: str) -> tuple[set[str], int]:
+    """Return the states of the endpoint at *address* by `/clusters?format=json`, and its requests; none if unknown."""
+    states, requests = set(), 0
+    for host in (host for each in clusters["cluster_statuses"] for host in each.get("host_statuses", ())):
+        at = host.get("address", {}).get("socket_address", {})
+        shown = str(at.get("address"))
+        if address == (f"[{shown}]" if ":" in shown else shown) + f":{at.get('port_value')}":
+            states.add(str(host.get("health_status", {}).get("eds_health_status", "UNKNOWN")))
+            stats = {each.get("name"): each.get("value", 0) for each in host.get("stats", ())}
+            requests += int(stats.get("rq_active", 0)) + int(stats.get("rq_pending_active", 0))
+    return states, requests

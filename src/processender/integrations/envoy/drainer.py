@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
-from ...errors import HandlerError, Transient
-from ...exchange import HTTPStatusError
-from ...patience import evidence, poll
+from collections.abc import Mapping
+
+from ...core.handler import Handler
+from ...leaving import EXPECTED_S, RETRY, drainer
+from ...patience import check_wait, poll, quiet, until_gone
 from ...ports import Context
 from .admin import Admin
 
 ADMIN = "http://127.0.0.1:9901"
 """Where the admin face usually is."""
-_RETRY = Retry(attempts=3, initial=0.2)
 
 
 def drain(
@@ -22,7 +21,7 @@ def drain(
     listeners: bool = True,
     inbound_only: bool = False,
     listener: str = "",
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "envoy",
     timeout: float | None = None,
 ) -> Handler:
@@ -41,29 +40,29 @@ def drain(
 
         listener: What the name of a listener must have in it to count, like `_15006`; by default all count.
 
-        settle: The longest wait for the last connection to end, seconds.
+        wait: The longest wait for the last connection to end, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
-    if propagation < 0 or settle < 0:
-        raise HandlerError(f"cannot drain Envoy: propagation={propagation} and settle={settle} are seconds from 0 up")
+    check_wait("wait", wait, 5.0, timeout)
     face = Admin(admin)
 
     def leave(ctx: Context) -> None:
         face.fail_health(ctx)
-        poll(ctx, lambda: None, limit=propagation)
+        poll(ctx, lambda: None, wait=propagation)
         if listeners:
             face.drain_listeners(ctx, inbound_only=inbound_only)
-        _Connections(face, ctx, listener).wait(settle)
+        quiet(ctx, lambda: _left(face.connections(ctx, listener)), "Envoy: no connection is left", wait=wait)
 
     def come_back(ctx: Context) -> None:
         if face.state(ctx) == "DRAINING":
             face.pass_health(ctx)
             ctx.note("Envoy: its health check passes again")
 
-    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY, resume=come_back, lasting=True)
+    expected = propagation + EXPECTED_S
+    return drainer(name, leave, come_back, wait=wait, timeout=timeout, more=propagation, expected=expected)
 
 
 def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float | None = 5.0) -> Handler:
@@ -80,47 +79,12 @@ def stop_proxy(admin: str = ADMIN, *, name: str = "stop-envoy", timeout: float |
     """
     face = Admin(admin)
 
-    def gone(ctx: Context) -> str | None:
-        try:
-            face.state(ctx)
-        except Transient:
-            return "Envoy is gone"
-        return None
-
     def stop(ctx: Context) -> None:
-        if gone(ctx) is None:
-            try:
-                face.quit(ctx)
-            except Transient as error:
-                # It may be gone before it has answered.
-                if isinstance(error, HTTPStatusError):
-                    raise
-        evidence(ctx, lambda: gone(ctx), "Envoy still answers", limit=ctx.remaining(), every=0.05)
+        until_gone(ctx, lambda: face.answers(ctx), lambda: face.quit(ctx), "Envoy")
 
-    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+    return Handler(name, stop, phase="release", timeout=timeout, retry=RETRY)
 
 
-class _Connections:
-    """What is still connected, seen again and again."""
-
-    def __init__(self, face: Admin, ctx: Context, listener: str) -> None:
-        self._face = face
-        self._ctx = ctx
-        self._listener = listener
-        self._left: dict[str, int] = {}
-        self._quiet = 0
-
-    def __str__(self) -> str:
-        """Return what was seen last."""
-        shown = ", ".join(f"{count} at {name}" for name, count in self._left.items() if count)
-        return f"connections are left: {shown}" if shown else "it is not quiet for certain"
-
-    def wait(self, settle: float) -> None:
-        """Wait until no connection is left, and note that, or what is left."""
-        evidence(self._ctx, self._look, self, limit=settle)
-
-    def _look(self) -> str | None:
-        self._left = self._face.connections(self._ctx, self._listener)
-        # One look may fall between two requests.
-        self._quiet = 0 if any(self._left.values()) else self._quiet + 1
-        return "Envoy: no connection is left" if self._quiet > 1 else None
+def _left(connections: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{count} at {name}" for name, count in connections.items() if count)
+    return f"connections are left: {shown}" if shown else ""

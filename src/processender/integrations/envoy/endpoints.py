@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import HandlerError, Permanent
 from ...hints import Any
-from ...patience import evidence, poll
+from ...leaving import EXPECTED_S, drainer
+from ...patience import check_wait, evidence, poll, quiet
 from ...ports import Context
 from ...rewriting import Rewriting
 from .admin import Admin
@@ -18,7 +18,7 @@ _QUIET_LOOKS = 13
 
 
 def drain_endpoint(
-    file: str, address: str, *, admin: str = "", settle: float = 5.0, name: str = "", timeout: float | None = None
+    file: str, address: str, *, admin: str = "", wait: float = 5.0, name: str = "", timeout: float | None = None
 ) -> Handler:
     """
     Return the handler that drains one endpoint of an Envoy that reads them from a file, and brings it back.
@@ -30,36 +30,32 @@ def drain_endpoint(
         address: This instance's address as it stands there, `HOST:PORT`.
 
         admin: The URL of that Envoy's admin face, where it can be seen that it has read the file, and what it still
-            sends; without it *settle* is simply waited.
+            sends; without it all of *wait* is spent.
 
-        settle: The longest wait for the last request to end, seconds.
+        wait: The longest wait for the last request to end, seconds.
 
         name: The name of the handler; by default `envoy` and the address.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     if not file or not address.rpartition(":")[2].isdecimal():
         raise HandlerError(f"cannot drain the endpoint {address!r} in {file!r}: give a file and HOST:PORT")
-    target = _Endpoint(file, address, Admin(admin) if admin else None, settle)
-    return Handler(
-        name or f"envoy {address}",
-        target.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(attempts=3, initial=0.2),
-        resume=target.come_back,
-        lasting=True,
-    )
+    target = _Endpoint(file, address, Admin(admin) if admin else None, wait)
+    # Without its word the wait is for all the time.
+    expected = _QUIET_LOOKS * _LOOK_S + EXPECTED_S if admin else wait
+    own = name or f"envoy {address}"
+    return drainer(own, target.leave, target.come_back, wait=wait, timeout=timeout, expected=expected)
 
 
 class _Endpoint:
     """One endpoint in one file."""
 
-    def __init__(self, file: str, address: str, admin: Admin | None, settle: float) -> None:
+    def __init__(self, file: str, address: str, admin: Admin | None, wait: float) -> None:
         self._file = file
         self._address = address
         self._admin = admin
-        self._settle = settle
+        self._wait = wait
 
     def leave(self, ctx: Context) -> None:
         """Write that it is draining, and wait until Envoy sends it nothing any more."""
@@ -71,11 +67,12 @@ class _Endpoint:
                 ctx.note(f"{self._address} is draining already, by another, and stays so")
             self._write(file, data, text)
         if self._admin is None:
-            poll(ctx, lambda: None, limit=self._settle)
-            ctx.note(f"{self._address} is draining in {self._file} since {self._settle:g} s; Envoy was not asked")
+            poll(ctx, lambda: None, wait=self._wait)
+            ctx.note(f"{self._address} is draining in {self._file} since {self._wait:g} s; Envoy was not asked")
             return
         seen = _Seen(self._admin, ctx, self._address)
-        evidence(ctx, seen.quiet, seen, limit=self._settle, every=_LOOK_S)
+        said = f"Envoy drains {self._address}, no requests are under way"
+        quiet(ctx, seen.left, said, wait=self._wait, looks=_QUIET_LOOKS, every=_LOOK_S)
 
     def come_back(self, ctx: Context) -> None:
         """Write what stood there before, if it was drained by us, and wait until Envoy knows."""
@@ -90,7 +87,7 @@ class _Endpoint:
             ctx.note(f"{self._address} is back in {self._file}")
             return
         seen = _Seen(self._admin, ctx, self._address)
-        evidence(ctx, seen.back, f"Envoy still takes {self._address} for draining", limit=self._settle, every=_LOOK_S)
+        evidence(ctx, seen.back, lambda: str(seen), wait=self._wait, every=_LOOK_S)
 
     def _own(self, data: Any) -> list[dict[str, Any]]:
         found = list(endpoints(data))
@@ -112,33 +109,26 @@ class _Seen:
         self._admin = admin
         self._ctx = ctx
         self._address = address
-        self._requests = 0
         self._states: set[str] = set()
-        self._quiet = 0
 
-    def __str__(self) -> str:
-        """Return what was seen last."""
-        if self._states - {"DRAINING"}:
-            return f"Envoy takes {self._address} for {', '.join(sorted(self._states))}"
-        return f"Envoy drains {self._address}: requests under way: {self._requests}"
-
-    def quiet(self) -> str | None:
-        """Return that it is drained and has no request, once that has lasted."""
-        self._look()
-        self._quiet = 0 if self._requests or self._states - {"DRAINING"} else self._quiet + 1
-        return f"Envoy drains {self._address}, no requests are under way" if self._quiet >= _QUIET_LOOKS else None
+    def left(self) -> str:
+        """Return why it may still get requests, or has some; an empty text if it is drained and has none."""
+        requests = self._look()
+        if self._states != {"DRAINING"}:
+            return str(self)
+        return f"Envoy drains {self._address}: requests under way: {requests}" if requests else ""
 
     def back(self) -> str | None:
         """Return that it is not drained any more."""
         self._look()
-        return f"Envoy sends requests to {self._address} again" if "DRAINING" not in self._states else None
+        return f"{self} again" if self._states and "DRAINING" not in self._states else None
 
-    def _look(self) -> None:
-        self._requests, self._states = 0, set()
-        for host in self._admin.hosts(self._ctx):
-            at = host.get("address", {}).get("socket_address", {})
-            shown = str(at.get("address"))
-            if self._address == (f"[{shown}]" if ":" in shown else shown) + f":{at.get('port_value')}":
-                self._states.add(str(host.get("health_status", {}).get("eds_health_status")))
-                stats = {each.get("name"): each.get("value", 0) for each in host.get("stats", ())}
-                self._requests += int(stats.get("rq_active", 0)) + int(stats.get("rq_pending_active", 0))
+    def __str__(self) -> str:
+        """Return what Envoy takes it for."""
+        if not self._states:
+            return f"Envoy does not know {self._address}"
+        return f"Envoy takes {self._address} for {', '.join(sorted(self._states))}"
+
+    def _look(self) -> int:
+        self._states, requests = self._admin.endpoint(self._ctx, self._address)
+        return requests

@@ -39,7 +39,8 @@ Under Kubernetes readiness keeps passing for the time of the delay, but the heal
 clients first. A readiness probe of the kind `grpc` sees it; give it the service `liveness` if that matters.
 
 Versions: grpcio 1.66 to 1.85. It rests on `experimental_non_blocking`, by which a sync handler is given the function
-that sends, as the health service of grpcio uses it; a test pins that a status sent so is what the client gets.
+that sends, as the health service of grpcio uses it; a test pins that a status sent so is what the client gets. A server
+that was made without the host among its interceptors is refused by `serve`, which looks where grpcio keeps them.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ from ...core.handler import Handler
 from ...errors import StateError
 from ...hints import Any
 from ...ports import Serving
+from .attached import demand
+from .calls import LAST_S, LONGEST_S, REFUSED, Calls, Leash
 from .coroutines import OnLoop, behaviour
 from .health import add_to, servicer, states
-from .traffic import LAST_S, LONGEST_S, REFUSED, Leash, Traffic
 
 
 class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no types
@@ -43,7 +44,7 @@ class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no ty
         self._health = servicer(health, on_loop=True)
         self._services = services
         self._name = f"{name}-health"
-        self._traffic = Traffic(ender, lambda: self._on_loop(self._last))
+        self._calls = Calls(ender, lambda: self._on_loop(self._last))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._left = False
         self._servers: list[Any] = []
@@ -51,6 +52,7 @@ class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no ty
 
     async def serve(self, *servers: Any) -> None:
         """Start *servers*, say that the process is ready, and return when the end, or somebody, has stopped them."""
+        demand(self, servers, "grpc.aio.server(interceptors=[host])")
         self._loop = asyncio.get_running_loop()
         async with self._ender.hosted(stop=lambda: self._on_loop(self._close)):
             await self._prepare()
@@ -58,7 +60,7 @@ class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no ty
                 await self._start(server)
             self._ender.ready()
             await self._tell(serving=not self._left)
-            if self._traffic.closed:  # the end came while they were starting
+            if self._calls.closed:  # the end came while they were starting
                 self._close()
             for server in self._servers:
                 await server.wait_for_termination()
@@ -77,7 +79,7 @@ class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no ty
     async def _start(self, server: Any) -> None:
         if self._health is not None:
             add_to(self._health, server)
-        if not self._traffic.closed:
+        if not self._calls.closed:
             await server.start()
             self._servers.append(server)
 
@@ -100,10 +102,10 @@ class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no ty
             self._loop.call_soon_threadsafe(function)
 
     def _close(self) -> None:
-        self._traffic.closed = True
+        self._calls.closed = True
         for server in self._servers:
             self._spawn(server.stop(LONGEST_S))
-        self._traffic.close()
+        self._calls.close()
 
     def _last(self) -> None:
         for server in self._servers:
@@ -117,12 +119,12 @@ class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no ty
     async def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         """Count the RPC, or refuse it."""
         method = handler_call_details.method
-        if self._traffic.refuses(method):
+        if self._calls.refuses(method):
             return grpc.stream_unary_rpc_method_handler(_refuse)
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        call = OnLoop(self._traffic, method, streaming=handler.response_streaming)
+        call = OnLoop(self._calls, method, streaming=handler.response_streaming)
         make = getattr(
             grpc, f"{_shape(handler.request_streaming)}_{_shape(handler.response_streaming)}_rpc_method_handler"
         )
@@ -135,3 +137,6 @@ def _shape(streaming: bool) -> str:
 
 async def _refuse(_request: Any, context: Any) -> None:
     await context.abort(grpc.StatusCode.UNAVAILABLE, REFUSED)
+
+
+__all__ = ["Host"]

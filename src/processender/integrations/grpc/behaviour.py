@@ -10,8 +10,8 @@ from contextlib import closing
 import grpc
 
 from ...hints import Any
+from .calls import CUT, Call, Leash
 from .threads import ASIDE
-from .traffic import CUT, Call, Leash
 
 
 class Pushed(Call):

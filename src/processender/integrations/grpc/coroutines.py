@@ -11,8 +11,8 @@ from contextlib import aclosing, suppress
 import grpc
 
 from ...hints import Any
+from .calls import CUT, Call, Leash
 from .threads import ASIDE
-from .traffic import CUT, Call, Leash
 
 
 class OnLoop(Call):

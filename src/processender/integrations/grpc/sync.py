@@ -11,9 +11,10 @@ from ...core.handler import Handler
 from ...errors import StateError
 from ...hints import Any
 from ...ports import Serving
+from .attached import demand
 from .behaviour import Behaviour, Pushed
+from .calls import LAST_S, LONGEST_S, REFUSED, Calls
 from .health import add_to, servicer, states
-from .traffic import LAST_S, LONGEST_S, REFUSED, Traffic
 
 
 class Host(grpc.ServerInterceptor):  # type: ignore[misc] # grpcio has no types
@@ -42,13 +43,14 @@ class Host(grpc.ServerInterceptor):  # type: ignore[misc] # grpcio has no types
         self._health = servicer(health, on_loop=False)
         self._services = services
         self._name = f"{name}-health"
-        self._traffic = Traffic(ender, self._last)
+        self._calls = Calls(ender, self._last)
         self._lock = threading.Lock()
         self._left = False
         self._servers: list[Any] = []
 
     def serve(self, *servers: Any) -> None:
         """Start *servers*, say that the process is ready, and return when the end, or somebody, has stopped them."""
+        demand(self, servers, "grpc.server(Threads(10), interceptors=[host])")
         with self._ender.hosted(stop=self._close):
             self._prepare()
             for server in servers:
@@ -74,7 +76,7 @@ class Host(grpc.ServerInterceptor):  # type: ignore[misc] # grpcio has no types
             add_to(self._health, server)
         with self._lock:
             # The end may have come first: what is stopped before it starts would not stop afterwards.
-            if not self._traffic.closed:
+            if not self._calls.closed:
                 server.start()
                 self._servers.append(server)
 
@@ -96,11 +98,11 @@ class Host(grpc.ServerInterceptor):  # type: ignore[misc] # grpcio has no types
     def _close(self) -> None:
         """Let the servers refuse what is new and finish what they have; called from a thread of the engine's."""
         with self._lock:
-            self._traffic.closed = True
+            self._calls.closed = True
             servers = list(self._servers)
         for server in servers:
             server.stop(LONGEST_S)
-        self._traffic.close()
+        self._calls.close()
 
     def _last(self) -> None:
         for server in self._servers:
@@ -109,12 +111,12 @@ class Host(grpc.ServerInterceptor):  # type: ignore[misc] # grpcio has no types
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         """Count the RPC, or refuse it."""
         method = handler_call_details.method
-        if self._traffic.refuses(method):
+        if self._calls.refuses(method):
             return grpc.stream_unary_rpc_method_handler(_refuse)
         handler = continuation(handler_call_details)
         if handler is None:
             return None
-        behaviour = Behaviour(Pushed(self._traffic, method, streaming=handler.response_streaming), handler)
+        behaviour = Behaviour(Pushed(self._calls, method, streaming=handler.response_streaming), handler)
         # On the wire an answer is a stream of one; and only such a handler can be given its status from outside.
         make = (
             grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler

@@ -44,10 +44,12 @@ class Threads:
     def _run(self) -> None:
         while True:
             future, call = self._work.get()
-            try:
-                future.set_result(call())
-            except BaseException as error:
-                future.set_exception(error)
+            # One that was cancelled while it waited takes no result.
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call())
+                except BaseException as error:
+                    future.set_exception(error)
             # What the call held must not live until the next one comes.
             del future, call
             self._idle.release()

@@ -14,8 +14,8 @@ import struct
 from ...hints import Any
 
 _SAID = struct.Struct("qd")
-NAME = "processender"
-"""The attribute of the arbiter at which the page is."""
+PAGE = "processender_page"
+"""The attribute of the arbiter, and of each worker, at which the page is."""
 
 
 class Page:
@@ -42,10 +42,10 @@ class Page:
 
 def adopt(server: Any, quick: float) -> Page:
     """Let the arbiter *server* tell its workers their time from now on; return where. It may be called for each."""
-    page: Page | None = getattr(server, NAME, None)
+    page: Page | None = getattr(server, PAGE, None)
     if page is None:
         page = Page()
-        setattr(server, NAME, page)
+        setattr(server, PAGE, page)
         _tell_before_signals(server, page, quick)
         _keep_paths(server)
     return page

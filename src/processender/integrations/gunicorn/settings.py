@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from ...errors import HandlerError
 from ...hints import Any
-from .master import Page, adopt
+from .master import PAGE, adopt
 from .worker import Hosting, host
 
-NAME = "processender"
-"""The attribute of a worker at which its part of the agreement is."""
+HOSTING = "processender_hosting"
+"""The attribute of a worker at which its life inside its Ender is, once it has loaded its application."""
 Hook = Callable[..., object]
 
 
@@ -38,17 +38,16 @@ def configure(ender: Any, *, grace: float = 30.0, quick: float = 2.0, **hooks: H
 
     def pre_fork(server: Any, worker: Any) -> None:
         _call(hooks, "pre_fork", server, worker)
-        setattr(worker, NAME, adopt(server, quick))
+        setattr(worker, PAGE, adopt(server, quick))
 
     def post_worker_init(worker: Any) -> None:
         _call(hooks, "post_worker_init", worker)
-        page: Page = getattr(worker, NAME)
-        setattr(worker, NAME, host(worker, find(ender), page))
+        setattr(worker, HOSTING, host(worker, find(ender), getattr(worker, PAGE)))
 
     def worker_abort(worker: Any) -> None:
         _call(hooks, "worker_abort", worker)
-        hosting = getattr(worker, NAME, None)
-        if isinstance(hosting, Hosting):
+        hosting: Hosting | None = getattr(worker, HOSTING, None)
+        if hosting is not None:
             hosting.give_up()
 
     own = {"pre_fork": pre_fork, "post_worker_init": post_worker_init, "worker_abort": worker_abort}

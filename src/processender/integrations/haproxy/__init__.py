@@ -10,7 +10,7 @@ still gets what a cookie or a stick table sends to it; `mode="maint"` refuses th
 another: add one handler for each.
 
 Evidence: the server is out of the rotation, and its sessions and the requests in its queue are gone (`show stat`:
-`status`, `scur`, `qcur`), for at most `settle` seconds; what is left then is noted, and cut if `cut` says so. If
+`status`, `scur`, `qcur`), for at most `wait` seconds; what is left then is noted, and cut if `cut` says so. If
 HAProxy is reloaded meanwhile, and has forgotten what it was told, it is told again. The evidence of the agent check is
 that every HAProxy that was told `up ready` has asked again and been told `drain`.
 

@@ -10,17 +10,18 @@ from __future__ import annotations
 import select
 import socket
 import threading
+from contextlib import suppress
 
-from ...core.handler import DRAIN, Handler
+from ...core.handler import Handler
 from ...errors import HandlerError
 from ...hints import Self
+from ...leaving import drainer
 from ...patience import poll
 from ...ports import Context, Serving
+from .askers import Askers
 
 SERVES = "up ready"
 LEAVES = "drain"
-MOST_ASKERS = 64
-"""How many HAProxies are told apart; the one that has been silent for longest is forgotten for another."""
 _PAUSE_S = 0.1
 _JOIN_S = 2.0
 
@@ -43,7 +44,7 @@ class AgentCheck:
         self._listener = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=128)
         self._listener.setblocking(False)
         self._ender = ender
-        self._heard: dict[str, str] = {}
+        self._askers = Askers()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._bell, self._hand = socket.socketpair()
@@ -55,29 +56,31 @@ class AgentCheck:
         """The port that it listens on."""
         return int(self._listener.getsockname()[1])
 
-    def drain(self, *, settle: float = 5.0, name: str = "", timeout: float | None = None) -> Handler:
+    def drain(self, *, wait: float = 5.0, name: str = "", timeout: float | None = None) -> Handler:
         """
         Return the handler that waits until every HAProxy that knows this process has been told `drain`.
 
+        Whoever has asked more than once is taken for one.
+
         Args:
 
-            settle: The longest wait, seconds: a little more than `agent-inter` (2 s, if HAProxy is not told another).
+            wait: The longest wait, seconds: a little more than `agent-inter` (2 s, if HAProxy is not told another).
 
             name: The name of the handler; by default `haproxy agent-check`.
 
-            timeout: The longest it may take in all, seconds.
+            timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
         """
 
-        def wait(ctx: Context) -> None:
-            poll(ctx, lambda: True if self._asked() and not self._unaware() else None, every=_PAUSE_S, limit=settle)
+        def leave(ctx: Context) -> None:
+            poll(ctx, lambda: True if self._asked() and not self._unaware() else None, every=_PAUSE_S, wait=wait)
             if not self._asked():
                 ctx.note("no HAProxy has asked the agent check")
             elif unaware := self._unaware():
-                ctx.note(f"not asked again within {settle:g} s: {', '.join(unaware)}; it may still send requests")
+                ctx.note(f"not asked again within {wait:g} s: {', '.join(unaware)}; it may still send requests")
             else:
                 ctx.note(f"told to drain: {', '.join(self._asked())}")
 
-        return Handler(name or "haproxy agent-check", wait, phase=DRAIN, timeout=timeout)
+        return drainer(name or "haproxy agent-check", leave, wait=wait, timeout=timeout)
 
     def close(self) -> None:
         """Stop answering; return when the port is free."""
@@ -98,11 +101,11 @@ class AgentCheck:
 
     def _asked(self) -> list[str]:
         with self._lock:
-            return sorted(self._heard)
+            return self._askers.known()
 
     def _unaware(self) -> list[str]:
         with self._lock:
-            return sorted(host for host, word in self._heard.items() if word != LEAVES)
+            return self._askers.told_other(LEAVES)
 
     def _serve(self) -> None:
         watched = select.poll()
@@ -127,20 +130,13 @@ class AgentCheck:
             return
         with client:
             word = SERVES if self._ender.serving and not self._ender.draining else LEAVES
-            try:
+            # Who has not been told goes on as before.
+            with suppress(OSError):
                 client.setblocking(False)
                 # So short that it fits into any buffer, and nobody is waited for.
                 client.send(f"{word}\n".encode())
+                with self._lock:
+                    self._askers.told(str(address[0]), word)
                 client.shutdown(socket.SHUT_WR)
                 # What is not read would let the close take the answer back; HAProxy may send an `agent-send`.
                 client.recv(4096)
-            except OSError:
-                pass
-            self._remember(str(address[0]), word)
-
-    def _remember(self, host: str, word: str) -> None:
-        with self._lock:
-            self._heard.pop(host, None)
-            self._heard[host] = word
-            if len(self._heard) > MOST_ASKERS:
-                del self._heard[next(iter(self._heard))]

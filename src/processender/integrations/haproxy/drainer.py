@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import HandlerError, Permanent, Transient
 from ...hints import Literal
-from ...patience import evidence
+from ...leaving import drainer
+from ...patience import check_wait, evidence
 from ...ports import Context
 from .replies import FORCED_DRAIN, FORCED_MAINTENANCE, Load, Server, load, servers
 from .runtime import Runtime, Talk
@@ -21,7 +21,7 @@ def drain(
     *,
     mode: Literal["drain", "maint"] = "drain",
     cut: bool = False,
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "",
     timeout: float | None = None,
 ) -> Handler:
@@ -36,31 +36,30 @@ def drain(
 
         mode: `drain` refuses what could go to another server; `maint` also what is bound to this one.
 
-        cut: Whether sessions that are left after *settle* are cut.
+        cut: Whether sessions that are left after *wait* are cut.
 
-        settle: The longest wait for the last session to end, seconds.
+        wait: The longest wait for the last session to end, seconds.
 
         name: The name of the handler; by default `haproxy` and the server.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
     The handler raises `Permanent` for a server that HAProxy does not know and for a socket without the right to it,
     `Transient` when HAProxy cannot be reached, and `TimeoutError` when it does not answer.
     """
+    check_wait("wait", wait, 5.0, timeout)
     runtime = Runtime(socket)
     backend, _, short = server.partition("/")
     if not (backend and short) or not server.isprintable() or {*server} & {*" ;/"} - {"/"} or "/" in short:
         raise HandlerError(f"cannot drain {server!r}: write `backend/server`, as in HAProxy's configuration")
     if mode not in {"drain", "maint"}:
         raise HandlerError(f"cannot drain {server!r} with mode={mode!r}: it is 'drain' or 'maint'")
-    return Handler(
+    return drainer(
         name or f"haproxy {server}",
-        lambda ctx: _Leaving(runtime, server, ctx).leave(mode, settle, cut=cut),
-        phase=DRAIN,
+        lambda ctx: _Leaving(runtime, server, ctx).leave(mode, wait, cut=cut),
+        lambda ctx: _Leaving(runtime, server, ctx).come_back(mode),
+        wait=wait,
         timeout=timeout,
-        retry=Retry(attempts=3, initial=0.2),
-        resume=lambda ctx: _Leaving(runtime, server, ctx).come_back(mode),
-        lasting=True,
     )
 
 
@@ -73,7 +72,7 @@ class _Leaving:
         self._left: Load | None = None
         self._talk = Talk(runtime, ctx)
 
-    def leave(self, mode: str, settle: float, *, cut: bool) -> None:
+    def leave(self, mode: str, wait: float, *, cut: bool) -> None:
         """Leave traffic, wait for what is under way, and say what was seen."""
         self._order(mode)
         ids = self._standing().ids
@@ -85,7 +84,7 @@ class _Leaving:
                 self._order(mode)
             return str(self) if left.quiet else None
 
-        if evidence(self._ctx, look, self, limit=settle, every=_LOOK_S) or self._ctx.remaining() <= 0:
+        if evidence(self._ctx, look, lambda: str(self), wait=wait, every=_LOOK_S) or self._ctx.remaining() <= 0:
             return
         if self._left is not None and self._left.in_rotation:
             raise Transient(f"HAProxy keeps {self}, although it was told to {mode} it")

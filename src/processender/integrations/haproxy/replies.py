@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...core.record import Record
+from ...core.texts import counted
 from ...errors import Permanent
 
 FORCED_MAINTENANCE = 0x01
@@ -43,9 +44,9 @@ class Load(Record):
 
     def __str__(self) -> str:
         """Return it for a human."""
-        parts = [_count(self.sessions, "session")] if self.sessions or not self.queued else []
-        parts += [_count(self.queued, "queued request")] if self.queued else []
-        return f"{self.status}, {' and '.join(parts)}"
+        kinds = ((self.sessions, "session"), (self.queued, "queued request"))
+        parts = [counted(number, kind) for number, kind in kinds if number]
+        return f"{self.status}, {' and '.join(parts) or 'no sessions'}"
 
 
 def servers(text: str) -> list[Server]:
@@ -77,7 +78,3 @@ def load(text: str, server: str) -> Load:
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() else 0
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

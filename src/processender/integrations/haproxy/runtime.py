@@ -56,11 +56,14 @@ class Talk:
         self._runtime = runtime
         self._ctx = ctx
         self._open: socket.socket | None = None
+        self._floor = 0.0
         ctx.on_cancel(self._abort)
 
     def ask(self, command: str) -> str:
         """Return the answer; raise `Transient`, `TimeoutError`, or `Permanent` where this user may not ask."""
         where = self._runtime.where
+        # For the whole answer, also of one who sends it byte by byte.
+        self._floor = max(0.0, self._ctx.remaining() - STEP_S)
         try:
             with self._runtime.connect(self._left()) as client:
                 self._open = client
@@ -97,10 +100,10 @@ class Talk:
                 return bytes(pieces)
 
     def _left(self) -> float:
-        left = self._ctx.remaining()
+        left = self._ctx.remaining() - self._floor
         if left <= 0:
             raise TimeoutError
-        return min(left, STEP_S)
+        return left
 
     def _abort(self) -> None:
         client = self._open

@@ -9,8 +9,9 @@ Leaves: what the requests mean to whoever answers them.
 Evidence: the answer to `until`, by its status and, if asked for, a text in it; without `until` only that `down` was
 answered as expected.
 
-Way back: the request `up`. It is taken that what `down` does outlasts the process, so `up` is also sent when a new
-process serves; `lasting=False` says otherwise.
+Way back: the request `up`, without evidence: that `until` is no longer answered would not say that requests come. It is
+taken that what `down` does outlasts the process, so `up` is also sent when a new process serves; `lasting=False` says
+otherwise.
 
 Versions: the client of the standard library, HTTP/1.1, without proxies and redirects.
 """

@@ -6,7 +6,7 @@ from ...core.obligation import Obligation
 from ...errors import HandlerError, ReleaserError
 from ...hints import Any
 from ...ports import Context
-from ...secret import SECRET_HEADERS, check_reference, reveal
+from ...secret import SECRET_HEADERS, check_named, check_reference, reveal
 from .handler import http
 
 _GONE = (*range(200, 300), 404, 410)
@@ -27,10 +27,8 @@ class HttpReleaser:
         for name, value in headers.items():
             if value == "":
                 continue
-            check_reference(value, name)
-            if isinstance(value, str) and name.lower() in SECRET_HEADERS:
-                text = f"cannot owe it: the header {name} is a secret, and the journal must not hold any"
-                raise ReleaserError(f'{text}; give {{"env": NAME}} or {{"file": PATH}} as its value')
+            check = check_named if name.lower() in SECRET_HEADERS else check_reference
+            check(value, name)
 
     def check(self, obligation: Obligation) -> bool:  # noqa: ARG002 - only the other side can tell
         """Tell that there may be something to release."""

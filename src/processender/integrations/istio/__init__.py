@@ -12,7 +12,7 @@ to hold it: there `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` does. After a drain the agen
 
 Evidence: of the inbound listener (15006) `downstream_cx_active` is 0 twice in a row. By default Istio's Envoy leaves
 this gauge out: annotate the pod with a `proxyStatsMatcher` whose `inclusionSuffixes` has `downstream_cx_active`, or set
-`EXIT_ON_ZERO_ACTIVE_CONNECTIONS`. Without it `settle` is simply waited, which is noted.
+`EXIT_ON_ZERO_ACTIVE_CONNECTIONS`. Without it all of `wait` is spent, which is noted.
 
 Way back: there is none to ask for: requests are served as before, and answers go on to close their connections.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
-from ...errors import Permanent, Transient
-from ...exchange import HTTPStatusError, Request, exchange, judge
-from ...patience import evidence, poll
+from ...core.handler import Handler
+from ...errors import Permanent
+from ...exchange import Request, exchange, judge
+from ...leaving import RETRY, drainer
+from ...patience import check_wait, poll, quiet, until_gone
 from ...ports import Context
 
 AGENT = "http://127.0.0.1:15020"
@@ -16,7 +16,6 @@ ENVOY = "http://127.0.0.1:15000"
 STEP_S = 2.0
 """The longest that either may be silent."""
 _GAUGE = ".downstream_cx_active"
-_RETRY = Retry(attempts=3, initial=0.2)
 
 
 def drain(
@@ -24,7 +23,7 @@ def drain(
     *,
     envoy: str = ENVOY,
     inbound: int = 15006,
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "istio",
     timeout: float | None = None,
 ) -> Handler:
@@ -39,20 +38,30 @@ def drain(
 
         inbound: The port of the inbound listener.
 
-        settle: The longest wait for the last inbound connection to end, seconds.
+        wait: The longest wait for the last inbound connection to end, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     ask = _Agent(agent, "drain")
     gauges = Request("GET", f"{envoy.rstrip('/')}/stats?usedonly&filter=downstream_cx_active$")
 
+    def count(ctx: Context) -> int | None:
+        answer = judge(gauges, exchange(gauges, ctx, timeout=STEP_S, most=4 << 20))
+        return connections(answer.body.decode("utf-8", "replace"), inbound)
+
     def leave(ctx: Context) -> None:
         ask.post(ctx)
-        _Connections(gauges, ctx, inbound).wait(settle)
+        if count(ctx) is None:
+            poll(ctx, lambda: None, wait=wait)
+            text = "Istio's Envoy keeps no gauge of its connections (`proxyStatsMatcher`), or never had one"
+            ctx.note(f"{text}; {wait:g} s were waited")
+            return
+        quiet(ctx, lambda: _left(count(ctx)), "Istio's Envoy: no inbound connection is left", wait=wait)
 
-    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY)
+    return drainer(name, leave, wait=wait, timeout=timeout)
 
 
 def stop_proxy(agent: str = AGENT, *, name: str = "stop-istio", timeout: float | None = 5.0) -> Handler:
@@ -69,24 +78,10 @@ def stop_proxy(agent: str = AGENT, *, name: str = "stop-istio", timeout: float |
     """
     ask = _Agent(agent, "quitquitquit")
 
-    def gone(ctx: Context) -> str | None:
-        try:
-            exchange(ask.ready, ctx, timeout=STEP_S)
-        except Transient:
-            return "Istio's proxy is gone"
-        return None
-
     def stop(ctx: Context) -> None:
-        if gone(ctx) is None:
-            try:
-                ask.post(ctx)
-            except Transient as error:
-                # It may be gone before it has answered.
-                if isinstance(error, HTTPStatusError):
-                    raise
-        evidence(ctx, lambda: gone(ctx), "Istio's proxy still answers", limit=ctx.remaining(), every=0.05)
+        until_gone(ctx, lambda: exchange(ask.ready, ctx, timeout=STEP_S), lambda: ask.post(ctx), "Istio's proxy")
 
-    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+    return Handler(name, stop, phase="release", timeout=timeout, retry=RETRY)
 
 
 class _Agent:
@@ -107,38 +102,10 @@ class _Agent:
         judge(self._request, answer)
 
 
-class _Connections:
-    """The inbound connections, seen again and again."""
-
-    def __init__(self, gauges: Request, ctx: Context, inbound: int) -> None:
-        self._gauges = gauges
-        self._ctx = ctx
-        self._inbound = inbound
-        self._left: int | None = None
-        self._quiet = 0
-
-    def __str__(self) -> str:
-        """Return what was seen last."""
-        if self._left is None:
-            return "Istio's Envoy has not told of its inbound connections"
-        return f"inbound connections at Istio's Envoy are left: {self._left}"
-
-    def wait(self, settle: float) -> None:
-        """Wait until no inbound connection is left, and note that, or what is left."""
-        if self._look() is None and self._left is None:
-            poll(self._ctx, lambda: None, limit=settle)
-            text = "Istio's Envoy keeps no gauge of its connections (`proxyStatsMatcher`), or never had one"
-            self._ctx.note(f"{text}; {settle:g} s were waited")
-            return
-        evidence(self._ctx, self._look, self, limit=settle)
-
-    def _look(self) -> str | None:
-        answer = exchange(self._gauges, self._ctx, timeout=STEP_S, most=4 << 20)
-        text = judge(self._gauges, answer).body.decode("utf-8", "replace")
-        self._left = connections(text, self._inbound)
-        # One look may fall between two requests.
-        self._quiet = self._quiet + 1 if self._left == 0 else 0
-        return "Istio's Envoy: no inbound connection is left" if self._quiet > 1 else None
+def _left(count: int | None) -> str:
+    if count is None:
+        return "Istio's Envoy has not told of its inbound connections"
+    return f"inbound connections at Istio's Envoy are left: {count}" if count else ""
 
 
 def connections(text: str, port: int) -> int | None:

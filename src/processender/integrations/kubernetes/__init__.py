@@ -1,13 +1,15 @@
 """
 Kubernetes, as a pod sees it: when traffic has left it, its readiness gate, and its termination message.
 
-Takes over: watching the EndpointSlices of a Service for the pod's own entry, so that the end waits for what has
-happened and not for a guess; and the condition of a readiness gate, with which a pod leaves that is not deleted.
+Takes over: looking in the EndpointSlices of a Service for the pod's own entry, so that the end waits for what has
+happened and not for a guess; all of them are listed once, then only the one that has the entry, every 0.5 to 2 s. And
+the condition of a readiness gate, with which a pod leaves that is not deleted.
 
 Leaves: the deletion of the pod, whose endpoint the cluster itself takes out; and the way from the EndpointSlice to each
 node and each balancer, which nobody acknowledges: `drain_delay` is for that.
 
-Evidence: each entry of this pod in the EndpointSlices of the Service says `ready: false`, or there is none any more.
+Evidence: each entry of this pod in the EndpointSlices of the Service says `ready: false`, or there is none. The note
+tells which: a pod that was never selected has none either.
 
 Way back: the condition of the gate becomes true, and the entry ready. The condition outlasts the container, so it is
 also set when a new process serves; without a gate there is nothing to take back.

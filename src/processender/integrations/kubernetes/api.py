@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, urlencode
 
 from ...errors import HandlerError, Permanent, Transient
 from ...exchange import Answer, HTTPStatusRefused, Request, exchange, judge
 from ...hints import Any
 from ...ports import Context
+from ...secret import reveal_token
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where the service account is mounted."""
@@ -34,9 +36,10 @@ class Api:
         self._authority = authority if os.path.exists(authority) else None
         self._namespace = namespace or _read(os.path.join(account, "namespace"))
 
-    def slices_of(self, service: str) -> Request:
-        """Return the request for the EndpointSlices of a Service."""
-        query = urlencode({"labelSelector": f"kubernetes.io/service-name={service}"})
+    def slices_of(self, service: str, name: str = "") -> Request:
+        """Return the request for the EndpointSlices of a Service, or for the one of them with this *name*."""
+        wanted = {"labelSelector": f"kubernetes.io/service-name={service}"}
+        query = urlencode(wanted | ({"fieldSelector": f"metadata.name={name}"} if name else {}))
         place = f"/apis/discovery.k8s.io/v1/namespaces/{quote(self._namespace, safe='')}/endpointslices"
         return self._request("GET", f"{place}?{query}")
 
@@ -45,14 +48,13 @@ class Api:
         place = f"/api/v1/namespaces/{quote(self._namespace, safe='')}/pods/{quote(pod, safe='')}/status"
         return self._request("PATCH", place)
 
-    def list(self, ctx: Context, request: Request) -> list[Any]:
-        """Return the items of a list."""
+    def entries(self, ctx: Context, request: Request, pod: str) -> list[tuple[str, Any]]:
+        """Return the conditions of the endpoints of *pod*, one for each family of addresses, each behind its slice."""
         answer = self._ask(ctx, request, None, {})
         try:
-            items = json.loads(answer.body)["items"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise Transient(f"{request.shown} was answered with what is no list: {error!r}") from error
-        return list(items or ())
+            return list(_entries_of(json.loads(answer.body)["items"] or (), pod))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Transient(f"{request.shown} was answered with what is no list of slices: {error!r}") from error
 
     def patch(self, ctx: Context, request: Request, change: Any) -> None:
         """Merge *change* into what is there; conditions merge by their type."""
@@ -63,12 +65,20 @@ class Api:
         return Request(method, f"{self._base}{target}", {"Accept": "application/json"}, authority=self._authority)
 
     def _ask(self, ctx: Context, request: Request, body: bytes | None, headers: dict[str, str]) -> Answer:
-        fields = {**headers, "Authorization": f"Bearer {_read(self._token)}"}
+        fields = {**headers, "Authorization": f"Bearer {reveal_token({'file': self._token}).decode()}"}
         answer = exchange(request, ctx, body, headers=fields, timeout=SILENT_S, most=_MOST_BYTES)
         try:
             return judge(request, answer)
         except HTTPStatusRefused as error:
             raise _refusal(request, answer, error) from error
+
+
+def _entries_of(slices: Iterable[Any], pod: str) -> Iterator[tuple[str, Any]]:
+    for each in slices:
+        for entry in each.get("endpoints") or ():
+            ref = entry.get("targetRef") or {}
+            if ref.get("kind") == "Pod" and ref.get("name") == pod:
+                yield each["metadata"]["name"], entry.get("conditions") or {}
 
 
 def _refusal(request: Request, answer: Answer, error: HTTPStatusRefused) -> Permanent:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Sequence
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
+from ...core.handler import Handler
 from ...errors import HandlerError
+from ...exchange import Request
 from ...hints import Any
-from ...patience import evidence
+from ...leaving import drainer
+from ...patience import check_wait, evidence
 from ...ports import Context
 from .api import ACCOUNT, Api, in_cluster
 
 _GATE = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _LOOK_S = 0.5
+SLOWEST_S = 2.0
+"""How long it comes to wait between two looks: in a rollout many pods look at once."""
 
 
 def drain(
@@ -29,7 +31,7 @@ def drain(
     account: str = ACCOUNT,
     name: str = "",
     timeout: float | None = None,
-    settle: float = 15.0,
+    wait: float = 10.0,
 ) -> Handler:
     """
     Return the handler that waits until this pod is out of a Service, and takes it out if there is a gate.
@@ -51,32 +53,24 @@ def drain(
 
         name: The name of the handler; by default `kubernetes SERVICE`, or the gate.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
-        settle: The longest it waits for the evidence, seconds.
+        wait: The longest it waits for the evidence, seconds.
 
     Raises `HandlerError` for what makes no sense, and in a pod without a service account. Outside a cluster it does
     nothing, and notes that, so that the same program runs anywhere.
     """
+    check_wait("wait", wait, 10.0, timeout)
     if not service and not gate:
         raise HandlerError("cannot drain in Kubernetes: give service=, which is waited for, or gate=, or both")
     if gate and not _GATE.fullmatch(gate):
         raise HandlerError(f"cannot drain in Kubernetes: gate={gate!r} must be like 'example.com/serving'")
     name = name or f"kubernetes {service or gate}"
     if not api and not in_cluster():
-        return Handler(name, _stay, phase=DRAIN, timeout=timeout)
+        return drainer(name, _stay, wait=wait, timeout=timeout)
     own = pod or os.environ.get("POD_NAME", "") or socket.gethostname()
-    target = _Pod(Api(api, account, namespace), service, gate, own, settle)
-    resume = target.come_back if gate else None
-    return Handler(
-        name,
-        target.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(3),
-        resume=resume,
-        lasting=bool(gate),
-    )
+    target = _Pod(Api(api, account, namespace), service, gate, own, wait)
+    return drainer(name, target.leave, target.come_back if gate else None, wait=wait, timeout=timeout)
 
 
 def _stay(ctx: Context) -> None:
@@ -87,24 +81,25 @@ def _stay(ctx: Context) -> None:
 class _Pod:
     """The own pod, as the Service sees it."""
 
-    def __init__(self, api: Api, service: str, gate: str, pod: str, settle: float) -> None:
+    def __init__(self, api: Api, service: str, gate: str, pod: str, wait: float) -> None:
         self._api = api
         self._gate = gate
         self._pod = pod
         self._service = service
-        self._settle = settle
+        self._wait = wait
         self._slices = api.slices_of(service) if service else None
+        self._own: Request | None = None
         self._status = api.status_of(pod) if gate else None
 
     def leave(self, ctx: Context) -> None:
         """Let the gate fail, if there is one, and wait until no entry is ready."""
         self._set(ctx, serving=False)
-        self._wait(ctx, ready=False)
+        self._watch(ctx, ready=False)
 
     def come_back(self, ctx: Context) -> None:
         """Let the gate pass, and wait until an entry is ready."""
         self._set(ctx, serving=True)
-        self._wait(ctx, ready=True)
+        self._watch(ctx, ready=True)
 
     def _set(self, ctx: Context, *, serving: bool) -> None:
         if self._status is None:
@@ -113,30 +108,34 @@ class _Pod:
         condition = {"type": self._gate, "status": str(serving), "reason": reason, "message": f"by {ctx.handler}"}
         self._api.patch(ctx, self._status, {"status": {"conditions": [condition]}})
 
-    def _wait(self, ctx: Context, *, ready: bool) -> None:
+    def _watch(self, ctx: Context, *, ready: bool) -> None:
         request = self._slices
         if request is None:
             return
 
         def look() -> str | None:
-            entries = _entries_of(self._api.list(ctx, request), self._pod)
+            entries = self._entries(ctx, request)
             if any(_is_ready(entry) for entry in entries) is not ready:
                 return None
-            said = "ready" if ready else "not ready" if entries else "no longer listed"
+            said = "ready" if ready else "not ready" if entries else "not listed"
             return f"the endpoint {self._service}/{self._pod} is {said}"
 
         still = "not yet ready" if ready else "still ready"
         lacking = f"the endpoint {self._service}/{self._pod} is {still}"
-        evidence(ctx, look, lacking, limit=self._settle, every=_LOOK_S)
+        evidence(ctx, look, lacking, wait=self._wait, every=_LOOK_S, slowest=SLOWEST_S)
+
+    def _entries(self, ctx: Context, request: Request) -> list[Any]:
+        """Return the conditions of the own entries; once it is known where they stand, nothing else is asked for."""
+        if self._own is not None:
+            found = self._api.entries(ctx, self._own, self._pod)
+            if found:
+                return [entry for _, entry in found]
+        found = self._api.entries(ctx, request, self._pod)
+        places = {place for place, _ in found}
+        self._own = self._api.slices_of(self._service, places.pop()) if len(places) == 1 else None
+        return [entry for _, entry in found]
 
 
-def _entries_of(slices: Sequence[Any], pod: str) -> list[Any]:
-    """Return the endpoints of *pod*: one for each family of addresses, and none when it is gone."""
-    endpoints = [entry for each in slices for entry in each.get("endpoints") or ()]
-    refs = [(entry, entry.get("targetRef") or {}) for entry in endpoints]
-    return [entry for entry, ref in refs if ref.get("kind") == "Pod" and ref.get("name") == pod]
-
-
-def _is_ready(entry: Any) -> bool:
+def _is_ready(conditions: Any) -> bool:
     # "A nil value should be interpreted as true", says the API.
-    return (entry.get("conditions") or {}).get("ready") is not False
+    return conditions.get("ready") is not False

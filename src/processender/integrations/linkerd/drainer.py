@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 
-from ...core.handler import DRAIN, Handler
-from ...core.retry import Retry
-from ...errors import Permanent, Transient
-from ...exchange import HTTPStatusError, Request, exchange, judge
-from ...patience import evidence
+from ...core.handler import Handler
+from ...errors import Permanent
+from ...exchange import Request, exchange, judge
+from ...leaving import RETRY, drainer
+from ...patience import check_wait, quiet, until_gone
 from ...ports import Context
 
 ADMIN = "http://127.0.0.1:4191"
 """Where the proxy's admin face listens."""
 STEP_S = 2.0
 """The longest that it may be silent."""
-_RETRY = Retry(attempts=3, initial=0.2)
 _SAMPLE = re.compile(r'^tcp_open_connections\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\} +(\d+)(?:\.0+)?(?: |$)', re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
-def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", timeout: float | None = None) -> Handler:
+def drain(admin: str = ADMIN, *, wait: float = 5.0, name: str = "linkerd", timeout: float | None = None) -> Handler:
     """
     Return the handler that waits until no inbound connection is left at the proxy of this pod.
 
@@ -28,19 +27,27 @@ def drain(admin: str = ADMIN, *, settle: float = 5.0, name: str = "linkerd", tim
 
         admin: The URL of the proxy's admin face.
 
-        settle: The longest wait, seconds.
+        wait: The longest wait, seconds.
 
         name: The name of the handler.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
     """
+    check_wait("wait", wait, 5.0, timeout)
     metrics = Request("GET", f"{admin.rstrip('/')}/metrics")
     own_port = metrics.server.rpartition(":")[2]
 
-    def leave(ctx: Context) -> None:
-        _Connections(metrics, ctx, own_port).wait(settle)
+    def count(ctx: Context) -> int | None:
+        answer = judge(metrics, exchange(metrics, ctx, timeout=STEP_S, most=16 << 20))
+        return inbound(answer.body.decode("utf-8", "replace"), own_port)
 
-    return Handler(name, leave, phase=DRAIN, timeout=timeout, retry=_RETRY)
+    def leave(ctx: Context) -> None:
+        if count(ctx) is None:
+            ctx.note("Linkerd's proxy keeps no gauge of its connections; it was not waited for them")
+            return
+        quiet(ctx, lambda: _left(count(ctx)), "Linkerd's proxy: no inbound connection is left", wait=wait)
+
+    return drainer(name, leave, wait=wait, timeout=timeout)
 
 
 def stop_proxy(admin: str = ADMIN, *, name: str = "stop-linkerd", timeout: float | None = 5.0) -> Handler:
@@ -60,24 +67,12 @@ def stop_proxy(admin: str = ADMIN, *, name: str = "stop-linkerd", timeout: float
     base = admin.rstrip("/")
     shutdown, ready = Request("POST", f"{base}/shutdown"), Request("GET", f"{base}/ready")
 
-    def gone(ctx: Context) -> str | None:
-        try:
-            exchange(ready, ctx, timeout=STEP_S)
-        except Transient:
-            return "Linkerd's proxy is gone"
-        return None
-
     def stop(ctx: Context) -> None:
-        if gone(ctx) is None:
-            try:
-                _shut_down(shutdown, ctx)
-            except Transient as error:
-                # It may be gone before it has answered.
-                if isinstance(error, HTTPStatusError):
-                    raise
-        evidence(ctx, lambda: gone(ctx), "Linkerd's proxy still answers", limit=ctx.remaining(), every=0.05)
+        until_gone(
+            ctx, lambda: exchange(ready, ctx, timeout=STEP_S), lambda: _shut_down(shutdown, ctx), "Linkerd's proxy"
+        )
 
-    return Handler(name, stop, phase="release", timeout=timeout, retry=_RETRY)
+    return Handler(name, stop, phase="release", timeout=timeout, retry=RETRY)
 
 
 def _shut_down(request: Request, ctx: Context) -> None:
@@ -90,36 +85,10 @@ def _shut_down(request: Request, ctx: Context) -> None:
     judge(request, answer)
 
 
-class _Connections:
-    """The inbound connections, seen again and again."""
-
-    def __init__(self, metrics: Request, ctx: Context, own_port: str) -> None:
-        self._metrics = metrics
-        self._ctx = ctx
-        self._own_port = own_port
-        self._left: int | None = None
-        self._quiet = 0
-
-    def __str__(self) -> str:
-        """Return what was seen last."""
-        if self._left is None:
-            return "Linkerd's proxy has not told of its inbound connections"
-        return f"inbound connections at Linkerd's proxy are left: {self._left}"
-
-    def wait(self, settle: float) -> None:
-        """Wait until no inbound connection is left, and note that, or what is left."""
-        if self._look() is None and self._left is None:
-            self._ctx.note("Linkerd's proxy keeps no gauge of its connections; it was not waited for them")
-            return
-        evidence(self._ctx, self._look, self, limit=settle)
-
-    def _look(self) -> str | None:
-        answer = exchange(self._metrics, self._ctx, timeout=STEP_S, most=16 << 20)
-        text = judge(self._metrics, answer).body.decode("utf-8", "replace")
-        self._left = inbound(text, self._own_port)
-        # One look may fall between two requests.
-        self._quiet = self._quiet + 1 if self._left == 0 else 0
-        return "Linkerd's proxy: no inbound connection is left" if self._quiet > 1 else None
+def _left(count: int | None) -> str:
+    if count is None:
+        return "Linkerd's proxy has not told of its inbound connections"
+    return f"inbound connections at Linkerd's proxy are left: {count}" if count else ""
 
 
 def inbound(text: str, own_port: str) -> int | None:

@@ -12,8 +12,8 @@ the file and to signal the master; where it may not, `reload` is a command that 
 know that a server may be down.
 
 Evidence: every worker is one that was started with the new file, or is shutting down (at most 5 s); then the old ones
-are gone, which have finished their requests, for at most `settle` seconds. An old worker may have long ones of other
-servers; nginx ends that by `worker_shutdown_timeout`. Where the master cannot be seen, `settle` is simply waited.
+are gone, which have finished their requests, for at most `wait` seconds. An old worker may have long ones of other
+servers; nginx ends that by `worker_shutdown_timeout`. Where the master cannot be seen, all of `wait` is spent.
 
 Way back: without the `down`, also when a new process serves, since the file remembers. The mark says until then that
 the reload is still to come, so that a process that is killed in between is made good by the next.

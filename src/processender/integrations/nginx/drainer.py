@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...core.handler import DRAIN, Handler
+from ...core.handler import Handler
 from ...core.record import Record
-from ...core.retry import Retry
 from ...errors import HandlerError, Permanent, Transient
-from ...patience import evidence, poll
+from ...leaving import drainer
+from ...patience import check_wait, evidence, poll
 from ...ports import Context
+from ...programs import Reaper, checked, run
 from ...rewriting import Rewriting
 from .master import Master
-from .program import Keeper, run
 from .servers import BACK, DOWN, Line, bring_back, lines, plain, put_down, unmark
 
 RELOAD_S = 5.0
 """The longest that nginx may take to start workers with the new file."""
+COMMAND_S = 10.0
+"""The longest that a command may take."""
 _LOOK_S = 0.05
 
 
@@ -27,10 +29,10 @@ def drain(
     pid: str = "/run/nginx.pid",
     test: Sequence[str] = ("nginx", "-t"),
     reload: Sequence[str] = (),
-    settle: float = 5.0,
+    wait: float = 5.0,
     name: str = "",
     timeout: float | None = None,
-    keeper: Keeper | None = None,
+    reaper: Reaper | None = None,
 ) -> Handler:
     """
     Return the handler that puts *server* down in nginx, and brings it back.
@@ -47,33 +49,24 @@ def drain(
 
         reload: The command that reloads nginx; by default the master gets SIGHUP.
 
-        settle: The longest wait for the old workers to finish, seconds.
+        wait: The longest wait for the old workers to finish, seconds.
 
         name: The name of the handler; by default `nginx` and the server.
 
-        timeout: The longest it may take in all, seconds.
+        timeout: The longest it may take in all, seconds; by default what *wait* needs, and a margin.
 
-        keeper: Whoever reaps children in this process.
+        reaper: Whoever reaps children in this process.
 
     The handler raises `Permanent` for a server that the file does not name, a file that cannot be written, and a
     configuration that does not pass the test; `Transient` when nginx is not there, or does not take the new file.
     """
+    check_wait("wait", wait, 5.0, timeout)
     if not include or not server:
         raise HandlerError("cannot drain at nginx: give the file of the `server` lines, and this one's address in it")
-    for what in (test, reload):
-        if isinstance(what, str) or not all(isinstance(each, str) for each in what):
-            raise HandlerError(f"cannot run {what!r}: give a list of the program and its arguments")
-    commands = _Commands(tuple(test), tuple(reload), keeper)
-    target = _Target(include, server, Master(pid), commands, settle)
-    return Handler(
-        name or f"nginx {server}",
-        target.leave,
-        phase=DRAIN,
-        timeout=timeout,
-        retry=Retry(attempts=3, initial=0.2),
-        resume=target.come_back,
-        lasting=True,
-    )
+    commands = _Commands(checked(test) if test else (), checked(reload) if reload else (), reaper)
+    target = _Target(include, server, Master(pid), commands, wait)
+    own = name or f"nginx {server}"
+    return drainer(own, target.leave, target.come_back, wait=wait, timeout=timeout, more=RELOAD_S)
 
 
 class _Commands(Record):
@@ -83,19 +76,26 @@ class _Commands(Record):
     """Tests the configuration; nothing if it is empty."""
     reload: tuple[str, ...]
     """Reloads nginx; a signal does if it is empty."""
-    keeper: Keeper | None
+    reaper: Reaper | None
     """Whoever reaps children in this process."""
+
+    def run(self, argv: tuple[str, ...], ctx: Context) -> tuple[int, str]:
+        """Run one of them, and return its code and the end of what it has said; raise `TimeoutError`."""
+        ended = run(argv, ctx.short(COMMAND_S), reaper=self.reaper)
+        if ended.was_told:
+            raise TimeoutError(f"`{' '.join(argv)}` has not ended in time")
+        return ended.returncode, ended.output[-400:]
 
 
 class _Target:
     """One server in one file of one nginx."""
 
-    def __init__(self, include: str, server: str, master: Master, commands: _Commands, settle: float) -> None:
+    def __init__(self, include: str, server: str, master: Master, commands: _Commands, wait: float) -> None:
         self._include = include
         self._server = server
         self._master = master
         self._commands = commands
-        self._settle = settle
+        self._wait = wait
 
     def leave(self, ctx: Context) -> None:
         """Put it down, and wait until nobody sends it anything any more."""
@@ -112,8 +112,8 @@ class _Target:
         if before:
             self._wait_for_old(ctx, before)
         else:
-            poll(ctx, lambda: None, limit=self._settle)
-            ctx.note(f"nginx cannot be seen from here; {self._server} is down in its file since {self._settle:g} s")
+            poll(ctx, lambda: None, wait=self._wait)
+            ctx.note(f"nginx cannot be seen from here; {self._server} is down in its file since {self._wait:g} s")
 
     def come_back(self, ctx: Context) -> None:
         """Bring it back, if it was put down by us, and wait until nginx knows."""
@@ -125,7 +125,7 @@ class _Target:
         self._wait_for_new(ctx, before)
         with Rewriting(self._include, ctx) as file:
             # Unless another drain has begun meanwhile, whose mark is another.
-            if any(line.mark == BACK for line in lines(file.read())):
+            if any(line.mark == BACK for line in self._own(file.read())):
                 file.write(unmark(file.read(), self._server))
         ctx.note(f"{self._server}: up again")
 
@@ -153,7 +153,7 @@ class _Target:
     def _check(self, ctx: Context) -> None:
         if not self._commands.test:
             return
-        code, said = run(self._commands.test, ctx, self._commands.keeper)
+        code, said = self._commands.run(self._commands.test, ctx)
         if code:
             raise Permanent(f"nginx does not take its configuration, and {self._include} is as it was: {said}")
 
@@ -164,7 +164,7 @@ class _Target:
         if not argv:
             self._master.hang_up()
             return before
-        code, said = run(argv, ctx, self._commands.keeper)
+        code, said = self._commands.run(argv, ctx)
         if code:
             raise Transient(f"cannot reload nginx: `{' '.join(argv)}` ended with {code}: {said}")
         return before
@@ -176,7 +176,7 @@ class _Target:
             stale = any(takes for pid, takes in now.items() if pid in before)
             return True if fresh and not stale else None
 
-        if before and poll(ctx, look, every=_LOOK_S, limit=RELOAD_S) is None:
+        if before and poll(ctx, look, every=_LOOK_S, wait=RELOAD_S) is None:
             if ctx.remaining() <= 0:
                 raise TimeoutError("the time was up before nginx had taken the new file")
             raise Transient("nginx goes on with its old configuration; its error log says why")
@@ -184,12 +184,11 @@ class _Target:
     def _wait_for_old(self, ctx: Context, before: dict[int, bool]) -> None:
         left: list[int] = []
 
-        class Lacking:
-            def __str__(self) -> str:
-                return f"old workers of nginx still finish requests, {', '.join(map(str, left))},"
+        def lacking() -> str:
+            return f"old workers of nginx still finish requests, {', '.join(map(str, left))},"
 
         def look() -> str | None:
             left[:] = [pid for pid in self._master.workers() if pid in before]
             return f"{self._server}: down, and the old workers of nginx are gone" if not left else None
 
-        evidence(ctx, look, Lacking(), limit=self._settle, every=_LOOK_S)
+        evidence(ctx, look, lacking, wait=self._wait, every=_LOOK_S)

@@ -17,6 +17,8 @@ DOWN = " # down by processender"
 """The mark behind the `;` of a line that was put down."""
 BACK = " # back by processender"
 """The mark of a line that is up again in the file, and not yet for certain in nginx."""
+_CUT = ", cut here\n"
+"""What stands behind a mark where the line goes on: a comment would take in the rest."""
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<comment>\#[^\n]*)|(?P<stop>[;{}])
     |(?P<quoted>"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)
@@ -37,6 +39,8 @@ class Line(Record):
     """Where its `;` stands."""
     mark: str
     """`DOWN`, `BACK`, or an empty text."""
+    marked: str
+    """The mark, and the end of the line if it has needed one."""
 
 
 def lines(text: str) -> list[Line]:
@@ -45,7 +49,8 @@ def lines(text: str) -> list[Line]:
     for words, end in _directives(text):
         if len(words) >= 2 and words[0] == "server":
             mark = next((each for each in (DOWN, BACK) if text.startswith(each, end + 1)), "")
-            found.append(Line(plain(words[1]), "down" in words[2:], end, mark))
+            cut = _CUT if mark and text.startswith(_CUT, end + 1 + len(mark)) else ""
+            found.append(Line(plain(words[1]), "down" in words[2:], end, mark, mark + cut))
     return found
 
 
@@ -60,7 +65,7 @@ def put_down(text: str, address: str) -> str:
     """Return *text* with each line of *address* that is up put down and marked."""
 
     def change(before: str, line: Line, after: str) -> str:
-        return f"{before};{line.mark}{after}" if line.down else f"{before} down;{_marked(DOWN, after)}{after}"
+        return f"{before};{line.marked}{after}" if line.down else f"{before} down;{_marked(DOWN, after)}{after}"
 
     return _changed(text, address, change)
 
@@ -70,29 +75,33 @@ def bring_back(text: str, address: str) -> str:
 
     def change(before: str, line: Line, after: str) -> str:
         if line.mark == DOWN and before.endswith(" down"):
-            return f"{before.removesuffix(' down')};{BACK}{after}"
-        return f"{before};{line.mark}{after}"
+            return f"{before.removesuffix(' down')};{line.marked.replace(DOWN, BACK)}{after}"
+        return f"{before};{line.marked}{after}"
 
     return _changed(text, address, change)
 
 
 def unmark(text: str, address: str) -> str:
     """Return *text* without the marks of lines of *address* that are back."""
-    return _changed(text, address, lambda before, line, after: f"{before};{line.mark.replace(BACK, '')}{after}")
+
+    def change(before: str, line: Line, after: str) -> str:
+        return f"{before};{'' if line.mark == BACK else line.marked}{after}"
+
+    return _changed(text, address, change)
 
 
 def _changed(text: str, address: str, change: Callable[[str, Line, str], str]) -> str:
     # From the last line to the first, so that the places of those before stay true.
     for line in reversed(lines(text)):
         if line.address == plain(address):
-            text = change(text[: line.end], line, text[line.end + 1 + len(line.mark) :])
+            text = change(text[: line.end], line, text[line.end + 1 + len(line.marked) :])
     return text
 
 
 def _marked(mark: str, after: str) -> str:
     """Return *mark*, and an end of the line where something that must not become a comment stands *after* it."""
     rest = after.partition("\n")[0].strip()
-    return mark if not rest or rest.startswith("#") else f"{mark}\n"
+    return mark if not rest or rest.startswith("#") else mark + _CUT
 
 
 def _directives(text: str) -> Iterator[tuple[list[str], int]]:

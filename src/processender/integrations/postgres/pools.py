@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...closing import CLOSE_S, LeftBehind, counted, listed, settle, settle_async, share, step
+from ...closing import CLOSE_S, LeftBehind, close_when_idle, idle_async, share, step
 from ...core.handler import Handler
+from ...core.texts import counted, listed
 from ...errors import HandlerError
 from ...hints import Any
 from ...ports import Context
 
-HINT = "end the work that has them in an earlier phase, or give a longer wait="
+HINT = "end the work that has them in an earlier phase"
 
 
 def close_pool(
@@ -37,13 +38,18 @@ def close_pool(
     The other options are fields of `Handler`. It raises `LeftBehind` when connections were still in use.
     """
     if hasattr(pool, "terminate"):
-        call = _closing_asyncpg(pool, wait, name)
-    elif not hasattr(pool, "get_stats"):
+        return step(name, _closing_asyncpg(pool, wait, name), "close", timeout, after, needs)
+    if not hasattr(pool, "get_stats"):
         raise HandlerError(f"cannot close {pool!r}: it is no pool of psycopg_pool or asyncpg")
-    else:
-        is_async = hasattr(type(pool), "__aenter__")
-        call = _closing_async(pool, wait, name) if is_async else _closing(pool, wait, name)
-    return step(name, call, "close", timeout, after, needs)
+
+    def cut(left: int) -> str:
+        text = f"closed {name} with {counted(left, 'connection')} in use; each is closed when it comes back"
+        return f"{text}, or ends with the process; {HINT}"
+
+    return close_when_idle(
+        lambda: _in_use(pool), lambda ctx: pool.close(timeout=ctx.remaining()), cut,
+        is_async=hasattr(type(pool), "__aenter__"), wait=wait, name=name, timeout=timeout, after=after, needs=needs,
+    )  # fmt: skip
 
 
 def _in_use(pool: Any) -> int:
@@ -51,33 +57,17 @@ def _in_use(pool: Any) -> int:
     return int(stats.get("pool_size", 0) - stats.get("pool_available", 0))
 
 
-def _closing(pool: Any, wait: float, name: str) -> Any:
-    def close(ctx: Context) -> None:
-        left = settle(lambda: _in_use(pool), ctx, share(ctx, wait))
-        pool.close(timeout=ctx.remaining())
-        _refuse(left, name)
-
-    return close
-
-
-def _closing_async(pool: Any, wait: float, name: str) -> Any:
-    async def close(ctx: Context) -> None:
-        left = await settle_async(lambda: _in_use(pool), ctx, share(ctx, wait))
-        await pool.close(timeout=ctx.remaining())
-        _refuse(left, name)
-
-    return close
-
-
 def _closing_asyncpg(pool: Any, wait: float, name: str) -> Any:
     async def close(ctx: Context) -> None:
         import asyncio  # noqa: PLC0415 - asyncpg has loaded it
 
-        left = await settle_async(lambda: pool.get_size() - pool.get_idle_size(), ctx, share(ctx, wait))
+        left = await idle_async(lambda: pool.get_size() - pool.get_idle_size(), ctx, share(ctx, wait))
         if left:
             sessions = _sessions(pool)
             pool.terminate()
-            raise LeftBehind(f"cut {counted(left, 'connection')} of {name} in use: {sessions}; {HINT}")
+            raise LeftBehind(
+                f"cut {counted(left, 'connection')} of {name} in use: {sessions}; {HINT}, or give a longer wait="
+            )
         try:
             # Being cancelled, it terminates what it still waits for.
             await asyncio.wait_for(pool.close(), share(ctx, wait))
@@ -91,9 +81,3 @@ def _sessions(pool: Any) -> str:
     """Name the sessions in use by the pids that the server knows them by."""
     holders = [each for each in getattr(pool, "_holders", ()) if not each.is_idle() and each.is_connected()]
     return listed(f"server pid {each._con.get_server_pid()}" for each in holders)  # noqa: SLF001 - no other way to it
-
-
-def _refuse(left: int, name: str) -> None:
-    if left:
-        text = f"closed {name} with {counted(left, 'connection')} in use; each is closed when it comes back"
-        raise LeftBehind(f"{text}, or ends with the process; {HINT}")

@@ -6,10 +6,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from ...closing import FINISH_S, LeftBehind, counted, listed, share, step
+from ...closing import FINISH_S, LeftBehind, share, step
 from ...core.handler import Handler
+from ...core.texts import counted, listed
 from ...hints import Any
 from ...identity import Identity, identify, is_alive
+from ...patience import check_wait
 from ...ports import Context
 from .releaser import GRACE_S, end
 
@@ -39,6 +41,7 @@ def stop_children(
 
     The other options are fields of `Handler`. It raises `LeftBehind`, with their names, when some had to be killed.
     """
+    check_wait("wait", wait, GRACE_S, timeout)
     listing = _active if children is None else children
 
     def stop(ctx: Context) -> None:
@@ -51,7 +54,7 @@ def stop_children(
         for child in listing() if callable(listing) else list(listing):
             _reap(child)
         if killed:
-            text = f"killed {counted(len(killed), 'process').replace('processs', 'processes')}: {listed(killed)}"
+            text = f"killed {counted(len(killed), 'process', 'processes')}: {listed(killed)}"
             raise LeftBehind(f"{text}; they did not end within {wait:g} s of TERM")
 
     return step(name, stop, "quiesce", timeout, after, needs, priority=PRIORITY)

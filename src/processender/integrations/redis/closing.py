@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...closing import CLOSE_S, LeftBehind, counted, settle, settle_async, share, step
+from ...closing import CLOSE_S, close_when_idle
 from ...core.handler import Handler
+from ...core.texts import counted
 from ...hints import Any
 from ...ports import Context
 
@@ -32,8 +33,15 @@ def close_client(
 
     The other options are fields of `Handler`. It raises `LeftBehind` when a connection was cut.
     """
-    call = _closing_async(client, wait, name) if hasattr(client, "aclose") else _closing(client, wait, name)
-    return step(name, call, "close", timeout, after, needs)
+
+    def cut(left: int) -> str:
+        return f"cut {counted(left, 'connection')} of {name} in use; end what blocks on Redis in an earlier phase"
+
+    is_async = hasattr(client, "aclose")
+    return close_when_idle(
+        lambda: _in_use(client), _closing_async(client) if is_async else _closing(client), cut, is_async=is_async,
+        wait=wait, name=name, timeout=timeout, after=after, needs=needs,
+    )  # fmt: skip
 
 
 def _in_use(client: Any) -> int:
@@ -41,32 +49,22 @@ def _in_use(client: Any) -> int:
     return len(getattr(getattr(client, "connection_pool", None), "_in_use_connections", ()))
 
 
-def _closing(client: Any, wait: float, name: str) -> Any:
-    def close(ctx: Context) -> None:
-        left = settle(lambda: _in_use(client), ctx, share(ctx, wait))
+def _closing(client: Any) -> Any:
+    def close(_ctx: Context) -> None:
         client.close()
         pool = getattr(client, "connection_pool", None)
         if pool is not None:
             # A pool that was handed to the client is not closed by it.
             pool.disconnect()
-        _refuse(left, name)
 
     return close
 
 
-def _closing_async(client: Any, wait: float, name: str) -> Any:
-    async def close(ctx: Context) -> None:
-        left = await settle_async(lambda: _in_use(client), ctx, share(ctx, wait))
+def _closing_async(client: Any) -> Any:
+    async def close(_ctx: Context) -> None:
         await client.aclose()
         pool = getattr(client, "connection_pool", None)
         if pool is not None:
             await pool.disconnect()
-        _refuse(left, name)
 
     return close
-
-
-def _refuse(left: int, name: str) -> None:
-    if left:
-        text = f"cut {counted(left, 'connection')} of {name} in use"
-        raise LeftBehind(f"{text}; end what blocks on Redis in an earlier phase, or give a longer wait=")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from ...closing import CLOSE_S, LeftBehind, counted, listed, settle, settle_async, share, step
+from ...closing import CLOSE_S, close_when_idle
 from ...core.handler import Handler
+from ...core.texts import counted, listed
 from ...hints import Any
 from ...ports import Context
 
@@ -44,11 +45,13 @@ class _Checkouts:
         with self._lock:
             return len(self._takers)
 
-    def left(self, count: int) -> str:
-        """Say who still has *count* connections; those taken before this was made have no name."""
+    def left(self, count: int, name: str) -> str:
+        """Say who still has *count* connections of *name*; those taken before this was made have no name."""
         with self._lock:
             takers = list(self._takers.values())
-        return f"{counted(count, 'connection')} in use" + (f", taken by {listed(takers)}" if takers else "")
+        by = f", taken by {listed(takers)}" if takers else ""
+        text = f"closed {name} with {counted(count, 'connection')} in use{by}; each is closed when it comes back"
+        return f"{text}, or ends with the process, end the work that has them in an earlier phase"
 
 
 def taker() -> str:
@@ -87,14 +90,14 @@ def close_engine(
     """
     checkouts = _Checkouts(engine.pool)
 
-    def close(ctx: Context) -> None:
-        left = settle(checkouts.count, ctx, share(ctx, wait))
-        who = checkouts.left(left)
+    def close(_ctx: Context) -> None:
         checkouts.closed = True
         engine.dispose()
-        _refuse(left, who, name)
 
-    return step(name, close, "close", timeout, after, needs)
+    return close_when_idle(
+        checkouts.count, close, lambda left: checkouts.left(left, name), is_async=False,
+        wait=wait, name=name, timeout=timeout, after=after, needs=needs,
+    )  # fmt: skip
 
 
 def close_async_engine(
@@ -109,17 +112,11 @@ def close_async_engine(
     """Do the same for an `AsyncEngine`, on the application's loop; the tasks that have a connection are named."""
     checkouts = _Checkouts(engine.sync_engine.pool)
 
-    async def close(ctx: Context) -> None:
-        left = await settle_async(checkouts.count, ctx, share(ctx, wait))
-        who = checkouts.left(left)
+    async def close(_ctx: Context) -> None:
         checkouts.closed = True
         await engine.dispose()
-        _refuse(left, who, name)
 
-    return step(name, close, "close", timeout, after, needs)
-
-
-def _refuse(left: int, who: str, name: str) -> None:
-    if left:
-        text = f"closed {name} with {who}; each is closed when it comes back, or ends with the process"
-        raise LeftBehind(f"{text}, end the work that has them in an earlier phase, or give a longer wait=")
+    return close_when_idle(
+        checkouts.count, close, lambda left: checkouts.left(left, name), is_async=True,
+        wait=wait, name=name, timeout=timeout, after=after, needs=needs,
+    )  # fmt: skip

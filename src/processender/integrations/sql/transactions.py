@@ -15,11 +15,13 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 
-from ...closing import CLOSE_S, LeftBehind, counted, listed, settle, settle_async, share, step
+from ...closing import CLOSE_S, LeftBehind, idle, idle_async, share, step
 from ...core.handler import Handler
 from ...core.outcome import describe
+from ...core.texts import counted, listed
 from ...errors import HandlerError
 from ...hints import Any, Literal
+from ...patience import check_wait
 from ...ports import Context
 from .closing import taker
 
@@ -121,7 +123,7 @@ class _Account:
             else:
                 yield connection, entry
 
-    def settle(self, ctx: Context) -> None:
+    def tell(self, ctx: Context) -> None:
         """Tell it; raise `LeftBehind` for what is left."""
         if self.ended:
             ctx.note(f"{self._done} {counted(len(self.ended), 'open transaction')}: of {listed(self.ended)}")
@@ -167,6 +169,7 @@ def end_transactions(
     The other options are fields of `Handler`. It raises `LeftBehind` for transactions that cannot be ended from here,
     with whose they are and why.
     """
+    check_wait("wait", wait, CLOSE_S, timeout)
     if policy not in POLICIES:
         raise HandlerError(f"cannot end transactions: policy={policy!r} is neither rollback nor commit")
     sync = getattr(engine, "sync_engine", None)
@@ -177,16 +180,8 @@ def end_transactions(
 
 def _ending(open_: Transactions, policy: str, wait: float) -> Any:
     def end(ctx: Context) -> None:
-        settle(open_.busy, ctx, share(ctx, wait))
-        account = _Account(policy)
-        for connection, entry in account.idle(open_.standing()):
-            try:
-                _finish(connection, policy)
-            except Exception as error:  # of any driver; the others must not suffer
-                account.failed(entry, policy, error)
-            else:
-                account.ended.append(entry.label)
-        account.settle(ctx)
+        idle(open_.busy, ctx, share(ctx, wait))
+        _end_all(open_, policy, ctx)
 
     return end
 
@@ -195,15 +190,20 @@ def _ending_async(open_: Transactions, policy: str, wait: float) -> Any:
     async def end(ctx: Context) -> None:
         from sqlalchemy.util import greenlet_spawn  # noqa: PLC0415 - for those who have it
 
-        await settle_async(open_.busy, ctx, share(ctx, wait))
-        account = _Account(policy)
-        for connection, entry in account.idle(open_.standing()):
-            try:
-                await greenlet_spawn(_finish, connection, policy)
-            except Exception as error:  # of any driver; the others must not suffer
-                account.failed(entry, policy, error)
-            else:
-                account.ended.append(entry.label)
-        account.settle(ctx)
+        await idle_async(open_.busy, ctx, share(ctx, wait))
+        # What waits inside of it waits on the loop.
+        await greenlet_spawn(_end_all, open_, policy, ctx)
 
     return end
+
+
+def _end_all(open_: Transactions, policy: str, ctx: Context) -> None:
+    account = _Account(policy)
+    for connection, entry in account.idle(open_.standing()):
+        try:
+            _finish(connection, policy)
+        except Exception as error:  # of any driver; the others must not suffer
+            account.failed(entry, policy, error)
+        else:
+            account.ended.append(entry.label)
+    account.tell(ctx)

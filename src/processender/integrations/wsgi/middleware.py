@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 
 from ...hints import Any
+from ...own_paths import OwnPaths
 from ...ports import Serving
-from .paths import Paths
 from .request import Environ, Request, StartResponse, closing
 
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -40,27 +41,35 @@ class EnderMiddleware:
 
             resume_path: Where POST takes it back; None stands for `/resume` beside *drain_path*.
 
-            token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`.
+            token: The secret of `Authorization: Bearer`: text, `{"env": NAME}` or `{"file": PATH}`; a reference is read
+                anew for each request.
 
             close_header: Whether answers carry `Connection: close` while traffic is left; None goes by what is known of
                 the server, for the header belongs to servers and some refuse it.
 
-        A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token.
+        A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token, or a token, or
+        a *resume_path*, without that.
         """
         self._app = app
         self._ender = ender
         self._close_header = close_header
-        self._answers = Paths(ender, ready_path, live_path, drain_path, resume_path, token).answers
+        self._paths = OwnPaths(ender, ready_path, live_path, drain_path, resume_path, token)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Take a call of the server."""
-        answer = self._answers.get(environ.get("PATH_INFO", ""))
-        if answer is None:
-            return Request(self._ender, environ, start_response, self._close_header).run(self._app)
-        status, body, more = answer(environ)
-        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
-        headers += more
+        if environ.get("PATH_INFO", "") in self._paths.names:
+            return self._answer(environ, start_response)
+        return Request(self._ender, environ, start_response, self._close_header).run(self._app)
+
+    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request for a path of the Ender's."""
+        # PEP 3333: text of a request is Latin-1, whatever its client has sent.
+        given = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace")
+        method = environ["REQUEST_METHOD"]
+        status, text, fields = self._paths.answer(environ["PATH_INFO"], method, given, environ.get("REMOTE_ADDR", ""))
+        body = text.encode()
+        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), *fields.items()]
         if self._ender.draining:
             headers = closing(headers, environ, start_response, self._close_header)
-        start_response(status, headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return [] if method == "HEAD" else [body]

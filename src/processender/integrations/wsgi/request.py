@@ -6,6 +6,7 @@ import errno
 import socket
 from collections.abc import Callable, Iterable, Iterator
 
+from ...core.labels import printable
 from ...hints import Any
 from ...ports import Serving
 
@@ -154,7 +155,7 @@ class Answer:
     def __next__(self) -> bytes:
         """Return the next chunk; raise `ConnectionResetError`, which servers take for a client that left, when cut."""
         if self._request.was_cut:
-            raise ConnectionResetError(errno.ECONNRESET, f"cut, for the end has come: {self._request}")
+            raise ConnectionResetError(errno.ECONNRESET, f"cut, for the end has come: {printable(str(self._request))}")
         if self._iterator is None:
             self._iterator = iter(self._body)
         return next(self._iterator)

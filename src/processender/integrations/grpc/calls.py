@@ -17,7 +17,7 @@ LAST_S = 0.25
 """How long the last statuses may take to their clients, seconds; one that does not read is not waited for longer."""
 
 
-class Traffic:
+class Calls:
     """What an interceptor counts. Safe for threads; it calls others only without its lock."""
 
     def __init__(self, ender: Serving, quiet: Callable[[], object]) -> None:
@@ -80,21 +80,21 @@ class Call:
     Its status is sent once, by who claims it first: the handler that returns, or the end that cuts it.
     """
 
-    def __init__(self, traffic: Traffic, method: str, *, streaming: bool) -> None:
+    def __init__(self, calls: Calls, method: str, *, streaming: bool) -> None:
         """Count an RPC of *method*, whose answer may be *streaming*."""
         self.waited_for = not method.startswith(HEALTH)
         """Whether it is work in progress: health's watchers never end by themselves."""
         self.context: Any = None
         """The context of the RPC; None until its handler begins."""
-        self._traffic = traffic
+        self._calls = calls
         self._words = f"streaming rpc {method}" if streaming else f"rpc {method}"
         self._lock = threading.Lock()
         self._claimed = False
         self._holds = 2
-        traffic.begin(self)
+        calls.begin(self)
         self._token: Any = None
         if self.waited_for:
-            self._token = traffic.ender.inflight(self, kind="stream" if streaming else "rpc", cut=self.cut)
+            self._token = calls.ender.inflight(self, kind="stream" if streaming else "rpc", cut=self.cut)
             self._token.begin()
 
     def __str__(self) -> str:
@@ -123,7 +123,7 @@ class Call:
         """End it for the client with UNAVAILABLE, from any thread; its handler may go on for a while."""
         if self.claim() and self.context is not None:
             self.refuse()
-        self._traffic.cut(self)
+        self._calls.cut(self)
 
     def refuse(self) -> None:
         """Send the status UNAVAILABLE."""
@@ -135,7 +135,7 @@ class Call:
 
     def finished(self, *_: object) -> None:
         """Note that the client has the status, or is gone."""
-        self._traffic.end(self)
+        self._calls.end(self)
         self._let_go()
 
     def dropped(self) -> None:
