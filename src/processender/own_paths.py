@@ -8,6 +8,7 @@ comes back in their own way.
 from __future__ import annotations
 
 import hmac
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -29,6 +30,12 @@ _JUST_POST: Answer = (405, "only POST\n", {"Allow": "POST"})
 _NO_TOKEN: Answer = (401, "a token is needed: Authorization: Bearer TOKEN\n", {"WWW-Authenticate": "Bearer"})
 _WRONG_TOKEN: Answer = (403, "this is not the token\n", {})
 _LOST_TOKEN: Answer = (503, "the token cannot be found here any more\n", {})
+
+
+def is_unheld(ender: Serving) -> bool:
+    """Tell whether requests come although nobody has entered *ender*: then it hears no end, and is never ready."""
+    off = os.environ.get("PROCESSENDER_DISABLE") == "1"
+    return not (off or ender.entered or ender.stopping.is_set())
 
 
 class OwnPaths:

@@ -7,7 +7,20 @@ from collections.abc import Callable, Sequence
 from .core.events import Event, Trouble
 from .core.handler import Handler
 from .core.notice import Notice
+from .errors import HandlerError
 from .hints import Any, Protocol
+
+
+def check_kind(found: object, names: Sequence[str], wanted: str, call: str) -> None:
+    """Raise `HandlerError` for *found* that lacks one of *names*, attributes of what is *wanted* in the *call*."""
+    if not all(hasattr(found, name) for name in names):
+        # Only its type is told: a text may be an address with a password.
+        raise HandlerError(f"cannot take what is of type {type(found).__name__} for {wanted}; write {call}")
+
+
+def check_ender(found: object, call: str) -> None:
+    """Raise `HandlerError` for *found* that is no Ender; *call* says where one is wanted."""
+    check_kind(found, ("hosted", "in_progress"), "an Ender", call)
 
 
 class Clock(Protocol):
@@ -62,7 +75,8 @@ class InProgress(Protocol):
     """All work in progress, for who counts so much of it that a call for each costs too much."""
 
     live: dict[int, Any]
-    """What is in progress, by its `id`: each has `what`, `kind`, `cut` and `was_cut`, see `Serving.inflight`."""
+    """What is in progress, by its `id`: each has `what`, `kind`, `cut` and `was_cut`, see `Serving.inflight`,
+    and the `task`, or the `thread`, in which it stands if it is stuck."""
     waiting: bool
     """Whether somebody waits for its end, and so must be told by `ended`."""
 
@@ -89,6 +103,10 @@ class Stopper(Protocol):
 
 class Serving(Stopper, Protocol):
     """The Ender as a room of floor 3 sees it that serves requests."""
+
+    @property
+    def entered(self) -> bool:
+        """Whether somebody has entered it, so that the end is heard."""
 
     @property
     def serving(self) -> bool:

@@ -60,7 +60,7 @@ class Serving(Keeping):
 
     def _wait_for_work(self) -> None:
         if INFLIGHT not in self._registry and not self._stopping.is_set():
-            self._add_own(Handler(INFLIGHT, self._inflight.wait, phase=self._registry.work_phase))
+            self._add_own(Handler(INFLIGHT, self._inflight, phase=self._registry.work_phase))
 
     def _add_own(self, handler: Handler) -> bool:
         """Add *handler*, whose name is reserved, unless another thread came first; return whether it is in time."""
@@ -74,6 +74,11 @@ class Serving(Keeping):
         return True
 
     # Traffic.
+
+    @property
+    def entered(self) -> bool:
+        """Whether somebody has entered it, so that the end is heard."""
+        return self._session is not None and self._session.entered
 
     @property
     def serving(self) -> bool:

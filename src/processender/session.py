@@ -243,6 +243,7 @@ class Session:
             window = self.coordinator.window
             assert window is not None  # a run is over
             self.tidy()
+            self.coordinator.watchdog.tidy()
             left = window.dump_at - window.margin / 2 - self._clock.now()
             leave_now(self.exit_code() or 0, max(0.0, min(FLUSH_S, left)))
 
@@ -263,6 +264,8 @@ class Session:
         if not self.signum:
             self.coordinator.watchdog.disarm()
             self.coordinator.watchdog.close()
+        else:  # behind the threads that the interpreter joins: one that is stuck is what the file is for
+            atexit.register(self.coordinator.watchdog.tidy)
         # Its number may not belong to another file while somebody may still write a signal's number to it.
         self.coordinator.close(keep_pipe=self._lent)
         if self._joined is not None:
@@ -273,6 +276,7 @@ class Session:
         if self.signum and self._settings.exit == "signal":
             sys.exit(128 + self.signum)
         if self.signum and self._settings.exit == "reraise":
+            self.coordinator.watchdog.tidy()
             _signal.signal(self.signum, _signal.SIG_DFL)
             _signal.raise_signal(self.signum)
 

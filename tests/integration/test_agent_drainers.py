@@ -158,7 +158,7 @@ def test_a_target_that_is_away_costs_its_time_and_nothing_else(consul: ConsulAge
     config.write_text(config.read_text().replace(consul.url, "http://127.0.0.1:1"))
     with agent(["-c", str(config)], SLEEPER) as program:
         program.wait_for("ready")
-        program.wait_for("has not brought traffic back")
+        program.wait_for("could not be brought back")
         program.signal("TERM")
 
         assert 143 == program.wait()

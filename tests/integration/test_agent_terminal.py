@@ -104,7 +104,8 @@ class TestOneSession:
 
     def test_a_job_is_suspended_and_goes_on(self) -> None:
         """Under a shell, Ctrl-Z stops agent and command, and `fg` wakes both."""
-        with Terminal(["bash", "--norc", "-i"], PS1=r"jobs:\j ") as terminal:
+        # Its line editor would lose what is typed while it makes the terminal its own.
+        with Terminal(["bash", "--norc", "--noediting", "-i"], PS1=r"jobs:\j ") as terminal:
             terminal.type(f"{sys.executable} -m processender run -- sh -c 'echo rea''dy; read line; echo got $line'\n")
             terminal.wait_for("ready")
             terminal.type("\x1a")

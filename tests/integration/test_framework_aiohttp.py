@@ -17,6 +17,7 @@ from processender.errors import HandlerError
 from processender.integrations.aiohttp import serve
 from tests.integration.frameworks import TOKEN, Served, Story, ask, begun, example, rest
 from tests.integration.library_programs import LIMIT_S, PREAMBLE, finish, program
+from tests.unit.serving import FakeEnder
 from tests.waits import until
 
 SERVER = """
@@ -122,9 +123,10 @@ def test_aiohttp_loses_nothing_between_term_and_exit() -> None:
     assert told.endswith("data: tick\n\n\r\n0\r\n\r\n")
     # A close frame (0x88), its length, and 1001 with the reason, as RFC 6455 section 5.5.1 says.
     assert "\x88\x17\x03\xe9the service is ending" == frames[:25]
-    assert {("GET /events", "0 s are over"), ("GET /echo", "0 s are over")} == {
-        (each["what"], each["reason"]) for each in story.end.report["cut"]
-    }
+    assert {
+        ("GET /events", "the limit of events, 0 s, is over"),
+        ("GET /echo", "the limit of websocket, 0 s, is over"),
+    } == {(each["what"], each["reason"]) for each in story.end.report["cut"]}
 
 
 def test_what_never_ends_and_who_never_reads_are_named_and_cut() -> None:
@@ -140,9 +142,10 @@ def test_what_never_ends_and_who_never_reads_are_named_and_cut() -> None:
 
     assert answer.startswith("HTTP/1.1 503")
     assert "\r\nConnection: close\r\n" in answer
-    assert {("GET /numbers", "0.3 s are over"), ("GET /held", "0.3 s are over")} == {
-        (each["what"], each["reason"]) for each in end.report["cut"]
-    }
+    assert {
+        ("GET /numbers", "the limit of stream, 0.3 s, is over"),
+        ("GET /held", "the limit of request, 0.3 s, is over"),
+    } == {(each["what"], each["reason"]) for each in end.report["cut"]}
     assert ["stopping", "closed", "code 0"] == [line for line in end.lines if line in {"stopping", "closed", "code 0"}]
     assert "clean" == end.report["verdict"]
 
@@ -265,7 +268,7 @@ def test_a_signal_in_the_middle_of_the_start_is_not_lost() -> None:
 @pytest.mark.parametrize("option", ["handle_signals", "shutdown_timeout"])
 def test_what_cannot_be_meant_beside_an_ender_is_refused(option: str) -> None:
     """There is one who has the signals, and one deadline."""
-    coroutine = serve(None, None, **{option: True})
+    coroutine = serve(FakeEnder(), None, **{option: True})
     with pytest.raises(HandlerError, match=option):
         coroutine.send(None)
 

@@ -214,7 +214,9 @@ def test_no_rpc_is_lost_and_each_gets_its_proper_status(source: str) -> None:
         assert ["SERVING", "NOT_SERVING"] == [each for each in states if each != "SERVICE_UNKNOWN"][-2:]
     assert (0, "clean", {"done"}) == (ended.code, ended.report["verdict"], set(ended.outcomes.values()))
     assert "handler of stream left" in ended.lines
-    assert "cut 1 in flight, 0.3 s are over: streaming rpc /t.T/S from ipv4:127.0.0.1" in ended.output
+    assert (
+        "cut 1 in flight, the limit of stream, 0.3 s, is over: streaming rpc /t.T/S from ipv4:127.0.0.1" in ended.output
+    )
 
 
 @both_kinds

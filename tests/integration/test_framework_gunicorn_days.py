@@ -118,7 +118,9 @@ def test_a_client_that_never_reads_is_cut_and_named(tmp_path: Path) -> None:
         end = finish(web)
         connection.close()
 
-    assert [("GET /numbers", "0.2 s are over")] == [(each["what"], each["reason"]) for each in end.report["cut"]]
+    assert [("GET /numbers", "the limit of stream, 0.2 s, is over")] == [
+        (each["what"], each["reason"]) for each in end.report["cut"]
+    ]
     assert (0, "clean") == (end.code, end.report["verdict"])
 
 

@@ -63,7 +63,7 @@ def seen_by(ender: FakeEnder, seen: list[Any]) -> Any:
 
 def in_flight(name: str) -> list[tuple[str, str]]:
     """Return what is in flight while the task *name* of the request runs."""
-    return [("background", "GET /x"), ("background", name)]
+    return [("background", "background of GET /x"), ("background", name)]
 
 
 def test_a_background_task_of_starlette_has_its_name() -> None:

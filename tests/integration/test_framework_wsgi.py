@@ -146,7 +146,9 @@ def test_a_client_that_never_reads_is_cut_and_named() -> None:
         connection.close()
 
     assert (0, "clean") == (end.code, end.report["verdict"])
-    assert [("GET /numbers", "0.2 s are over")] == [(each["what"], each["reason"]) for each in end.report["cut"]]
+    assert [("GET /numbers", "the limit of stream, 0.2 s, is over")] == [
+        (each["what"], each["reason"]) for each in end.report["cut"]
+    ]
 
 
 def test_a_stream_that_never_ends_is_cut_where_its_server_shows_no_connection() -> None:

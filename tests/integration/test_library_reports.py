@@ -211,3 +211,17 @@ def test_an_observer_that_hangs_does_not_hold_the_run() -> None:
     assert 0 == end.code
     assert "left" in end.output
     assert signal.SIGTERM.name == end.report["cause"]
+
+
+@pytest.mark.parametrize("name", ["TERM", "exit"])
+def test_a_clean_end_leaves_no_file_for_stacks(name: str) -> None:
+    """It is there for the last resort, which stays armed until the process is gone."""
+    source = "ender = Ender('orders')\nwith ender:\n    say('ready')\n    ender.stopping.wait(%s)"
+    with program(source % ("0" if name == "exit" else "")) as running:
+        running.wait_for("ready")
+        if name != "exit":
+            running.signal(name)
+        end = finish(running)
+        left = [*running.state.glob("*/stacks-*.txt")]
+
+    assert ([], 0, "clean") == (left, end.code, end.report["verdict"])

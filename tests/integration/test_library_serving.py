@@ -151,11 +151,13 @@ def test_a_way_back_that_fails_is_told() -> None:
     """Traffic may still be away."""
     bad = LASTING.replace("lambda ctx: say('back', ctx.cause)", "lambda: 1 / 0") + "\nsay('over')"
     with program(bad.replace("ender.stopping.wait()", "say('ready'); ender.stopping.wait()")) as running:
-        running.wait_for("has not brought traffic back")
+        running.wait_for("could not be brought back")
         running.signal("TERM")
         end = finish(running)
 
-    assert "not-resumed" in end.troubles
+    (told,) = [each["text"] for each in end.report["troubles"] if each["code"] == "not-resumed"]
+    assert "'balancer' could not be brought back: ZeroDivisionError" in told
+    assert told.endswith("unless that is mended the drainer will not work at the end either")
 
 
 def test_a_drain_is_taken_back_with_readiness() -> None:
@@ -193,7 +195,9 @@ def test_work_that_does_not_end_is_cut_and_named() -> None:
         "TERM",
     )
 
-    assert [("GET /feed", "0 s are over")] == [(cut["what"], cut["reason"]) for cut in end.report["cut"]]
+    assert [("GET /feed", "the limit of events, 0 s, is over")] == [
+        (cut["what"], cut["reason"]) for cut in end.report["cut"]
+    ]
     assert "clean" == end.report["verdict"]
 
 
@@ -364,3 +368,62 @@ def test_a_loop_that_is_started_anew_behind_the_start_is_not_asked_too_early() -
 
     assert ["asked False", "closed"] == [line for line in end.lines if line.split()[0] in {"asked", "closed"}]
     assert end.handler("body")["started_s"] >= 0.2
+
+
+STUCK_VIEWS = """
+import socketserver, urllib.request
+from wsgiref.simple_server import WSGIServer, make_server
+from processender.integrations import wsgi
+
+class Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+def stuck_in_a_view(environ, start_response):
+    say('ready')
+    threading.Event().wait()
+
+ender = Ender('web', grace=2)
+server = make_server('127.0.0.1', 0, wsgi.EnderMiddleware(stuck_in_a_view, ender), server_class=Server)
+url = f'http://127.0.0.1:{server.server_port}/report'
+threading.Thread(target=urllib.request.urlopen, args=(url,), daemon=True).start()
+wsgi.serve(ender, server)
+"""
+
+
+def test_a_stuck_request_is_named_with_the_stack_of_its_thread() -> None:
+    """So that who reads the report knows the line that does not come back."""
+    end = run(STUCK_VIEWS, "TERM")
+
+    (stuck,) = [each["stack"] for each in end.report["stuck"] if each["handler"] == "inflight"]
+    assert "GET /report:" == stuck[0]
+    assert any("in stuck_in_a_view" in line for line in stuck)
+
+
+STUCK_ENDPOINT = """
+import fastapi, urllib.request
+from processender.integrations import uvicorn
+from processender.integrations.asgi import EnderMiddleware
+import socket
+
+ender = Ender('web', grace=2)
+app = fastapi.FastAPI()
+
+@app.get('/report')
+def stuck_in_an_endpoint():
+    say('ready')
+    threading.Event().wait()
+
+listener = socket.create_server(('127.0.0.1', 0))
+url = f'http://127.0.0.1:{listener.getsockname()[1]}/report'
+threading.Thread(target=urllib.request.urlopen, args=(url,), daemon=True).start()
+uvicorn.run(ender, EnderMiddleware(app, ender), fd=listener.fileno())
+"""
+
+
+def test_a_stuck_endpoint_on_a_thread_is_named_with_the_stack_of_that() -> None:
+    """FastAPI runs what is no coroutine on a thread of anyio's, for which the task of the request waits."""
+    end = run(STUCK_ENDPOINT, "TERM")
+
+    (stuck,) = [each["stack"] for each in end.report["stuck"] if each["handler"] == "inflight"]
+    assert any(line == "GET /report:" for line in stuck)
+    assert any("in stuck_in_an_endpoint" in line for line in stuck)

@@ -208,10 +208,14 @@ def test_a_driver_that_binds_connections_to_threads_is_told(tmp_path: Path) -> N
     ending = end_transactions(engine)
     with engine.connect() as connection:
         connection.execute(text("CREATE TABLE t (n int)"))
+        left = connection.connection.dbapi_connection
         report = end(tmp_path, ending)
 
     assert "check_same_thread=False" in report.outcome("sql-transactions")
     engine.dispose()
+    # Only its own thread can.
+    assert left is not None
+    left.close()
 
 
 def test_a_pool_closes_after_the_work_that_uses_it(engine: sqlalchemy.Engine, url: str, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ class Blocks(SpanProcessor):
 provider = TracerProvider()
 provider.add_span_processor(Blocks())
 ender = Ender('orders', grace=20)
-ender.add(close_provider(provider, timeout=0.3))
+ender.add(close_provider(provider, timeout=2))
 with ender:
     say('ready')
     ender.stopping.wait()

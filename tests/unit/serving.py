@@ -49,6 +49,7 @@ class FakeHosted:
     def __enter__(self) -> FakeEnder:
         if self.home.too_late:
             raise SystemExit(0)
+        self.home.entered = True
         self.home.story.append("hosted")
         return self.home
 
@@ -67,7 +68,7 @@ class FakeEnder:
 
     def __init__(self) -> None:
         """Be ready for nothing."""
-        self.serving = self.draining = self.too_late = False
+        self.entered = self.serving = self.draining = self.too_late = False
         self.stopping = threading.Event()
         self.story: list[str] = []
         self.live: dict[int, Any] = {}

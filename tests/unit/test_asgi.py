@@ -145,7 +145,7 @@ def test_a_call_is_in_flight_until_it_returns_under_the_kind_that_it_is(messages
         app.go_on.set()
         await task
 
-        assert [(kind, "GET /work")] == seen
+        assert [(kind, "background of GET /work" if kind == "background" else "GET /work")] == seen
         assert {} == ender.live
 
     run(test)
@@ -184,7 +184,7 @@ def test_an_answer_whose_last_part_is_still_on_its_way_is_no_background_work() -
         app.go_on.set()
         await task
 
-        assert [("request", "GET /work"), ("background", "GET /work")] == [*on_its_way, *done]
+        assert [("request", "GET /work"), ("background", "background of GET /work")] == [*on_its_way, *done]
 
     run(test)
 
@@ -399,15 +399,14 @@ def test_readiness_can_be_asked_all_the_time() -> None:
 
 
 def test_a_prefix_of_the_server_hides_no_path() -> None:
-    """As `uvicorn --root-path /api` puts it before every path; a path without it is the application's."""
+    """As `uvicorn --root-path /api` puts it before every path."""
 
     async def test() -> None:
         ender = FakeEnder()
         ender.serving = True
-        app = EnderMiddleware(App(start(), part(more=False)), ender)
-        answers = [await Server(app, path, root_path="/api").call() for path in ("/api/readyz", "/api/work")]
+        server = await Server(EnderMiddleware(App(), ender), "/api/readyz", root_path="/api").call()
 
-        assert [b"ok\n", b"part"] == [answer.body for answer in answers]
+        assert (200, b"ready\n") == (server.status, server.body)
 
     run(test)
 
@@ -657,7 +656,7 @@ def test_a_server_without_lifespan_is_told_of_once(caplog: pytest.LogCaptureFixt
 
     async def test() -> None:
         for ender in (FakeEnder(), held := FakeEnder()):
-            held.serving = True
+            held.entered = True
             app = EnderMiddleware(App(start(), part(more=False), after=True), ender)
             for _ in range(3):
                 await Server(app).call()
@@ -683,3 +682,22 @@ def test_what_is_neither_http_nor_websocket_nor_lifespan_passes() -> None:
         assert 0 == ender.count
 
     run(test)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/work"])
+def test_a_server_without_lifespan_is_told_of_at_its_first_request(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Of whatever kind: a probe alone would get 503 for ever, and nobody would know why."""
+    app = EnderMiddleware(App(start(), part(more=False), after=True), FakeEnder())
+    for _ in range(2):
+        asyncio.run(Server(app, path).call())
+
+    assert 1 == caplog.text.count("the server has not called the lifespan")
+
+
+def test_an_ender_that_its_server_has_entered_needs_no_lifespan(caplog: pytest.LogCaptureFixture) -> None:
+    """Also before it is ready."""
+    ender = FakeEnder()
+    with ender.hosted():
+        asyncio.run(Server(EnderMiddleware(App(), ender), "/readyz").call())
+
+    assert "" == caplog.text

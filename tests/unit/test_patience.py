@@ -347,6 +347,13 @@ class TestUntilGone:
         assert not hasattr(ctx, "notes")
 
 
+class Anything:
+    """What has every attribute."""
+
+    def __getattr__(self, name: str) -> int:
+        return 0
+
+
 def room_functions() -> list[Callable[..., Handler]]:
     """Return every function of a room that takes both a wait and a time-out."""
     found = []
@@ -374,8 +381,8 @@ def taken_by(value: object) -> set[str]:
 def test_a_wait_longer_than_the_time_out_is_refused_by_all(function: Callable[..., Handler]) -> None:
     """Who writes it expects a wait that never comes; nothing else is looked at before."""
     lacking = [each for each in inspect.signature(function).parameters.values() if each.default is each.empty]
-    given = {each.name: None for each in lacking if each.kind is each.KEYWORD_ONLY}
-    plain = [None for each in lacking if each.kind is not each.KEYWORD_ONLY]
+    given = {each.name: Anything() for each in lacking if each.kind is each.KEYWORD_ONLY}
+    plain = [Anything() for each in lacking if each.kind is not each.KEYWORD_ONLY]
     with pytest.raises(HandlerError, match=r"cannot wait with wait=77\.0 and timeout=7\.0: it would be cut off"):
         function(*plain, wait=77.0, timeout=7.0, **given)
 
@@ -383,7 +390,7 @@ def test_a_wait_longer_than_the_time_out_is_refused_by_all(function: Callable[..
 def test_a_wait_for_what_is_in_use_is_no_longer_than_the_time_out_either() -> None:
     """It is one function for all pools and clients."""
     with pytest.raises(HandlerError, match=r"cannot wait with wait=9\.0 and timeout=7\.0"):
-        close_client(None, wait=9.0, timeout=7.0)
+        close_client(Anything(), wait=9.0, timeout=7.0)
 
 
 def test_the_usual_wait_is_cut_without_a_word() -> None:

@@ -297,3 +297,24 @@ def test_a_path_of_none_is_the_applications_own() -> None:
     call = Call(app_of([b"ok"]), FakeEnder(), "/readyz", ready_path=None)
 
     assert [b"ok"] == list(call.body)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/"])
+def test_an_ender_that_nobody_has_entered_is_told_of_at_the_first_request(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As under gunicorn without its `configure`: readiness would be false for ever, and nobody would know why."""
+    app = EnderMiddleware(app_of([b"ok"]), FakeEnder())
+    for _ in range(2):
+        app({"PATH_INFO": path, "REQUEST_METHOD": "GET"}, lambda *_: None)
+
+    assert 1 == caplog.text.count("nobody has entered the Ender of this application")
+
+
+def test_an_ender_that_is_entered_is_not_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Nor one that is switched off."""
+    ender = FakeEnder()
+    with ender.hosted():
+        Call(app_of([b"ok"]), ender)
+
+    assert "" == caplog.text

@@ -88,7 +88,7 @@ class AttemptFailed(Record):
 
 
 class HandlerStuck(Record):
-    """A handler's time is up and it has not ended; it is cancelled next."""
+    """The time of a handler, or of what it was to finish, is up, and that has not ended; the handler is to give way."""
 
     at: float
     """When."""

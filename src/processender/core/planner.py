@@ -20,6 +20,8 @@ GUESS_SHARE = 0.02
 RESERVE_S = 1.0
 RESERVE_SHARE = 0.1
 """What is kept free for a `must` of which nobody has said how long it takes, seconds at most and of the window."""
+LIMIT_SHARE = 0.4
+"""What part of the window is kept free at most for a `must` of which only the time-out is known."""
 
 
 class Planner:
@@ -90,12 +92,15 @@ class Planner:
 
 
 def _expected(handler: Handler, window: Window, estimates: Mapping[str, float]) -> float:
-    """Return how long *handler* is expected to take: measured, else declared, else a guess, and never its time-out."""
+    """Return how long *handler* is expected to take: measured, else declared, else a guess."""
     if handler.name in estimates:
         return estimates[handler.name]
     if handler.expected is not None:
         return handler.expected
-    # A time-out is a limit: were all of it kept free for a `must`, all that comes before would be skipped.
+    if handler.importance is Importance.MUST and handler.timeout is not None:
+        # It is all that its author said about its length; but were all of a long one kept free, all that comes before
+        # would be skipped.
+        return min(handler.timeout, LIMIT_SHARE * window.work)
     most, share = (RESERVE_S, RESERVE_SHARE) if handler.importance is Importance.MUST else (GUESS_S, GUESS_SHARE)
     guess = min(most, share * window.work)
     return guess if handler.timeout is None else min(guess, handler.timeout)

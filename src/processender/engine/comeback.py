@@ -71,7 +71,10 @@ class ComeBack:
         if isinstance(event, HandlerEnded) and event.result.outcome is not Outcome.DONE:
             result = event.result
             why = result.error or result.reason or str(result.outcome)
-            text = f"{result.handler!r} has not brought traffic back: {why}; it may still be away"
+            text = f"{result.handler!r} could not be brought back: {why}; traffic may still be away"
+            if result.outcome is Outcome.FAILED:
+                # It is what the leaving will meet, too: most often the place is wrong, or not to be reached from here.
+                text += ", and unless that is mended the drainer will not work at the end either"
             self._tell(Trouble(self._clock.now(), "not-resumed", text))
 
     def _run(self) -> None:

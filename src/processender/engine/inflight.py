@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+from _thread import get_ident
 from collections.abc import Callable, Iterable, Mapping
 
-from ..core.events import Event, Trouble, Waiting, WorkCut
+from ..core.events import Event, HandlerStuck, Trouble, Waiting, WorkCut
 from ..core.labels import Several, in_line, label, labels
 from ..core.limits import last_part
+from ..core.outcome import describe
+from ..hints import Any
 from ..ports import Clock
 from .context import Context
 from .each import call_each
+from .stacks import await_chain, thread_stack
 
 SAY_S = 1.0
+SHOWN = 20
+"""Of how much work is shown where it stands."""
 LOOK_SHARE = 0.1
 """Which part of the last part of the time it waits before it looks for more to break off."""
 MOMENTS, MOMENT_S = 25, 0.01
@@ -26,7 +32,7 @@ GIVE_UP_S = 0.1
 class Token:
     """One piece of work: a context manager, sync and async, or `begin()` and `end()`; it may be entered once."""
 
-    __slots__ = ("_home", "_live", "cut", "kind", "was_cut", "what")
+    __slots__ = ("_home", "_live", "cut", "kind", "task", "thread", "was_cut", "what")
 
     def __init__(
         self, home: InFlight, what: object, kind: str = "work", cut: Callable[[], object] | None = None
@@ -38,9 +44,14 @@ class Token:
         self.kind = kind
         self.cut = cut
         self.was_cut = False
+        self.task: Any = None
+        """The task that it is the work of, if it was entered in one."""
+        self.thread = 0
+        """The thread on which it has begun, where it stands if it is stuck."""
 
     def begin(self) -> None:
         """Count the work. It takes no lock, and may be called by a signal handler."""
+        self.thread = get_ident()
         self._live[id(self)] = self
 
     def end(self) -> None:
@@ -59,6 +70,9 @@ class Token:
 
     async def __aenter__(self) -> None:
         """Begin the work."""
+        import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
+
+        self.task = asyncio.current_task()
         self.begin()
 
     async def __aexit__(self, *_: object) -> None:
@@ -106,7 +120,14 @@ class InFlight:
         named.add(*shown, more=more)
         return named.shown(str)
 
-    def wait(self, ctx: Context) -> None:
+    def stack(self) -> str:
+        """Return where the work stands that is in progress, the oldest first; what stands at one place is told once."""
+        places: dict[str, list[str]] = {}
+        for token in list(self.live.copy().values())[:SHOWN]:
+            places.setdefault(_where(token), []).append(label(token.what))
+        return "\n".join(f"{', '.join(whats)}:\n{where}" for where, whats in places.items() if where)
+
+    def __call__(self, ctx: Context) -> None:
         """
         Wait until nothing is in progress; work that begins meanwhile counts too. It is a handler in `quiesce`.
 
@@ -117,6 +138,7 @@ class InFlight:
         ctx.on_cancel(self._wake)
         began = said = self._clock.now()
         cut: list[Token] = []
+        shown = False
         while live := tuple(self.live.copy().values()):
             if ctx.cancelled:
                 self._give_up(live)
@@ -124,7 +146,11 @@ class InFlight:
             left, passed = ctx.remaining(), now - began
             last = last_part(passed + left)
             if left <= last:
+                # What is cut may leave the thread behind on which it is stuck: it is looked for before.
+                where, shown = "" if shown else self.stack(), True
                 cut += (now_cut := self._cut(live, "the time is over"))
+                if where:
+                    self._tell(HandlerStuck(now, ctx.handler, "the time for work in flight is over", where))
                 if left <= last / 2 and not now_cut and all(token.was_cut for token in live):
                     break
             pause = self._cut_due(live, passed)
@@ -145,7 +171,7 @@ class InFlight:
         coming = [limit for limit in self._limits.values() if limit > passed]
         for kind, limit in self._limits.items():
             due = [token for token in live if token.kind == kind and not token.was_cut and limit <= passed]
-            self._cut(due, f"{limit:g} s are over")
+            self._cut(due, f"the limit of {kind}, {limit:g} s, is over")
         return min(coming, default=passed + SAY_S) - passed
 
     def cut_at_once(self) -> None:
@@ -193,6 +219,15 @@ class InFlight:
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+
+def _where(token: Any) -> str:
+    """Return the stack of the task of *token*, or else of its thread; empty where neither is known."""
+    try:
+        task = getattr(token, "task", None) or getattr(token.what, "task", None)
+        return await_chain(task.get_coro()) if task is not None else thread_stack(getattr(token, "thread", 0))
+    except Exception as error:  # foreign objects; the others are shown all the same
+        return f"  no stack: {describe(error)}"
 
 
 def _whats(tokens: Iterable[Token]) -> list[object]:

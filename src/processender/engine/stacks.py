@@ -35,6 +35,13 @@ def _is_ours(frame: FrameType) -> bool:
     return file == threading.__file__ or os.path.dirname(file) == os.path.dirname(__file__)
 
 
+def _threads_of(frame: FrameType) -> list[str]:
+    """Return the stacks of threads that the code at *frame* waits for, as anyio does for a sync endpoint."""
+    # Whoever waits for a thread has it at hand in a variable of its own.
+    found = [value for value in tuple(frame.f_locals.values()) if isinstance(value, threading.Thread)]
+    return [f"  on the thread {each.name}:\n{thread_stack(each.ident)}" for each in found if each.ident]
+
+
 def await_chain(coroutine: Any) -> str:
     """Return what *coroutine* awaits, and what that awaits in turn, the innermost last."""
     lines: list[str] = []
@@ -45,6 +52,7 @@ def await_chain(coroutine: Any) -> str:
             lines.append(f"  awaiting {coroutine!r}"[:200])
             break
         lines.append(_line(frame, frame.f_lineno))
+        lines += _threads_of(frame)
         following = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
         coroutine = following or getattr(coroutine, "ag_await", None)
     return "\n".join(lines)

@@ -98,6 +98,7 @@ class Watchdog:
         self.file = -1
         self._said = False
         self._path = ""
+        self._process = os.getpid()
         self._catches = False
 
     def prepare(self, path: str) -> str:
@@ -116,6 +117,7 @@ class Watchdog:
             return f"the stacks of a forced end cannot be written: {error}"
         # The null device stands in where there is no place; nothing is kept there, and it is nobody's to remove.
         self._path = path if stat.S_ISREG(os.fstat(self.file).st_mode) else ""
+        self._process = os.getpid()
         self._catches = bool(self._path) and not faulthandler.is_enabled()
         if self._catches:
             faulthandler.enable(self.file)
@@ -140,12 +142,14 @@ class Watchdog:
         """Close the file, and remove it if it tells nothing."""
         self.let_go()
         if self.file >= 0:
-            if self._path and not os.fstat(self.file).st_size:
-                self._remove()
+            self.tidy()
             os.close(self.file)
             self.file = -1
 
-    def _remove(self) -> None:
+    def tidy(self) -> None:
+        """Remove the file if it tells nothing; what is armed would write into nothing from then on."""
+        if self.file < 0 or not self._path or os.getpid() != self._process or os.fstat(self.file).st_size:
+            return
         try:
             os.unlink(self._path)
         except FileNotFoundError:

@@ -22,7 +22,7 @@ from ..core.texts import counted, listed
 from ..errors import StillRunning
 from ..hints import Any
 from ..patience import check_wait
-from ..ports import Context
+from ..ports import Context, check_kind
 
 _STOPPED = 0
 """`apscheduler.schedulers.base.STATE_STOPPED`."""
@@ -37,6 +37,7 @@ def stop_scheduling(
     needs: str | Sequence[str] = (),
 ) -> Handler:
     """Return the handler, of the phase `drain`, after which no job begins, until the drain is taken back."""
+    check_kind(scheduler, ("pause", "state"), "a scheduler of APScheduler 3", "stop_scheduling(scheduler)")
 
     def pause() -> None:
         if scheduler.state != _STOPPED:
@@ -71,6 +72,7 @@ def finish_jobs(
     The other options are fields of `Handler`. It raises `LeftBehind` when jobs were cancelled, and
     `StillRunning` when their threads do not come back.
     """
+    check_kind(scheduler, ("pause", "state"), "a scheduler of APScheduler 3", "finish_jobs(scheduler)")
     check_wait("wait", wait, FINISH_S, timeout)
     return step(name, _Jobs(scheduler, wait), "quiesce", timeout, after, needs)
 

@@ -20,7 +20,7 @@ from ..core.handler import Handler
 from ..core.texts import counted
 from ..errors import Permanent
 from ..hints import Any
-from ..ports import Context
+from ..ports import Context, check_kind
 
 _GONE = object()
 
@@ -49,6 +49,8 @@ def flush_queue(
     The other options are fields of `Handler`. It raises `LeftBehind` for what its time was too short for, and what
     `write` raises.
     """
+    check_kind(queue, ("get_nowait", "empty"), "a queue", "flush_queue(queue, write)")
+    check_kind(write, ("__call__",), "a function that writes", "flush_queue(queue, write)")
     taken = _Taken(queue, batch)
     is_async = hasattr(queue, "_unfinished_tasks")
     call = _emptying_async(taken, write, name) if is_async else _emptying(taken, write, name)
@@ -158,6 +160,7 @@ def flush_dict(
     `write` is given a dict, and again while others put more in. When it raises, what it was given is put back, unless
     there is something newer under a key. The other options are fields of `Handler`.
     """
+    check_kind(cache, ("pop", "setdefault"), "a dict", "flush_dict(cache, write)")
 
     def flush(ctx: Context) -> None:
         written = 0
@@ -190,6 +193,7 @@ def flush_handler(
     needs: str | Sequence[str] = (),
 ) -> Handler:
     """Return the handler, last of the phase `release`, that flushes a `MemoryHandler`, or another of `logging`."""
+    check_kind(handler, ("flush", "emit"), "a Handler of logging", "flush_handler(handler)")
 
     def flush() -> None:
         handler.flush()
@@ -213,6 +217,7 @@ def stop_listener(
 
     It raises `TimeoutError` when a handler behind the listener blocks; its thread holds up no exit.
     """
+    check_kind(listener, ("stop", "queue"), "a QueueListener", "stop_listener(listener)")
 
     def stop(ctx: Context) -> None:
         if getattr(listener, "_thread", None) is None:

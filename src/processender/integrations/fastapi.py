@@ -20,7 +20,7 @@ from collections.abc import Callable
 from fastapi import BackgroundTasks
 
 from ..hints import Any
-from ..ports import Serving
+from ..ports import Serving, check_ender
 from .starlette import BackgroundTask
 
 
@@ -29,6 +29,7 @@ class Access:
 
     def __init__(self, ender: Serving) -> None:
         """Give access to *ender*."""
+        check_ender(ender, "fastapi.Access(ender)")
         self._ender = ender
 
     async def ender(self) -> Any:

@@ -30,7 +30,7 @@ from granian.server.embed import Server as Embedded
 
 from ..farewell import break_off, tasks_running
 from ..hints import Any
-from ..ports import Serving
+from ..ports import Serving, check_ender
 
 REQUEST = "granian._futures", "_future_watcher_wrapper.<locals>.future_watcher"
 """Where the coroutine is that is one request, and its name."""
@@ -50,6 +50,7 @@ async def serve(ender: Serving, app: Any, *, interface: str = "asgi", **options:
 
         options: Those of `granian.server.embed.Server`: `address`, `port`, `http`, `ssl_cert` and so on.
     """
+    check_ender(ender, "granian.serve(ender, app)")
     server = Server(ender, app, Interfaces(interface), options)
     async with ender.hosted(stop=server.stop), ender.inflight(server, kind="server", cut=server.cut):
         await server.embedded.serve()

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from ..closing import CLOSE_S, step
 from ..core.handler import Handler
 from ..hints import Any
+from ..ports import check_kind
 
 
 def close_client(
@@ -27,6 +28,7 @@ def close_client(
     needs: str | Sequence[str] = (),
 ) -> Handler:
     """Return the handler, of the phase `close`, that closes *client*, a `Client` or an `AsyncClient`."""
+    check_kind(client, ("is_closed", "send"), "a Client or an AsyncClient", "httpx2.close_client(client)")
     return step(name, getattr(client, "aclose", None) or client.close, "close", timeout, after, needs)
 
 

@@ -32,7 +32,7 @@ from hypercorn.config import Config
 
 from ..farewell import break_off, tasks_running
 from ..hints import Any
-from ..ports import Serving
+from ..ports import Serving, check_ender
 
 CONNECTION = "hypercorn.asyncio.run", "worker_serve.<locals>._server_callback"
 """Where the coroutine is that is one connection, and its name."""
@@ -54,6 +54,7 @@ async def serve(ender: Serving, app: Any, config: Config, *, mode: Literal["asgi
 
         mode: Which of both it is, where hypercorn cannot tell.
     """
+    check_ender(ender, "hypercorn.serve(ender, app, config)")
     server = Server(ender)
     patient: Any = copy.copy(config)
     patient.graceful_timeout = None

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from ..closing import LAST, step
 from ..core.handler import Handler, Importance
 from ..hints import Any
-from ..ports import Context
+from ..ports import Context, check_kind
 
 SHUTDOWN_S = 3.0
 """How long a shutdown may take, seconds, unless its caller says otherwise."""
@@ -42,6 +42,7 @@ def close_provider(
     Its name is `opentelemetry-` and the kind, unless *name* is another; *expected* is what nothing before it can take;
     the other options are fields of `Handler`. It raises `TimeoutError` when it took longer than *timeout* seconds.
     """
+    check_kind(provider, ("shutdown",), "a provider of OpenTelemetry", "close_provider(provider)")
     kind = type(provider).__name__.removesuffix("Provider").lower()
 
     def close(ctx: Context) -> None:

@@ -34,7 +34,7 @@ import uvicorn
 from ..errors import HandlerError
 from ..farewell import break_off
 from ..hints import Any
-from ..ports import Serving
+from ..ports import Serving, check_ender
 
 STARTUP_FAILURE = 3
 """The exit code by which uvicorn says that the application could not start."""
@@ -90,6 +90,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, ender: Serving, config: uvicorn.Config) -> None:
         """Take the Ender; raise `HandlerError` for a second deadline beside its window."""
+        check_ender(ender, "uvicorn.serve(ender, app)")
         super().__init__(config)
         if config.timeout_graceful_shutdown is not None:
             text = f"cannot serve with timeout_graceful_shutdown={config.timeout_graceful_shutdown!r}"

@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+import anyio.to_thread
 import pytest
 
-from processender.core.events import Event, Trouble, Waiting, WorkCut
+from processender.core.events import Event, HandlerStuck, Trouble, Waiting, WorkCut
 from processender.engine import inflight
 from processender.engine.context import Context
 from processender.engine.dependencies import Dependencies
@@ -52,7 +53,7 @@ class Home:
 
         def wait() -> None:
             try:
-                self.inflight.wait(self.context)
+                self.inflight(self.context)
             except TimeoutError as error:
                 self.error = error
 
@@ -113,7 +114,7 @@ def test_two_of_one_name_are_two() -> None:
 def test_without_work_nobody_waits() -> None:
     """And nothing is said."""
     home = Home()
-    home.inflight.wait(home.context)
+    home.inflight(home.context)
 
     assert [] == home.said
 
@@ -156,9 +157,11 @@ def test_what_never_ends_by_itself_is_cut_at_once() -> None:
     for token in tokens:
         token.cut = token.end
         token.begin()
-    home.inflight.wait(home.context)
+    home.inflight(home.context)
 
-    assert [WorkCut(0.0, (kind,), "0 s are over") for kind in ("websocket", "events")] == home.said[:2]
+    assert [
+        WorkCut(0.0, (kind,), f"the limit of {kind}, 0 s, is over") for kind in ("websocket", "events")
+    ] == home.said[:2]
 
 
 def test_a_kind_may_take_its_time() -> None:
@@ -195,7 +198,7 @@ def test_what_is_cut_has_a_part_of_the_time_to_end() -> None:
     # While it waits, time passes.
     home.when_said = lambda: home.clock.advance(9.5)
     with pytest.raises(TimeoutError, match="cut: GET /report"):
-        home.inflight.wait(home.context)
+        home.inflight(home.context)
 
     assert WorkCut(9.5, ("GET /report",), "the time is over") == home.said[1]
 
@@ -210,7 +213,7 @@ def test_what_is_cut_at_once_is_cut_once() -> None:
     home.inflight.cut_at_once()
     home.inflight.cut_at_once()
     request.end()
-    home.inflight.wait(home.context)
+    home.inflight(home.context)
 
     assert ["websocket"] == cuts
 
@@ -251,7 +254,7 @@ def test_what_cannot_be_cut_keeps_no_other_from_it() -> None:
     bad.cut, good.cut = lambda: (bad.end(), 1 / 0), good.end
     bad.begin()
     good.begin()
-    home.inflight.wait(home.context)
+    home.inflight(home.context)
 
     assert (Trouble(0.0, "cut-failed", "bad cannot be broken off: ZeroDivisionError: division by zero"), []) == (
         home.said[1],
@@ -279,11 +282,11 @@ def test_very_many_are_counted_and_a_few_named() -> None:
         token.cut = token.end
         token.begin()
     named = home.inflight.labels()
-    home.inflight.wait(home.context)
+    home.inflight(home.context)
 
     label = "GET /\\nforged"
     assert [label] * 100 + ["and 2900 more"] == named
-    assert WorkCut(0.0, (label,) * 100, "0 s are over", 2900) == home.said[0]
+    assert WorkCut(0.0, (label,) * 100, "the limit of websocket, 0 s, is over", 2900) == home.said[0]
 
 
 def test_what_was_cut_and_stays_is_given_up_while_its_server_can_still_leave() -> None:
@@ -294,7 +297,7 @@ def test_what_was_cut_and_stays_is_given_up_while_its_server_can_still_leave() -
     # Cut 9.25 s after the beginning, for the last part is one second; and then half of it passes.
     home.when_said = lambda: setattr(home, "when_said", lambda: home.clock.advance(0.5)) or home.clock.advance(9.25)
     with pytest.raises(TimeoutError, match="still in flight: GET /deaf"):
-        home.inflight.wait(home.context)
+        home.inflight(home.context)
 
     assert (9.75, False) == (home.clock.now(), home.context.cancelled)
 
@@ -308,7 +311,7 @@ def test_what_begins_when_something_is_cut_is_cut_as_well() -> None:
     request.begin()
     home.when_said = lambda: home.clock.advance(9.25)
     with pytest.raises(TimeoutError, match="cut: GET /, application"):
-        home.inflight.wait(home.context)
+        home.inflight(home.context)
 
     assert [] == home.inflight.labels()
 
@@ -346,3 +349,84 @@ def test_what_cannot_be_cut_keeps_nothing_else_from_being_cut(bad: str) -> None:
 
     told = [] if bad == "blocks" else ["first cannot be broken off"]
     assert ((["first"], 0), told) == (found, troubles)
+
+
+def test_work_that_is_stuck_is_shown_with_the_stack_of_its_thread() -> None:
+    """That on which it has begun; what stands at one place is told once."""
+    home = Home()
+    begun, go = threading.Event(), threading.Event()
+
+    def stuck_in_a_view() -> None:
+        with Token(home.inflight, "GET /report\n"), Token(home.inflight, "render"):
+            begun.set()
+            go.wait(LIMIT)
+
+    thread = threading.Thread(target=stuck_in_a_view)
+    thread.start()
+    begun.wait(LIMIT)
+    shown = home.inflight.stack()
+    go.set()
+    thread.join(LIMIT)
+
+    assert "GET /report\\n, render:" == shown.splitlines()[0]
+    assert "in test_work_that_is_stuck_is_shown_with_the_stack_of_its_thread.<locals>.stuck_in_a_view" in shown
+
+
+def test_work_of_a_task_is_shown_with_what_the_task_awaits() -> None:
+    """And where it waits for a thread, as for a sync endpoint, with the stack of that."""
+    home = Home()
+    begun, go = threading.Event(), threading.Event()
+
+    def blocks() -> None:
+        begun.set()
+        go.wait(LIMIT)
+
+    async def endpoint() -> None:
+        async with Token(home.inflight, "POST /o"):
+            await anyio.to_thread.run_sync(blocks)
+
+    async def main() -> str:
+        task = asyncio.create_task(endpoint())
+        await asyncio.to_thread(begun.wait, LIMIT)
+        shown = home.inflight.stack()
+        go.set()
+        await task
+        return shown
+
+    shown = asyncio.run(main())
+
+    assert "POST /o:" == shown.splitlines()[0]
+    assert shown.index("<locals>.endpoint") < shown.index("on the thread ") < shown.index("<locals>.blocks")
+
+
+def test_work_that_cannot_be_found_does_not_hide_the_others() -> None:
+    """It may be an object of somebody else."""
+
+    class Broken:
+        what, kind, was_cut, cut = "broken", "request", False, None
+
+        @property
+        def task(self) -> None:
+            raise RuntimeError("no")
+
+    home = Home()
+    home.inflight.live[1] = Broken()  # type: ignore[assignment]
+    with Token(home.inflight, "fine"):
+        shown = home.inflight.stack()
+
+    assert ["broken:", "  no stack: RuntimeError: no", "fine:"] == shown.splitlines()[:3]
+
+
+def test_work_that_is_cut_because_all_time_is_over_is_shown_where_it_stands_once() -> None:
+    """Before it is cut: a task that gives way may leave the thread behind on which it was stuck."""
+    home = Home(other=0.001)
+    token = Token(home.inflight, "GET /report", "request")
+    token.cut = token.end
+    token.begin()
+    home.when_said = lambda: home.clock.advance(9.5)
+    with pytest.raises(TimeoutError, match="cut: GET /report"):
+        home.inflight(home.context)
+
+    (stuck,) = [each for each in home.said if isinstance(each, HandlerStuck)]
+    assert ("in-flight", "GET /report:") == (stuck.handler, stuck.stack.splitlines()[0])
+    assert "in test_work_that_is_cut_because_all_time_is_over_is_shown_where_it_stands_once" in stuck.stack

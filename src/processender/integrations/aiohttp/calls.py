@@ -81,7 +81,8 @@ class Call:
         """Belong to the task that makes it."""
         task = asyncio.current_task()
         assert task is not None  # a middleware is called in a task
-        self._task = task
+        self.task = task
+        """The task that it stands in."""
         self._ender = ender
         self._request = request
         self._response: web.StreamResponse | None = None
@@ -143,32 +144,32 @@ class Call:
 
     def cut(self) -> None:
         """Break it off, from any thread."""
-        self._task.get_loop().call_soon_threadsafe(self._cut)
+        self.task.get_loop().call_soon_threadsafe(self._cut)
 
     def _cut(self) -> None:
         if self._over or self._was_cut:
             return
         self._was_cut = True
         if isinstance(self._response, web.WebSocketResponse):
-            self._goodbye = self._task.get_loop().create_task(self._say_goodbye(self._response))
+            self._goodbye = self.task.get_loop().create_task(self._say_goodbye(self._response))
         else:
-            self._task.cancel()
+            self.task.cancel()
 
     async def _say_goodbye(self, response: web.WebSocketResponse) -> None:
         """Close the websocket; its handler is told by `receive`, and cancelled when that is not enough."""
         try:
             async with asyncio.timeout(farewell_time(self._ender)):
                 await response.close(code=WSCloseCode.GOING_AWAY, message=REASON.encode())
-                await asyncio.wait({self._task})
+                await asyncio.wait({self.task})
         except TimeoutError:
             pass
         if not self._over:
-            self._task.cancel()
+            self.task.cancel()
 
     async def _farewell(self) -> web.StreamResponse | None:
         """Return what the client is told that was cut, None where only the end of the connection tells it."""
         response = self._response
-        if not self._was_cut or self._task.uncancel() > 0:
+        if not self._was_cut or self.task.uncancel() > 0:
             return None
         if response is None:
             status, text, fields = CUT

@@ -8,7 +8,7 @@ from ...closing import CLOSE_S, close_when_idle
 from ...core.handler import Handler
 from ...core.texts import counted
 from ...hints import Any
-from ...ports import Context
+from ...ports import Context, check_kind
 
 
 def close_client(
@@ -31,6 +31,7 @@ def close_client(
 
     The other options are fields of `Handler`. It raises `LeftBehind` when a request was cut.
     """
+    check_kind(session, ("connector", "close"), "a ClientSession", "aiohttp.close_client(session)")
 
     async def close(_ctx: Context) -> None:
         await session.close()

@@ -9,7 +9,7 @@ from aiohttp import web
 from ...errors import HandlerError
 from ...hints import Any
 from ...own_paths import OwnPaths
-from ...ports import Serving
+from ...ports import Serving, check_ender
 from .calls import Calls
 
 LEFT_S = 0.1
@@ -64,6 +64,7 @@ async def serve(
 
         options: Those of `aiohttp.web.AppRunner`: `access_log`, `keepalive_timeout` and so on.
     """
+    check_ender(ender, "aiohttp.serve(ender, app)")
     for name in ("handle_signals", "shutdown_timeout"):
         if name in options:
             raise HandlerError(f"cannot serve with {name}={options[name]!r}: the Ender has the signals and the time")

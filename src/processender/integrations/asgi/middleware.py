@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 from ...hints import Any
-from ...own_paths import OwnPaths
-from ...ports import Serving
+from ...own_paths import OwnPaths, is_unheld
+from ...ports import Serving, check_ender
 from .conversation import converse
 from .lifespan import Lifespan
 from .request import Home, Request, closing, start_of
@@ -49,6 +49,7 @@ class EnderMiddleware:
         A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token, or a token, or
         a *resume_path*, without that.
         """
+        check_ender(ender, "asgi.EnderMiddleware(app, ender)")
         self._app = app
         self._ender = ender
         self._home = Home(ender)
@@ -61,6 +62,8 @@ class EnderMiddleware:
         """Take a call of the server."""
         kind = scope["type"]
         if kind == "http":
+            if self._unheld:
+                self._say_unheld()
             path = scope["path"]
             if root := scope.get("root_path"):
                 # It is the application's prefix, which a server puts before every path.
@@ -68,8 +71,6 @@ class EnderMiddleware:
             if path in self._own:
                 await self._answer(path, scope, send)
                 return
-            if self._unheld:
-                self._say_unheld()
             request = Request(self._home, scope, send)
             key = id(request)
             progress = self._progress
@@ -107,8 +108,7 @@ class EnderMiddleware:
         """Say once that the server has begun to serve without a lifespan, unless somebody else holds the Ender."""
         self._unheld = False
         self._home.is_called_here()
-        ender = self._ender
-        if not (ender.serving or ender.draining or ender.stopping.is_set()):
+        if is_unheld(self._ender):
             _log.warning(
                 "the server has not called the lifespan of the application: this Ender hears no signal and readiness"
                 " stays false; switch lifespan on, or use the adapter of the server"

@@ -53,7 +53,14 @@ class Request:
     @property
     def what(self) -> str:
         """The method and the path, its name in reports; a query may hold what no report should."""
-        return f"{self._scope['method']} {self._scope['path']}"
+        words = f"{self._scope['method']} {self._scope['path']}"
+        return f"background of {words}" if self.kind == "background" else words
+
+    @property
+    def task(self) -> Any:
+        """The task that it is answered by, looked for when it is asked; None if it has ended."""
+        tasks = (task for loop in tuple(self._home.loops) for task in asyncio.all_tasks(loop))
+        return next((task for task in tasks if _runs(task.get_coro(), self)), None)
 
     @property
     def kind(self) -> str:

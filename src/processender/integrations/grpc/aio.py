@@ -11,7 +11,7 @@ import grpc
 from ...core.handler import Handler
 from ...errors import StateError
 from ...hints import Any
-from ...ports import Serving
+from ...ports import Serving, check_ender
 from .attached import demand
 from .calls import LAST_S, LONGEST_S, REFUSED, Calls, Leash
 from .coroutines import OnLoop, behaviour
@@ -40,6 +40,7 @@ class Host(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpcio has no ty
 
             name: The name of the handler that makes the health service say NOT_SERVING, with `-health` behind it.
         """
+        check_ender(ender, "grpc.aio.Host(ender)")
         self._ender = ender
         self._health = servicer(health, on_loop=True)
         self._services = services

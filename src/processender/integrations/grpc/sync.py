@@ -10,7 +10,7 @@ import grpc
 from ...core.handler import Handler
 from ...errors import StateError
 from ...hints import Any
-from ...ports import Serving
+from ...ports import Serving, check_ender
 from .attached import demand
 from .behaviour import Behaviour, Pushed
 from .calls import LAST_S, LONGEST_S, REFUSED, Calls
@@ -39,6 +39,7 @@ class Host(grpc.ServerInterceptor):  # type: ignore[misc] # grpcio has no types
 
             name: The name of the handler that makes the health service say NOT_SERVING, with `-health` behind it.
         """
+        check_ender(ender, "grpc.Host(ender)")
         self._ender = ender
         self._health = servicer(health, on_loop=False)
         self._services = services

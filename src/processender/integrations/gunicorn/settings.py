@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 from ...errors import HandlerError
 from ...hints import Any
+from ...ports import check_ender
 from .master import PAGE, adopt
 from .worker import Hosting, host
 
 HOSTING = "processender_hosting"
 """The attribute of a worker at which its life inside its Ender is, once it has loaded its application."""
+CALL = 'configure("app:ender")'
 Hook = Callable[..., object]
 
 
@@ -35,6 +37,9 @@ def configure(ender: Any, *, grace: float = 30.0, quick: float = 2.0, **hooks: H
         raise HandlerError(f"cannot take over the hook {unknown[0]!r}: set it in gunicorn.conf.py as usual")
     if not 0 < quick <= grace:
         raise HandlerError(f"cannot configure gunicorn with grace={grace!r}, quick={quick!r}: 0 < quick <= grace")
+
+    if not isinstance(ender, str):
+        check_ender(ender, CALL)
 
     def pre_fork(server: Any, worker: Any) -> None:
         _call(hooks, "pre_fork", server, worker)
@@ -62,6 +67,7 @@ def _call(hooks: dict[str, Hook], name: str, *args: Any) -> None:
 def find(ender: Any) -> Any:
     """Return *ender*, or what a name like `app:ender` stands for; raise `HandlerError` for one that leads nowhere."""
     if not isinstance(ender, str):
+        check_ender(ender, CALL)
         return ender
     module, _, attribute = ender.partition(":")
     try:
@@ -70,4 +76,5 @@ def find(ender: Any) -> Any:
             found = getattr(found, name)
     except (ImportError, AttributeError, ValueError) as error:
         raise HandlerError(f"cannot find the Ender at {ender!r}: {error}; write it like 'app:ender'") from error
+    check_ender(found, CALL)
     return found

@@ -8,7 +8,7 @@ from ...closing import CLOSE_S, close_when_idle
 from ...core.handler import Handler
 from ...core.texts import counted
 from ...hints import Any
-from ...ports import Context
+from ...ports import Context, check_kind
 
 
 def close_client(
@@ -33,6 +33,7 @@ def close_client(
 
     The other options are fields of `Handler`. It raises `LeftBehind` when a connection was cut.
     """
+    check_kind(client, ("close",), "a client of Redis", "redis.close_client(client)")
 
     def cut(left: int) -> str:
         return f"cut {counted(left, 'connection')} of {name} in use; end what blocks on Redis in an earlier phase"

@@ -9,7 +9,7 @@ from ...closing import CLOSE_S, close_when_idle
 from ...core.handler import Handler
 from ...core.texts import counted, listed
 from ...hints import Any
-from ...ports import Context
+from ...ports import Context, check_kind
 
 
 class _Checkouts:
@@ -88,6 +88,8 @@ def close_engine(
 
     The other options are fields of `Handler`. It raises `LeftBehind` when connections were still in use.
     """
+    wanted = "an Engine", "close_engine(engine), or close_async_engine(engine) for an AsyncEngine"
+    check_kind(None if hasattr(engine, "sync_engine") else engine, ("pool", "dispose"), *wanted)
     checkouts = _Checkouts(engine.pool)
 
     def close(_ctx: Context) -> None:
@@ -110,6 +112,7 @@ def close_async_engine(
     needs: str | Sequence[str] = (),
 ) -> Handler:
     """Do the same for an `AsyncEngine`, on the application's loop; the tasks that have a connection are named."""
+    check_kind(engine, ("sync_engine",), "an AsyncEngine", "close_async_engine(engine); an Engine has close_engine")
     checkouts = _Checkouts(engine.sync_engine.pool)
 
     async def close(_ctx: Context) -> None:

@@ -22,7 +22,7 @@ from ...core.texts import counted, listed
 from ...errors import HandlerError
 from ...hints import Any, Literal
 from ...patience import check_wait
-from ...ports import Context
+from ...ports import Context, check_kind
 from .closing import taker
 
 POLICIES = ("rollback", "commit")
@@ -169,6 +169,7 @@ def end_transactions(
     The other options are fields of `Handler`. It raises `LeftBehind` for transactions that cannot be ended from here,
     with whose they are and why.
     """
+    check_kind(engine, ("dispose",), "an Engine or an AsyncEngine", "end_transactions(engine)")
     check_wait("wait", wait, CLOSE_S, timeout)
     if policy not in POLICIES:
         raise HandlerError(f"cannot end transactions: policy={policy!r} is neither rollback nor commit")

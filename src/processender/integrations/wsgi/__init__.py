@@ -11,7 +11,8 @@ server of the standard library's kind, Werkzeug's among them, inside the Ender.
 
 Leaves: A thread that computes cannot be interrupted: the report names its request, and the process ends without it.
 WSGI has no lifespan, so the middleware alone hears no signal: who serves enters the Ender, here `serve`, for gunicorn
-the room `gunicorn`. Granian's WSGI interface, uWSGI and mod_wsgi keep their signals: run them under the agent.
+the room `gunicorn`; a request that comes while nobody has is said once in the log. Granian's WSGI interface, uWSGI and
+mod_wsgi keep their signals: run them under the agent.
 
 Versions: wsgiref of Python 3.11 to 3.13, Werkzeug 3, gunicorn 24 to 27, Granian 2.8; tests hold what this rests on:
 gunicorn's `start_response` belongs to the answer that has `force_close` and drops the header, wsgiref refuses it.

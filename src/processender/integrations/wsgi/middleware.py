@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from ...hints import Any
-from ...own_paths import OwnPaths
-from ...ports import Serving
+from ...own_paths import OwnPaths, is_unheld
+from ...ports import Serving, check_ender
 from .request import Environ, Request, StartResponse, closing
 
+_log = logging.getLogger("processender.wsgi")
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
@@ -50,16 +52,29 @@ class EnderMiddleware:
         A path of None is the application's own. Raise `HandlerError` for a *drain_path* without a token, or a token, or
         a *resume_path*, without that.
         """
+        check_ender(ender, "wsgi.EnderMiddleware(app, ender)")
         self._app = app
         self._ender = ender
         self._close_header = close_header
         self._paths = OwnPaths(ender, ready_path, live_path, drain_path, resume_path, token)
+        self._unheld = True
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Take a call of the server."""
+        if self._unheld:
+            self._say_unheld()
         if environ.get("PATH_INFO", "") in self._paths.names:
             return self._answer(environ, start_response)
         return Request(self._ender, environ, start_response, self._close_header).run(self._app)
+
+    def _say_unheld(self) -> None:
+        """Say once that the server has begun to serve outside of the Ender."""
+        self._unheld = False
+        if is_unheld(self._ender):
+            _log.warning(
+                "nobody has entered the Ender of this application: it hears no signal and readiness stays false; put"
+                " configure() into gunicorn.conf.py, serve with wsgi.serve(), or enter the Ender around the server"
+            )
 
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request for a path of the Ender's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 
 from ...hints import Protocol
-from ...ports import Serving
+from ...ports import Serving, check_ender
 
 POLL_S = 0.1
 """How often a server looks whether it shall stop: its own default is half a second."""
@@ -42,6 +42,7 @@ def serve(ender: Serving, server: Server) -> None:
 
         server: A server that is bound and listens; let it have a thread for each request.
     """
+    check_ender(ender, "wsgi.serve(ender, server)")
     with ender.hosted(stop=server.shutdown):
         ender.ready()
         server.serve_forever(POLL_S)
