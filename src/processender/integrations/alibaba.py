@@ -19,6 +19,7 @@ from ..glance import Glance, instant, text_of
 from ..listening import Look, Polled
 from ..tokened import Tokened
 
+__all__ = ["listen"]
 ADDRESS = "http://100.100.100.200"
 """Where every instance finds the server."""
 PATH = "/latest/meta-data/instance/spot/termination-time"

@@ -22,6 +22,7 @@ from ..glance import Glance, Later, Unclear, data_of, found, instant, text_of
 from ..hints import Any, Literal
 from ..listening import Look, Polled
 
+__all__ = ["listen"]
 ADDRESS = "http://169.254.169.254"
 """Where every machine finds the service."""
 FIRST_S = 130.0

@@ -22,6 +22,7 @@ from ..glance import Glance, Later, Unclear, found, instant, text_of
 from ..hints import Literal
 from ..listening import Look, Polled, Together
 
+__all__ = ["listen"]
 ADDRESS = "169.254.169.254"
 """Where every instance finds the server."""
 VARIABLE = "GCE_METADATA_HOST"
