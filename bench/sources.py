@@ -112,7 +112,7 @@ def _start() -> list[Figure]:
                     process.communicate()
             took[cloud] = statistics.median(times)
     most = max((ms, cloud) for cloud, ms in took.items() if cloud != "nothing")
-    beside = f"{most[1]}; without a source {took['nothing']:.1f} ms; with http.client, which it loads"
+    beside = f"{most[1]}; without a source {took['nothing']:.1f} ms"
     return [
         Figure(
             "start with an address that swallows everything", most[0] - took["nothing"], "ms", bar=100, beside=beside

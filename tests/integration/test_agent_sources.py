@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,21 @@ def test_a_reload_tells_that_sources_stay(double: Metadata, tmp_path: Path) -> N
         program.signal("TERM")
 
         assert 143 == program.wait()
+
+
+def test_a_sidecar_listens_as_well(double: Metadata, tmp_path: Path) -> None:
+    """For an application that somebody else has started."""
+    pid_file = tmp_path / "pid"
+    options = config(tmp_path, "aws", endpoint=double.url, every="20ms")
+    argv = [sys.executable, "-m", "processender", "sidecar", "--service", "shop", "--grace", "20s", *options]
+    argv += ["--pid-file", str(pid_file), "--tell-signal", "TERM"]
+    with Program(["sh", "-c", f"echo $$ > {pid_file}; echo ready; exec sleep 60"]) as program:
+        program.wait_for("ready")
+        with Program(argv, env={"TMPDIR": str(tmp_path)}, cwd="/") as agent:
+            agent.wait_for("watching process")
+            double.spot(seconds=120)
+
+            assert 0 == agent.wait(20)
+            assert -15 == program.wait(20)
+            assert ["cloud: spot terminate"] == causes(agent)
+            assert "spot terminate" == agent.report()["sources"]["cloud"]["spot"]
