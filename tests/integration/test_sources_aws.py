@@ -106,7 +106,13 @@ class TestHook:
 
 def event(kind: str, **detail: Any) -> dict[str, Any]:
     """Return an event as EventBridge puts it into a queue."""
-    return {"version": "0", "detail-type": kind, "source": "aws.ec2", "time": iso(SystemClock().wall()), "detail": detail}
+    return {
+        "version": "0",
+        "detail-type": kind,
+        "source": "aws.ec2",
+        "time": iso(SystemClock().wall()),
+        "detail": detail,
+    }
 
 
 @pytest.fixture(scope="module")
