@@ -25,6 +25,7 @@ from . import (
     middleware,
     planning,
     rolling,
+    sources,
     stops,
 )
 from .figures import Figure, say, table
@@ -41,6 +42,7 @@ BENCHES = {
     "inits": inits.measure,
     "rolling": rolling.measure,
     "balancers": balancers.measure,
+    "sources": sources.measure,
     "stops": stops.measure,
     "crashes": crashes.measure,
     "kills": kills.measure,

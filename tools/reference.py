@@ -126,7 +126,8 @@ def index_page() -> str:
     """Return the page that lists the others."""
     links = "- [The library](library.md)\n- [Events](events.md)\n- [The journal](journal.md)\n"
     links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
-    links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [The test kit](testing.md)\n"
+    links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [Platforms](platforms/index.md)\n"
+    links += "- [The test kit](testing.md)\n"
     return f"# Reference\n\n{NOTE}\n{links}"
 
 

@@ -1,4 +1,4 @@
-"""The pages of the rooms: one for each framework, drainer and resource, from its docstrings and its examples."""
+"""The pages of the rooms: each framework, drainer, resource and platform has one, from its docstrings and examples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import describing
 
 from processender import closing
-from processender.plugins import DRAINERS
+from processender.plugins import DRAINERS, SOURCES
 
 ROOT = Path(__file__).parent.parent
 FRAMEWORKS = (
@@ -25,6 +25,8 @@ RESOURCES = (
     "sql", "postgres", "redis", "httpx2", "apscheduler", "executors", "processes", "tasks", "caches", "opentelemetry",
 )  # fmt: skip
 """The rooms of what a program uses and must close, flush, finish or stop."""
+PLATFORMS = ("gcp", "azure", "alibaba", "aws_lambda")
+"""The rooms of platforms that say that the end is coming."""
 BESIDE = {"grpc": ["aio"]}
 """What of a room is loaded for itself, because not everybody has use for it."""
 NEEDS = "needs the real program, and is run with it by the tests"
@@ -53,10 +55,20 @@ ended when its time was up is cut, and its handler fails with `LeftBehind`, whic
 - [django](../frameworks/django.md): its connections to databases, and their pools.
 """
 """What the index of the resources says of all of them."""
+LISTENING = f"""
+Each function named `listen` returns a `Source`: `ender.listen(gcp.listen())`. In a configuration it is found by its
+name, `listen = "gcp"`. A package makes one of its own known by an entry point of the group `{SOURCES}`: its value is a
+function that takes `name` and the fields of `with`. `processender.testing.sources.check_source` tries whether it keeps
+what a source promises; see [how to hear of the end](../../how-to/platforms/index.md) and [the test kit](../testing.md).
+
+- [aws](../drainers/aws.md): instances of EC2, tasks of ECS, and queues of their events.
+"""
+"""What the index of the platforms says of all of them."""
 KINDS = (
     ("frameworks", "Frameworks and servers", FRAMEWORKS, SERVING),
     ("drainers", "Drainers", LEAVING, PLUGINS),
     ("resources", "Resources", RESOURCES, CLOSING),
+    ("platforms", "Platforms", PLATFORMS, LISTENING),
 )
 
 

@@ -17,7 +17,7 @@ from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .errors import HandlerError, StateError
 from .hints import Any, Self
-from .ports import Stopping
+from .ports import Source, Stopping
 from .session import Session
 from .settings import Settings, may_arm
 
@@ -55,6 +55,7 @@ class BareEnder:
         self._session: Session | None = None
         self._stopping = threading.Event()
         self._early: list[Notice] = []
+        self._sources: list[Source] = []
         self._back: Any = None
         # Names that no handler may take, and what the one of this name does.
         self._reserved: dict[str, str] = {WAY_BACK: OWN[WAY_BACK]}
@@ -136,6 +137,26 @@ class BareEnder:
         else:
             self._session.coordinator.notify(notice)
 
+    def listen(self, source: Source) -> Source:
+        """
+        Let *source* tell of the end, from when the Ender is armed until its run is over, and return it.
+
+        The handlers that it brings, which answer its platform, are registered.
+        """
+        for handler in getattr(source, "handlers", ()):
+            self.add(handler)
+        self._sources.append(source)
+        if self._session is not None:
+            self._start(source, self._session)
+        return source
+
+    def _start(self, source: Source, session: Session) -> None:
+        try:
+            source.start(session.coordinator)
+        except Exception as error:  # one deaf ear is better than no Ender
+            session.coordinator.trouble("source-bug", f"cannot listen to {source.name}: {error!r}; it is not heard")
+        session.coordinator.when_ended(source.stop)
+
     def _tell_early(self) -> None:
         while self._session is not None and self._early:
             self._session.coordinator.notify(self._early.pop(0))
@@ -202,8 +223,15 @@ class BareEnder:
         if self._session is None and may_arm(enters=enters):
             session = self._new_session()
             session.arm(self._fork_child)
+            session.report.facts.sources = self._heard
             self._session = session
+            for source in self._sources:
+                self._start(source, session)
         return self._session
+
+    def _heard(self) -> dict[str, Any]:
+        """Return, for the report, what each source has seen last; a source that does not say stands there too."""
+        return {source.name: dict(getattr(source, "last", {})) for source in self._sources}
 
     def _new_session(self) -> Session:
         """Return a session that is not armed yet."""
@@ -225,6 +253,11 @@ class BareEnder:
         """Let *code* tell, for the report, what `exit="return"` leaves to the caller: the exit code for a verdict."""
         if self._session is not None:
             self._session.returns = code
+
+    def tells(self, seen: Callable[[], dict[str, Any]]) -> None:
+        """Let *seen* tell, for the report, what sources have seen to which somebody else listens."""
+        if self._session is not None:
+            self._session.report.facts.sources = seen
 
     def embeds(self, account: Callable[[], dict[str, Any] | None]) -> None:
         """Let *account* tell, for the report, what a process has reported that ended with this one."""

@@ -110,3 +110,9 @@ class LockHeld(ProcessEnderError):
     """Somebody else holds the lock."""
 
     code = "lock-held"
+
+
+class SourceError(ProcessEnderError, ValueError):
+    """A source of notices cannot be made as it was described."""
+
+    code = "source"

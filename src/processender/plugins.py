@@ -1,4 +1,4 @@
-"""From a name to what releases a thing, or leaves traffic: built in or from a plugin, loaded when it is needed."""
+"""From a name to what releases a thing, leaves traffic, or hears of the end: built in or a plugin, loaded on demand."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from .core.handler import Handler
 from .demand import load
-from .errors import HandlerError, ReleaserError
+from .errors import HandlerError, ProcessEnderError, ReleaserError, SourceError
 from .hints import Any
 from .keepers import Releaser
+from .ports import Source
 
 GROUP = "processender.releasers"
 """The group of the entry points by which a package makes its releasers known."""
@@ -50,6 +51,18 @@ _DRAINERS = {
     "http": ("http", "drain"),
     "command": ("command", "drain"),
 }
+SOURCES = "processender.sources"
+"""The group of the entry points by which a package makes its sources known: functions that return a `Source`."""
+
+_SOURCES = {
+    "aws": ("aws", "listen"),
+    "aws-ecs": ("aws", "listen_ecs"),
+    "aws-queue": ("aws", "listen_queue"),
+    "aws-lambda": ("aws_lambda", "listen"),
+    "gcp": ("gcp", "listen"),
+    "azure": ("azure", "listen"),
+    "alibaba": ("alibaba", "listen"),
+}
 _loaded: dict[str, Releaser] = {}
 
 
@@ -74,10 +87,7 @@ def find_drainer(name: str) -> Callable[..., Handler] | None:
         room, function = _DRAINERS[name]
         found: Callable[..., Handler] = getattr(load(f"integrations.{room}"), function)
         return found
-    for point in _points(DRAINERS):
-        if point.name == name:
-            return _loaded_drainer(name, point)
-    return None
+    return _function(name, DRAINERS, "drainer", HandlerError)
 
 
 def drainer_names() -> list[str]:
@@ -85,15 +95,33 @@ def drainer_names() -> list[str]:
     return sorted({*_DRAINERS, *(point.name for point in _points(DRAINERS))})
 
 
-def _loaded_drainer(name: str, point: Any) -> Callable[..., Handler]:
-    try:
-        made: Callable[..., Handler] = point.load()
-    except Exception as error:
-        text = f"cannot load the drainer {name!r}: its plugin {point.value} is broken: {error!r}"
-        raise HandlerError(f"{text}; mend or remove it") from error
-    if not callable(made):
-        raise HandlerError(f"cannot use the drainer {name!r}: its plugin {point.value} is no function")
-    return made
+def find_source(name: str) -> Callable[..., Source] | None:
+    """Return the function that makes sources of this name, None for an unknown one; raise `SourceError` if broken."""
+    if name in _SOURCES:
+        room, function = _SOURCES[name]
+        found: Callable[..., Source] = getattr(load(f"integrations.{room}"), function)
+        return found
+    return _function(name, SOURCES, "source", SourceError)
+
+
+def source_names() -> list[str]:
+    """Return the names of all sources that are installed, sorted."""
+    return sorted({*_SOURCES, *(point.name for point in _points(SOURCES))})
+
+
+def _function(name: str, group: str, what: str, broken: type[ProcessEnderError]) -> Callable[..., Any] | None:
+    """Return the function of this name that a plugin makes known, None if none does."""
+    for point in _points(group):
+        if point.name == name:
+            try:
+                made: Callable[..., Any] = point.load()
+            except Exception as error:
+                text = f"cannot load the {what} {name!r}: its plugin {point.value} is broken: {error!r}"
+                raise broken(f"{text}; mend or remove it") from error
+            if not callable(made):
+                raise broken(f"cannot use the {what} {name!r}: its plugin {point.value} is no function")
+            return made
+    return None
 
 
 def _built_in(name: str) -> Releaser:

@@ -162,6 +162,38 @@ class Signals(Protocol):
         """Tell what somebody else has taken since."""
 
 
+class Ears(Protocol):
+    """What a source tells of what it hears; both from any thread, and both return at once."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+
+    def notify(self, notice: Notice) -> None:
+        """Take a notice."""
+
+    def trouble(self, code: str, text: str) -> None:
+        """Take what could not be heard: a stable name for the kind of trouble, and the words."""
+
+
+class Source(Protocol):
+    """
+    What listens for notices: to a platform, a device, a file.
+
+    It does so on threads of its own, and survives that what it listens to is absent, slow, flapping, or lying. A source
+    that answers its platform when the end has come brings `handlers`, a sequence of them, which come into the plan.
+    """
+
+    name: str
+    """What it is called, as the `origin` of its notices."""
+
+    def start(self, ears: Ears) -> None:
+        """Listen from now on; return at once, whatever the network does. It may be started anew after `stop`."""
+
+    def stop(self) -> None:
+        """Listen no more; return at once. Nothing is told afterwards."""
+
+
 class Context(Protocol):
     """What a handler or a releaser is told and can do while it runs."""
 

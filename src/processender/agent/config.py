@@ -6,7 +6,6 @@ Loaded only when there is something to read: it brings `msgspec` and `tomllib` a
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 
 from .. import demand
@@ -26,6 +25,7 @@ from .kernel import number_of
 from .lifetime import check_life, in_plan, life_settings, make_hooks
 from .locate import Path
 from .mistakes import Mistakes
+from .reading import decode, parse
 from .schema import Config, CrashHandlerConfig, EndHandlerConfig, HandlerConfig
 from .schema_parts import RetryConfig
 from .semantics import check_meaning
@@ -53,7 +53,7 @@ def load(source: Source | None, environ: Mapping[str, str], reaper: Reaper | Non
     Raises `ConfigError` with every mistake; each has its file and line, or the name of its variable, the key, and the
     nearest known name.
     """
-    text = _decode(source) if source is not None else ""
+    text = decode(source) if source is not None else ""
     mistakes = Mistakes(source.path if source else "", text, source.root if source else ())
     config = _understand(source, text, environ, mistakes)
     handlers = _handlers(config.handlers, ("handlers",), mistakes)
@@ -64,6 +64,7 @@ def load(source: Source | None, environ: Mapping[str, str], reaper: Reaper | Non
     of_command = _of_command(config, environ, reaper, mistakes)
     hooks = make_hooks(config.hooks, environ, reaper, mistakes)
     _check_drainers(config, mistakes)
+    sources = demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else ()
     mistakes.raise_if_any()
     handlers = [_with_call(handler, config.handlers[handler.name], environ, reaper, mistakes) for handler in handlers]
     after = config.on_crash.handlers
@@ -82,16 +83,20 @@ def load(source: Source | None, environ: Mapping[str, str], reaper: Reaper | Non
         **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
-        handlers=(
-            *handlers,
-            *in_plan(hooks),
-        ),
+        handlers=(*handlers, *in_plan(hooks), *(h for source in sources for h in getattr(source, "handlers", ()))),
         hooks=hooks,
-        written={**({"hooks": config.hooks} if hooks else {}), **({"checks": config.checks} if config.checks else {})},
+        sources=sources,
+        written=_written(config, hooks),
         **life_settings(config, reaper),
         source=source.path if source else "",
         root=source.root if source else (),
     )
+
+
+def _written(config: Config, hooks: Mapping[str, object]) -> dict[str, object]:
+    """Return the tables whose settings are functions and threads, which cannot be compared."""
+    tables = {"hooks": config.hooks if hooks else None, "checks": config.checks, "sources": config.sources}
+    return {name: table for name, table in tables.items() if table}
 
 
 def _of_root(config: Config) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def _of_command(
 
 
 def _understand(source: Source | None, text: str, environ: Mapping[str, str], mistakes: Mistakes) -> Config:
-    data = _parse(source, text, mistakes) if source is not None else {}
+    data = parse(source, text, mistakes) if source is not None else {}
     apply(overrides(environ), data, mistakes)
     config: Any = check(data, Config, (), mistakes)
     if config is INVALID:
@@ -146,40 +151,6 @@ def _in_unit(config: Config) -> dict[str, Any]:
         "watchdog": config.systemd.watchdog,
         "extend_to": None if extend_to is None else parse_duration(extend_to),
     }
-
-
-def _decode(source: Source) -> str:
-    mistakes = Mistakes()
-    try:
-        # Editors on Windows put a mark before the text, which means nothing in UTF-8.
-        return source.data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = source.data.count(b"\n", 0, error.start) + 1
-        mistakes.say(f"{source.path}:{line}: is not UTF-8: {error.reason}; save it as UTF-8")
-        mistakes.raise_if_any()
-        raise
-
-
-def _parse(source: Source, text: str, mistakes: Mistakes) -> dict[str, Any]:
-    """Return the tables of *source* from its root down; what is no TOML at all ends the search for mistakes."""
-    try:
-        data: Any = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        reason, _, place = str(error).rpartition(" (at ")
-        line = place.partition("line ")[2].partition(",")[0] or str(text.count("\n") + 1)
-        mistakes.say(f"{source.path}:{line}: is not TOML: {reason or error}")
-    except ValueError as error:
-        # Such as a number with more digits than Python converts.
-        mistakes.say(f"{source.path}: is not TOML that can be read: {error}")
-    except RecursionError:
-        mistakes.say(f"{source.path}: is nested too deeply to be a configuration")
-    mistakes.raise_if_any()
-    for key in source.root:
-        data = data.get(key, {}) if isinstance(data, dict) else {}
-    if not isinstance(data, dict):
-        mistakes.add((), f"{'.'.join(source.root)} must be a table")
-        mistakes.raise_if_any()
-    return dict(data)
 
 
 def _handlers(configs: Mapping[str, HandlerConfig], path: Path, mistakes: Mistakes) -> list[Handler]:

@@ -164,7 +164,8 @@ class Engine:
 
     def take(self, notice: Notice) -> None:
         """Take what somebody says or asks for; those that have joined leave traffic, and come back, with the agent."""
-        if self._joined is not None and notice.action in {Action.DRAIN, Action.RESUME}:
+        whole = notice.action is Action.RESUME and not notice.key  # see `Listeners.observe`
+        if self._joined is not None and (notice.action is Action.DRAIN or whole):
             self._joined.tell(notice.cause, notice.sender, str(notice.action))
         self.ender.notify(notice)
 
@@ -239,7 +240,7 @@ class Engine:
 
     def crashed(self) -> bool:
         """Tell whether the command has ended as it should not. Main thread only."""
-        status, notice = self._command.status, self._watch.notice
+        status, notice = self._command.status, None if self.kill_at is None else self._watch.notice
         code = -status + 128 if status and status < 0 else status
         if not status or code in self._settings.expect_exit:
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.handler import Handler
 from ..core.notice import Action, Notice
 from ..errors import ProcessEnderError
 from ..hints import TYPE_CHECKING
@@ -17,7 +18,8 @@ FIXED = {
     "stop_signal": "command.stop_signal", "stop_steps": "command.stop or command.preset", "capture": "output.capture",
     "output": "output",
     "restart": "restart", "restarts": "restart", "hooks": "hooks", "hooks_limit": "hooks.limit",
-    "checks": "checks", "vigils": "heartbeat or deadlock", "require": "order.require", "lanes": "lanes",
+    "checks": "checks", "sources": "sources", "vigils": "heartbeat or deadlock",
+    "require": "order.require", "lanes": "lanes",
     "lean": "--lean", "setsid": "--setsid", "kill_group": "--kill-group", "wait_tree": "--no-wait-tree",
     "rewrite": "--rewrite", "json_lines": "--json", "parent_death": "--parent-death", "verbosity": "--verbose",
     "ready": "ready", "watchdog": "systemd.watchdog", "extend_to": "systemd.extend_to",
@@ -51,7 +53,10 @@ def reload(
         return old, ["there is no configuration to read"], []
     try:
         read = reread()
-        new = read.replace(**{name: getattr(old, name) for name in (*FIXED, "written")})
+        new = read.replace(
+            **{name: getattr(old, name) for name in (*FIXED, "written")},
+            handlers=(*_but(read.handlers, _of_sources(read)), *_of_sources(old)),
+        )
         engine.change(new)
     except ConfigError as error:
         problems = list(error.problems)
@@ -67,6 +72,16 @@ def reload(
     return old, problems, []
 
 
+def _of_sources(settings: Settings) -> list[Handler]:
+    """Return what answers the platforms to which the sources of *settings* listen."""
+    return [handler for source in settings.sources for handler in getattr(source, "handlers", ())]
+
+
+def _but(handlers: Sequence[Handler], gone: Sequence[Handler]) -> list[Handler]:
+    names = {each.name for each in gone}
+    return [each for each in handlers if each.name not in names]
+
+
 def only_anew(keys: Sequence[str]) -> str:
     """Return, in words, that *keys* were not taken over, and when they will be."""
     return f"{', '.join(keys)} can change only when the agent is started anew"
@@ -76,4 +91,4 @@ def _told(settings: Settings, name: str) -> object:
     """Return a setting in a form that can be compared: what a step or a hook calls is a function anew each time."""
     if name == "stop_steps":
         return [step.shown for step in settings.stop_steps]
-    return settings.written.get(name) if name in {"hooks", "checks"} else getattr(settings, name)
+    return settings.written.get(name) if name in {"hooks", "checks", "sources"} else getattr(settings, name)

@@ -77,7 +77,7 @@ class Agent(Epilogue):
             rewrite=jobs.rewrites(settings.rewrite),
         )
         if settings.capture or settings.feeds or settings.hears:
-            self._command.pipes = load("agent.pipes").Pipes(settings, self._have_trouble, watch=settings.hears)
+            self._command.pipes = load("agent.pipes").Pipes(settings, self.complain, watch=settings.hears)
         self._name = settings.service or os.path.basename(argv[0]) or "command"
         self._probes: Any = None
         if settings.probe_listen:
@@ -89,12 +89,13 @@ class Agent(Epilogue):
         self._unit: Any = None
         if "NOTIFY_SOCKET" in os.environ or os.environ.get("LISTEN_PID") == str(os.getpid()):
             self._unit = load("agent.unit").Unit(
-                os.environ, settings, self._command, self._alarms, self._clock, self._have_trouble
+                os.environ, settings, self._command, self._alarms, self._clock, self.complain
             )
         self._troubles: list[tuple[str, str]] = []
         self._ignored, self._asked = kernel.ignored(), False
         if settings.lives:
             self.make_again()
+        self._make_listeners()
         if not settings.lean:
             self._load_engine()
 
@@ -133,16 +134,26 @@ class Agent(Epilogue):
             everything = beside or self._engine.verdict is None
             self._command.sweep(everything=everything, wait_tree=self._settings.wait_tree)
 
+    def _make_listeners(self) -> None:
+        sources = self._settings.sources
+        if sources:
+            make = load("agent.listeners").Listeners
+            self._listeners = make(sources, self._clock, self._alarms.soon, self.hear, self.complain)
+
     # The engine.
 
     def _load_engine(self) -> None:
-        observers = () if self._unit is None else (load("agent.status").Status(self._unit, self._alarms),)
+        observers: list[Any] = [] if self._listeners is None else [self._listeners]
+        if self._unit is not None:
+            observers.append(load("agent.status").Status(self._unit, self._alarms))
         self._engine = load("agent.engine").Engine(
             self._settings, self._name, self._command, self._health, observers, self.joined
         )
 
     def _arm(self) -> None:
         self._engine.arm(lambda _verdict: self._ending().code)
+        if self._listeners is not None:
+            self._engine.ender.tells(self._listeners.seen)
         for code, text in self._troubles:
             self._engine.tell(code, text)
 
@@ -151,7 +162,7 @@ class Agent(Epilogue):
     def _begin(self) -> None:
         told = self._jobs.begin(self._settings.parent_death)
         told += [("no-subreaper", self._children.adopt_orphans()), ("no-control", self._control.open())]
-        self._command.trouble = self._have_trouble
+        self._command.trouble = self.complain
         self._command.more = {VARIABLE: self._control.path}
         if self._unit is not None:
             self._unit.when_ready = self._come_back
@@ -163,7 +174,7 @@ class Agent(Epilogue):
         elif self._troubles:
             # What cannot be done is told now, also by a lean agent.
             self.armed()
-        for face in (self._probes, self._face):
+        for face in (self._probes, self._face, self._listeners):
             if face is not None:
                 face.start()
         while (heard := kernel.take(0.0)) is not None:
@@ -273,7 +284,7 @@ class Agent(Epilogue):
         if first:
             self._command.send(first)
 
-    def _have_trouble(self, code: str, text: str) -> None:
+    def complain(self, code: str, text: str) -> None:
         """Tell of what could not be done; from any thread."""
         if self._engine is None:
             load("agent.voice").tell(self._settings, code, text)

@@ -63,6 +63,15 @@ class EndHandlerConfig(HandlerConfig, forbid_unknown_fields=True):
     """What the drainer is told, by the names of its arguments; lengths of time have a unit."""
 
 
+class SourceConfig(Struct, forbid_unknown_fields=True):
+    """What listens for notices that the end is coming."""
+
+    listen: str = ""
+    """What it listens to, such as aws or gcp."""
+    arguments: dict[str, Any] = field(default_factory=dict, name="with")
+    """What it is told, by the names of its arguments; lengths of time have a unit."""
+
+
 class StopConfig(Struct, forbid_unknown_fields=True):
     """One step that asks the command to end: one deed, and when the next step comes."""
 
@@ -213,5 +222,7 @@ class Config(Struct, forbid_unknown_fields=True):
     """What every plan must imply."""
     lanes: dict[str, Annotated[int, Meta(ge=1, le=100_000)]] = field(default_factory=dict)
     """The resources of limited capacity, each with how many handlers may use it at once."""
+    sources: dict[str, SourceConfig] = field(default_factory=dict)
+    """What listens for notices, by name."""
     handlers: dict[str, EndHandlerConfig] = field(default_factory=dict)
     """The clean-up steps, by name."""

@@ -100,6 +100,8 @@ class Settings(Record):
     """The hooks by the points of the command's life, see `agent.hooks.POINTS`."""
     hooks_limit: float = 60.0
     """How long all hooks of one point may take, but for those that belong to the plan of the end."""
+    sources: tuple[Any, ...] = ()
+    """What listens for notices, each a `Source`."""
     checks: tuple[Any, ...] = ()
     """The health checks, see `core.care.Check`."""
     vigils: tuple[Any, ...] = ()
@@ -109,7 +111,7 @@ class Settings(Record):
     root: tuple[str, ...] = ()
     """The keys under which it stands in that file."""
     written: Mapping[str, object] = {}
-    """The tables `hooks` and `checks` as they were written, which tells whether they have changed."""
+    """The tables `hooks`, `checks` and `sources` as they were written, which tells whether they have changed."""
     capture: bool = False
     """Whether the agent reads the output of the command and passes it on line by line."""
     output: Style = Style()

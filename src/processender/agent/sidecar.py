@@ -37,6 +37,7 @@ from .engine import Engine
 from .goodbye import Goodbye
 from .health import Health
 from .holding import Holding
+from .listeners import Listeners
 from .meeting import PRE_STOP
 from .probes import ProbeServer
 from .settings import Settings
@@ -126,12 +127,21 @@ class Sidecar(Listener):
                 self._probes.start()
             serve(self._socket, self._desk)
             self._application.start()
+            if self._settings.sources:
+                self._listen()
             self._watch_over()
             self._engine.finish()
             self._linger()
         finally:
             meeting.leave(self._path)
         return self._code(self._engine.verdict)
+
+    def _listen(self) -> None:
+        listeners = Listeners(
+            self._settings.sources, self._clock, self._alarms.soon, self._engine.take, self._engine.tell
+        )
+        self._engine.ender.tells(listeners.seen)
+        listeners.start()
 
     # The main thread.
 

@@ -45,6 +45,7 @@ class Steered:
         self._engine: Any = None
         self._tracker: Any = None
         self._unit: Any = None
+        self._listeners: Any = None
 
     @property
     def alarms(self) -> Alarms:
@@ -118,6 +119,17 @@ class Steered:
         if self._engine is not None:
             self._engine.take(notice)
 
+    def hear(self, notice: Notice) -> None:
+        """Take what a source says."""
+        if notice.action == "stop":
+            self.end(notice)
+        else:
+            self.armed().take(notice)
+
+    def complain(self, code: str, text: str) -> None:
+        """Tell of what could not be done."""
+        raise NotImplementedError
+
     def reload(self, sender: str) -> tuple[list[str], list[str]]:
         """Read the configuration again for *sender*; return why it is not taken over, and the keys that never are."""
         if self._unit is not None:
@@ -149,6 +161,8 @@ class Steered:
     def make_desk(self) -> Any:
         """Return who does what is asked for on the socket."""
         self.joined = load("agent.joined").Joined(self._name)
+        if self._listeners is not None:
+            self._listeners.joined = self.joined
         if self._engine is not None:
             self._engine.join(self.joined)
         steering = load("agent.steering").Steering(self)

@@ -17,7 +17,7 @@ from ..core.events import (
     RunWithdrawn,
     Trouble,
 )
-from ..core.notice import Notice
+from ..core.notice import Action, Notice
 from ..core.outcome import Verdict
 from ..core.window import Window
 from .builtin import COMMAND
@@ -67,9 +67,16 @@ class RunWatch:
         match event:
             case NoticeHeard() if self.notice is None and event.notice.ends:
                 self.notice = event.notice
+            case NoticeHeard(notice=told) if told.action is Action.RESUME and self.kill_at is None:
+                if self.notice is not None and told.key in {"", self.notice.key}:
+                    # An end that was to begin later does not.
+                    self.notice = None
+            case RunStarted() if event.notice.ends:
+                # What was to begin later has not begun it if something else did.
+                self.notice = event.notice
+                self._follow(event)
             case RunStarted() | PlanChanged() if self.notice is not None:
-                self.kill_at = last_moment(event.plan.window)
-                self._wake()
+                self._follow(event)
             case RunWithdrawn():
                 # Nobody is to be killed any more; and no plan that comes now is one of an end.
                 self.notice, self.kill_at, self._asked = None, None, False
@@ -89,11 +96,15 @@ class RunWatch:
             case _:
                 return
 
+    def _follow(self, event: RunStarted | PlanChanged) -> None:
+        self.kill_at = last_moment(event.plan.window)
+        self._wake()
+
     def _note(self, event: Event) -> None:
         match event:
             case NoticeHeard(notice=notice):
                 self.notices = [*self.notices[1 - KEPT :], notice]
-                if notice.ends and self.state:
+                if notice.action is Action.STOP and self.state:
                     self.state = ENDING
             case RunStarted(notice=notice):
                 self.state = ENDING if notice.ends else DRAINING

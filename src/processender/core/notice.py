@@ -55,6 +55,8 @@ class Notice(Record):
     """The number of the signal that brought it, 0 if none did."""
     sender: str = ""
     """Who asked for it, where that is known: a process and its user, or the name of a token; never a secret."""
+    key: str = ""
+    """What its source calls it, so that it can be changed or taken back alone; without a name only all of it can be."""
 
     @property
     def ends(self) -> bool:

@@ -154,8 +154,8 @@ class Coordinator(Hearing):
             return self.registry.plan(window)
         return self.registry.plan(window, self.run.progress(self.clock.now(), window.opened), self.run.plan)
 
-    def _follow(self) -> None:
-        """Follow the run from now on; of times of which nothing is known, nothing can be a surprise."""
+    def _look_out(self) -> None:
+        """Look out for surprises from now on; of times of which nothing is known, nothing can be a surprise."""
         self._adapting = load("engine.adapting").Adapting(self.registry) if self.registry.informed else None
 
     def _begin(self, notice: Notice) -> None:
@@ -171,7 +171,7 @@ class Coordinator(Hearing):
         if not holds:
             self._hasten(window)
         plan = self._plan(window)
-        self._follow()
+        self._look_out()
         self.executor.begin(self.run_id, notice.cause)
         self.run = Run(plan, self.clock.chance, DRAIN if holds else "", self.run_id)
         if not holds:
@@ -204,7 +204,7 @@ class Coordinator(Hearing):
         self._hasten(window)
         self.executor.begin(self.run_id, notice.cause)
         self.begun.set()
-        self._follow()
+        self._look_out()
         self._advance([Released(), Adopted(self._plan(window))])
 
     # Taking it back.
@@ -284,8 +284,7 @@ class Coordinator(Hearing):
         self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))
         self.outlets.flush(min(now + RECORD_S, window.soft), before_effect=True)
         # The other half is for the streams, should the process not go the ordinary way.
-        now = self.clock.now()
-        self.outlets.flush(now + min(window.reserve, window.dump_at - now) / 2)
+        self.outlets.flush((now := self.clock.now()) + min(window.reserve, window.dump_at - now) / 2)
         sys.setswitchinterval(self._switch_interval)
         self.leave()
         with self._lock:

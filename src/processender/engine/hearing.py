@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from ..core.drain import BODY
 from ..core.escalation import FORCE, HURRY, Escalation
 from ..core.events import Escalated, Event, NoticeHeard, Trouble
-from ..core.notice import Action, Deadline, Notice, merge
+from ..core.notice import Action, Deadline, Notice
 from ..core.reports import Hurried, Report
 from ..core.run import Run
+from ..core.standing import Standing
 from ..ports import Clock, Signals
 from .mailbox import Mailbox
 from .observers import Outlets
@@ -70,6 +71,7 @@ class Hearing:
         self._heard: deque[Notice] = deque()
         self._later: deque[Notice] = deque()
         self._attending = False
+        self._standing = Standing()
         self._deadline: Deadline | None = None
         self._start_at: tuple[float, Notice] | None = None
         self._check_at = 0.0
@@ -162,9 +164,9 @@ class Hearing:
                 # It is the end that has let it go.
                 return
         # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind and sender.
-        told = [(old.cause, old.deadline, old.sender) for old in self.notices]
+        told = [(old.cause, old.deadline, old.sender, old.key) for old in self.notices]
         room = len(told) < (2 * KEPT if notice.ends else KEPT)
-        if (notice.cause, notice.deadline, notice.sender) not in told and room:
+        if (notice.cause, notice.deadline, notice.sender, notice.key) not in told and room:
             self.notices.append(notice)
             self._news.append(NoticeHeard(notice.at, notice))
         self._act_on(notice)
@@ -174,31 +176,56 @@ class Hearing:
         if notice.action is Action.ADVISE or self.ended.is_set():
             return
         if notice.action is Action.RESUME:
-            self._take_back(notice)
+            self._withdraw(notice)
             return
+        self._standing.take(notice, self.grace)
         if notice.action is Action.DRAIN:
             if self.run is None:
                 self._begin(notice)
             return
-        before, self._deadline = self._deadline, merge(self._deadline, notice, self.grace)
-        if self.run is None or self.run.held:
-            self._schedule(notice)
-        elif before != self._deadline:
-            self._move_window()
+        self._follow(notice)
+
+    def _follow(self, notice: Notice) -> None:
+        """Do what follows from all that stands, after *notice* has changed it."""
+        before, self._deadline = self._deadline, self._standing.deadline(self.grace)
+        if before is not None and self._deadline is not None:
+            # An end that was to begin later may begin now.
+            self._deadline = self._deadline.replace(opened=min(before.opened, self._deadline.opened))
+        if self.run is not None and not self.run.held:
+            if before != self._deadline:
+                self._move_window()
+        elif notice.action is Action.STOP:
+            self._begin(notice)
+        else:
+            self._schedule(notice.at)
+
+    def _schedule(self, now: float) -> None:
+        """Begin when the deadline leaves just the grace, or not at all any more."""
+        deadline, self._start_at = self._deadline, None
+        if deadline is not None:
+            first = min(self._standing.ends, key=lambda each: deadline.at if each.deadline is None else each.deadline)
+            start = max(now, deadline.at - self.grace)
+            self._start_at, self._deadline = (start, first), deadline.replace(opened=start)
+
+    def _withdraw(self, notice: Notice) -> None:
+        """Take back what *notice* names; what others have asked for stands."""
+        if not self._standing.has(notice):
+            return
+        rest = self._standing.without(notice)
+        leaves = self.run is not None and self.run.held
+        if rest.ends or (leaves and rest.drains):
+            self._standing = rest
+            self._follow(notice)
+            return
+        if self.run is None or (self.run.withdrawable and not self.left):
+            # Who has asked only to leave traffic, beside an end that is none any more, is heard anew.
+            self._later += rest.drains
+            self._standing = Standing()
+        self._take_back(notice)
 
     def _tell_news(self) -> None:
         self.emit(*self._news)
         self._news.clear()
-
-    def _schedule(self, notice: Notice) -> None:
-        deadline = self._deadline
-        if notice.action is Action.STOP_BY and deadline is not None:
-            start = max(notice.at, deadline.at - self.grace)
-            if self._start_at is None or start < self._start_at[0]:
-                self._start_at = (start, notice)
-                self._deadline = deadline.replace(opened=start)
-            return
-        self._begin(notice)
 
     # What it means, for the coordinator.
 

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
+from ..core.spans import LONGEST_S
 from ..hints import Generic, TypeVar
 
 M = TypeVar("M")
@@ -44,8 +45,9 @@ class Mailbox(Generic[M]):
 
     def wait(self, seconds: float | None) -> None:
         """Wait until something comes, at most *seconds*."""
-        # Half a millisecond more, since the poll rounds down and an alarm must not be met before its time.
-        self._poll.poll(-1 if seconds is None else max(0.0, seconds * 1000 + 0.5))
+        # Half a millisecond more, since the poll rounds down and an alarm must not be met before its time. It takes no
+        # more than 24 days, and who is woken early only waits again.
+        self._poll.poll(-1 if seconds is None else max(0.0, min(seconds, LONGEST_S) * 1000 + 0.5))
 
     def bytes(self) -> bytes:
         """Return what signal handlers wrote, without the bytes that only wake."""

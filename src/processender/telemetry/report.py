@@ -52,6 +52,8 @@ class Facts:
         """Tells the exit code of the process, as far as it is known."""
         self.journal: Callable[[], dict[str, Any] | None] = lambda: None
         """Tells what is still owed; None for a process that has opened no journal."""
+        self.sources: Callable[[], dict[str, Any]] = dict
+        """Tells what each source has seen last."""
         self.command: Callable[[], dict[str, Any] | None] = lambda: None
         """Tells the account of an application that has joined this process; None if none has."""
 
@@ -132,8 +134,6 @@ class ReportWriter:
                 if event.verdict is Verdict.CANCELLED:
                     # What was taken back has its account; the process lives on, and its next run has one of its own.
                     self._notices, self._troubles = [], []
-            case _:
-                pass
 
     def _begin(self, started: RunStarted) -> None:
         first = self._plan is None
@@ -185,6 +185,7 @@ class ReportWriter:
             "host": self.facts.host,
             "cause": first.cause if first else "",
             "notices": [self._notice(notice) for notice in self._notices],
+            "sources": self.facts.sources(),
             "window": {
                 "length_s": round(window.length, 6),
                 "work_s": round(window.work, 6),

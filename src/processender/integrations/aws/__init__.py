@@ -1,5 +1,8 @@
 """
-Load balancers of AWS: leaves and joins a target group of an application or a network load balancer.
+AWS: hears that an instance or a task is to end, and leaves and joins a target group of a load balancer.
+
+The sources, `listen` (instances of EC2), `listen_ecs` (tasks) and `listen_queue` (events in SQS), and what they hear
+stand on [a page of their own](../../how-to/platforms/aws.md). What follows is about the drainer.
 
 Takes over: deregistering the target before the process ends, so that no new request comes, and those under way have the
 `deregistration_delay` of the group to be answered.
@@ -21,6 +24,9 @@ boto3 finds them, and need `DeregisterTargets`, `RegisterTargets`, `DescribeTarg
 
 from __future__ import annotations
 
+from .containers import TaskProtection, listen_ecs
 from .drainer import drain
+from .listener import listen
+from .queue import listen_queue
 
-__all__ = ["drain"]
+__all__ = ["TaskProtection", "drain", "listen", "listen_ecs", "listen_queue"]

@@ -1,0 +1,32 @@
+"""An Ender that listens, and says when its first handler runs; `python watch.py CLOUD ADDRESS PERIOD`."""
+
+import os
+import sys
+import time
+
+from processender import Ender
+from processender.integrations import alibaba, aws, aws_lambda, azure, gcp
+
+cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
+MAKE = {
+    "aws": lambda: aws.listen(endpoint=address, every=period),
+    "ecs": lambda: aws.listen_ecs(endpoint=f"{address}/v4", every=period),
+    "azure": lambda: azure.listen(endpoint=address, every=period),
+    "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
+    "gcp": lambda: gcp.listen(endpoint=address),
+    "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
+}
+ender = Ender("watch", grace=30, signals=(), exit="return", observers=[])
+ender.add(lambda: os.write(1, f"{time.monotonic()}\n".encode()), name="first", phase="drain")
+before = time.monotonic()
+if cloud != "nothing":
+    ender.listen(MAKE[cloud]())
+ender.install()
+os.write(1, f"{time.monotonic() - before}\n".encode())
+if "--idle" in sys.argv:
+    time.sleep(3)
+    begun, wall = time.process_time(), time.monotonic()
+    time.sleep(float(sys.argv[-1]))
+    os.write(1, f"{(time.process_time() - begun) / (time.monotonic() - wall)}\n".encode())
+    os._exit(0)
+ender.ending().wait(60)

@@ -1,0 +1,162 @@
+"""How soon a source tells what its platform says, what watching costs, and whether Lambda's end fits into its window."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from processender.testing.extensions import Extensions, Sandbox
+from processender.testing.metadata import Metadata, black_hole
+
+from .figures import Figure, say
+
+SCRIPTS = Path(__file__).parent / "scripts"
+PERIOD_S = 0.5
+SLACK_MS = 20.0
+ROUNDS = 7
+IDLE_S = 30
+COLD = 100
+WINDOW_S = 0.5
+
+
+def measure() -> list[Figure]:
+    """Measure all of it."""
+    return [*_latencies(), *_cost(), *_start(), *_cold()]
+
+
+def _watch(*words: str, state: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPTS / "watch.py"), *words]
+    env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+
+
+def _delay(cloud: str, double: Metadata | Extensions, announce: Callable[[], object], offset: float) -> float:
+    """Return the seconds from the platform's word to the first handler."""
+    with tempfile.TemporaryDirectory() as state:
+        process = _watch(cloud, double.url, str(PERIOD_S), state=state)
+        assert process.stdout is not None
+        process.stdout.readline()
+        while not double.asked:
+            time.sleep(0.005)
+        time.sleep(offset)
+        said = time.monotonic()
+        announce()
+        told = float(process.stdout.readline())
+        process.wait(60)
+        process.stdout.close()
+        return told - said
+
+
+def _latencies() -> list[Figure]:
+    polled: dict[str, Callable[[Metadata], object]] = {
+        "aws": Metadata.spot,
+        "ecs": lambda double: double.task.update(DesiredStatus="STOPPED"),
+        "azure": lambda double: double.event("Preempt", seconds=30),
+        "alibaba": Metadata.alibaba,
+        "gcp": lambda double: double.value("preempted", "TRUE"),
+    }
+    figures = []
+    for cloud, announce in polled.items():
+        delays = []
+        for number in range(ROUNDS):
+            say(f"sources: {cloud} {number}")
+            with Metadata() as double:
+                # A held request, where there is one, is there after the first answers.
+                offset = 1.2 if cloud == "gcp" else 0.1 + PERIOD_S * number / ROUNDS
+                delays.append(_delay(cloud, double, lambda: announce(double), offset))  # noqa: B023
+        period = 0.0 if cloud == "gcp" else PERIOD_S * 1000
+        figures.append(_latency(cloud, delays, period))
+    delays = []
+    for _ in range(ROUNDS):
+        with Extensions(["flush"]) as api:
+            delays.append(_delay("lambda", api, api.shutdown, 0.1))
+    return [*figures, _latency("lambda", delays, 0.0)]
+
+
+def _latency(cloud: str, delays: list[float], period: float) -> Figure:
+    most = max(delays) * 1000
+    how = f"period {period:.0f} ms" if period else "pushed"
+    beside = f"{how}; p50 {statistics.median(delays) * 1000:.1f} ms of {len(delays)}"
+    return Figure(f"{cloud}: notice to first handler, most", most, "ms", bar=period + SLACK_MS, beside=beside)
+
+
+def _cost() -> list[Figure]:
+    with tempfile.TemporaryDirectory() as state, Metadata() as double:
+        say("sources: what watching costs")
+        process = _watch("aws", double.url, "2.0", "--idle", str(IDLE_S), state=state)
+        told, _ = process.communicate()
+        asked = len(double.asked)
+    with tempfile.TemporaryDirectory() as state:
+        idle, _ = _watch("nothing", "-", "2.0", "--idle", "5", state=state).communicate()
+    share, nothing = (float(text.split()[1]) * 100 for text in (told, idle))
+    beside = f"{asked} requests in {IDLE_S + 3} s; the Ender alone {nothing:.3f} %"
+    return [Figure("watching all paths of AWS, of one core", share, "%", bar=0.1, beside=beside)]
+
+
+def _start() -> list[Figure]:
+    took = {}
+    with black_hole() as url:
+        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba"):
+            times = []
+            for _ in range(5):
+                with tempfile.TemporaryDirectory() as state:
+                    process = _watch(cloud, url, "2.0", state=state)
+                    assert process.stdout is not None
+                    times.append(float(process.stdout.readline()) * 1000)
+                    process.kill()
+                    process.communicate()
+            took[cloud] = statistics.median(times)
+    most = max((ms, cloud) for cloud, ms in took.items() if cloud != "nothing")
+    beside = f"{most[1]}; without a source {took['nothing']:.1f} ms"
+    return [
+        Figure(
+            "start with an address that swallows everything", most[0] - took["nothing"], "ms", bar=100, beside=beside
+        )
+    ]
+
+
+def _cold() -> list[Figure]:
+    good, colds, ends = 0, [], []
+    for number in range(COLD):
+        say(f"sources: lambda, cold {number}")
+        with tempfile.TemporaryDirectory() as place:
+            Path(place, "tmp").mkdir()
+            Path(place, "tmp", "cache").write_bytes(b"x" * 100_000)
+            program = [sys.executable, str(SCRIPTS / "lambda_function.py")]
+            env = {"PLACE": place, "PYTHONPATH": ":".join(sys.path)}
+            with Quiet(), Sandbox(program, env=env) as sandbox:
+                begun = time.monotonic()
+                while not sandbox.api.names(ready=True):
+                    time.sleep(0.001)
+                colds.append(time.monotonic() - begun)
+                ended = sandbox.end(seconds=WINDOW_S)["function"]
+            ends.append(ended.seconds)
+            done = Path(place, "saved.json").exists() and not list(Path(place, "tmp").iterdir())
+            good += done and not ended.killed and ended.status == 0
+    cold = f"interpreter, import and registration p50 {statistics.median(colds) * 1000:.0f} ms"
+    end = f"the end itself p50 {statistics.median(ends) * 1000:.0f} ms, most {max(ends) * 1000:.0f} ms"
+    beside = f"{cold}; {end}, of which 50 ms are a round trip"
+    return [Figure("lambda: three handlers in 500 ms, cold", good, f"of {COLD}", at_least=COLD, beside=beside)]
+
+
+class Quiet:
+    """The functions say when they were ready; nobody wants to read that here."""
+
+    def __enter__(self) -> None:
+        import os
+
+        self._kept = os.dup(1)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+
+    def __exit__(self, *_: object) -> None:
+        import os
+
+        os.dup2(self._kept, 1)
+        os.close(self._kept)

@@ -1,0 +1,85 @@
+"""What several sources have asked for and not taken back, and the deadline that follows from all of it."""
+
+from __future__ import annotations
+
+from .notice import Action, Deadline, Notice, merge
+
+MOST = 128
+"""How many notices with a name are kept, and how many without; a source that tells of more repeats itself."""
+
+
+class Standing:
+    """The notices that stand. Those with a name are changed and taken back alone, all others only together."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._named: dict[tuple[str, str], Notice] = {}
+        self._nameless: list[Notice] = []
+
+    def take(self, notice: Notice, grace: float) -> None:
+        """Take *notice*, which asks for something, in the place of an earlier one of its name."""
+        if not notice.key:
+            self._take_nameless(notice, grace)
+            return
+        name = (notice.origin, notice.key)
+        old = self._named.get(name)
+        if old is not None and old.ends and notice.ends and old.deadline is None and notice.deadline is None:
+            # The same again opens no new window.
+            notice = notice.replace(at=old.at)
+        if old is not None or len(self._named) < MOST:
+            self._named[name] = notice
+
+    def _take_nameless(self, notice: Notice, grace: float) -> None:
+        """Keep *notice* only if it changes something: a signal may come ten thousand times."""
+        before = [each for each in self._nameless if each.action is notice.action]
+        changes = _merged(before, grace) != _merged([*before, notice], grace) if notice.ends else not before
+        if changes and len(self._nameless) < MOST:
+            self._nameless.append(notice)
+
+    def has(self, notice: Notice) -> bool:
+        """Tell whether something stands that *notice* takes back."""
+        return not notice.key or (notice.origin, notice.key) in self._named
+
+    def without(self, notice: Notice) -> Standing:
+        """Return what stands when *notice* takes back what has its name, or everything if it has none."""
+        rest = Standing()
+        if notice.key:
+            gone = (notice.origin, notice.key)
+            rest._named = {name: each for name, each in self._named.items() if name != gone}
+            rest._nameless = [*self._nameless]
+        return rest
+
+    @property
+    def ends(self) -> list[Notice]:
+        """What asks for the end, in the order in which it was heard."""
+        return sorted((each for each in self._all if each.ends), key=lambda each: each.at)
+
+    @property
+    def drains(self) -> list[Notice]:
+        """What asks only to leave traffic."""
+        return [each for each in self._all if each.action is Action.DRAIN]
+
+    @property
+    def _all(self) -> list[Notice]:
+        return [*self._nameless, *self._named.values()]
+
+    def deadline(self, grace: float) -> Deadline | None:
+        """
+        Return the deadline of all that asks for the end; None if nothing does.
+
+        What is to happen tomorrow gives no time to an end that is asked for today: it can only shorten it.
+        """
+        found = _merged([each for each in self.ends if each.action is Action.STOP], grace)
+        if found is None:
+            return _merged(self.ends, grace)
+        for later in (each for each in self.ends if each.action is Action.STOP_BY):
+            if later.deadline is not None and later.deadline < found.at:
+                found = merge(found, later, grace)
+        return found
+
+
+def _merged(notices: list[Notice], grace: float) -> Deadline | None:
+    found: Deadline | None = None
+    for notice in notices:
+        found = merge(found, notice, grace)
+    return found

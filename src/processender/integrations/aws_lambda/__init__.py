@@ -1,0 +1,18 @@
+"""
+AWS Lambda: an end of 300 ms to 2 s, in the function itself and in an extension beside it.
+
+Takes over: being told. A function gets SIGTERM only where an extension is registered; `listen()` registers one inside
+the process, which costs nothing more. In an external extension, `run_extension` hears `SHUTDOWN` with its reason and
+its deadline, an instant and not a length, and the process ends as soon as the handlers have, which frees the rest.
+
+Leaves: what no process is told: a function that runs out of memory or of its time, and a sandbox that is lost.
+
+Versions: the Extensions API 2020-01-01; nothing beside the standard library.
+"""
+
+from __future__ import annotations
+
+from .extension import EXTENSION_S, FUNCTION_S, Extension, listen, run_extension
+from .handlers import empty_tmp, save_in_one
+
+__all__ = ["EXTENSION_S", "FUNCTION_S", "Extension", "empty_tmp", "listen", "run_extension", "save_in_one"]

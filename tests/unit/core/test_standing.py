@@ -1,0 +1,95 @@
+"""What stands when several sources ask for something, and some take it back."""
+
+from __future__ import annotations
+
+from processender.core.notice import Action, DeadlineKind, Notice
+from processender.core.standing import MOST, Standing
+
+GRACE = 30.0
+
+
+def asks(key: str, at: float = 100.0, deadline: float | None = None, *, origin: str = "aws", action: Action = Action.STOP,
+         kind: DeadlineKind = DeadlineKind.TOLD, extends: bool = False) -> Notice:  # fmt: skip
+    """Return what a source asks for."""
+    return Notice(key or "SIGTERM", origin, at, action, deadline, kind, key=key, extends=extends)
+
+
+def standing(*notices: Notice) -> Standing:
+    """Return what stands after these."""
+    made = Standing()
+    for notice in notices:
+        made.take(notice, GRACE)
+    return made
+
+
+def at(found: Standing) -> float | None:
+    """Return when the process will be gone."""
+    deadline = found.deadline(GRACE)
+    return None if deadline is None else deadline.at
+
+
+def test_three_sources_have_three_deadlines() -> None:
+    """The earliest that was told holds; when it is taken back, the next one does."""
+    three = [asks("a", deadline=150.0), asks("b", deadline=120.0, origin="azure"), asks("", 101.0)]
+    all_of_them = standing(*three)
+
+    assert 120.0 == at(all_of_them)
+    assert 150.0 == at(all_of_them.without(three[1]))
+    assert 131.0 == at(all_of_them.without(three[1]).without(three[0]))
+
+
+def test_a_name_belongs_to_its_source() -> None:
+    """Two sources may call different things the same."""
+    both = standing(asks("spot", deadline=120.0), asks("spot", deadline=150.0, origin="queue"))
+
+    assert 150.0 == at(both.without(asks("spot")))
+
+
+def test_what_a_source_says_anew_holds_in_the_place_of_what_it_said() -> None:
+    """An event that is put off is put off, and one that comes earlier comes earlier."""
+    assert 200.0 == at(standing(asks("a", deadline=120.0), asks("a", 105.0, 200.0)))
+    assert 110.0 == at(standing(asks("a", deadline=120.0), asks("a", 105.0, 110.0)))
+
+
+def test_the_same_again_opens_no_new_window() -> None:
+    """Without a deadline the grace counts from the first time."""
+    assert 130.0 == at(standing(asks("a", 100.0), asks("a", 110.0)))
+
+
+def test_an_extension_moves_only_its_own_deadline() -> None:
+    """More time from the group is none from the spot market."""
+    both = standing(asks("spot", deadline=120.0), asks("group"), asks("group", 102.0, 400.0))
+
+    assert 120.0 == at(both)
+    assert 400.0 == at(both.without(asks("spot")))
+
+
+def test_a_resume_without_a_name_takes_everything_back() -> None:
+    """Whoever says it means all of it."""
+    rest = standing(asks("a"), asks(""), asks("", action=Action.DRAIN)).without(asks(""))
+
+    assert ([], [], None) == (rest.ends, rest.drains, at(rest))
+
+
+def test_what_is_to_happen_tomorrow_gives_no_time_to_an_end_of_today() -> None:
+    """It can only shorten it."""
+    tomorrow = asks("m", deadline=90_000.0, action=Action.STOP_BY)
+
+    assert 90_000.0 == at(standing(tomorrow))
+    assert 131.0 == at(standing(tomorrow, asks("", 101.0)))
+    assert 120.0 == at(standing(asks("m", deadline=120.0, action=Action.STOP_BY), asks("", 101.0)))
+
+
+def test_a_drain_has_no_deadline() -> None:
+    """It is no end."""
+    made = standing(asks("a", action=Action.DRAIN), asks("", action=Action.DRAIN))
+
+    assert None is at(made)
+    assert 2 == len(made.drains)
+
+
+def test_a_flood_is_bounded() -> None:
+    """Ten thousand signals are one, and ten thousand names are as many as anybody needs."""
+    made = standing(*(asks("", 100.0 + n) for n in range(2000)), *(asks(str(n)) for n in range(1000)))
+
+    assert 1 + MOST == len(made.ends)
