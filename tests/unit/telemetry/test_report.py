@@ -71,7 +71,7 @@ def report(place: Path) -> dict[str, Any]:
 def test_the_keys_are_frozen() -> None:
     """Programs read them."""
     assert [
-        "schema", "id", "service", "version", "instance", "host", "cause", "notices", "window", "verdict", "exit",
+        "schema", "id", "service", "version", "instance", "host", "cause", "notices", "sources", "window", "verdict", "exit",
         "started", "ended", "seconds", "handlers", "plan", "in_flight", "cut", "skipped", "stuck", "retries", "journal",
         "command", "troubles", "environment",
     ] == list(account())  # fmt: skip
