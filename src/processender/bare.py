@@ -241,7 +241,8 @@ class BareEnder:
         """Start disarmed: a fork child keeps the declared handlers and nothing else."""
         session, self._session = self._session, None
         self._stopping = threading.Event()
-        if session is not None:
+        # What was given back holds nothing, and its descriptors may belong to others by now.
+        if session is not None and not session.closed:
             session.disarm_in_child()
 
     def tell(self, event: Event) -> None:

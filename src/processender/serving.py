@@ -88,7 +88,8 @@ class Serving(Keeping):
     @property
     def draining(self) -> bool:
         """Whether traffic is being left: from the beginning of a drain or an end until it is taken back."""
-        return self._traffic.draining or self._leaving
+        # It is asked for each response, and hardly ever is anything late.
+        return self._traffic.draining or (self._late != "" and self._leaving)
 
     @property
     def _leaving(self) -> bool:

@@ -70,7 +70,7 @@ class Session:
         self._beforehand: Any = None
         self.untold: list[str] = []
         """Why the agent around this process could not be joined."""
-        self._closed = False
+        self.closed = False
 
     # Taking up.
 
@@ -255,9 +255,9 @@ class Session:
 
     def close(self) -> None:
         """Give everything back. The last resorts stay armed when a signal asked the process to be gone."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         # The signal by which the agent asks as well may still come, and the end is over.
         self._signals.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
         atexit.unregister(self._at_exit)
@@ -289,7 +289,7 @@ class Session:
 
     def disarm_in_child(self) -> None:
         """Give the signals back and close the pipe; threads and timers were not inherited."""
-        self._closed = True
+        self.closed = True
         self._signals.stop()
         atexit.unregister(self._at_exit)
         self.coordinator.watchdog.let_go()

@@ -217,14 +217,14 @@ def test_an_agent_sends_it(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "pe.toml"
     fields = 'headers_env = { Authorization = "TOKEN" }, expect = [204]'
     file.write_text(f'[handlers.tell]\nhttp = {{ method = "PUT", url = "{server.url}", {fields} }}\n')
-    with agent(["-c", str(file)], ["true"], TOKEN="Bearer abc") as program:
+    with agent(["-c", str(file)], ["true"], TOKEN="Bearer hunter2") as program:
         program.wait()
         report = program.report()
 
     assert "done" == report["handlers"][-1]["outcome"]
-    assert b"\r\nAuthorization: Bearer abc" in server.heads[0]
+    assert b"\r\nAuthorization: Bearer hunter2" in server.heads[0]
     assert f"\r\nIdempotency-Key: {report['id']}/tell\r\n".encode() in server.heads[0]
-    assert "abc" not in str(report)
+    assert "hunter2" not in str(report)
 
 
 class TestFailures:

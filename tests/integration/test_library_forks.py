@@ -99,6 +99,25 @@ def test_a_child_forked_after_the_end_may_enter_the_ender() -> None:
     assert 2 == end.output.count("flushed\n")
 
 
+def test_a_child_forked_after_the_end_keeps_the_files_of_others() -> None:
+    """The descriptors of an Ender that is over are closed; files that were opened since have their numbers."""
+    source = """
+    ender = Ender('orders', grace=10)
+    with ender:
+        pass
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(50)]
+    child = os.fork()
+    if not child:
+        for file in files:
+            os.fstat(file)
+        os._exit(7)
+    say('status', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    end = run(source)
+
+    assert "status 7" in end.output
+
+
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_terminating_a_process_of_multiprocessing_ends_it(method: str, tmp_path) -> None:
     """`Process.terminate()` works in a program with an Ender, whatever the start method."""
