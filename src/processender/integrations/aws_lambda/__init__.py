@@ -12,7 +12,19 @@ Versions: the Extensions API 2020-01-01; nothing beside the standard library.
 
 from __future__ import annotations
 
-from .extension import EXTENSION_S, FUNCTION_S, Extension, listen, run_extension
-from .handlers import empty_tmp, save_in_one
+from .extension import Extension, listen, run_extension
+from .handlers import empty_tmp, flush_telemetry, save_in_one
+from .places import EXTENSION_S, FUNCTION_S, settings, window
 
-__all__ = ["EXTENSION_S", "FUNCTION_S", "Extension", "empty_tmp", "listen", "run_extension", "save_in_one"]
+__all__ = [
+    "EXTENSION_S",
+    "FUNCTION_S",
+    "Extension",
+    "empty_tmp",
+    "flush_telemetry",
+    "listen",
+    "run_extension",
+    "save_in_one",
+    "settings",
+    "window",
+]
