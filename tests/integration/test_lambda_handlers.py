@@ -158,8 +158,8 @@ class TestPlaces:
     @pytest.mark.parametrize(
         ("environ", "platform", "seconds"),
         [
-            ({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "_HANDLER": "app.handler"}, "aws-lambda", 0.3),
-            ({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}, "aws-lambda-extension", 2.0),
+            ({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "_HANDLER": "app.handler"}, "lambda", 0.3),
+            ({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}, "lambda", 2.0),
         ],
     )
     def test_the_window(self, environ: dict[str, str], platform: str, seconds: float) -> None:

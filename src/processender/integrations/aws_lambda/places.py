@@ -24,9 +24,9 @@ def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | 
         return None
     if _HANDLER in environ:
         how = "of a function that registers an extension inside itself; with an external one it is 30 % of 2 s"
-        return "aws-lambda", FUNCTION_S, f"the rule of Lambda: 300 to 500 ms {how}; without any, nothing"
+        return "lambda", FUNCTION_S, f"the rule of Lambda: 300 to 500 ms {how}; without any, nothing"
     how = "is left of 2 s when the function has ended, as the deadline of SHUTDOWN tells"
-    return "aws-lambda-extension", EXTENSION_S, f"the rule of Lambda: an external extension has what {how}"
+    return "lambda", EXTENSION_S, f"the rule of Lambda: an external extension has what {how}"
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -39,4 +39,4 @@ def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     if found is None:
         return {}
     silent = {} if _HANDLER in environ else {"signals": ()}
-    return {"grace": found[1], "state": STATE, **silent}
+    return {"grace": found[1], "state": environ.get("PROCESSENDER_STATE", STATE), **silent}
