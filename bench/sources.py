@@ -1,4 +1,4 @@
-"""How soon a source tells what its platform says, what watching costs, and whether Lambda's end fits into its window."""
+"""How soon a source tells what its platform says, and what watching costs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from processender.testing.extensions import Extensions, Sandbox
+from processender.testing.extensions import Extensions
 from processender.testing.metadata import Metadata, black_hole
 
 from .figures import Figure, say
@@ -20,13 +20,11 @@ PERIOD_S = 0.5
 SLACK_MS = 20.0
 ROUNDS = 7
 IDLE_S = 30
-COLD = 100
-WINDOW_S = 0.5
 
 
 def measure() -> list[Figure]:
     """Measure all of it."""
-    return [*_latencies(), *_cost(), *_start(), *_cold()]
+    return [*_latencies(), *_cost(), *_start()]
 
 
 def _watch(*words: str, state: str) -> subprocess.Popen[str]:
@@ -118,45 +116,3 @@ def _start() -> list[Figure]:
             "start with an address that swallows everything", most[0] - took["nothing"], "ms", bar=100, beside=beside
         )
     ]
-
-
-def _cold() -> list[Figure]:
-    good, colds, ends = 0, [], []
-    for number in range(COLD):
-        say(f"sources: lambda, cold {number}")
-        with tempfile.TemporaryDirectory() as place:
-            Path(place, "tmp").mkdir()
-            Path(place, "tmp", "cache").write_bytes(b"x" * 100_000)
-            program = [sys.executable, str(SCRIPTS / "lambda_function.py")]
-            env = {"PLACE": place, "PYTHONPATH": ":".join(sys.path)}
-            with Quiet(), Sandbox(program, env=env) as sandbox:
-                begun = time.monotonic()
-                while not sandbox.api.names(ready=True):
-                    time.sleep(0.001)
-                colds.append(time.monotonic() - begun)
-                ended = sandbox.end(seconds=WINDOW_S)["function"]
-            ends.append(ended.seconds)
-            done = Path(place, "saved.json").exists() and not list(Path(place, "tmp").iterdir())
-            good += done and not ended.killed and ended.status == 0
-    cold = f"interpreter, import and registration p50 {statistics.median(colds) * 1000:.0f} ms"
-    end = f"the end itself p50 {statistics.median(ends) * 1000:.0f} ms, most {max(ends) * 1000:.0f} ms"
-    beside = f"{cold}; {end}, of which 50 ms are a round trip"
-    return [Figure("lambda: three handlers in 500 ms, cold", good, f"of {COLD}", at_least=COLD, beside=beside)]
-
-
-class Quiet:
-    """The functions say when they were ready; nobody wants to read that here."""
-
-    def __enter__(self) -> None:
-        import os
-
-        self._kept = os.dup(1)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.close(null)
-
-    def __exit__(self, *_: object) -> None:
-        import os
-
-        os.dup2(self._kept, 1)
-        os.close(self._kept)
