@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from processender.integrations.aws_lambda.pack import main
 from processender.testing.extensions import Extensions, Sandbox
 from processender.testing.sources import until
 
@@ -139,6 +140,49 @@ class TestDouble:
         told = [_register(api, f"n{number}", [])[0] for number in range(11)]
 
         assert [200] * 10 + [403] == told
+
+
+class TestOneFile:
+    """The extension as it lies in /opt/extensions."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """Pack the example."""
+        made = tmp_path_factory.mktemp("layer") / "extensions" / "flush"
+        subprocess.run(
+            [sys.executable, "-m", "processender.integrations.aws_lambda.pack", EXAMPLES / "lambda_extension.py", made],
+            check=True,
+        )
+        return made
+
+    def test_it_needs_nothing_beside_it(self, tmp_path: Path, one_file: Path) -> None:
+        """Executed as Lambda does, with no package installed, it is registered under its name and has its end."""
+        environ = {"STATE": str(tmp_path / "state"), "PYTHONPATH": ""}
+        extensions = {"flush": [sys.executable, "-IS", str(one_file)]}
+        with Sandbox([sys.executable, "-c", "import os; os.read(os.pipe()[0], 1)"], extensions, environ) as sandbox:
+            until(lambda: sandbox.api.names(ready=True), "the extension has not started")
+            ended = sandbox.end(seconds=20)
+
+        assert (["flush"], False, 0) == (sandbox.api.names(), ended["flush"].killed, ended["flush"].status)
+        assert "clean" == report(tmp_path, "flush")["verdict"]
+
+    def test_it_is_a_program(self, one_file: Path) -> None:
+        """Lambda executes every file in the directory."""
+        assert os.access(one_file, os.X_OK)
+        assert one_file.read_bytes().startswith(b"#!/usr/bin/env python3\n")
+
+    @pytest.mark.parametrize(("name", "why"), [("none.py", "No such file"), ("broken.py", "invalid syntax")])
+    def test_what_cannot_be_packed_is_said(
+        self, tmp_path: Path, name: str, why: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Before anything is written."""
+        (tmp_path / "broken.py").write_text("def (")
+        with pytest.raises(SystemExit, match="2"):
+            main([str(tmp_path / name), str(tmp_path / "flush")])
+
+        assert why in capsys.readouterr().err
+        assert not (tmp_path / "flush").exists()
 
 
 class TestErrors:
