@@ -33,6 +33,18 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 open(os.environ["DEAF"], "w").close()
 os.read(os.pipe()[0], 1)
 """
+DOWN = """
+import os, threading
+from processender import Ender
+from processender.integrations import aws_lambda
+place = os.environ["PLACE"]
+ender = Ender("orders", grace=2, state=place + "/state", observers=[])
+ender.add(aws_lambda.save_in_one(lambda states: threading.Event().wait(), {"a": lambda: 1}))
+ender.add(aws_lambda.flush_telemetry(lambda limit: open(place + "/sent", "w").close(), expected=0.5))
+ender.listen(aws_lambda.listen())
+ender.install()
+os.read(os.pipe()[0], 1)
+"""
 
 
 @pytest.fixture
@@ -46,7 +58,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """Return where the example puts what it has, and make its /tmp."""
     (tmp_path / "tmp" / "cache").mkdir(parents=True)
     (tmp_path / "tmp" / "cache" / "secret").write_text("x")
-    names = {"STATE": "state", "SAVED": "saved.json", "TMP_OF_SANDBOX": "tmp"}
+    names = {"PROCESSENDER_STATE": "state", "SAVED": "saved.json", "TMP_OF_SANDBOX": "tmp"}
     return {name: str(tmp_path / place) for name, place in names.items()}
 
 
@@ -71,6 +83,17 @@ class TestSandbox:
             report(tmp_path, "orders")["window"]["length_s"],
         )
 
+    def test_a_store_that_is_down_takes_its_share_only(self, tmp_path: Path) -> None:
+        """It is given up in time for the telemetry, and the function has gone before it is killed."""
+        with Sandbox([sys.executable, "-c", DOWN], env={"PLACE": str(tmp_path)}) as sandbox:
+            until(lambda: sandbox.api.names(ready=True), "the function has not started")
+            ended = sandbox.end(seconds=20)["function"]
+        outcomes = {each["name"]: each["outcome"] for each in report(tmp_path, "orders")["handlers"]}
+
+        assert not ended.killed
+        assert outcomes["save"] in {"timed_out", "abandoned"}
+        assert ("done", True) == (outcomes["telemetry"], (tmp_path / "sent").exists())
+
     def test_a_function_without_an_extension_is_told_nothing(self) -> None:
         """It is killed at once, which is why there is one."""
         with Sandbox([sys.executable, "-c", "import os; os.read(os.pipe()[0], 1)"]) as sandbox:
@@ -80,7 +103,7 @@ class TestSandbox:
         """It hears of the end when the function has ended, and leaves before its time is over."""
         program = [sys.executable, str(EXAMPLES / "lambda_extension.py")]
         extensions = {"lambda_extension.py": program}
-        env = {"STATE": str(tmp_path / "state")}
+        env = {"PROCESSENDER_STATE": str(tmp_path / "state")}
         with Sandbox([sys.executable, "-c", "import os; os.read(os.pipe()[0], 1)"], extensions, env) as sandbox:
             until(lambda: sandbox.api.names(ready=True), "the extension has not started")
             ended = sandbox.end("timeout", seconds=20)
@@ -108,7 +131,7 @@ class TestSandbox:
         program = [sys.executable, str(EXAMPLES / "lambda_extension.py")]
         with Extensions() as api:
             api.closed = True
-            env = {"STATE": str(tmp_path / "state")}
+            env = {"PROCESSENDER_STATE": str(tmp_path / "state")}
             with Sandbox(program, env={**env, "AWS_LAMBDA_RUNTIME_API": api.address}) as late:
                 assert 1 == late.processes["function"].wait(20)
 
@@ -158,7 +181,7 @@ class TestOneFile:
 
     def test_it_needs_nothing_beside_it(self, tmp_path: Path, one_file: Path) -> None:
         """Executed as Lambda does, with no package installed, it is registered under its name and has its end."""
-        environ = {"STATE": str(tmp_path / "state"), "PYTHONPATH": ""}
+        environ = {"PROCESSENDER_STATE": str(tmp_path / "state"), "PYTHONPATH": ""}
         extensions = {"flush": [sys.executable, "-IS", str(one_file)]}
         with Sandbox([sys.executable, "-c", "import os; os.read(os.pipe()[0], 1)"], extensions, environ) as sandbox:
             until(lambda: sandbox.api.names(ready=True), "the extension has not started")
