@@ -6,7 +6,8 @@ the process, which costs nothing more. In an external extension, `run_extension`
 its deadline, an instant and not a length, and the process ends as soon as the handlers have, which frees the rest.
 
 In short: `Ender("orders", **aws_lambda.settings())` has the window and the place for its state; `save_in_one`,
-`flush_telemetry` and `empty_tmp` are made for so short a time. `pack` makes one file of an extension, for /opt/extensions.
+`flush_telemetry` and `empty_tmp` are made for so short a time; `python -m processender.integrations.aws_lambda.pack`
+makes one file of an extension, for /opt/extensions.
 
 Leaves: what no process is told: a function that runs out of memory or of its time, and a sandbox that is lost.
 
