@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from processender import Ender
+from processender.errors import HandlerError
 from processender.integrations import azure_apps, cloud_run
 from processender.testing.sources import until
 
@@ -150,6 +152,11 @@ class TestCloudRun:
     def test_elsewhere_nothing_is_known(self, environ: dict[str, str]) -> None:
         """Knative, whose variables are the same, is in a cluster, and has the time of the pod."""
         assert (None, {}) == (cloud_run.window(environ), cloud_run.settings(environ))
+
+    def test_a_function_whose_worker_dies_by_the_signal_is_refused(self) -> None:
+        """uvicorn raises SIGTERM again when it has served, and its worker has no handler for it."""
+        with pytest.raises(HandlerError, match="deploy it as a service"):
+            cloud_run.in_function(Ender("orders"), {**FUNCTION, "FUNCTION_USE_ASGI": "True"})
 
     def test_the_framework_of_a_function_keeps_its_signals(self) -> None:
         """A service hears them itself."""

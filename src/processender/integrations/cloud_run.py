@@ -8,7 +8,8 @@ worker that serves it. `cloud_run.in_function(ender)`, where the function is def
 which ends when the requests have been answered.
 
 Leaves: The signal of a function, which is the framework's: nobody knows how much of the 10 s its last requests have
-taken, so the window of a function is half of them. What no process is told: a crash, and a container that is out of
+taken, so the window of a function is half of them. The worker of an ASGI function dies by the signal, so nothing can run
+in it: that is refused, deploy it as a service. What no process is told: a crash, and a container that is out of
 memory.
 
 Versions: the container contract of Cloud Run; functions-framework 3.10, which runs gunicorn 24 to 27.
@@ -19,12 +20,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from ..errors import HandlerError
 from ..hints import Any
 
 WINDOW_S = 10.0
 """How long a container has from SIGTERM to SIGKILL, seconds."""
 FUNCTION_S = 5.0
 """What of it is for the end of a function, seconds; the rest is for the requests that it has begun."""
+ASGI = "FUNCTION_USE_ASGI"
+"""Tells the framework that a function is one of ASGI."""
+_YES = {"1", "true", "t", "yes", "y", "on"}
 STATE = "/tmp/processender"  # noqa: S108 - the container is all the host there is, and nobody else is in it
 """Where reports go; they are gone with the container, and stand in its log."""
 
@@ -60,13 +65,16 @@ def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     return {"grace": found[1], "state": environ.get("PROCESSENDER_STATE", STATE), **silent}
 
 
-def in_function(ender: Any) -> None:
+def in_function(ender: Any, environ: Mapping[str, str] = os.environ) -> None:
     """
     Arm *ender* in each worker that is forked from this process; its plan runs when the worker has served its last.
 
     To be called where the function is defined, which its framework loads before it forks. The Ender is made with
-    `settings()`, and not entered.
+    `settings()`, and not entered. Raises `HandlerError` for an ASGI function.
     """
+    if environ.get(ASGI, "").strip().lower() in _YES:
+        text = "cannot arm an Ender in an ASGI function: its worker dies by the signal, before anything can run"
+        raise HandlerError(f"{text}; deploy it as a service, with uvicorn.serve(ender, app), or as a function of WSGI")
     parent = os.getpid()
 
     def begin() -> None:
