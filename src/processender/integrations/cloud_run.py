@@ -8,9 +8,8 @@ worker that serves it. `cloud_run.in_function(ender)`, where the function is def
 which ends when the requests have been answered.
 
 Leaves: The signal of a function, which is the framework's: nobody knows how much of the 10 s its last requests have
-taken, so the window of a function is half of them. The worker of an ASGI function dies by the signal, so nothing can run
-in it: that is refused, deploy it as a service. What no process is told: a crash, and a container that is out of
-memory.
+taken, so the window of a function is half of them. An ASGI function is refused: its worker dies by the signal before
+anything can run; deploy it as a service. What no process is told: a crash, and a container that is out of memory.
 
 Versions: the container contract of Cloud Run; functions-framework 3.10, which runs gunicorn 24 to 27.
 """
