@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
+
+from ..engine.clock import SystemClock
 
 _LOOK_S = 0.02
 _LONGEST_S = 60.0
@@ -40,6 +43,17 @@ class Told(NamedTuple):
     """More header fields."""
 
 
+class Streamed(NamedTuple):
+    """An answer that comes in chunks, for as long as there are some."""
+
+    status: int
+    """The status code."""
+    chunks: Iterator[bytes | None]
+    """The chunks, each sent as soon as it is there; None hangs up."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """More header fields."""
+
+
 def as_json(data: Any, status: int = 200) -> Told:
     """Return an answer that is *data*."""
     return Told(status, json.dumps(data).encode(), (("Content-Type", "application/json"),))
@@ -54,6 +68,13 @@ class Served:
         """All requests so far."""
         self.lock = threading.RLock()
         """Held while a request is answered."""
+        self.delay = 0.0
+        """How long each answer takes, seconds."""
+        self.flaps = False
+        """Whether every other request fails with 503."""
+        self.ahead = 0.0
+        """How far its clock is ahead of that of this machine, seconds."""
+        self._count = 0
         self._faults: list[tuple[str, str, str | int]] = []
         self._over = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -70,6 +91,10 @@ class Served:
     def url(self) -> str:
         """Where it is."""
         return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
+
+    def wall(self) -> float:
+        """Return the time on its clock, seconds since 1970."""
+        return SystemClock().wall() + self.ahead
 
     def __enter__(self) -> Self:
         """Serve."""
@@ -101,14 +126,19 @@ class Served:
         with self.lock:
             self._faults += [(method, path, fault) for fault in faults]
 
-    def answer(self, asked: Asked) -> Told:
+    def answer(self, asked: Asked) -> Told | Streamed:
         """Return the answer to a request; called under the lock."""
         return Told(404, f"nothing is known about {asked.path}".encode())
 
-    def handle(self, asked: Asked) -> Told | str:
+    def handle(self, asked: Asked) -> Told | Streamed | str:
         """Return the answer to a request, or the fault that it meets. Only the server calls it."""
+        if self.delay:
+            self._over.wait(self.delay)
         with self.lock:
             self.asked.append(asked)
+            self._count += 1
+            if self.flaps and self._count % 2:
+                return Told(503, b"Service Unavailable")
             for at, (method, path, fault) in enumerate(self._faults):
                 if method in {"", asked.method} and asked.path.startswith(path):
                     del self._faults[at]
@@ -144,11 +174,29 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(told.status)
         for name, text in told.headers:
             self.send_header(name, text)
+        if isinstance(told, Streamed):
+            self._stream(told.chunks)
+            return
         self.send_header("Content-Length", str(len(told.body)))
         self.end_headers()
         self.wfile.write(told.body)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names are those of http.server
+
+    def _stream(self, chunks: Iterator[bytes | None]) -> None:
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in chunks:
+            if chunk is None:
+                self.close_connection = True
+                return
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the date as the server's clock has it."""
+        owner = self.server.owner
+        return super().date_time_string(owner.wall() if timestamp is None else timestamp)
 
     def _misbehave(self, fault: str) -> None:
         self.close_connection = True

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ..core.notice import Notice
 from ..engine.clock import SystemClock
 from ..ports import Source
 from .metadata import Metadata, black_hole
+from .served import Served
 
 LONGEST_S = 20.0
 """How long something is waited for that must happen; a check that passes waits for facts, and hardly at all."""
@@ -54,7 +56,11 @@ def until(happened: Callable[[], object], what: str) -> None:
 
 
 def check_source(
-    make: Callable[[str], Source], announce: Callable[[Metadata], object], *, unclear: Callable[[Metadata], object]
+    make: Callable[[str], Source],
+    announce: Callable[[Any], object],
+    *,
+    unclear: Callable[[Any], object],
+    double: Callable[[], Served] = Metadata,
 ) -> None:
     """
     Listen on good days and on bad ones; raise `AssertionError` for the first promise that is broken.
@@ -67,22 +73,27 @@ def check_source(
 
         unclear: Lets the double say something that nobody can understand, where `announce` would have said the end.
 
+        double: Makes the double of the platform; by default all metadata services at once.
+
     One line in a test:
 
         check_source(lambda url: listen(endpoint=url, every=0.01), Metadata.spot, unclear=garble)
     """
     for check in (_absent, _black_hole, _on_a_good_day, _flapping, _lying, _silent):
-        check(make, announce, unclear)
+        check(_Case(make, announce, unclear, double))
 
 
-Make = Callable[[str], Source]
-Deed = Callable[[Metadata], object]
+class _Case(NamedTuple):
+    make: Callable[[str], Source]
+    announce: Callable[[Any], object]
+    unclear: Callable[[Any], object]
+    double: Callable[[], Served]
 
 
-def _absent(make: Make, _announce: Deed, _unclear: Deed) -> None:
-    with Metadata() as gone:
+def _absent(case: _Case) -> None:
+    with case.double() as gone:
         url = gone.url
-    heard, source = Heard(), make(url)
+    heard, source = Heard(), case.make(url)
     source.start(heard)
     until(lambda: heard.troubles, f"{source.name}, which nobody answers, has not said so")
     _stop(source, heard)
@@ -90,9 +101,9 @@ def _absent(make: Make, _announce: Deed, _unclear: Deed) -> None:
     assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nobody has answered"
 
 
-def _black_hole(make: Make, _announce: Deed, _unclear: Deed) -> None:
+def _black_hole(case: _Case) -> None:
     with black_hole() as url:
-        heard, source = Heard(), make(url)
+        heard, source = Heard(), case.make(url)
         source.start(heard)
         # It would have complained had it waited.
         assert not heard.troubles, f"{source.name}.start() must return before anybody could answer"
@@ -100,9 +111,9 @@ def _black_hole(make: Make, _announce: Deed, _unclear: Deed) -> None:
         assert not heard.troubles, f"{source.name}.stop() must return before anybody could answer"
 
 
-def _on_a_good_day(make: Make, announce: Deed, _unclear: Deed) -> None:
-    with Metadata() as double:
-        heard, source = Heard(), make(double.url)
+def _on_a_good_day(case: _Case) -> None:
+    with case.double() as double:
+        heard, source = Heard(), case.make(double.url)
         source.start(heard)
         _looks(double, 3)
         assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nothing was announced"
@@ -110,7 +121,7 @@ def _on_a_good_day(make: Make, announce: Deed, _unclear: Deed) -> None:
         counts: list[dict[str, int]] = []
         heard.when_heard = lambda: counts.append(_counts(double))
         with double.lock:
-            announce(double)
+            case.announce(double)
             before = _counts(double)
         until(lambda: heard.notices, f"{source.name} has not told what was announced")
         late = {path: n - before.get(path, 0) for path, n in counts[0].items() if n - before.get(path, 0) > 1}
@@ -126,13 +137,13 @@ def _on_a_good_day(make: Make, announce: Deed, _unclear: Deed) -> None:
         _stop(source, again)
 
 
-def _flapping(make: Make, announce: Deed, _unclear: Deed) -> None:
-    with Metadata() as double:
+def _flapping(case: _Case) -> None:
+    with case.double() as double:
         double.flaps = True
-        heard, source = Heard(), make(double.url)
+        heard, source = Heard(), case.make(double.url)
         source.start(heard)
         _looks(double, 3)
-        announce(double)
+        case.announce(double)
         until(lambda: heard.notices, f"{source.name} has not told what a flapping endpoint announced")
         _looks(double, 6)
         _stop(source, heard)
@@ -140,35 +151,35 @@ def _flapping(make: Make, announce: Deed, _unclear: Deed) -> None:
         assert len(set(heard.troubles)) == len(heard.troubles), f"{source.name} repeats itself: {heard.troubles}"
 
 
-def _lying(make: Make, announce: Deed, unclear: Deed) -> None:
-    with Metadata() as double:
+def _lying(case: _Case) -> None:
+    with case.double() as double:
         double.fail("garbage", "hang-up", 500)
-        unclear(double)
-        heard, source = Heard(), make(double.url)
+        case.unclear(double)
+        heard, source = Heard(), case.make(double.url)
         source.start(heard)
         until(lambda: "source-unclear" in heard.codes, f"{source.name} has not said that it understands nothing")
         _looks(double, 3)
         assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nobody can have understood it"
         assert heard.codes.count("source-unclear") == 1, f"{source.name} repeats itself: {heard.troubles}"
         assert "source-bug" not in heard.codes, f"{source.name} has a bug: {heard.troubles}"
-        announce(double)
+        case.announce(double)
         until(lambda: heard.notices, f"{source.name} has gone deaf after what it did not understand")
         _stop(source, heard)
 
 
-def _silent(make: Make, announce: Deed, _unclear: Deed) -> None:
-    with Metadata() as double:
+def _silent(case: _Case) -> None:
+    with case.double() as double:
         double.fail(*["silent"] * 64)
-        heard, source = Heard(), make(double.url)
+        heard, source = Heard(), case.make(double.url)
         source.start(heard)
         until(lambda: double.asked, f"{source.name} has asked nothing")
-        announce(double)
+        case.announce(double)
         # It waits for an answer now, and must come back without one.
         _stop(source, heard)
         assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nobody has answered"
 
 
-def _counts(double: Metadata) -> dict[str, int]:
+def _counts(double: Served) -> dict[str, int]:
     found: dict[str, int] = {}
     for asked in list(double.asked):
         if asked.method == "GET":
@@ -176,7 +187,7 @@ def _counts(double: Metadata) -> dict[str, int]:
     return found
 
 
-def _looks(double: Metadata, most: int) -> None:
+def _looks(double: Served, most: int) -> None:
     """Wait until some path was asked for so many more times."""
     before = _counts(double)
 

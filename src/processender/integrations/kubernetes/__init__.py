@@ -22,15 +22,22 @@ from __future__ import annotations
 
 from .api import ACCOUNT
 from .drainer import drain
+from .grace import ask_grace, find_grace
+from .listener import listen
+from .pod import Grace
 from .termination import MOST_BYTES, PATH, TerminationMessage, encode, encode_outcome, termination_message
 
 __all__ = [
     "ACCOUNT",
     "MOST_BYTES",
     "PATH",
+    "Grace",
     "TerminationMessage",
+    "ask_grace",
     "drain",
     "encode",
     "encode_outcome",
+    "find_grace",
+    "listen",
     "termination_message",
 ]
