@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from processender.testing.cluster import Cluster, Pod
 from processender.testing.extensions import Extensions, Sandbox
 from processender.testing.metadata import Metadata, black_hole
 
@@ -31,11 +32,13 @@ def measure() -> list[Figure]:
 
 def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(SCRIPTS / "watch.py"), *words]
-    env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    for name, text in (("token", "token-1"), ("namespace", "default")):
+        Path(state, name).write_text(text)
+    env = {"PROCESSENDER_STATE": state, "ACCOUNT": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
-def _delay(cloud: str, double: Metadata | Extensions, announce: Callable[[], object], offset: float) -> float:
+def _delay(cloud: str, double: Metadata | Extensions | Cluster, announce: Callable[[], object], offset: float) -> float:
     """Return the seconds from the platform's word to the first handler."""
     with tempfile.TemporaryDirectory() as state:
         process = _watch(cloud, double.url, str(PERIOD_S), state=state)
@@ -75,7 +78,15 @@ def _latencies() -> list[Figure]:
     for _ in range(ROUNDS):
         with Extensions(["flush"]) as api:
             delays.append(_delay("lambda", api, api.shutdown, 0.1))
-    return [*figures, _latency("lambda", delays, 0.0)]
+    figures.append(_latency("lambda", delays, 0.0))
+    delays = []
+    for number in range(ROUNDS):
+        say(f"sources: kubernetes {number}")
+        with Cluster(token="token-1") as cluster:
+            cluster.run(Pod("shop"))
+            # By then it has listed the pod and watches it.
+            delays.append(_delay("kubernetes", cluster, lambda: cluster.delete("shop"), 1.0))
+    return [*figures, _latency("kubernetes", delays, 0.0)]
 
 
 def _latency(cloud: str, delays: list[float], period: float) -> Figure:
@@ -101,7 +112,7 @@ def _cost() -> list[Figure]:
 def _start() -> list[Figure]:
     took = {}
     with black_hole() as url:
-        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba"):
+        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "kubernetes"):
             times = []
             for _ in range(5):
                 with tempfile.TemporaryDirectory() as state:

@@ -111,9 +111,9 @@ class TestGrace:
     def test_is_told_by_a_variable(self, tmp_path: Path) -> None:
         """Before any file."""
         (tmp_path / "annotations").write_text('processender.dev/grace-seconds="40"\n')
-        found = find_grace({"POD_GRACE_SECONDS": "35"}, str(tmp_path))
+        found = [find_grace({"POD_GRACE_SECONDS": text}, str(tmp_path)) for text in ("35", "35s")]
 
-        assert Grace(35.0, "the variable POD_GRACE_SECONDS") == found
+        assert [Grace(35.0, "the variable POD_GRACE_SECONDS")] * 2 == found
 
     def test_is_told_by_the_file_of_the_annotations(self, tmp_path: Path) -> None:
         """As the downward API writes it, among others."""
@@ -129,7 +129,7 @@ class TestGrace:
 
         assert (None, None) == (before, find_grace({}, str(tmp_path)))
 
-    @pytest.mark.parametrize("text", ["soon", "-1", "nan", "1e99", "30s"])
+    @pytest.mark.parametrize("text", ["soon", "-1", "nan", "1e99", "30m"])
     def test_that_is_no_number_is_refused(self, text: str) -> None:
         """With the place and what to write."""
         with pytest.raises(SourceError, match="POD_GRACE_SECONDS is no number of seconds; write 30"):

@@ -121,7 +121,7 @@ def _annotation(path: str) -> str:
 
 def _seconds(text: str, place: str) -> float:
     try:
-        found = float(text)
+        found = float(text.strip().removesuffix("s"))
     except ValueError:
         found = -1.0
     if not 0 <= found <= LONGEST_S:
