@@ -62,6 +62,7 @@ function that takes `name` and the fields of `with`. `processender.testing.sourc
 what a source promises; see [how to hear of the end](../../how-to/platforms/index.md) and [the test kit](../testing.md).
 
 - [aws](../drainers/aws.md): instances of EC2, tasks of ECS, and queues of their events.
+- [kubernetes](../drainers/kubernetes.md): the own pod.
 """
 """What the index of the platforms says of all of them."""
 KINDS = (

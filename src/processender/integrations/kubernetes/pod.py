@@ -5,9 +5,9 @@ Theory of operation. `deletionTimestamp` is the time of the request and the grac
 it is when the pod will be gone; it is never taken back, and only becomes earlier. The kubelet gives at least two
 seconds. It counts them from when it hears of the deletion itself: where the instant is over although we live, as after
 a partition, it has only just heard, and the whole grace lies ahead. `DisruptionTarget` is written before the deletion
-that it announces, and becomes `False` again if none follows within two minutes. The kubelet's own
-(`TerminationByKubelet`: the node shuts down, or lacks something) comes while the containers are being ended already,
-or, up to Kubernetes 1.35, only behind them.
+that it announces, and becomes `False` again if none follows within two minutes (`stalePodDisruptionTimeout`). The
+kubelet's own (`TerminationByKubelet`: the node shuts down, or lacks something) is held back until all containers have
+ended (`mergePodStatus`); one that comes earlier says that they are being ended.
 """
 
 from __future__ import annotations
