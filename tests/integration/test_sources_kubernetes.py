@@ -363,6 +363,29 @@ class TestBadDays:
         assert ["source-refused"] == heard.codes
         assert "automountServiceAccountToken: true" in heard.troubles[0][1]
 
+    def test_a_slow_server_is_waited_for_again(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is one trouble, and what it says later is heard."""
+        monkeypatch.setattr("processender.integrations.kubernetes.reading.SILENT_S", 0.05)
+        place.cluster.delay = 0.3
+        with Listening(place.source()) as heard:
+            until(lambda: heard.troubles, "nothing was said")
+            monkeypatch.setattr("processender.integrations.kubernetes.reading.SILENT_S", 20.0)
+            place.cluster.delay = 0.0
+            place.cluster.delete(POD)
+            until(lambda: heard.notices, "nothing was heard")
+
+        assert ["source-slow"] == heard.codes
+
+    def test_a_list_without_a_version_is_not_asked_for_without_a_pause(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """There is nothing from where a watch could begin."""
+        monkeypatch.setattr(place.cluster.history, "version", "")
+        with Listening(place.source()) as heard:
+            until(lambda: place.asked(watch=False) > 3, "it is not asked again")
+
+        assert (["source-unclear"], 0) == (heard.codes, place.asked(watch=True))
+
     def test_a_watch_that_is_silent_holds_up_no_exit(self, place: Place) -> None:
         """It waits for a line, and comes back without one."""
         source, heard = place.source(), Heard()
@@ -463,7 +486,14 @@ def test_the_watch_and_the_signal_are_one_end(place: Place, tmp_path: Path) -> N
     assert 28 < report["window"]["length_s"] <= 30
 
 
-@pytest.mark.parametrize("make", [lambda: kubernetes.listen(api="ftp://here"), lambda: kubernetes.listen(held=0)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: kubernetes.listen(api="ftp://here"),
+        lambda: kubernetes.listen(held=0),
+        lambda: kubernetes.listen(disruption="stop"),  # type: ignore[arg-type]
+    ],
+)
 def test_what_makes_no_sense_is_refused_when_it_is_made(make: Callable[[], object]) -> None:
     """And not by a thread that nobody looks at."""
     with pytest.raises(SourceError, match="cannot"):

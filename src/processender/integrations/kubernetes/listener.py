@@ -20,14 +20,16 @@ from ...core.sighting import Sighting
 from ...errors import SourceError, Transient
 from ...glance import Glance, Later, Unclear
 from ...hints import Any, Literal
-from ...listening import Look, Polled
+from ...listening import JITTER, Look, Polled
 from .api import ACCOUNT, in_cluster
 from .pod import grace_of, removed, sightings_of, uid_of
-from .reading import PATIENCE_S, UID, Reader, own_name
+from .reading import PATIENCE_S, UID, Reader, own_name, version_of
 from .stream import Stream
 
 EVERY_S = 1.0
 """The pause after what went wrong, and the shortest time that a watch should last."""
+LONGEST_S = 3600.0
+"""The longest that a server is asked to hold a watch."""
 HINT = "may this pod reach the API of its cluster?"
 _ELSEWHERE = "no container of a cluster"
 
@@ -39,7 +41,7 @@ class Watch(threading.local):
     Each thread that listens begins anew: the connection of another one, or of the parent of a fork, is not its own.
     """
 
-    def __init__(self, reader: Reader, uid: str, disruption: Action, held: int, last: dict[str, str]) -> None:
+    def __init__(self, reader: Reader, uid: str, disruption: Action, held: float, last: dict[str, str]) -> None:
         """Take the *reader*, who the pod is, what an announced deletion means, and where what was seen is told."""
         self._reader = reader
         self._uid = uid
@@ -84,9 +86,11 @@ class Watch(threading.local):
             pod, self._version = self._reader.find(glance)
             self._take(pod, glance)
         elif self._stream is None:
-            self._begun = glance.clock.now()
+            clock = glance.clock
+            # A thousand pods that have begun together do not begin anew together.
+            seconds = max(1, int(self._held * (1 - JITTER * clock.chance())))
+            self._stream, self._begun = self._reader.watch(glance, self._version, seconds), clock.now()
             self._silent += 1
-            self._stream = self._reader.watch(glance, self._version, self._held)
             if self._stream is None:
                 self._expire(glance)
         else:
@@ -118,7 +122,7 @@ class Watch(threading.local):
             event = json.loads(line)
             kind, told = event["type"], event["object"]
             code = told.get("code") if kind == "ERROR" else 0
-            version = None if kind == "ERROR" else told["metadata"]["resourceVersion"]
+            version = "" if kind == "ERROR" else version_of(told)
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise Unclear(f"the watch says {line[:80]!r}, which is no event") from error
         if code == 410:
@@ -131,7 +135,7 @@ class Watch(threading.local):
             self._take(told, glance, gone=kind == "DELETED")
         elif kind != "BOOKMARK":
             raise Unclear(f"the watch says {kind!r}, which is not known")
-        self._version = str(version)
+        self._version = version
 
     def _take(self, pod: Any, glance: Glance, *, gone: bool = False) -> None:
         """Take how the *pod* stands, None for one that is not there; *gone* if that was its last."""
@@ -166,7 +170,7 @@ def listen(
     uid: str = "",
     namespace: str = "",
     disruption: Literal["advise", "drain"] = "advise",
-    held: int = 300,
+    held: float = 300.0,
     api: str = "",
     account: str = ACCOUNT,
 ) -> Polled:
@@ -192,8 +196,10 @@ def listen(
 
         account: The directory of the service account: `token`, `ca.crt` and `namespace`.
     """
-    if not held >= 1:
-        raise SourceError("cannot watch for no time: `held` must be at least 1")
+    if disruption not in {"advise", "drain"}:
+        raise SourceError(f"cannot take {disruption!r} for `disruption`: it is 'advise' or 'drain'")
+    if not 1 <= held <= LONGEST_S:
+        raise SourceError(f"cannot watch for {held} s: `held` must be 1 to {LONGEST_S:.0f} s")
     if api:
         Later("GET", api)
     if not api and not in_cluster():

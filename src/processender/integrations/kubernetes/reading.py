@@ -23,6 +23,17 @@ def own_name() -> str:
     return os.environ.get(NAME, "") or socket.gethostname()
 
 
+def version_of(told: Any) -> str:
+    """Return the version of a list, a pod or a bookmark; raise `Unclear` for what has none."""
+    try:
+        found = told["metadata"]["resourceVersion"]
+    except (KeyError, TypeError):
+        found = None
+    if not isinstance(found, str) or not found:
+        raise Unclear(f"{str(told)[:80]!r} has no version")
+    return found
+
+
 class Reader:
     """The API, asked about one pod; everything it needs is read when it is asked, and raises `Permanent` if missing."""
 
@@ -39,8 +50,8 @@ class Reader:
         answer = glance.ask(request, fields, SILENT_S, MOST_BYTES)
         told = data_of(granted(request, answer, "list", "pods"))
         try:
-            items, version = told["items"] or [], told["metadata"]["resourceVersion"]
-            return (items[0] if items else None), str(version)
+            items = told["items"] or []
+            return (items[0] if items else None), version_of(told)
         except (KeyError, TypeError, IndexError) as error:
             raise Unclear(f"{str(told)[:80]!r} is no list of pods") from error
 
