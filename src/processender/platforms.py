@@ -1,0 +1,55 @@
+"""Which platforms this process runs on: looked up in its environment and in a few files; nobody is asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from .core.platforms import FILES, NAMES, Platform, find
+
+__all__ = ["NAMES", "Platform", "here"]
+_MOST = 65536
+
+
+def here(environ: Mapping[str, str] | None = None) -> tuple[Platform, ...]:
+    """
+    Return the platforms that this process runs on, whoever ends it first before the others.
+
+    It costs less than a millisecond and can neither block nor fail: no network, and no other process.
+
+    Args:
+
+        environ: The environment, by default that of the process.
+    """
+    return find(os.environ if environ is None else environ, read_signs(), terminal=_at_terminal())
+
+
+def read_signs() -> dict[str, str]:
+    """Return the text of each file by which a platform is known, if it is there."""
+    found = {}
+    for path in FILES:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except PermissionError:
+            found[path] = ""
+        except OSError:
+            continue
+        else:
+            found[path] = _text(descriptor)
+    return found
+
+
+def _text(descriptor: int) -> str:
+    try:
+        return os.read(descriptor, _MOST).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+
+
+def _at_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
