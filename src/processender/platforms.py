@@ -21,7 +21,7 @@ def here(environ: Mapping[str, str] | None = None) -> tuple[Platform, ...]:
 
         environ: The environment, by default that of the process.
     """
-    return find(os.environ if environ is None else environ, read_signs(), terminal=_at_terminal())
+    return find(os.environ if environ is None else environ, read_signs(), terminal=at_terminal())
 
 
 def read_signs() -> dict[str, str]:
@@ -48,7 +48,8 @@ def _text(descriptor: int) -> str:
         os.close(descriptor)
 
 
-def _at_terminal() -> bool:
+def at_terminal() -> bool:
+    """Tell whether a person sits in front of this process."""
     try:
         return os.isatty(0)
     except OSError:
