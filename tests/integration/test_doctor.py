@@ -162,6 +162,14 @@ def test_people_can_read_it_in_80_columns(profiles: Path) -> None:
     assert any("kubernetes: KUBERNETES_SERVICE_HOST is set" in line for line in lines)
 
 
+def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+    """Each line of its example; a machine in a cloud would add its own."""
+    page = Path(__file__).parent.parent.parent / "docs" / "how-to" / "doctor.md"
+    shown = page.read_text(encoding="utf-8").partition("doctor.txt\n")[2].partition("```")[0]
+
+    assert set(shown.splitlines()) <= set(doctor(tmp_path, "--offline", **RUN).out.splitlines())
+
+
 def test_a_mistake_in_the_configuration_is_told(tmp_path: Path) -> None:
     """With its place, and 2; also in a profile that does not hold here."""
     (tmp_path / "processender.toml").write_text('[profile.nomad]\ngrace = "5"\n')
