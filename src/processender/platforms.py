@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from .core.platforms import FILES, NAMES, Platform, find
+from .core.platforms import CGROUP, FILES, NAMES, Platform, find
 
 __all__ = ["NAMES", "Platform", "here"]
 _MOST = 65536
@@ -24,12 +24,14 @@ def here(environ: Mapping[str, str] | None = None) -> tuple[Platform, ...]:
     return find(os.environ if environ is None else environ, read_signs(), terminal=at_terminal())
 
 
-def read_signs() -> dict[str, str]:
-    """Return the text of each file by which a platform is known, if it is there."""
+def read_signs(pid: int | None = None) -> dict[str, str]:
+    """Return the text of each file by which a platform is known, if it is there, as the process *pid* sees them."""
+    own, root = ("/proc/self", "") if pid is None else (f"/proc/{pid}", f"/proc/{pid}/root")
     found = {}
     for path in FILES:
+        place = f"{own}/cgroup" if path == CGROUP else f"{root}{path}"
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except PermissionError:
             found[path] = ""
         except OSError:

@@ -11,6 +11,7 @@ from ..agent.durations import format_duration
 from ..diagnosis.examination import LIMIT_S, Diagnosis, examine
 from ..diagnosis.finding import Finding
 from ..diagnosis.hearing import Heard
+from ..diagnosis.subject import become, this_process
 from ..errors import ProcessEnderError
 from . import output
 from .options import Options
@@ -20,12 +21,12 @@ WRONG = 1
 _MISTAKE = 2
 _WIDTH = 80
 _LABEL = 12
-_USAGE = "processender doctor [-c FILE] [--profile NAME] [--offline] [--json]"
+_USAGE = "processender doctor [--pid PID] [-c FILE] [--profile NAME] [--offline] [--json]"
 _DESCRIPTION = """\
 Print which platforms this is and by what sign, who ends processes here and by which signals, how long the window is and
-from where that is known, what eats it, which sources hear of the end, and what it would take to know it better. It goes
-by the environment that it is started in: start it where the agent runs, as by `kubectl exec` or in its unit. Platforms
-and sources are waited for two seconds at most, all together; nothing is changed.\
+from where that is known, what it is spent on, which sources hear of the end, and what it would take to know it better.
+It goes by the environment in which it is started, or by that of the process PID, with the flags and the directory of
+the agent that it is. Platforms and sources are waited for two seconds at most, all together; nothing is changed.\
 """
 _EPILOG = """\
 exit codes: 0 nothing is wrong as far as it is known, 1 something is: the grace is longer than the window, the plan does
@@ -34,19 +35,25 @@ not fit into it, or the signal that comes first begins no end, 2 a mistake in wh
 examples:
   processender doctor
   processender doctor --offline -c deploy/processender.toml
-  kubectl exec deploy/shop -- processender doctor --json\
+  processender doctor --pid $(systemctl show --property=MainPID --value shop)
+  kubectl exec deploy/shop -- processender doctor --pid 1 --json\
 """
 
 
 def main(argv: Sequence[str]) -> int:
     """Print what is found out here and return the exit code."""
     options = _parser().parse_args(argv)
+    config = os.path.abspath(options.config) if options.config and options.pid else options.config
     try:
-        settings = decide(options.config, {"profile": options.profile}, os.environ)
+        subject = become(options.pid) if options.pid else this_process()
+        flags = {**subject.flags, **({"profile": options.profile} if options.profile else {})}
+        config = config or flags.get("config", "")
+        names = [each.name for each in subject.platforms]
+        settings = decide(config, flags, os.environ, platforms=names)
     except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE
-    found = examine(settings, os.environ, 0.0 if options.offline else LIMIT_S)
+    found = examine(settings, subject, 0.0 if options.offline else LIMIT_S)
     if options.json:
         output.say_json(found.as_data())
     else:
@@ -103,6 +110,7 @@ def _part(label: str, texts: Iterable[str]) -> str:
 def _parser() -> Options:
     parser = Options("doctor", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=_MISTAKE)
     add = parser.add_argument
+    add("--pid", type=int, metavar="PID", help="look at this process, such as a running agent, instead of this one")
     add("-c", "--config", metavar="FILE", default="", help="the configuration file of an agent")
     add("--profile", metavar="NAME", default="", help="the profile that holds: a name, none, or auto (by the platform)")
     add("--offline", action="store_true", help="ask nobody: neither a manager nor a metadata service")

@@ -13,13 +13,13 @@ from ..agent.sources import PREFIX, Source, find_source, overrides
 from ..agent.wiring import build_ender, calls_of_nothing, command_span
 from ..checking.configuration import Configuration, Text, drains_for
 from ..core.plan import Plan
-from ..core.platforms import Platform, find
+from ..core.platforms import Platform
 from ..core.record import Record
 from ..engine.clock import SystemClock
 from ..hints import Any
-from ..platforms import at_terminal, read_signs
 from .finding import ASSUMED, CONFIGURED, Finding, Said, Scene
 from .hearing import Heard, hear
+from .subject import Subject
 from .windows import Rule, find_windows, rule_of, rules_of
 
 SCHEMA = 1
@@ -124,26 +124,25 @@ class Diagnosis(Record):
         return found + [f"no room in {length}: {each.reason}" for each in plan.misfits if each.handler not in skips]
 
 
-def examine(settings: Settings, environ: Mapping[str, str], limit: float = LIMIT_S) -> Diagnosis:
+def examine(settings: Settings, subject: Subject, limit: float = LIMIT_S) -> Diagnosis:
     """
-    Find out what an agent with *settings* would meet here.
+    Find out what an agent with *settings* would meet where *subject* is.
 
     Args:
 
         settings: What was decided.
 
-        environ: The environment.
+        subject: Who is examined.
 
         limit: How long anybody is waited for, all together, seconds; 0 asks nobody.
     """
-    clock, files = SystemClock(), read_signs()
-    begun = clock.now()
-    platforms = find(environ, files, terminal=at_terminal())
+    clock = SystemClock()
+    begun, platforms = clock.now(), subject.platforms
     rule = rule_of(platforms)
     written = settings.written.get("sources")
     told = {each.listen: each.arguments for each in written.values()} if isinstance(written, dict) else {}
-    windows = find_windows(platforms, Scene(environ, files, _read, told), limit)
-    grace = Said(settings.grace, *_grace_from(settings, environ))
+    windows = find_windows(platforms, Scene(subject.environ, subject.files, subject.read, told), limit)
+    grace = Said(settings.grace, *_grace_from(settings, subject))
     ender = build_ender(settings, settings.service or "agent", calls_of_nothing(), ())
     plan, _ = ender.forecast(_length(settings.grace, windows))
     signals = {name_of(number): what for number, what in settings.policy.items()}
@@ -160,10 +159,13 @@ def _length(grace: float, windows: tuple[Finding, ...]) -> float:
     return min(grace, first.seconds)
 
 
-def _grace_from(settings: Settings, environ: Mapping[str, str]) -> tuple[str, Any]:
+def _grace_from(settings: Settings, subject: Subject) -> tuple[str, Any]:
     """Return who says how long the grace is."""
+    environ = subject.environ
     if settings.extend_to is not None and environ.get("NOTIFY_SOCKET"):
         return "systemd.extend_to, by asking the manager for more time", CONFIGURED
+    if subject.flags.get("grace"):
+        return "the flag --grace", CONFIGURED
     said = f"{PREFIX}GRACE"
     if said in overrides(environ):
         return f"the variable {said}", CONFIGURED
@@ -178,11 +180,3 @@ def _grace_from(settings: Settings, environ: Mapping[str, str]) -> tuple[str, An
             place = read.place("grace")
             return f"grace in {place.file}:{place.line}", CONFIGURED
     return "the default, for nobody has said anything", ASSUMED
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 16)
-    except OSError:
-        return ""
