@@ -87,7 +87,6 @@ def profiles(tmp_path: Path) -> Path:
     ("environ", "profile", "grace", "window", "kind"),
     [
         (POD | {"POD_GRACE_SECONDS": "25"}, "kubernetes", 25.0, 25.0, "configured"),
-        (POD, "kubernetes", 25.0, 30.0, "assumed"),
         (RUN, "cloud-run", 10.0, 10.0, "told"),
         (FUNCTION, "lambda", 1.5, 2.0, "assumed"),
     ],
@@ -109,17 +108,6 @@ def test_what_is_well_is_said_to_be(
     assert said["grace"]["source"].startswith("grace in processender.toml:")
 
 
-def test_the_place_of_the_grace_is_that_of_its_profile(profiles: Path) -> None:
-    """Not the line that it overrides; and a variable overrides both."""
-    line = PROFILES.splitlines().index('grace = "25s"') + 1
-
-    assert f"grace in processender.toml:{line}" == doctor(profiles, "--json", **POD).data["grace"]["source"]
-    said = doctor(profiles, "--json", PROCESSENDER_GRACE="9s", **POD).data["grace"]
-    assert (9.0, "the variable PROCESSENDER_GRACE", "configured") == tuple(
-        said[key] for key in ("seconds", "source", "kind")
-    )
-
-
 def test_a_grace_that_is_longer_than_the_window_is_wrong(profiles: Path) -> None:
     """The plan is that of the window, since nobody waits longer."""
     ran = doctor(profiles, "--json", "--profile", "none", **STEP)
@@ -130,23 +118,6 @@ def test_a_grace_that_is_longer_than_the_window_is_wrong(profiles: Path) -> None
     (problem,) = said["problems"]
     assert problem.startswith("the grace is 30s, and github-actions kills after 10s (the runner's rule")
     assert 'write grace = "10s", below [profile.github-actions]' in problem
-
-
-def test_what_has_no_room_is_named(profiles: Path) -> None:
-    """As `plan` does."""
-    ran = doctor(profiles, "--json", "--profile", "none", PROCESSENDER_GRACE="4s", **POD)
-
-    assert 1 == ran.code
-    assert any(each.startswith("no room in 4s: 'upload' is expected") for each in ran.data["problems"])
-
-
-def test_a_signal_that_begins_no_end_is_wrong(tmp_path: Path) -> None:
-    """The one that comes first on this platform; a runner of GitHub sends INT."""
-    ran = doctor(tmp_path, "--json", **POD)
-
-    assert "SIGTERM" == ran.data["signals"]["first"]
-    assert "SIGINT" == doctor(tmp_path, "--json", **STEP).data["signals"]["first"]
-    assert "stop" == ran.data["signals"]["heard"]["SIGTERM"]
 
 
 def test_people_can_read_it_in_80_columns(profiles: Path) -> None:
@@ -211,20 +182,6 @@ class TestSources:
 
         assert "it does not answer (no answer within" in said["sources"][0]["text"]
         assert taken < 30
-
-    def test_nobody_is_asked_offline(self, tmp_path: Path) -> None:
-        """Not even somebody who would answer."""
-        with Metadata() as double:
-            said = doctor(tmp_path, "--json", "--offline", ECS_CONTAINER_METADATA_URI_V4=f"{double.url}/v4").data
-
-            assert "nobody listens to it" == said["sources"][0]["text"]
-            assert [] == double.asked
-
-    def test_one_whose_platform_is_elsewhere_is_told(self, tmp_path: Path) -> None:
-        """It would only look for what is not there; nobody asks it."""
-        (tmp_path / "processender.toml").write_text('[sources.task]\nlisten = "aws-ecs"\n')
-
-        assert "not here" == doctor(tmp_path, "--json", **POD).data["sources"][0]["state"]
 
 
 def test_a_running_agent_is_looked_at_from_outside(profiles: Path) -> None:

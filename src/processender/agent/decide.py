@@ -54,7 +54,7 @@ def decide(
         profile = flags.get("profile") or ""
         if source is not None or overrides(environ) or profile:
             # Only now: `msgspec` and `tomllib` are half of the agent's memory.
-            settings = _room(source).load(source, environ, reaper, profile=profile, platforms=platforms)
+            settings = _room(source, profile).load(source, environ, reaper, profile=profile, platforms=platforms)
     except ConfigError as error:
         problems += error.problems
     if settings.source:
@@ -89,11 +89,12 @@ def with_flags(settings: Settings, flags: Mapping[str, Any]) -> tuple[Settings, 
     return settings.replace(**changes), problems
 
 
-def _room(source: Any) -> Any:
+def _room(source: Any, profile: str) -> Any:
     try:
         return load("agent.config")
     except ModuleNotFoundError as error:
-        where = f"the file {source.path}" if source is not None else "variables PROCESSENDER_..."
+        where = "a profile" if profile else "variables PROCESSENDER_..."
+        where = f"the file {source.path}" if source is not None else where
         step = "say it by flags, or install the package `processender` and use `processender run`"
         raise ConfigError([f"cannot read {where}: {error.name} is not there; {step}"]) from error
 
