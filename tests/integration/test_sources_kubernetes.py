@@ -11,6 +11,9 @@ import pytest
 from processender import Ender
 from processender.core.events import Event, NoticeHeard
 from processender.core.notice import Action, DeadlineKind, Notice
+from processender.core.platforms import Platform
+from processender.diagnosis.finding import ASSUMED, CONFIGURED, Scene
+from processender.diagnosis.windows import find_windows
 from processender.engine.clock import SystemClock
 from processender.errors import ProcessEnderError, SourceError
 from processender.exchange import Request, exchange
@@ -422,16 +425,35 @@ class TestGrace:
 
     def test_is_asked_for_in_the_background(self, place: Place) -> None:
         """What a deletion says comes before the specification."""
-        told: list[kubernetes.Grace | ProcessEnderError] = []
+        told: list[kubernetes.Grace | ProcessEnderError | TimeoutError] = []
         place.cluster.delete(POD, grace=12)
         kubernetes.ask_grace(told.append, SystemClock(), api=place.cluster.url, account=place.account, pod=POD)
         until(lambda: told, "nothing was told")
 
         assert [kubernetes.Grace(12.0, "deletionGracePeriodSeconds of the pod, from the API")] == told
 
+    def test_is_what_doctor_asks_for_where_nothing_else_tells_it(self, place: Place) -> None:
+        """Of the API of which the source was told; what is missing is told with it."""
+        told = {"api": place.cluster.url, "account": place.account}
+        scene = Scene({"POD_NAME": POD}, {}, lambda _path: "", {"kubernetes": told})
+        (known,) = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)
+        place.cluster.allowed.clear()
+        (guessed,) = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)
+
+        assert (30.0, "terminationGracePeriodSeconds of the pod, from the API", CONFIGURED) == (
+            known.seconds, known.source, known.kind,
+        )  # fmt: skip
+        assert (30.0, ASSUMED) == (guessed.seconds, guessed.kind)
+        assert "may not list pods" in guessed.source
+
+    def test_of_a_pod_that_is_not_there_is_an_error(self, place: Place) -> None:
+        """It says by which name it was looked for."""
+        with pytest.raises(SourceError, match="there is no pod 'nobody'"):
+            kubernetes.read_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod="nobody")
+
     def test_that_nobody_tells_is_an_error(self, place: Place) -> None:
         """Which says what is missing; asking never raises."""
-        told: list[kubernetes.Grace | ProcessEnderError] = []
+        told: list[kubernetes.Grace | ProcessEnderError | TimeoutError] = []
         place.cluster.allowed.clear()
         kubernetes.ask_grace(told.append, SystemClock(), api=place.cluster.url, account=place.account, pod=POD)
         until(lambda: told, "nothing was told")

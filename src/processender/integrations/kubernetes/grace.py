@@ -51,24 +51,23 @@ def find_grace(environ: Mapping[str, str] = os.environ, podinfo: str = PODINFO) 
     return Grace(_seconds(text, path), f"the annotation {ANNOTATION} in {path}") if text else None
 
 
-def ask_grace(
-    tell: Callable[[Grace | ProcessEnderError], object],
+def read_grace(
     clock: Clock,
+    limit: float = SILENT_S,
     *,
     pod: str = "",
     namespace: str = "",
     api: str = "",
     account: str = ACCOUNT,
-    limit: float = SILENT_S,
-) -> Callable[[], object]:
+) -> Grace:
     """
-    Ask the API how long the pod has to end, in the background; return at once what lets nobody ask any more.
+    Ask the API how long the pod has to end, and wait for the answer.
 
     Args:
 
-        tell: Is told the answer, or why there is none, on a thread of its own.
-
         clock: The time.
+
+        limit: The longest that the answer may take, seconds.
 
         pod: The name of this pod; by default the variable `POD_NAME`, or else the name of the host.
 
@@ -78,24 +77,53 @@ def ask_grace(
 
         account: The directory of the service account.
 
-        limit: The longest that the answer may take, seconds.
+    Raises `ProcessEnderError` where it does not say, with what to do about it, and `TimeoutError`.
     """
-    glance = Glance(_Nobody(clock), limit, lambda _error: None)
+    return _ask(_glance(clock, limit), Reader(api, account, namespace, pod or own_name()))
+
+
+def ask_grace(
+    tell: Callable[[Grace | ProcessEnderError | TimeoutError], object],
+    clock: Clock,
+    limit: float = SILENT_S,
+    *,
+    pod: str = "",
+    namespace: str = "",
+    api: str = "",
+    account: str = ACCOUNT,
+) -> Callable[[], object]:
+    """
+    Ask the same in the background; return at once what lets nobody ask any more.
+
+    *tell* is told the answer, or why there is none, on a thread of its own; the other arguments are those of
+    `read_grace`.
+    """
+    glance, reader = _glance(clock, limit), Reader(api, account, namespace, pod or own_name())
 
     def ask() -> None:
+        told: Grace | ProcessEnderError | TimeoutError
         try:
-            found, _version = Reader(api, account, namespace, pod or own_name()).find(glance)
-            grace = None if found is None else grace_of(found)
-            told: Grace | ProcessEnderError = grace or SourceError("the API does not say how long the pod has to end")
-        except ProcessEnderError as error:
+            told = _ask(glance, reader)
+        except (ProcessEnderError, TimeoutError) as error:
             told = error
-        except TimeoutError as error:
-            told = SourceError(str(error))
         if not glance.cancelled:
             tell(told)
 
     threading.Thread(target=ask, name="processender-grace", daemon=True).start()
     return glance.cancel
+
+
+def _glance(clock: Clock, limit: float) -> Glance:
+    return Glance(_Nobody(clock), limit, lambda _error: None)
+
+
+def _ask(glance: Glance, reader: Reader) -> Grace:
+    found, _version = reader.find(glance)
+    grace = None if found is None else grace_of(found)
+    if grace is None:
+        what = "there is no pod" if found is None else "nobody says how long it has:"
+        raise SourceError(f"cannot tell the grace of the pod: {what} {reader.pod!r}; is that its name, or POD_NAME?")
+    return grace
 
 
 class _Nobody(Record):
