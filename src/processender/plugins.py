@@ -62,6 +62,10 @@ _SOURCES = {
     "gcp": ("gcp", "listen"),
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
+    "nut": ("nut", "listen"),
+    "parent": ("parent", "listen"),
+    "file": ("files", "listen"),
+    "http": ("http", "listen"),
 }
 _loaded: dict[str, Releaser] = {}
 
