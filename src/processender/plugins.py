@@ -64,8 +64,8 @@ _SOURCES = {
     "alibaba": ("alibaba", "listen"),
     "nut": ("nut", "listen"),
     "parent": ("parent", "listen"),
-    "file": ("files", "listen"),
-    "http": ("http", "listen"),
+    "file": ("files.listener", "listen"),
+    "http": ("http.listener", "listen"),
 }
 _loaded: dict[str, Releaser] = {}
 
