@@ -182,4 +182,8 @@ def test_a_status_that_says_nothing_leaves_all_as_it_is() -> None:
 
 def test_being_on_battery_may_be_the_end() -> None:
     """With all that the battery has."""
-    assert ["stop: on battery 1200"] == Film(Action.STOP).look("OB", 1200, seconds=30)
+    film = Film(Action.STOP)
+
+    assert ["stop: on battery 1200"] == film.look("OB", 1200, seconds=30)
+    assert [] == [told for runtime in range(1190, 1100, -3) for told in film.look("OB", runtime)]
+    assert ["stop: on battery 300"] == film.look("OB", 300)

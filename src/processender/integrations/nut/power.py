@@ -122,15 +122,16 @@ class Power:
         return min(self._steady * 2.0 ** (min(self._flaps, 16) - 1), STEADIEST_S) if self._flaps else 0.0
 
     def _on_battery(self, status: str, now: float, wall: float) -> list[Sighting]:
-        deadline = None if self._empty is None or self._battery is not Action.STOP else wall + self._empty - now
+        deadline = self._deadline(now, wall) if self._battery is Action.STOP else None
         shown = [Sighting("battery", "on battery", self._battery, deadline, can_cancel=True, about=status)]
         return [*shown, self._critical("low battery", status, now, wall)] if self._is_low else shown
 
     def _critical(self, cause: str, about: str, now: float, wall: float) -> Sighting:
-        """Return the end, with when the battery is empty: an estimate that changes, so only much less is news."""
-        if self._empty is not None:
-            told = self._told
-            if told is None or self._empty < told - max(1.0, 0.1 * (told - now)):
-                self._told = self._empty
-        left = None if self._told is None or self._told <= now else wall + self._told - now
-        return Sighting("critical", cause, deadline=left, can_cancel=True, about=about)
+        return Sighting("critical", cause, deadline=self._deadline(now, wall), can_cancel=True, about=about)
+
+    def _deadline(self, now: float, wall: float) -> float | None:
+        """Return when the battery is empty, if that is known: an estimate that changes, so only much less is news."""
+        told = self._told
+        if self._empty is not None and (told is None or self._empty < told - max(1.0, 0.1 * (told - now))):
+            self._told = told = self._empty
+        return None if told is None or told <= now else wall + told - now

@@ -170,7 +170,7 @@ class Wire:
             if not got:
                 raise Unreachable(f"{self._who} has hung up")
             self._rest += got
-            if len(self._rest) > 2 * LONGEST and b"\n" not in self._rest:
+            if len(self._rest) > LONGEST and b"\n" not in self._rest:
                 raise Unclear(f"{self._who} says more than {LONGEST} bytes in one line")
         line, _, self._rest = self._rest.partition(b"\n")
         text = line.decode("utf-8", "replace")
