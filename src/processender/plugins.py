@@ -63,6 +63,10 @@ _SOURCES = {
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
     "kubernetes": ("kubernetes", "listen"),
+    "nut": ("nut", "listen"),
+    "parent": ("parent", "listen"),
+    "file": ("files.listener", "listen"),
+    "http": ("http.listener", "listen"),
 }
 _loaded: dict[str, Releaser] = {}
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..core.notice import Notice
 from ..engine.clock import SystemClock
 from ..ports import Source
 from .metadata import Metadata, black_hole
-from .served import Served
 
 LONGEST_S = 20.0
 """How long something is waited for that must happen; a check that passes waits for facts, and hardly at all."""
 _MOMENT_S = 0.002
+_LOOKS_S = 0.1
 
 
 class Heard:
@@ -60,7 +60,7 @@ def check_source(
     announce: Callable[[Any], object],
     *,
     unclear: Callable[[Any], object],
-    double: Callable[[], Served] = Metadata,
+    double: Callable[[], Any] = Metadata,
 ) -> None:
     """
     Listen on good days and on bad ones; raise `AssertionError` for the first promise that is broken.
@@ -73,27 +73,51 @@ def check_source(
 
         unclear: Lets the double say something that nobody can understand, where `announce` would have said the end.
 
-        double: Makes the double of the platform; by default all metadata services at once.
+        double: Makes the double, which has the `url`, `asked`, `lock`, `flaps` and `fail` of `Metadata`.
 
     One line in a test:
 
         check_source(lambda url: listen(endpoint=url, every=0.01), Metadata.spot, unclear=garble)
     """
     for check in (_absent, _black_hole, _on_a_good_day, _flapping, _lying, _silent):
-        check(_Case(make, announce, unclear, double))
+        check(make, announce, unclear, double)
 
 
-class _Case(NamedTuple):
-    make: Callable[[str], Source]
-    announce: Callable[[Any], object]
-    unclear: Callable[[Any], object]
-    double: Callable[[], Served]
+def check_near_source(source: Source, announce: Callable[[], object]) -> None:
+    """
+    Listen to what is near, a file, a process or a device; raise `AssertionError` for the first promise that is broken.
+
+    Args:
+
+        source: The source, with paces of some milliseconds, to which nothing has been said yet.
+
+        announce: Lets what it listens to announce the end.
+    """
+    heard = Heard()
+    source.start(heard)
+    assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nothing was announced"
+    announce()
+    until(lambda: heard.notices, f"{source.name} has not told what was announced")
+    threading.Event().wait(_LOOKS_S)
+    assert len(heard.notices) == 1, f"{source.name} must tell the same once: {heard.notices}"
+    assert heard.notices[0].origin == source.name, f"the origin of {heard.notices[0]} must be {source.name!r}"
+    assert not heard.troubles, f"{source.name} complains on a good day: {heard.troubles[0]}"
+    _stop(source, heard)
+    again = Heard()
+    source.start(again)
+    until(lambda: again.notices, f"{source.name}, started anew, has not told what stands")
+    _stop(source, again)
 
 
-def _absent(case: _Case) -> None:
-    with case.double() as gone:
+Make = Callable[[str], Source]
+Deed = Callable[[Any], object]
+Double = Callable[[], Any]
+
+
+def _absent(make: Make, _announce: Deed, _unclear: Deed, new: Double) -> None:
+    with new() as gone:
         url = gone.url
-    heard, source = Heard(), case.make(url)
+    heard, source = Heard(), make(url)
     source.start(heard)
     until(lambda: heard.troubles, f"{source.name}, which nobody answers, has not said so")
     _stop(source, heard)
@@ -101,9 +125,9 @@ def _absent(case: _Case) -> None:
     assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nobody has answered"
 
 
-def _black_hole(case: _Case) -> None:
+def _black_hole(make: Make, _announce: Deed, _unclear: Deed, _new: Double) -> None:
     with black_hole() as url:
-        heard, source = Heard(), case.make(url)
+        heard, source = Heard(), make(url)
         source.start(heard)
         # It would have complained had it waited.
         assert not heard.troubles, f"{source.name}.start() must return before anybody could answer"
@@ -111,9 +135,9 @@ def _black_hole(case: _Case) -> None:
         assert not heard.troubles, f"{source.name}.stop() must return before anybody could answer"
 
 
-def _on_a_good_day(case: _Case) -> None:
-    with case.double() as double:
-        heard, source = Heard(), case.make(double.url)
+def _on_a_good_day(make: Make, announce: Deed, _unclear: Deed, new: Double) -> None:
+    with new() as double:
+        heard, source = Heard(), make(double.url)
         source.start(heard)
         _looks(double, 3)
         assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nothing was announced"
@@ -121,7 +145,7 @@ def _on_a_good_day(case: _Case) -> None:
         counts: list[dict[str, int]] = []
         heard.when_heard = lambda: counts.append(_counts(double))
         with double.lock:
-            case.announce(double)
+            announce(double)
             before = _counts(double)
         until(lambda: heard.notices, f"{source.name} has not told what was announced")
         late = {path: n - before.get(path, 0) for path, n in counts[0].items() if n - before.get(path, 0) > 1}
@@ -137,13 +161,13 @@ def _on_a_good_day(case: _Case) -> None:
         _stop(source, again)
 
 
-def _flapping(case: _Case) -> None:
-    with case.double() as double:
+def _flapping(make: Make, announce: Deed, _unclear: Deed, new: Double) -> None:
+    with new() as double:
         double.flaps = True
-        heard, source = Heard(), case.make(double.url)
+        heard, source = Heard(), make(double.url)
         source.start(heard)
         _looks(double, 3)
-        case.announce(double)
+        announce(double)
         until(lambda: heard.notices, f"{source.name} has not told what a flapping endpoint announced")
         _looks(double, 6)
         _stop(source, heard)
@@ -151,35 +175,35 @@ def _flapping(case: _Case) -> None:
         assert len(set(heard.troubles)) == len(heard.troubles), f"{source.name} repeats itself: {heard.troubles}"
 
 
-def _lying(case: _Case) -> None:
-    with case.double() as double:
+def _lying(make: Make, announce: Deed, unclear: Deed, new: Double) -> None:
+    with new() as double:
         double.fail("garbage", "hang-up", 500)
-        case.unclear(double)
-        heard, source = Heard(), case.make(double.url)
+        unclear(double)
+        heard, source = Heard(), make(double.url)
         source.start(heard)
         until(lambda: "source-unclear" in heard.codes, f"{source.name} has not said that it understands nothing")
         _looks(double, 3)
         assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nobody can have understood it"
         assert heard.codes.count("source-unclear") == 1, f"{source.name} repeats itself: {heard.troubles}"
         assert "source-bug" not in heard.codes, f"{source.name} has a bug: {heard.troubles}"
-        case.announce(double)
+        announce(double)
         until(lambda: heard.notices, f"{source.name} has gone deaf after what it did not understand")
         _stop(source, heard)
 
 
-def _silent(case: _Case) -> None:
-    with case.double() as double:
+def _silent(make: Make, announce: Deed, _unclear: Deed, new: Double) -> None:
+    with new() as double:
         double.fail(*["silent"] * 64)
-        heard, source = Heard(), case.make(double.url)
+        heard, source = Heard(), make(double.url)
         source.start(heard)
         until(lambda: double.asked, f"{source.name} has asked nothing")
-        case.announce(double)
+        announce(double)
         # It waits for an answer now, and must come back without one.
         _stop(source, heard)
         assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nobody has answered"
 
 
-def _counts(double: Served) -> dict[str, int]:
+def _counts(double: Any) -> dict[str, int]:
     found: dict[str, int] = {}
     for asked in list(double.asked):
         if asked.method == "GET":
@@ -187,7 +211,7 @@ def _counts(double: Served) -> dict[str, int]:
     return found
 
 
-def _looks(double: Served, most: int) -> None:
+def _looks(double: Any, most: int) -> None:
     """Wait until some path was asked for so many more times."""
     before = _counts(double)
 
