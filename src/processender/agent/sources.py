@@ -16,9 +16,11 @@ LARGEST = 1 << 20
 """The size of the largest file that is read, bytes; what is larger is no configuration."""
 PREFIX = "PROCESSENDER_"
 RESERVED = frozenset(
-    {"STATE", "DISABLE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN", "HEARTBEAT"}
+    {"STATE", "DISABLE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN", "HEARTBEAT",
+     "STOP_TIMEOUT"}
 )  # fmt: skip
-"""Variables that are no overrides: the place of the state, the switches, and what the agent tells its children."""
+"""Variables that are no overrides: the place of the state, the switches, what the agent tells its children, and what a
+container is told of its engine."""
 
 
 class Source(Record):
