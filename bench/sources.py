@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from processender.testing.engines import Engine
 from processender.testing.extensions import Extensions, Sandbox
 from processender.testing.metadata import Metadata, black_hole
 
@@ -35,7 +36,7 @@ def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
-def _delay(cloud: str, double: Metadata | Extensions, announce: Callable[[], object], offset: float) -> float:
+def _delay(cloud: str, double: Metadata | Extensions | Engine, announce: Callable[[], object], offset: float) -> float:
     """Return the seconds from the platform's word to the first handler."""
     with tempfile.TemporaryDirectory() as state:
         process = _watch(cloud, double.url, str(PERIOD_S), state=state)
@@ -75,7 +76,12 @@ def _latencies() -> list[Figure]:
     for _ in range(ROUNDS):
         with Extensions(["flush"]) as api:
             delays.append(_delay("lambda", api, api.shutdown, 0.1))
-    return [*figures, _latency("lambda", delays, 0.0)]
+    figures.append(_latency("lambda", delays, 0.0))
+    delays = []
+    for _ in range(ROUNDS):
+        with Engine(stop_timeout=30) as engine:
+            delays.append(_delay("docker", engine, engine.stop, 0.1))
+    return [*figures, _latency("docker", delays, 0.0)]
 
 
 def _latency(cloud: str, delays: list[float], period: float) -> Figure:
@@ -101,7 +107,7 @@ def _cost() -> list[Figure]:
 def _start() -> list[Figure]:
     took = {}
     with black_hole() as url:
-        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba"):
+        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "docker"):
             times = []
             for _ in range(5):
                 with tempfile.TemporaryDirectory() as state:
