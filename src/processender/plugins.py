@@ -63,6 +63,7 @@ _SOURCES = {
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
     "docker": ("docker", "listen"),
+    "containerd": ("oci.events", "listen"),
 }
 _loaded: dict[str, Releaser] = {}
 
