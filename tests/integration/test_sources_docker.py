@@ -18,6 +18,7 @@ from processender.ports import Source
 from processender.testing.engines import ID, Engine
 from processender.testing.sources import Heard, check_source, until
 from tests.integration.agents import SLEEPER, agent
+from tests.integration.library_programs import program
 from tests.integration.test_agent_sources import causes, config
 
 PACE = 0.01
@@ -307,6 +308,38 @@ class TestStopTimeout:
         engine.fail("garbage")
 
         assert DeadlineKind.ASSUMED == self.ask(engine).kind
+
+
+FORKS = """
+from processender.integrations import docker
+ender = Ender('web', grace=20, signals=(), exit='return', drain_delay=0)
+ender.listen(docker.listen(socket=sys.argv[1], container=sys.argv[2]))
+ender.install()
+say('ready')
+os.read(os.open(sys.argv[3], os.O_RDONLY), 1)
+child = os.fork()
+with ender:
+    ender.stopping.wait()
+say('heard by', 'parent' if child else 'child')
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_a_fork_child_listens_for_itself(engine: Engine, tmp_path: Path) -> None:
+    """Over a stream of its own; that of its parent is none of its business."""
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    with program(FORKS, engine.url, ID, str(go)) as running:
+        running.wait_for("ready")
+        until(lambda: engine.listening, "the parent does not listen")
+        go.write_bytes(b"!")
+        until(lambda: engine.listening == 2, "the child does not listen")
+        engine.stop()
+        running.wait_for("heard by child")
+        running.wait_for("heard by parent")
+
+        assert 0 == running.wait()
 
 
 class TestAgent:

@@ -93,6 +93,10 @@ class TestPlugins:
             ('listen = "aws"\nwith = { every = 2 }', "2s"),
             ('listen = "aws"\nwith = { group = "web" }', "give both `group` and `hook`"),
             ('listen = "gcp"\nwith = { endpoint = "ftp://here" }', "must be a URL with http or https"),
+            ('listen = "docker"\nwith = { socket = "ssh://here" }', "give the path of its socket"),
+            ('listen = "docker"\nwith = { stop_timeout = 30 }', "30s"),
+            ('listen = "docker"\nwith = { contaner = "web" }', "takes no 'contaner'; did you mean 'container'?"),
+            ('listen = "containerd"', "the source 'containerd' needs `container`"),
             ('with = { place = "hall" }', "'door' does not say what it listens to"),
         ],
     )

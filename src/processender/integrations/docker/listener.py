@@ -67,10 +67,14 @@ class Events:
         self._ahead = 0.0
         self._timeout = watched.timeout(None)
         self._stands: list[Sighting] = []
+        self._process = 0
 
     def look(self, glance: Glance) -> Sequence[Sighting]:
         """Return what stands as soon as an event has said it; at first, as soon as the stream is there."""
         glance.pause = 0.0
+        if self._process != os.getpid():
+            # A fork child has inherited the stream, which is its parent's to read and to close.
+            self._process, self._stream, self._since, self._stands = os.getpid(), None, None, []
         if self._since is None:
             # What happens while the first connection is made is asked for, too.
             self._since = glance.clock.wall()

@@ -56,7 +56,7 @@ def stop_timeout(
     environ: Mapping[str, str] | None = None, *, container: str = "", socket: str = "", limit: float = 1.0
 ) -> StopTimeout:
     """
-    Return how long this container has, or the other *container*; it never raises.
+    Return how long this container has, or the other *container*, whatever the engine answers.
 
     Args:
 
@@ -67,6 +67,8 @@ def stop_timeout(
         socket: Where the engine is, as `listen` takes it.
 
         limit: How long the engine is waited for, seconds; 0 asks nobody.
+
+    Raises `SourceError` for a *socket* that is no address.
     """
     environ = os.environ if environ is None else environ
     told: Any = None

@@ -6,6 +6,7 @@ Each look waits for the next event that says something, so that a notice is as o
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 
@@ -40,10 +41,14 @@ class Events:
         self._channel: Any = None
         self._call: Any = None
         self._stands: list[Sighting] = []
+        self._process = 0
 
     def look(self, glance: Glance) -> Sequence[Sighting]:
         """Return what stands as soon as an event has said it; at first, as soon as the call is made."""
         glance.pause = 0.0
+        if self._process != os.getpid():
+            # A fork child has inherited the call, which is its parent's.
+            self._process, self._channel, self._call, self._stands = os.getpid(), None, None, []
         try:
             if self._call is None:
                 self._open(glance)
