@@ -121,6 +121,16 @@ class TestDocker:
         assert 1 == len(heard.notices)
         assert left(heard.notices[0]) <= 3
 
+    def test_what_others_do_is_none_of_its_business(self, engine: Engine) -> None:
+        """The filter of Docker lets names through that only begin like the one that is asked for."""
+        with Ears(engine, container="one") as heard:
+            engine.emit("kill", container="c" * 64, signal="15")
+            engine.emit("die", container="c" * 64)
+            engine.stop()
+            until(lambda: heard.notices, "nothing was heard")
+
+        assert ["container stop"] == [each.cause for each in heard.notices]
+
     def test_a_kill_is_an_end_without_time(self, engine: Engine) -> None:
         """Of another container, since nobody hears of his own."""
         notice = hear(engine, lambda each: each.kill(9))

@@ -100,15 +100,16 @@ class Engine(Served):
             self.status = "exited"
             self.emit("die", exitCode=str(code))
 
-    def emit(self, action: str, **attributes: str) -> None:
-        """Tell an event of the container to all who listen."""
+    def emit(self, action: str, container: str = "", **attributes: str) -> None:
+        """Tell an event of the container, or of another one, to all who listen."""
+        id_, name = container or self.container, "one-2" if container else "one"
         now = self._clock.wall()
         before = {"containerExitCode": "0"} if self._podman else {}
-        after = {"image": "base", "name": "one"} | ({"podId": ""} if self._podman else {})
-        told: dict[str, Any] = {"status": action, "id": self.container} | ({} if self._podman else {"from": "base"})
+        after = {"image": "base", "name": name} | ({"podId": ""} if self._podman else {})
+        told: dict[str, Any] = {"status": action, "id": id_} | ({} if self._podman else {"from": "base"})
         told |= {
             "Type": "container", "Action": action,
-            "Actor": {"ID": self.container, "Attributes": {**before, **self._labels, **after, **attributes}},
+            "Actor": {"ID": id_, "Attributes": {**before, **self._labels, **after, **attributes}},
             "scope": "local", "time": int(now), "timeNano": int(now * 1e9),
         }  # fmt: skip
         self.say(json.dumps(told, separators=(",", ":")).encode() + b"\n")

@@ -65,6 +65,7 @@ class Events:
         self._stream: Stream | None = None
         self._since: float | None = None
         self._ahead = 0.0
+        self._id = ""
         self._timeout = watched.timeout(None)
         self._stands: list[Sighting] = []
         self._process = 0
@@ -99,6 +100,7 @@ class Events:
         watched, id_ = self._watched, self._watched.id
         told = watched.engine.inspect(glance, id_)
         self._timeout = watched.timeout(told)
+        self._id = str(told.get("Id") or id_) if isinstance(told, dict) else id_
         ours, theirs = glance.clock.wall(), glance.wall()
         self._ahead = theirs - ours if abs(theirs - ours) > SKEW_S else 0.0
         assert self._since is not None, "it is set by whoever looks"
@@ -117,11 +119,14 @@ class Events:
             return None
         try:
             event = json.loads(line)
-            action, at = str(event["Action"]), float(event["timeNano"]) / 1e9
+            action, at, about = str(event["Action"]), float(event["timeNano"]) / 1e9, str(event["Actor"]["ID"])
             attributes = event["Actor"]["Attributes"]
-            number = str(attributes.get("signal", ""))
+            number, named = str(attributes.get("signal", "")), str(attributes.get("name", ""))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             glance.unclear(f"it tells {line[:80]!r}, which is no event that is known")
+            return None
+        if self._id not in {about, named} and not about.startswith(self._id):
+            # The filter of Docker lets through whatever begins with the same letters.
             return None
         if action == "kill":
             return self._killed(number, at)
@@ -165,7 +170,8 @@ class State:
         if status == "stopping":
             timeout = self._watched.timeout(told)
             # It may have begun right after the last look.
-            within = None if not timeout.seconds else timeout.seconds - (now - (self._ran or now))
+            passed = now - (now if self._ran is None else self._ran)
+            within = None if not timeout.seconds else max(0.0, timeout.seconds - passed)
             return [Sighting(_KEY, "container stop", within=within, kind=timeout.kind)]
         self._ran = now
         if not self._watched.engine.podman:
