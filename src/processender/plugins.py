@@ -64,6 +64,10 @@ _SOURCES = {
     "alibaba": ("alibaba", "listen"),
     "docker": ("docker", "listen"),
     "containerd": ("oci.events", "listen"),
+    "nut": ("nut", "listen"),
+    "parent": ("parent", "listen"),
+    "file": ("files.listener", "listen"),
+    "http": ("http.listener", "listen"),
 }
 _loaded: dict[str, Releaser] = {}
 

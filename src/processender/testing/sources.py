@@ -14,6 +14,7 @@ from .metadata import Metadata, black_hole
 LONGEST_S = 20.0
 """How long something is waited for that must happen; a check that passes waits for facts, and hardly at all."""
 _MOMENT_S = 0.002
+_LOOKS_S = 0.1
 
 
 class Heard:
@@ -72,7 +73,7 @@ def check_source(
 
         unclear: Lets the double say something that nobody can understand, where `announce` would have said the end.
 
-        double: Makes the double: a `Served` with `flaps`, that is asked again and again.
+        double: Makes the double, which has the `url`, `asked`, `lock`, `flaps` and `fail` of `Metadata`.
 
     One line in a test:
 
@@ -80,6 +81,32 @@ def check_source(
     """
     for check in (_absent, _black_hole, _on_a_good_day, _flapping, _lying, _silent):
         check(make, announce, unclear, double)
+
+
+def check_near_source(source: Source, announce: Callable[[], object]) -> None:
+    """
+    Listen to what is near, a file, a process or a device; raise `AssertionError` for the first promise that is broken.
+
+    Args:
+
+        source: The source, with paces of some milliseconds, to which nothing has been said yet.
+
+        announce: Lets what it listens to announce the end.
+    """
+    heard = Heard()
+    source.start(heard)
+    assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nothing was announced"
+    announce()
+    until(lambda: heard.notices, f"{source.name} has not told what was announced")
+    threading.Event().wait(_LOOKS_S)
+    assert len(heard.notices) == 1, f"{source.name} must tell the same once: {heard.notices}"
+    assert heard.notices[0].origin == source.name, f"the origin of {heard.notices[0]} must be {source.name!r}"
+    assert not heard.troubles, f"{source.name} complains on a good day: {heard.troubles[0]}"
+    _stop(source, heard)
+    again = Heard()
+    source.start(again)
+    until(lambda: again.notices, f"{source.name}, started anew, has not told what stands")
+    _stop(source, again)
 
 
 Make = Callable[[str], Source]
