@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from processender.testing.cluster import Cluster, Pod
+from processender.testing.engines import Engine
 from processender.testing.extensions import Extensions, Sandbox
 from processender.testing.metadata import Metadata, black_hole
 from processender.testing.nut import Upsd
@@ -90,7 +91,12 @@ def _latencies() -> list[Figure]:
             cluster.run(Pod("shop"))
             # By then it has listed the pod and watches it.
             delays.append(_delay("kubernetes", cluster, lambda: cluster.delete("shop"), 1.0))
-    return [*figures, _latency("kubernetes", delays, 0.0)]
+    figures.append(_latency("kubernetes", delays, 0.0))
+    delays = []
+    for _ in range(ROUNDS):
+        with Engine(stop_timeout=30) as engine:
+            delays.append(_delay("docker", engine, engine.stop, 0.1))
+    return [*figures, _latency("docker", delays, 0.0)]
 
 
 class Page(Served):
@@ -174,7 +180,7 @@ def _cost() -> list[Figure]:
 def _start() -> list[Figure]:
     took = {}
     with black_hole() as url:
-        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "kubernetes"):
+        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "docker", "kubernetes"):
             times = []
             for _ in range(5):
                 with tempfile.TemporaryDirectory() as state:

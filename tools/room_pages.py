@@ -25,9 +25,9 @@ RESOURCES = (
     "sql", "postgres", "redis", "httpx2", "apscheduler", "executors", "processes", "tasks", "caches", "opentelemetry",
 )  # fmt: skip
 """The rooms of what a program uses and must close, flush, finish or stop."""
-PLATFORMS = ("gcp", "azure", "alibaba", "aws_lambda", "nut", "parent", "files")
+PLATFORMS = ("gcp", "azure", "alibaba", "aws_lambda", "docker", "oci", "nut", "parent", "files", "ci")
 """The rooms of platforms that say that the end is coming."""
-BESIDE = {"grpc": ["aio"], "files": ["listener"], "http": ["listener"]}
+BESIDE = {"grpc": ["aio"], "files": ["listener"], "http": ["listener"], "oci": ["events"]}
 """What of a room is loaded for itself, because not everybody has use for it."""
 NEEDS = "needs the real program, and is run with it by the tests"
 _HEADINGS = re.compile(r"^(Takes over|Leaves|Evidence|Way back|Versions):", re.MULTILINE)

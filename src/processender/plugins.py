@@ -63,6 +63,8 @@ _SOURCES = {
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
     "kubernetes": ("kubernetes", "listen"),
+    "docker": ("docker", "listen"),
+    "containerd": ("oci.events", "listen"),
     "nut": ("nut", "listen"),
     "parent": ("parent", "listen"),
     "file": ("files.listener", "listen"),

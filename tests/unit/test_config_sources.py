@@ -52,7 +52,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["aws", "aws-ecs", "aws-lambda", "gcp", "azure", "alibaba", "kubernetes", "nut", "parent"]
+    "name", ["aws", "aws-ecs", "aws-lambda", "gcp", "azure", "alibaba", "docker", "kubernetes", "nut", "parent"]
 )
 def test_each_built_in_one_can_be_listened_to(name: str) -> None:
     """By its name alone; nothing is asked for that."""
@@ -103,6 +103,10 @@ class TestPlugins:
             ('listen = "aws"\nwith = { every = 2 }', "2s"),
             ('listen = "aws"\nwith = { group = "web" }', "give both `group` and `hook`"),
             ('listen = "gcp"\nwith = { endpoint = "ftp://here" }', "must be a URL with http or https"),
+            ('listen = "docker"\nwith = { socket = "ssh://here" }', "give the path of its socket"),
+            ('listen = "docker"\nwith = { stop_timeout = 30 }', "30s"),
+            ('listen = "docker"\nwith = { contaner = "web" }', "takes no 'contaner'; did you mean 'container'?"),
+            ('listen = "containerd"', "the source 'containerd' needs `container`"),
             ('listen = "nut"\nwith = { user = "shop" }', "give both `user` and `password`"),
             ('listen = "nut"\nwith = { user = "shop", password = "x" }', "must be"),
             ('listen = "nut"\nwith = { batery = "drain" }', "did you mean 'battery'?"),

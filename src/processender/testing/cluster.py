@@ -206,7 +206,7 @@ class Cluster(Served):
         seconds = float(query.get("timeoutSeconds", ["1800"])[0])
         since, marks = query.get("resourceVersion", [""])[0], query.get("allowWatchBookmarks") == ["true"]
         lines = self.history.watch(name, since, seconds, bookmarks=marks)
-        return self._refused(WATCH_PODS, "") or Streamed(200, lines, (("Content-Type", "application/json"),))
+        return self._refused(WATCH_PODS, "") or Streamed(lines, (("Content-Type", "application/json"),))
 
     def _delete(self, name: str, asked: Asked) -> Told:
         pod = self.pods.get(name)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
@@ -44,12 +48,10 @@ class Told(NamedTuple):
 
 
 class Streamed(NamedTuple):
-    """An answer that comes in chunks, for as long as there are some."""
+    """One answer that goes on, in parts, until its source ends."""
 
-    status: int
-    """The status code."""
-    chunks: Iterator[bytes | None]
-    """The chunks, each sent as soon as it is there; None hangs up."""
+    parts: Iterator[bytes | None]
+    """What is sent, each as it comes; None hangs up."""
     headers: tuple[tuple[str, str], ...] = ()
     """More header fields."""
 
@@ -62,8 +64,8 @@ def as_json(data: Any, status: int = 200) -> Told:
 class Served:
     """A server; its heir overrides `answer`. Use it as a context manager."""
 
-    def __init__(self, certificate: tuple[str, str] | None = None) -> None:
-        """Listen; with the files of a *certificate* and its key, for https."""
+    def __init__(self, certificate: tuple[str, str] | None = None, unix: str = "") -> None:
+        """Listen; with the files of a *certificate* and its key, for https, or at the path of a *unix* socket."""
         self.asked: list[Asked] = []
         """All requests so far."""
         self.lock = threading.RLock()
@@ -77,7 +79,9 @@ class Served:
         self._count = 0
         self._faults: list[tuple[str, str, str | int]] = []
         self._over = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._unix = unix
+        place: Any = unix
+        self._server = _UnixServer(place, _Handler) if unix else _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
         self._scheme = "http"
         if certificate is not None:
@@ -90,6 +94,8 @@ class Served:
     @property
     def url(self) -> str:
         """Where it is."""
+        if self._unix:
+            return f"unix://{self._unix}"
         return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def wall(self) -> float:
@@ -109,6 +115,9 @@ class Served:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        if self._unix:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._unix)
 
     def fail(self, *faults: str | int, method: str = "", path: str = "") -> None:
         """
@@ -158,6 +167,14 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: who has asked has gone."""
 
 
+class _UnixServer(_Server):
+    address_family = socket.AF_UNIX
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "unix", 0
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
@@ -171,27 +188,30 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(told, str):
             self._misbehave(told)
             return
+        if isinstance(told, Streamed):
+            self._stream(told)
+            return
         self.send_response(told.status)
         for name, text in told.headers:
             self.send_header(name, text)
-        if isinstance(told, Streamed):
-            self._stream(told.chunks)
-            return
         self.send_header("Content-Length", str(len(told.body)))
         self.end_headers()
         self.wfile.write(told.body)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names are those of http.server
 
-    def _stream(self, chunks: Iterator[bytes | None]) -> None:
-        self.send_header("Transfer-Encoding", "chunked")
+    def _stream(self, told: Streamed) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        for name, text in (*told.headers, ("Transfer-Encoding", "chunked")):
+            self.send_header(name, text)
         self.end_headers()
-        for chunk in chunks:
-            if chunk is None:
-                self.close_connection = True
-                return
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-        self.wfile.write(b"0\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for part in told.parts:
+                if part is None:
+                    return
+                self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+            self.wfile.write(b"0\r\n\r\n")
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Return the date as the server's clock has it."""
