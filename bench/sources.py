@@ -9,9 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self
 
+from processender.testing.cluster import Cluster, Pod
+from processender.testing.engines import Engine
 from processender.testing.extensions import Extensions
 from processender.testing.metadata import Metadata, black_hole
+from processender.testing.nut import Upsd
+from processender.testing.served import Served, Told, as_json
 
 from .figures import Figure, say
 
@@ -20,20 +25,23 @@ PERIOD_S = 0.5
 SLACK_MS = 20.0
 ROUNDS = 7
 IDLE_S = 30
+BETWEEN = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
 
 
 def measure() -> list[Figure]:
     """Measure all of it."""
-    return [*_latencies(), *_cost(), *_start()]
+    return [*_latencies(), *_near(), *_cost(), *_start()]
 
 
 def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(SCRIPTS / "watch.py"), *words]
-    env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    for name, text in (("token", "token-1"), ("namespace", "default")):
+        Path(state, name).write_text(text)
+    env = {"PROCESSENDER_STATE": state, "ACCOUNT": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
-def _delay(cloud: str, double: Metadata | Extensions, announce: Callable[[], object], offset: float) -> float:
+def _delay(cloud: str, double: Any, announce: Callable[[], object], offset: float) -> float:
     """Return the seconds from the platform's word to the first handler."""
     with tempfile.TemporaryDirectory() as state:
         process = _watch(cloud, double.url, str(PERIOD_S), state=state)
@@ -73,7 +81,78 @@ def _latencies() -> list[Figure]:
     for _ in range(ROUNDS):
         with Extensions(["flush"]) as api:
             delays.append(_delay("lambda", api, api.shutdown, 0.1))
-    return [*figures, _latency("lambda", delays, 0.0)]
+    figures.append(_latency("lambda", delays, 0.0))
+    delays = []
+    for number in range(ROUNDS):
+        say(f"sources: kubernetes {number}")
+        with Cluster(token="token-1") as cluster:
+            cluster.run(Pod("shop"))
+            # By then it has listed the pod and watches it.
+            delays.append(_delay("kubernetes", cluster, lambda: cluster.delete("shop"), 1.0))
+    figures.append(_latency("kubernetes", delays, 0.0))
+    delays = []
+    for _ in range(ROUNDS):
+        with Engine(stop_timeout=30) as engine:
+            delays.append(_delay("docker", engine, engine.stop, 0.1))
+    return [*figures, _latency("docker", delays, 0.0)]
+
+
+class Page(Served):
+    """A server that says what is to happen."""
+
+    told = Told(204)
+
+    def answer(self, _asked: object) -> Told:
+        return self.told
+
+
+class Door:
+    """A place where a file may appear."""
+
+    asked = True
+
+    def __enter__(self) -> Self:
+        self._place = tempfile.TemporaryDirectory(dir=Path.home())
+        self.url = f"{self._place.name}/leave"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._place.cleanup()
+
+
+def _near() -> list[Figure]:
+    """Measure what is no metadata service: a UPS, a file, a URL, a parent."""
+    kinds: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+        "nut": (Upsd, lambda double: double.status("OB LB", runtime=60)),
+        "file": (Door, lambda double: Path(double.url).write_text("within = 20s")),
+        "http": (Page, lambda double: setattr(double, "told", as_json({"action": "stop"}))),
+    }
+    figures = []
+    for kind, (make, announce) in kinds.items():
+        delays = []
+        for number in range(ROUNDS):
+            say(f"sources: {kind} {number}")
+            with make() as double:
+                delays.append(_delay(kind, double, lambda: announce(double), 0.1 + PERIOD_S * number / ROUNDS))  # noqa: B023
+        figures.append(_latency(kind, delays, PERIOD_S * 1000))
+    return [*figures, _latency("parent", [_orphaned() for _ in range(ROUNDS)], 0.0)]
+
+
+def _orphaned() -> float:
+    """Return the seconds from the end of a parent to the first handler."""
+    say("sources: parent")
+    with tempfile.TemporaryDirectory() as state:
+        command = [sys.executable, "-c", BETWEEN, sys.executable, str(SCRIPTS / "watch.py"), "parent", "-", "1"]
+        env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as between:
+            assert between.stdout is not None
+            between.stdout.readline()
+            time.sleep(0.1)
+            said = time.monotonic()
+            between.kill()
+            told = float(between.stdout.readline())
+            between.stdout.read()
+    return told - said
 
 
 def _latency(cloud: str, delays: list[float], period: float) -> Figure:
@@ -99,7 +178,7 @@ def _cost() -> list[Figure]:
 def _start() -> list[Figure]:
     took = {}
     with black_hole() as url:
-        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba"):
+        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "docker", "kubernetes"):
             times = []
             for _ in range(5):
                 with tempfile.TemporaryDirectory() as state:

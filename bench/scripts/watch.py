@@ -5,7 +5,10 @@ import sys
 import time
 
 from processender import Ender
-from processender.integrations import alibaba, aws, aws_lambda, azure, gcp
+from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, nut, parent
+from processender.integrations.files import listener as files
+from processender.integrations.http import listener as http
+from processender.testing.engines import ID
 
 cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
 MAKE = {
@@ -14,7 +17,13 @@ MAKE = {
     "azure": lambda: azure.listen(endpoint=address, every=period),
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
+    "kubernetes": lambda: kubernetes.listen(api=address, account=os.environ["ACCOUNT"], pod="shop"),
+    "docker": lambda: docker.listen(socket=address, container=ID),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
+    "nut": lambda: nut.listen(f"rack@{address.removeprefix('nut://')}", every=period),
+    "file": lambda: files.listen(address, every=period),
+    "http": lambda: http.listen(address, every=period),
+    "parent": parent.listen,
 }
 ender = Ender("watch", grace=30, signals=(), exit="return", observers=[])
 ender.add(lambda: os.write(1, f"{time.monotonic()}\n".encode()), name="first", phase="drain")

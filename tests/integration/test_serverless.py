@@ -147,7 +147,14 @@ class TestCloudRun:
         assert seconds == cloud_run.settings(environ)["grace"]
 
     @pytest.mark.parametrize(
-        "environ", [{}, {"K_SERVICE": "x"}, {**RUN, "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, CONTAINER_APP]
+        "environ",
+        [
+            {},
+            {"K_SERVICE": "x"},
+            {**RUN, "K_REVISION": ""},
+            {**RUN, "KUBERNETES_SERVICE_HOST": "10.0.0.1"},
+            CONTAINER_APP,
+        ],
     )
     def test_elsewhere_nothing_is_known(self, environ: dict[str, str]) -> None:
         """Knative, whose variables are the same, is in a cluster, and has the time of the pod."""

@@ -28,10 +28,10 @@ STATE = "/tmp/processender"  # noqa: S108 - the container is all the host there 
 
 def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
     """Return the platform, the seconds that an end has there, and how that is known; None outside of these two."""
-    if "FUNCTIONS_WORKER_RUNTIME" in environ and "WEBSITE_SITE_NAME" in environ:
+    if environ.get("FUNCTIONS_WORKER_RUNTIME") and environ.get("WEBSITE_SITE_NAME"):
         how = "the host of Azure Functions kills the process that runs Python, and tells it nothing"
         return "azure-functions", 0.0, f"{how} (FUNCTIONS_WORKER_RUNTIME)"
-    if "CONTAINER_APP_NAME" in environ and "CONTAINER_APP_REVISION" in environ:
+    if environ.get("CONTAINER_APP_NAME") and environ.get("CONTAINER_APP_REVISION"):
         how = "the default of terminationGracePeriodSeconds, of which a container is not told (CONTAINER_APP_NAME)"
         return "container-apps", WINDOW_S, f"{how}; if it is set, set the grace to the same"
     return None

@@ -39,13 +39,13 @@ def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | 
 
     Knative sets the same variables in a cluster, where the time is that of the pod: that is no Cloud Run.
     """
-    if "KUBERNETES_SERVICE_HOST" in environ:
+    if environ.get("KUBERNETES_SERVICE_HOST"):
         return None
-    if "CLOUD_RUN_JOB" in environ:
+    if environ.get("CLOUD_RUN_JOB"):
         return "cloud-run", WINDOW_S, "the rule of Cloud Run, for the tasks of jobs too (CLOUD_RUN_JOB)"
-    if "K_SERVICE" not in environ or "K_REVISION" not in environ:
+    if not (environ.get("K_SERVICE") and environ.get("K_REVISION")):
         return None
-    if "FUNCTION_TARGET" in environ:
+    if environ.get("FUNCTION_TARGET"):
         how = "the rule of Cloud Run, less one half for the requests that its framework ends first (FUNCTION_TARGET)"
         return "cloud-functions", FUNCTION_S, how
     return "cloud-run", WINDOW_S, "the rule of Cloud Run (K_SERVICE)"

@@ -20,7 +20,7 @@ _HANDLER = "_HANDLER"
 
 def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
     """Return the platform, the seconds that an end has there, and how that is known; None outside of Lambda."""
-    if VARIABLE not in environ:
+    if not environ.get(VARIABLE):
         return None
     if _HANDLER in environ:
         how = "of a function that registers an extension inside itself; with an external one it is 30 % of 2 s"
