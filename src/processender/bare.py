@@ -15,9 +15,9 @@ from .core.window import Window
 from .demand import load
 from .engine.clock import SystemClock
 from .engine.registry import Registry
-from .errors import HandlerError, StateError
+from .errors import HandlerError, SourceError, StateError
 from .hints import Any, Self
-from .ports import Source, Stopping
+from .ports import Source, Stopping, last_of
 from .session import Session
 from .settings import Settings, may_arm
 
@@ -141,8 +141,12 @@ class BareEnder:
         """
         Let *source* tell of the end, from when the Ender is armed until its run is over, and return it.
 
-        The handlers that it brings, which answer its platform, are registered.
+        The handlers that it brings, which answer its platform, are registered. Raises `SourceError` for a name that
+        another source has: what one tells, and takes back, would be taken for the word of the other.
         """
+        if any(each.name == source.name for each in self._sources):
+            text = "a source of this name is listened to already"
+            raise SourceError(f"cannot listen to {source.name!r}: {text}; give it another, with name=")
         for handler in getattr(source, "handlers", ()):
             self.add(handler)
         self._sources.append(source)
@@ -155,7 +159,13 @@ class BareEnder:
             source.start(session.coordinator)
         except Exception as error:  # one deaf ear is better than no Ender
             session.coordinator.trouble("source-bug", f"cannot listen to {source.name}: {error!r}; it is not heard")
-        session.coordinator.when_ended(source.stop)
+        session.coordinator.when_ended(lambda: self._hush(source, session))
+
+    def _hush(self, source: Source, session: Session) -> None:
+        try:
+            source.stop()
+        except Exception as error:  # the end is over, and the process must be left as it should
+            session.coordinator.trouble("source-bug", f"cannot stop listening to {source.name}: {error!r}")
 
     def _tell_early(self) -> None:
         while self._session is not None and self._early:
@@ -231,7 +241,7 @@ class BareEnder:
 
     def _heard(self) -> dict[str, Any]:
         """Return, for the report, what each source has seen last; a source that does not say stands there too."""
-        return {source.name: dict(getattr(source, "last", {})) for source in self._sources}
+        return {source.name: last_of(source) for source in self._sources}
 
     def _new_session(self) -> Session:
         """Return a session that is not armed yet."""

@@ -114,6 +114,8 @@ class Answer:
         """The header fields; their names in any case."""
         self.body = response.read(most)
         """The body, or its beginning."""
+        self.missing = (response.length or 0) if len(self.body) < most else 0
+        """How many bytes were told of and did not come."""
         self._secrets = secrets
 
     def quoted(self, most: int = _SHOWN) -> str:
@@ -151,8 +153,7 @@ class Exchange:
         self._headers = {**request.headers, **(headers or {})}
         self._most = most
         self._secrets = secret_words(self._headers, request.query)
-        limit = ctx.remaining() if timeout is None else min(timeout, ctx.remaining())
-        self._limit = max(_LEAST_S, limit)
+        self._limit = max(_LEAST_S, ctx.remaining() if timeout is None else min(timeout, ctx.remaining()))
         self._connection = request.connect(self._limit)
         self._sock: Any = None
         self._over = False
@@ -168,8 +169,7 @@ class Exchange:
         clock = self._clock()
         try:
             connection.connect()
-            # The connection itself forgets it as soon as the answer has begun.
-            self._sock = connection.sock
+            self._sock = connection.sock  # the connection forgets it as soon as the answer has begun
             connection.request(request.method, request.target, self._body, {"Idempotency-Key": key, **self._headers})
             answer = Answer(connection.getresponse(), self._most, self._secrets)
         except (OSError, HTTPException) as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-from .errors import HandlerError, ProcessEnderError, SourceError
+from .errors import HandlerError, ProcessEnderError, SourceError, Transient
 from .exchange import READ_BYTES, Answer, Request, exchange, judge
 from .hints import Any
 from .ports import Clock, Ears
+from .urls import without_secrets as shown
 
+DATES = (1.6e9, 4.1e9)
+"""Between these instants, the years 2020 and 2099, a platform's date is believed; others are of a clock never set."""
 SKEW_S = 2.0
 """How far the platform's clock may be from ours before ours is not believed; its dates have whole seconds."""
 _SHOWN = 80
@@ -54,6 +57,8 @@ class Glance:
     ) -> Answer:
         """Send *request* with more *headers* and return the answer, whatever its status; see `exchange`."""
         answer = exchange(request, self, headers=headers, timeout=timeout, most=most)
+        if answer.missing:
+            raise Transient(f"{request.method} {request.shown}: the answer broke off, {answer.missing} bytes too early")
         self.dated(answer.headers.get("Date") or "", self.clock.now())
         return answer
 
@@ -72,16 +77,13 @@ class Glance:
 
     def wall(self) -> float:
         """Return the platform's time, seconds since 1970: ours, unless its last answer says something else."""
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - http.client has loaded it
-
         ours = self.clock.wall()
         try:
-            theirs = (
-                parsedate_to_datetime(self._date).timestamp() + self.clock.now() - self._dated if self._date else ours
-            )
-        except (TypeError, ValueError, OverflowError):
+            date = instant(self._date) if self._date else 0.0
+        except Unclear:
             return ours
-        return theirs if abs(theirs - ours) > SKEW_S else ours
+        theirs = date + self.clock.now() - self._dated
+        return theirs if DATES[0] < date < DATES[1] and abs(theirs - ours) > SKEW_S else ours
 
     def remaining(self) -> float:
         """Return the seconds that the look has left."""
@@ -139,7 +141,7 @@ class Later:
         """Take what a `Request` takes; raise `SourceError` for an address that can be none."""
         scheme, colon, rest = url.partition("://")
         if not colon or scheme not in {"http", "https"} or not rest.strip("/"):
-            raise SourceError(f"cannot listen to {url!r}: it must be a URL with http or https and a host")
+            raise SourceError(f"cannot listen to {shown(url)!r}: it must be a URL with http or https and a host")
         self._given = (method, url, headers)
         self._authority = authority
         self._made: Request | None = None
@@ -159,7 +161,7 @@ def text_of(answer: Answer) -> str:
     try:
         return answer.body.decode().strip()
     except UnicodeDecodeError as error:
-        raise Unclear(f"it answers {answer.body[:_SHOWN]!r}, which is no text") from error
+        raise Unclear(f"it answers {answer.quoted(_SHOWN)!r}, which is no text") from error
 
 
 def data_of(answer: Answer) -> Any:
@@ -169,7 +171,7 @@ def data_of(answer: Answer) -> Any:
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise Unclear(f"it answers {answer.body[:_SHOWN]!r}, which is no JSON") from error
+        raise Unclear(f"it answers {answer.quoted(_SHOWN)!r}, which is no JSON") from error
 
 
 def instant(text: object) -> float:

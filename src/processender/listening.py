@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 
 from .core.handler import Handler
 from .core.record import Record
-from .core.sighting import Sighting, Sightings
+from .core.sighting import Sighting, Sightings, in_a_line
+from .core.texts import listed
 from .errors import Permanent, ProcessEnderError, Transient
 from .exchange import HTTPStatusError
 from .glance import Glance, Unclear
@@ -27,6 +28,8 @@ EARLY = 0.2
 """Which part of its pace a look may come early, where the thread is awake anyway: waking costs most of it."""
 SLOWEST_S = 60.0
 """How rarely it is looked, at most, where looking fails."""
+SAID = 1000
+"""How much of an error is told, letters: it may quote an endpoint."""
 JITTER = 0.1
 """Which part of a pause chance may take off, so that a thousand machines do not ask at once."""
 
@@ -138,13 +141,13 @@ class Polled:
         try:
             seen = look.see(glance)
             notices = watched.sightings.compare(seen, ears.clock.now(), glance.wall(), whole=glance.whole)
+            self.last[look.name] = listed(in_a_line(each.cause) for each in seen) or "nothing"
         except Exception as error:  # an endpoint may do anything, and must not end the listening
             watched.failures += 1
             self.last[look.name] = f"{type(error).__name__}"
             complain(error)
             return None
         watched.failures = 0
-        self.last[look.name] = ", ".join(each.cause for each in seen) or "nothing"
         for text in watched.sightings.stale:
             complain(_Stale(text))
         for notice in notices:
@@ -161,7 +164,8 @@ class Polled:
             return
         self._complained.add(known)
         hint = self._hint if code in _OF_ALL and self._hint else advice
-        ears.trouble(code, f"cannot hear of the end from {self.name} ({look}): {error}; {hint}")
+        said = in_a_line(str(error), SAID)
+        ears.trouble(code, f"cannot hear of the end from {self.name} ({look}): {said}; {hint}")
 
 
 class _Stale(ProcessEnderError):

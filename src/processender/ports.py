@@ -176,6 +176,14 @@ class Ears(Protocol):
         """Take what could not be heard: a stable name for the kind of trouble, and the words."""
 
 
+def last_of(source: Any) -> dict[str, str]:
+    """Return what *source* has seen last, for the report; one that does not say, or cannot, says nothing."""
+    try:
+        return {str(name): str(seen) for name, seen in dict(getattr(source, "last", {})).items()}
+    except Exception as error:  # a source may be anybody's, and the report must be written
+        return {"": f"{type(error).__name__}"}
+
+
 class Source(Protocol):
     """
     What listens for notices: to a platform, a device, a file.

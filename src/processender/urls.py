@@ -15,7 +15,7 @@ class URL:
         """Take it apart; raise `HandlerError` for what nothing can be sent to."""
         from urllib.parse import urlsplit  # noqa: PLC0415 - for those who send something
 
-        shown = _without_secrets(url)
+        shown = without_secrets(url)
         if not url.isprintable() or " " in url:
             raise HandlerError(f"cannot send to {shown!r}: a URL has no spaces and control signs; a space is `%20`")
         try:
@@ -48,8 +48,8 @@ class URL:
             raise HandlerError(f"cannot send to {shown!r}: {error}") from error
 
 
-def _without_secrets(url: Any) -> str:
+def without_secrets(url: Any) -> str:
     """Return the beginning of *url*, without a user; raise `HandlerError` for what is no text."""
     if not isinstance(url, str):
         raise HandlerError(f"cannot send to a {type(url).__name__}: a URL is a text with http or https and a host")
-    return re.sub(r"(?<=//)[^/?#]*@", "", re.split(r"[?#]", url, maxsplit=1)[0])
+    return re.sub(r"(?:(?<=/)|^)[^/?#]*@", "", re.split(r"[?#]", url, maxsplit=1)[0])

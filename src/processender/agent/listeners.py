@@ -10,7 +10,7 @@ from ..core.notice import Action, Notice
 from ..errors import ProcessEnderError, SourceError
 from ..hints import Any
 from ..plugins import find_source, source_names
-from ..ports import Clock, Source
+from ..ports import Clock, Source, last_of
 from .arguments import convert
 from .locate import Path
 from .mistakes import Mistakes
@@ -97,7 +97,7 @@ class Listeners:
 
     def seen(self) -> dict[str, Any]:
         """Return what each has seen last, for the report."""
-        return {source.name: dict(getattr(source, "last", {})) for source in self._sources}
+        return {source.name: last_of(source) for source in self._sources}
 
     def notify(self, notice: Notice) -> None:
         """Let the main thread take *notice*."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .record import Record
+from .spans import LONGEST_S
 from .words import Words
 
 
@@ -73,6 +74,20 @@ class Deadline(Record):
     """The instant, seconds on the monotonic clock."""
     kind: DeadlineKind
     """How it is known."""
+
+
+def bounded(notice: Notice) -> Notice:
+    """
+    Return *notice* with a deadline that timers can take, whoever has made it.
+
+    What is no number is no deadline, so the grace counts; what is further away than anybody means is at that distance.
+    """
+    deadline = notice.deadline
+    if deadline is None or notice.at <= deadline <= notice.at + LONGEST_S:
+        return notice
+    if deadline != deadline:  # noqa: PLR0124 - only what is no number differs from itself
+        return notice.replace(deadline=None)
+    return notice.replace(deadline=min(max(deadline, notice.at - LONGEST_S), notice.at + LONGEST_S))
 
 
 _TRUST = {DeadlineKind.ASSUMED: 0, DeadlineKind.CONFIGURED: 1, DeadlineKind.TOLD: 2}

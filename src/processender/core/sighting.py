@@ -24,6 +24,8 @@ MOVED_S = 1.0
 """How much a deadline must move to be news."""
 GONE = 2
 """At how many looks in a row a thing must be missing to have been called off."""
+LONGEST = 200
+"""How much of a word of the platform is kept, letters."""
 MOST = 64
 """How many things are kept at once; an endpoint that shows more is lying."""
 
@@ -107,8 +109,8 @@ class Sightings:
             deadline, kind = before[2], DeadlineKind.ASSUMED
         self._told[seen.key] = (seen, action, deadline)
         return Notice(
-            seen.cause, self._origin, now, action, deadline, kind, can_cancel=seen.can_cancel, extends=seen.extends,
-            sender=seen.about, key=seen.key,
+            in_a_line(seen.cause), self._origin, now, action, deadline, kind, can_cancel=seen.can_cancel,
+            extends=seen.extends, sender=in_a_line(seen.about), key=seen.key,
         )  # fmt: skip
 
     def _missed(self, key: str, now: float) -> Notice | None:
@@ -121,12 +123,20 @@ class Sightings:
             return None
         del self._missing[key]
         back = Action.ADVISE if action is Action.ADVISE else Action.RESUME
-        return Notice(f"{seen.cause} called off", self._origin, now, back, sender=seen.about, key=key)
+        cause = f"{in_a_line(seen.cause)} called off"
+        return Notice(cause, self._origin, now, back, sender=in_a_line(seen.about), key=key)
+
+
+def in_a_line(text: str, most: int = LONGEST) -> str:
+    """Return the beginning of *text*, which anybody may have written, as it can stand in a line of a log."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text)[:most])
 
 
 def _believed(seen: Sighting, wall: float) -> tuple[Action, float | None]:
     """Return what *seen* asks for now, and in how many seconds it says that the process will be gone."""
     left = seen.within if seen.deadline is None else seen.deadline - wall
+    if left != left:  # noqa: PLR0124 - only what is no number differs from itself
+        left = None
     if left is None or seen.action not in {Action.STOP, Action.STOP_BY}:
         return seen.action, left if left is not None and left <= LONGEST_S else None
     if left > LONGEST_S:

@@ -26,15 +26,34 @@ class Standing:
         if old is not None and old.ends and notice.ends and old.deadline is None and notice.deadline is None:
             # The same again opens no new window.
             notice = notice.replace(at=old.at)
-        if old is not None or len(self._named) < MOST:
+        if old is not None or len(self._named) < MOST or self._makes_room(notice, grace):
             self._named[name] = notice
+
+    def _makes_room(self, notice: Notice, grace: float) -> bool:
+        """Forget what matters less than *notice*, another end; tell whether there was anything."""
+        if not notice.ends:
+            return False
+        less = next((name for name, each in self._named.items() if not each.ends), None)
+        if less is None and self.deadline(grace) != self._with(notice).deadline(grace):
+            # All are ends, and this one changes when: it stands in the place of the last one.
+            less = next(reversed(self._named))
+        if less is not None:
+            del self._named[less]
+        return less is not None
+
+    def _with(self, notice: Notice) -> Standing:
+        more = Standing()
+        more._named = {**self._named, (notice.origin, notice.key): notice}
+        more._nameless = self._nameless
+        return more
 
     def _take_nameless(self, notice: Notice, grace: float) -> None:
         """Keep *notice* only if it changes something: a signal may come ten thousand times."""
         before = [each for each in self._nameless if each.action is notice.action]
         changes = _merged(before, grace) != _merged([*before, notice], grace) if notice.ends else not before
-        if changes and len(self._nameless) < MOST:
-            self._nameless.append(notice)
+        if changes:
+            # Beyond that the last one gives way: what changes the deadline counts, however often it was changed.
+            self._nameless = [*self._nameless[: MOST - 1], notice]
 
     def has(self, notice: Notice) -> bool:
         """Tell whether something stands that *notice* takes back."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ..core.drain import BODY
 from ..core.escalation import FORCE, HURRY, Escalation
 from ..core.events import Escalated, Event, NoticeHeard, Trouble
-from ..core.notice import Action, Deadline, Notice
+from ..core.notice import Action, Deadline, Notice, bounded
 from ..core.reports import Hurried, Report
 from ..core.run import Run
 from ..core.standing import Standing
@@ -158,6 +158,7 @@ class Hearing:
             self._take_in(notice)
 
     def _take_in(self, notice: Notice) -> None:
+        notice = bounded(notice)
         if notice.origin == BODY:
             self.left = True
             if self.run is not None and not self.run.held:

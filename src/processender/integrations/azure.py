@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.notice import Action
-from ..core.sighting import Sighting
+from ..core.sighting import MOST, Sighting
 from ..errors import SourceError
 from ..glance import Glance, Later, Unclear, data_of, found, instant, text_of
 from ..hints import Any, Literal
@@ -75,7 +75,7 @@ class Events:
                 # `NotBefore` is empty now.
                 began = Action.STOP if action is Action.STOP_BY else action
                 seen = Sighting(key, kind, began, can_cancel=True, about=key)
-                if kind != "Freeze":
+                if kind != "Freeze" and (key in self._begun or len(self._begun) < MOST):
                     self._begun[key] = seen
                 return seen
             begins = instant(event["NotBefore"])

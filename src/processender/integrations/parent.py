@@ -59,9 +59,14 @@ class Parent:
         """Watch no more."""
         self._over.set()
         wake, self._wake = self._wake, -1
-        if wake >= 0 and self._child == os.getpid():
+        if wake < 0 or self._child != os.getpid():
+            return
+        try:
             # A byte, since a fork child may hold the pipe open.
             os.write(wake, b"!")
+        except BrokenPipeError:
+            pass  # who watched has gone, since the parent has
+        finally:
             os.close(wake)
 
     def _run(self, ears: Ears, over: threading.Event, asleep: int) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from processender.core.notice import Deadline, DeadlineKind, Notice, merge
+from processender.core.notice import Deadline, DeadlineKind, Notice, bounded, merge
+from processender.core.spans import LONGEST_S
 
 TOLD, CONFIGURED, ASSUMED = DeadlineKind.TOLD, DeadlineKind.CONFIGURED, DeadlineKind.ASSUMED
 GRACE = 30.0
@@ -73,3 +76,20 @@ def test_told_deadlines_merge_in_any_order() -> None:
     opened = Deadline(100.0, 130.0, CONFIGURED)
 
     assert merge(merge(opened, one, GRACE), two, GRACE) == merge(merge(opened, two, GRACE), one, GRACE)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "expected"),
+    [
+        (math.nan, None),
+        (math.inf, 100.0 + LONGEST_S),
+        (1e300, 100.0 + LONGEST_S),
+        (-math.inf, 100.0 - LONGEST_S),
+        (None, None),
+        (130.0, 130.0),
+        (40.0, 40.0),
+    ],
+)
+def test_a_deadline_is_one_that_timers_can_take(deadline: float | None, expected: float | None) -> None:
+    """Whoever has made the notice: an endpoint, or an application that calls `stop(within=...)`."""
+    assert expected == bounded(heard(100.0, deadline)).deadline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -195,3 +196,19 @@ def test_a_flood_is_bounded() -> None:
 
     assert MOST == len(look(sightings, *flood))
     assert [] == look(sightings, *flood[::-1])
+
+
+def test_a_deadline_that_is_no_number_is_none() -> None:
+    """The end is told all the same, and the grace counts."""
+    assert [("stop", None), ("stop", None)] == [*told(shown(math.nan)), *told(shown(within=math.nan))]
+
+
+def test_what_a_platform_says_stands_in_one_line() -> None:
+    """Whoever can write there cannot write lines of the log, move the cursor of a terminal, or fill the report."""
+    sightings, lie = Sightings("test"), shown(cause="spot\nroot: all is well\x1b[2J" + "!" * 9000, about="\r" * 9000)
+    (notice,) = look(sightings, lie.replace(can_cancel=True))
+    gone = [notice for after in range(1, GONE + 1) for notice in look(sightings, after=after)]
+
+    for text in (notice.cause, notice.sender, gone[0].cause, gone[0].sender):
+        assert text.isprintable()
+        assert len(text) < 300

@@ -93,3 +93,21 @@ def test_a_flood_is_bounded() -> None:
     made = standing(*(asks("", 100.0 + n) for n in range(2000)), *(asks(str(n)) for n in range(1000)))
 
     assert 1 + MOST == len(made.ends)
+
+
+def test_a_flood_hides_no_end() -> None:
+    """Who fills all the room with less than an end, or with later ends, does not keep out the one that matters."""
+    drains = [asks(str(n), action=Action.DRAIN) for n in range(MOST)]
+    later = [asks(str(n), deadline=900.0 + n) for n in range(MOST)]
+
+    assert 120.0 == at(standing(*drains, asks("spot", deadline=120.0, origin="azure")))
+    assert 120.0 == at(standing(*later, asks("spot", deadline=120.0, origin="azure")))
+    assert MOST == len(standing(*later, asks("spot", deadline=120.0)).ends)
+
+
+def test_a_deadline_may_come_nearer_for_ever() -> None:
+    """Each time by a little: the last one counts, and not all are kept."""
+    made = standing(*(asks("", deadline=2000.0 - n) for n in range(1000)))
+
+    assert 1001.0 == at(made)
+    assert MOST == len(made.ends)

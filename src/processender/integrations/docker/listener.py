@@ -122,7 +122,7 @@ class Events:
             action, at, about = str(event["Action"]), float(event["timeNano"]) / 1e9, str(event["Actor"]["ID"])
             attributes = event["Actor"]["Attributes"]
             number, named = str(attributes.get("signal", "")), str(attributes.get("name", ""))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             glance.unclear(f"it tells {line[:80]!r}, which is no event that is known")
             return None
         if self._id not in {about, named} and not about.startswith(self._id):

@@ -13,6 +13,7 @@ from ...glance import Glance, Later, Unclear, data_of, text_of
 from ...hints import Any, Literal
 from ...listening import Look, Polled
 from ...secret import SECRET_HEADERS, check_named, check_reference, reveal
+from ...urls import without_secrets
 
 __all__ = ["listen"]
 HINT = "is the server there?"
@@ -86,7 +87,7 @@ class _Page:
             try:
                 check(value, field)
             except ReleaserError as error:
-                raise SourceError(f"cannot ask {url.partition('?')[0]}: {error}") from error
+                raise SourceError(f"cannot ask {without_secrets(url)}: {error}") from error
         plain = {field: value for field, value in headers.items() if isinstance(value, str)}
         self._secret = {field: value for field, value in headers.items() if field not in plain}
         self._request = Later("GET", url, plain, authority)
@@ -123,8 +124,12 @@ class _Meaning:
         if self._field:
             return self._by_field(data_of(answer))
         text = text_of(answer)
-        found = announced(text, "url", "the answer", None, self._within) if text else None
-        return [] if found is None else [found]
+        try:
+            found = announced(text, "url", "the answer", None, self._within) if text else None
+        except Unclear as error:
+            raise Unclear(answer.clean(str(error))) from None
+        # A reason goes into the record, and who answers may quote what it was asked with.
+        return [] if found is None else [found.replace(cause=answer.clean(found.cause))]
 
     def _by_field(self, data: Any) -> list[Sighting]:
         import json  # noqa: PLC0415 - the answer has loaded it
