@@ -135,7 +135,6 @@ class TestAnswers:
             "htp://me:sesame@host/end?token=sesame",
             "http:/me:sesame@host/end",
             "me:sesame@host",
-            "https://?sesame",
         ):
             with pytest.raises(SourceError) as caught:
                 http.listen(url)

@@ -52,8 +52,10 @@ class Standing:
         before = [each for each in self._nameless if each.action is notice.action]
         changes = _merged(before, grace) != _merged([*before, notice], grace) if notice.ends else not before
         if changes:
-            # Beyond that the last one gives way: what changes the deadline counts, however often it was changed.
-            self._nameless = [*self._nameless[: MOST - 1], notice]
+            # What is only earlier than the last one stands in its place, and beyond `MOST` whatever changes anything.
+            # The first one tells when the window has opened.
+            full = len(self._nameless) >= MOST or (len(before) > 1 and _is_only_earlier(notice, self._nameless[-1]))
+            self._nameless = [*(self._nameless[:-1] if full else self._nameless), notice]
 
     def has(self, notice: Notice) -> bool:
         """Tell whether something stands that *notice* takes back."""
@@ -95,6 +97,12 @@ class Standing:
             if later.deadline is not None and later.deadline < found.at:
                 found = merge(found, later, grace)
         return found
+
+
+def _is_only_earlier(notice: Notice, last: Notice) -> bool:
+    """Tell whether all that *last* asks for follows from *notice* too, which comes after it."""
+    same = (notice.action, notice.kind, notice.extends) == (last.action, last.kind, False)
+    return same and None not in {notice.deadline, last.deadline}
 
 
 def _merged(notices: list[Notice], grace: float) -> Deadline | None:
