@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOTE_LENGTH = 500
 """How much of a note is kept, in characters."""
+_ENDLESS = float("inf")
 
 
 class Context(GivesWay):
@@ -83,7 +84,7 @@ class Context(GivesWay):
         Say it as soon as it is known, and in the same unit in every run: messages, rows, bytes. Without it a queue that
         is ten times as long as usual is only seen to be late.
         """
-        if not amount >= 0:
+        if not 0 <= amount < _ENDLESS:
             raise ValueError(f"cannot take the size {amount!r} of {self.handler!r}: it must be a number from 0 up")
         if self._measure is not None:
             self._measure(float(amount))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 
 from ..core.estimates import Sample
@@ -55,8 +56,7 @@ def received(shipped: Shipped) -> tuple[History, str]:
             text = shipped()
             # Nothing was kept there yet.
             return ({}, "") if not text else (_parse(text if isinstance(text, str) else bytes(text).decode()), "")
-        with open(shipped, "rb") as file:
-            return _parse(_read(file)), ""
+        return _parse(_load(shipped, 0)), ""
     except Exception as error:  # what is fetched from elsewhere may fail in any way
         what = "from elsewhere" if callable(shipped) else os.fspath(shipped)
         return {}, f"the history {what} cannot be used: {error}; the plans go without it"
@@ -81,6 +81,8 @@ def remember(path: str, samples: Mapping[str, Sample]) -> str:
     try:
         history, trouble = read(path)
         for name, sample in samples.items():
+            if not _is_known(sample):
+                continue  # it would make the whole file unreadable
             # Last in the order of the file: who has just run is forgotten last.
             history[name] = [*history.pop(name, []), sample][-RING:]
         for name in list(history)[:-MOST_HANDLERS]:
@@ -91,14 +93,12 @@ def remember(path: str, samples: Mapping[str, Sample]) -> str:
     return trouble
 
 
-def _load(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+def _load(path: str | os.PathLike[str], flags: int = os.O_NOFOLLOW) -> str:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
     with open(descriptor, "rb") as file:
-        return _read(file)
-
-
-def _read(file: Any) -> str:
-    data: bytes = file.read(_LONGEST + 1)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no regular file")
+        data = file.read(_LONGEST + 1)
     if len(data) > _LONGEST:
         raise ValueError(f"it is longer than {_LONGEST} bytes")
     if not data:
@@ -112,6 +112,8 @@ def _parse(text: str) -> History:
         raise ValueError("it is no history")
     if head != f"{_HEAD}{SCHEMA}":
         raise ValueError(f"it has the format {head.removeprefix(_HEAD)[:20]!r}, and this version knows {SCHEMA}")
+    if len(lines) > RING * MOST_HANDLERS:
+        raise ValueError(f"it has more than {RING * MOST_HANDLERS} samples")
     history: History = {}
     for line in lines:
         name, sample = _sample(line)
@@ -126,10 +128,13 @@ def _sample(line: str) -> tuple[str, Sample]:
         sample = Sample(float(seconds), cut == "1", float(size) if size else None, version)
     except ValueError:
         sample, name = Sample(-1.0), ""
-    known = 0 <= sample.seconds <= LONGEST_S and (sample.size is None or 0 <= sample.size < _ENDLESS)
-    if not (known and name):
+    if not (_is_known(sample) and name):
         raise ValueError(f"a sample is {line[:80]!r}")
     return name, sample
+
+
+def _is_known(sample: Sample) -> bool:
+    return 0 <= sample.seconds <= LONGEST_S and (sample.size is None or 0 <= sample.size < _ENDLESS)
 
 
 def _put_aside(path: str) -> str:
@@ -149,7 +154,9 @@ def _write(path: str, history: Mapping[str, Sequence[Sample]]) -> None:
             version = "".join(letter for letter in each.version if letter.isprintable())
             lines.append(f"{each.seconds:.6f}\t{each.censored:d}\t{size}\t{version}\t{name}")
     draft = f"{path}.new"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    # Whatever else bears the name of the draft must not hold up the end.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(draft, flags, 0o600)
     with open(descriptor, "wb") as file:
         file.write("\n".join(lines).encode("utf-8", "replace") + b"\n")
     os.replace(draft, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import stat
 from pathlib import Path
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from processender.core.estimates import Sample
 from processender.core.handler import Handler
 from processender.core.outcome import Outcome, Result
+from processender.core.spans import LONGEST_S
 from processender.telemetry import planned
-from processender.telemetry.history import MOST_HANDLERS, RING, SCHEMA, read, remember
+from processender.telemetry.history import MOST_HANDLERS, RING, SCHEMA, read, received, remember
 from processender.testing.simulate import make_plan
 
 
@@ -209,3 +211,37 @@ def test_a_history_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     text = planned.remember(str(tmp_path / "gone"), RESULTS, {}, "")
 
     assert text.endswith("history.tsv cannot be written: No such file or directory")
+
+
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(path: str) -> None:
+    """Whoever holds its other end: it is put aside, and the draft of the next file is not waited for."""
+    os.mkfifo(path)
+    held = os.open(path, os.O_RDWR)
+    found = read(path)
+    os.close(held)
+    os.mkfifo(f"{path}.new")
+
+    assert {} == found[0]
+    assert f"it is no regular file; it was put aside as {path}.broken" in found[1]
+    assert "No such device" in planned.remember(
+        os.path.dirname(path), {"flush": Result("flush", Outcome.DONE, started=0.0, ended=1.0)}, {}, ""
+    )
+    os.mkfifo(f"{path}.shipped")
+    assert "cannot be used: it is no regular file" in received(f"{path}.shipped")[1]
+
+
+@pytest.mark.parametrize("sample", [Sample(LONGEST_S + 1), Sample(-1.0), Sample(math.nan), Sample(1.0, size=math.inf)])
+def test_what_could_not_be_read_again_is_not_written(sample: Sample, path: str) -> None:
+    """A drain of ten days costs its own sample, and not the history of all."""
+    remember(path, {"flush": Sample(1.0)})
+    remember(path, {"drain": sample, "close": Sample(2.0)})
+
+    assert ({"flush": [Sample(1.0)], "close": [Sample(2.0)]}, "") == read(path)
+
+
+def test_a_file_of_more_samples_than_are_kept_is_none_of_ours(path: str) -> None:
+    """To read it would hold up the end."""
+    lines = [f"processender history {SCHEMA}", *["0\t0\t\t\ta"] * (RING * MOST_HANDLERS + 1)]
+    Path(path).write_text("\n".join(lines))
+
+    assert "it has more than 32768 samples" in read(path)[1]
