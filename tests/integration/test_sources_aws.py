@@ -13,8 +13,12 @@ from boto3.session import Session
 from processender import Ender
 from processender.core.notice import Action
 from processender.engine.clock import SystemClock
-from processender.errors import SourceError
+from processender.errors import Permanent, SourceError
+from processender.glance import Glance
 from processender.integrations import aws
+from processender.integrations.aws import queue as queue_room
+from processender.integrations.aws.metadata import Paths
+from processender.integrations.aws.metadata import service as metadata
 from processender.testing.autoscaling import GROUP, HOOK, AutoScaling
 from processender.testing.metadata import Metadata, iso
 from processender.testing.sources import Heard, until
@@ -211,6 +215,56 @@ class TestQueue:
         source.stop()
 
         assert ["source-refused"] == heard.codes
+
+    def test_without_an_instance_nothing_is_taken_for_that_of_others(self, queue: Queue, double: Metadata) -> None:
+        """Where the metadata does not say who this is, that is a trouble, and every message stays."""
+        queue.put(event("EC2 Spot Instance Interruption Warning", **{"instance-id": ID}))
+        source, heard = queue.source(double, endpoint=f"{double.url}/nowhere"), Heard()
+        source.start(heard)
+        until(lambda: heard.troubles, "nobody was told")
+        source.stop()
+
+        assert (1, []) == (queue.count(), heard.notices)
+
+
+class ReadOnly:
+    """A queue that may be read, and nothing else; it gives two messages, each once."""
+
+    def __init__(self) -> None:
+        self.api = self
+        self.left = [
+            [event("EC2 Instance Rebalance Recommendation", **{"instance-id": "i-other"}),
+             event("EC2 Instance Rebalance Recommendation", **{"instance-id": ID})],
+            [event("EC2 Spot Instance Interruption Warning", **{"instance-id": ID})],
+        ]  # fmt: skip
+
+    def ask(self, deed: Callable[[], Any]) -> Any:
+        """Do it."""
+        return deed()
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        """Give what is there."""
+        told = self.left.pop(0) if self.left else []
+        return {"Messages": [{"Body": json.dumps(each), "ReceiptHandle": "r"} for each in told]}
+
+    def delete_message(self, **_: Any) -> None:
+        """Refuse."""
+        raise Permanent("AccessDenied")
+
+    change_message_visibility = delete_message
+
+
+def test_a_queue_that_may_only_be_read_is_read() -> None:
+    """That a message cannot be deleted, or given back, hides no end."""
+    client: Any = ReadOnly()
+    taken = queue_room.Queue(client, "https://queue", ID, Paths(metadata(""), *[Action.ADVISE] * 3), Action.DRAIN)
+    told: list[str] = []
+    glance = Glance(Heard(), 60.0, lambda error: told.append(str(error)))
+    first, second = taken.look(glance), taken.look(glance)
+
+    assert ["spot rebalance"] == [each.cause for each in first]
+    assert ["spot rebalance", "spot terminate"] == [each.cause for each in second]
+    assert ["AccessDenied"] * 2 == told
 
 
 @pytest.mark.parametrize("make", [lambda: aws.listen_queue("")])

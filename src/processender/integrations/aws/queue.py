@@ -8,11 +8,11 @@ a queue of its own, or a rule that lets only its own through; a queue that many 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...core.notice import Action
 from ...core.sighting import Sighting
-from ...errors import SourceError
+from ...errors import Permanent, SourceError, Transient
 from ...glance import Glance, Unclear, instant, text_of
 from ...hints import Any, Literal
 from ...listening import Look, Polled
@@ -50,11 +50,12 @@ class Queue:
         if not self._instance:
             answer = self._paths.get(glance, "instance-id")
             self._instance = "" if answer is None else text_of(answer)
+            if not self._instance:
+                raise Unclear("the metadata does not say which instance this is; give `instance`")
         while self._told:
             # Only now: what was taken before has been told.
-            receipt = self._told[-1]
-            client.ask(lambda: api.delete_message(QueueUrl=self._url, ReceiptHandle=receipt))  # noqa: B023
-            self._told.pop()
+            receipt = self._told.pop()
+            self._leave(glance, lambda: api.delete_message(QueueUrl=self._url, ReceiptHandle=receipt))  # noqa: B023
         taken = client.ask(
             lambda: api.receive_message(QueueUrl=self._url, WaitTimeSeconds=POLL_S, MaxNumberOfMessages=10)
         )
@@ -73,10 +74,15 @@ class Queue:
         if ours:
             self._told.append(receipt)
         else:
-            api = self._client.api
-            self._client.ask(
-                lambda: api.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0)
-            )
+            given = {"QueueUrl": self._url, "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+            self._leave(glance, lambda: self._client.api.change_message_visibility(**given))
+
+    def _leave(self, glance: Glance, deed: Callable[[], Any]) -> None:
+        """Do what is owed to the queue; that it cannot be done, or must not, is no reason to read no more."""
+        try:
+            self._client.ask(deed)
+        except (Transient, Permanent) as error:
+            glance.failed(error)
 
     def _understand(self, body: str) -> tuple[Sighting | None, bool]:
         """Return what *body* says about us, and whether it is ours to delete."""
