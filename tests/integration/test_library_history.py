@@ -172,3 +172,27 @@ def test_the_reserve_that_was_learned_is_that_of_the_run(tmp_path: Path) -> None
 
     assert ender.report is not None
     assert 1.2 == ender.report["window"]["reserve_s"]
+
+
+def test_a_handler_whose_time_grew_tenfold_since_yesterday(tmp_path: Path) -> None:
+    """What matters more still ends, the report says how far off the plan was, and the next plan counts with it."""
+    (tmp_path / "shop").mkdir(mode=0o700)
+    path = str(tmp_path / "shop" / "history.tsv")
+    for _ in range(12):
+        remember(path, {"flush": Sample(0.02), "commit": Sample(0.005)})
+    ender, next_one = (Ender("shop", grace=4.0, state=str(tmp_path), observers=(), version="") for _ in range(2))
+    for each in (ender, next_one):
+        each.add(lambda: time.sleep(0.2), name="flush", phase="flush")
+        each.add(noop, name="commit", phase="commit", importance="must")
+    with ender:
+        deadline = time.monotonic() + 20
+        while not ender._session._registry.estimates and time.monotonic() < deadline:  # type: ignore[union-attr]
+            time.sleep(0.02)
+    report = ender.report
+    assert report is not None
+    told = report["plan"]["handlers"]["flush"]
+    after, _ = next_one.forecast()
+
+    assert ("clean", True, True) == (report["verdict"], told["done"], report["plan"]["handlers"]["commit"]["done"])
+    assert told["took_s"] > 5 * told["expected_s"]
+    assert after.estimates["flush"].quantile(0.95) >= 0.2 > after.estimates["flush"].quantile(0.5)

@@ -77,6 +77,27 @@ class TestHook:
         assert ["the hook 'goodbye' is told to go on"] == answer["notes"]
         assert (300, "configured") == (round(report["window"]["length_s"]), report["window"]["kind"])
 
+    @pytest.mark.parametrize("off", [3600.0, -3600.0])
+    def test_the_time_that_was_granted_is_that_also_where_our_clock_is_wrong(
+        self, double: Metadata, service: AutoScaling, off: float
+    ) -> None:
+        """It is measured from when the group has asked, by no wall clock."""
+
+        class Wrong(SystemClock):
+            def wall(self) -> float:
+                return super().wall() + off
+
+        double.lifecycle("Terminated")
+        heard, source = Heard(), self.source(double, service, extend_to=300)
+        heard.clock = Wrong()
+        source.start(heard)
+        until(lambda: len(heard.notices) > 1, "it was not extended")
+        source.stop()
+        deadline = heard.notices[1].deadline
+
+        assert deadline is not None
+        assert 295 < deadline - heard.notices[0].at < 301
+
     def test_an_end_that_the_group_did_not_ask_for_tells_it_nothing(
         self, double: Metadata, service: AutoScaling, tmp_path: Path
     ) -> None:

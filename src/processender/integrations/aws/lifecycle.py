@@ -48,12 +48,13 @@ class Lifecycle:
         if self._since is None:
             if not self._paths.leaves_group(glance):
                 return []
-            self._since = glance.clock.wall()
+            self._since = glance.clock.now()
         elif self._client is not None and self._extend_to is not None:
             self._beat(glance, self._client)
         if self._beat_at is None or self._extend_to is None:
             return [Sighting("autoscaling", "autoscaling terminate")]
-        until = self._since + self._extend_to
+        # Reckoned on the monotonic clock and told on that by which it will be read: ours may be wrong, or be set.
+        until = glance.wall() + self._extend_to - (glance.clock.now() - self._since)
         return [
             Sighting("autoscaling", "autoscaling terminate", deadline=until, kind=DeadlineKind.CONFIGURED, extends=True)
         ]
