@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from io import BufferedReader, RawIOBase
 
 from .errors import HandlerError, ProcessEnderError, SourceError
-from .exchange import Answer, Request, exchange, judge
+from .exchange import Answer, Exchange, Request, judge
 from .hints import Any
 from .ports import Clock, Ears
 
@@ -47,7 +48,7 @@ class Glance:
 
     def ask(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Answer:
         """Send *request* with more *headers* and return the answer, whatever its status; see `exchange`."""
-        answer = exchange(request, self, headers=headers, timeout=timeout)
+        answer = _Look(request, self, headers, timeout).carry_through()
         self._date = answer.headers.get("Date") or ""
         return answer
 
@@ -112,6 +113,60 @@ class Glance:
         import logging  # noqa: PLC0415 - for those who log
 
         return logging.getLogger("processender.sources")
+
+
+class _Look(Exchange):
+    """An exchange whose reads have one time together: a thread that watches it would be a third of what it costs."""
+
+    def __init__(
+        self, request: Request, glance: Glance, headers: Mapping[str, str] | None, timeout: float | None
+    ) -> None:
+        from http.client import HTTPResponse  # noqa: PLC0415 - loaded by the request
+
+        super().__init__(request, glance, headers=headers, timeout=timeout)
+        now = glance.clock.now
+        until = now() + self.limit
+
+        def made(sock: Any, **options: Any) -> HTTPResponse:
+            file: Any = _InTime(sock, lambda: until - now())
+            return HTTPResponse(file, **options)
+
+        connection: Any = self.connection
+        connection.response_class = made
+
+    def watch(self) -> Callable[[], object]:
+        """Watch nothing."""
+        return lambda: None
+
+
+class _InTime(RawIOBase):
+    """The end of a socket from which an answer is read, and what is read from it: no longer than there is time."""
+
+    def __init__(self, sock: Any, left: Callable[[], float]) -> None:
+        self._sock = sock
+        self._left = left
+        self._file = sock.makefile("rb", buffering=0)
+
+    def makefile(self, _mode: str) -> BufferedReader:
+        """Return what `http.client` reads from."""
+        return BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what is there, or wait for it as long as may be."""
+        left = self._left()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return int(self._file.readinto(buffer))
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+        super().close()
 
 
 class Later:
