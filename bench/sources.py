@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,6 +24,9 @@ ROUNDS = 7
 IDLE_S = 30
 COLD = 100
 WINDOW_S = 0.5
+MOTO_MS = 30.0
+KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+"""What every client of AWS wants to have, and no double looks at."""
 
 
 def measure() -> list[Figure]:
@@ -31,11 +36,11 @@ def measure() -> list[Figure]:
 
 def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(SCRIPTS / "watch.py"), *words]
-    env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **KEYS}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
-def _delay(cloud: str, double: Metadata | Extensions, announce: Callable[[], object], offset: float) -> float:
+def _delay(cloud: str, double: Metadata | Extensions | Queue, announce: Callable[[], object], offset: float) -> float:
     """Return the seconds from the platform's word to the first handler."""
     with tempfile.TemporaryDirectory() as state:
         process = _watch(cloud, double.url, str(PERIOD_S), state=state)
@@ -71,6 +76,9 @@ def _latencies() -> list[Figure]:
                 delays.append(_delay(cloud, double, lambda: announce(double), offset))  # noqa: B023
         period = 0.0 if cloud == "gcp" else PERIOD_S * 1000
         figures.append(_latency(cloud, delays, period))
+    figures.append(
+        _latency("aws queue", _queue(), MOTO_MS, f"pushed; {MOTO_MS:.0f} ms for moto's own two requests and its pace")
+    )
     delays = []
     for _ in range(ROUNDS):
         with Extensions(["flush"]) as api:
@@ -78,9 +86,43 @@ def _latencies() -> list[Figure]:
     return [*figures, _latency("lambda", delays, 0.0)]
 
 
-def _latency(cloud: str, delays: list[float], period: float) -> Figure:
+class Queue:
+    """A queue of moto's, which holds a request that finds nothing."""
+
+    asked = True
+
+    def __init__(self, endpoint: str, name: str) -> None:
+        """Make one."""
+        from boto3.session import Session
+
+        self._api = Session().client("sqs", endpoint_url=endpoint, region_name="eu-west-1")
+        self.url = self._api.create_queue(QueueName=name)["QueueUrl"]
+
+    def warn(self) -> None:
+        """Put what EventBridge puts there when a spot instance is taken back."""
+        detail = {"instance-id": "i-1", "instance-action": "terminate"}
+        event = {"detail-type": "EC2 Spot Instance Interruption Warning", "time": "", "detail": detail}
+        self._api.send_message(QueueUrl=self.url, MessageBody=json.dumps(event))
+
+
+def _queue() -> list[float]:
+    """Return the seconds from a message to the first handler."""
+    from tests.integration.servers import s3 as moto
+
+    os.environ.update(KEYS)
+    delays = []
+    with moto() as endpoint:
+        for number in range(ROUNDS):
+            say(f"sources: aws queue {number}")
+            queue = Queue(endpoint, f"bench-{number}")
+            # By then the client has made its connection, and waits.
+            delays.append(_delay("queue", queue, queue.warn, 1.0))
+    return delays
+
+
+def _latency(cloud: str, delays: list[float], period: float, how: str = "") -> Figure:
     most = max(delays) * 1000
-    how = f"period {period:.0f} ms" if period else "pushed"
+    how = how or (f"period {period:.0f} ms" if period else "pushed")
     beside = f"{how}; p50 {statistics.median(delays) * 1000:.1f} ms of {len(delays)}"
     return Figure(f"{cloud}: notice to first handler, most", most, "ms", bar=period + SLACK_MS, beside=beside)
 
@@ -148,15 +190,11 @@ class Quiet:
     """The functions say when they were ready; nobody wants to read that here."""
 
     def __enter__(self) -> None:
-        import os
-
         self._kept = os.dup(1)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.close(null)
 
     def __exit__(self, *_: object) -> None:
-        import os
-
         os.dup2(self._kept, 1)
         os.close(self._kept)

@@ -8,12 +8,14 @@ from processender import Ender
 from processender.integrations import alibaba, aws, aws_lambda, azure, gcp
 
 cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
+REGION = "eu-west-1"
 MAKE = {
     "aws": lambda: aws.listen(endpoint=address, every=period),
     "ecs": lambda: aws.listen_ecs(endpoint=f"{address}/v4", every=period),
     "azure": lambda: azure.listen(endpoint=address, every=period),
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
+    "queue": lambda: aws.listen_queue(address, instance="i-1", region=REGION, queue_endpoint=address.rsplit("/", 2)[0]),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
 }
 ender = Ender("watch", grace=30, signals=(), exit="return", observers=[])
