@@ -27,6 +27,12 @@ class Kept(RoomEvent):
     whole: bool
     """Whether all of them had taken everything."""
 
+    @property
+    def text(self) -> str:
+        """Both, in words."""
+        rest = "" if self.whole else ", and not everybody had taken everything"
+        return f"the record and the flush took {self.seconds:.2f} s{rest}"
+
 
 def account(plan: Plan, results: Mapping[str, Result], changes: int) -> dict[str, Any]:
     """
