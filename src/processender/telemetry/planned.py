@@ -51,19 +51,23 @@ def account(plan: Plan, results: Mapping[str, Result], changes: int) -> dict[str
     took = max((result.ended - opened for result in results.values()), default=0.0)
     began = [name for name in steps if results[name].started is not None]
     off = [abs(results[name].seconds - (steps[name].finish - steps[name].start)) for name in began]
+    done = {name for name in steps if results[name].outcome is Outcome.DONE}
+    kept = steps.keys() - plan.skips.keys() - plan.spare
     return {
         "expected_s": round(plan.makespan, 6),
         "took_s": round(took, 6),
         "off_s": round(sum(off) / len(off), 6) if off else 0.0,
         "changes": changes,
+        "kept": len(kept),
+        "kept_done": len(kept & done),
         "given_up": dict(plan.skips),
         "handlers": {
             name: {
-                "expected_s": round(step.finish - step.start, 6),
+                "expected_s": None if name in plan.skips else round(step.finish - step.start, 6),
                 "took_s": None if results[name].started is None else round(results[name].seconds, 6),
                 "guessed": step.guessed,
                 "chance": None if name not in plan.chances else round(plan.chances[name], 3),
-                "done": results[name].outcome is Outcome.DONE,
+                "done": name in done,
             }
             for name, step in steps.items()
         },

@@ -205,6 +205,17 @@ def test_the_account_says_what_was_foretold_and_what_came() -> None:
     assert (1.5, 6.0, 0.5, 2) == tuple(account[key] for key in ("expected_s", "took_s", "off_s", "changes"))
     assert (1.5, 2.0, True) == tuple(account["handlers"]["done"][key] for key in ("expected_s", "took_s", "done"))
     assert account["handlers"]["skipped"]["took_s"] is None
+    assert (2, 1) == (account["kept"], account["kept_done"])
+
+
+def test_who_was_given_up_was_expected_to_take_no_time_of_this_window() -> None:
+    """It is none of those that were kept, and no time of it is compared."""
+    plan = make_plan([Handler("done", expected=1.0), Handler("failed", expected=0.0)])
+    plan = plan.replace(skips={"failed": "no room"})
+    account = planned.account(plan, RESULTS, 0)
+
+    assert (1, 1) == (account["kept"], account["kept_done"])
+    assert ({"failed": "no room"}, None) == (account["given_up"], account["handlers"]["failed"]["expected_s"])
 
 
 @pytest.mark.parametrize("whole", [True, False])
