@@ -18,10 +18,10 @@ SELDOM = 0.95
 """The share of ends for which the reserve is enough."""
 TIMES = 3.0
 """How much more is kept than was taken: half of it is for the streams, and the day may be a worse one."""
-LEAST_S, LEAST_SHARE = 0.5, 0.025
-"""What is kept at least, seconds at most and of the window, however quick it always was."""
+LEAST = 0.5
+"""What part of the usual reserve is kept, however quick it always was: the process must still go after it."""
 MOST_S, MOST_SHARE = 10.0, 0.25
-"""What is kept at most, however slow it was."""
+"""What is kept at most, seconds and of the window, however slow it was."""
 
 
 def reserve_after(samples: Sequence[Sample], version: str) -> Callable[[float], float] | None:
@@ -47,5 +47,5 @@ def reserve(length: float, needed: float, *, few: bool = False) -> float:
 
         few: Whether too few ends are known to give handlers any of the usual share.
     """
-    least = usual_reserve(length) if few else min(LEAST_S, LEAST_SHARE * length)
-    return max(least, min(needed, MOST_S, MOST_SHARE * length))
+    least = 1.0 if few else LEAST
+    return max(least * usual_reserve(length), min(needed, MOST_S, MOST_SHARE * length))

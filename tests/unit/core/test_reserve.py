@@ -19,16 +19,16 @@ QUICK, SLOW = [Sample(0.004)] * 40, [Sample(1.5)] * 20
     ("length", "needed", "few", "expected"),
     [
         (0.0, 1.0, False, 0.0),
-        (0.3, 0.012, False, 0.012),
-        (0.3, 0.001, False, 0.0075),
+        (0.3, 0.02, False, 0.02),
+        (0.3, 0.001, False, 0.015),
         (0.3, 5.0, False, 0.075),
-        (2.0, 0.012, False, 0.05),
+        (2.0, 0.012, False, 0.1),
         (2.0, 0.2, False, 0.2),
-        (10.0, 0.012, False, 0.25),
-        (30.0, 0.012, False, 0.5),
+        (10.0, 0.012, False, 0.5),
+        (30.0, 0.012, False, 1.0),
         (30.0, 4.5, False, 4.5),
         (30.0, 60.0, False, 7.5),
-        (120.0, 0.012, False, 0.5),
+        (120.0, 0.012, False, 1.0),
         (120.0, 60.0, False, 10.0),
         (30.0, 0.012, True, 2.0),
         (30.0, 4.5, True, 4.5),
@@ -38,21 +38,21 @@ QUICK, SLOW = [Sample(0.004)] * 40, [Sample(1.5)] * 20
 def test_what_is_needed_is_kept_between_a_floor_and_a_ceiling(
     length: float, needed: float, few: bool, expected: float
 ) -> None:
-    """At least 0.5 s and a fortieth, at most 10 s and a quarter; while few ends are known no less than usual."""
+    """At least half of what is usual, at most 10 s and a quarter; while few ends are known no less than usual."""
     assert pytest.approx(expected) == reserve(length, needed, few=few)
 
 
 @pytest.mark.parametrize(
     ("samples", "expected"),
     [
-        (QUICK, 0.5),
+        (QUICK, 1.0),
         (SLOW, 4.5),
         (QUICK[: FEW - 1], 2.0),
         (SLOW[:1], 4.5),
-        ([*QUICK, Sample(1.5)], 0.5),
+        ([*QUICK, Sample(1.5)], 1.0),
         ([*QUICK[:20], Sample(1.5)], 4.5),
         ([*QUICK, *SLOW], 4.5),
-        ([*QUICK, Sample(1.0, censored=True)], 0.5),
+        ([*QUICK, Sample(1.0, censored=True)], 1.0),
         ([Sample(1.0, censored=True)], 7.5),
     ],
     ids=[
@@ -86,7 +86,7 @@ def test_the_ends_of_this_version_count_first() -> None:
     own = [Sample(0.004, version="2")] * FEW
     told = [reserve_after([*SLOW, *own[:count]], "2") for count in (FEW - 1, FEW)]
 
-    assert [4.5, 0.5] == [pytest.approx(each(30.0)) for each in told if each is not None]
+    assert [4.5, 1.0] == [pytest.approx(each(30.0)) for each in told if each is not None]
 
 
 @given(
