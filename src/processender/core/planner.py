@@ -102,6 +102,9 @@ class Planner:
             0.0 if handler.name in progress.ended else _seldom(handler, window, known.get(handler.name))
             for handler in graph.handlers
         ]
+        if progress.now + sum(times) <= window.work:
+            # Not even one after the other do they take longer.
+            return True
         starts, _ = _schedule(graph, times, self.lanes, progress.now)
         return all(start + time <= window.work + 1e-9 for start, time in zip(starts, times, strict=False))
 

@@ -43,9 +43,11 @@ class Executor:
         self._handed_at = 0.0
         self._blocked_said = False
 
-    def prepare(self, handlers: Iterable[Handler]) -> None:
-        """Have threads, and a loop if need be, before the end: nothing is started or imported at the worst moment."""
+    def prepare(self, handlers: Iterable[Handler], *, calls: bool = False) -> None:
+        """Have threads, a loop if need be, and what *calls* need: nothing is started or loaded at the worst moment."""
         handlers = tuple(handlers)
+        if calls:
+            self.dependencies.expect()
         kinds = [is_async(handler.call) for handler in handlers if handler.call is not None]
         # A phase waits for the one before it, so no more than those of one phase run at a time.
         phases = [handler.phase for handler in handlers if handler.call is not None and not is_async(handler.call)]
