@@ -76,7 +76,7 @@ class Session:
     def arm(self, in_child: Any) -> None:
         """Check the order and take everything up; call *in_child*, a method, after every fork, in the child."""
         self._registry.arm()
-        self.coordinator.executor.prepare(self._registry.handlers(), calls=self._settings.exit != "return")
+        self.coordinator.executor.prepare(self._registry.handlers())
         self._observe()
         self._foresee()
         self.coordinator.force = self._force

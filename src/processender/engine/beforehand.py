@@ -54,10 +54,9 @@ class Beforehand:
             if self._read is not None:
                 read, self._read = self._read, None
                 read()
-            # Nothing is to be imported at the worst moment.
-            load("engine.calling")
             if not self._registry.informed:
                 continue
+            # Nothing is to be imported at the worst moment.
             load("engine.adapting")
             few = len(self._registry.handlers()) <= FEW
             for length in dict.fromkeys((self._grace, *(() if few else WINDOWS))):

@@ -23,6 +23,7 @@ from ..core.plan import Plan
 from ..core.reports import Adopted, Released, Report, Withdrawn
 from ..core.run import Run
 from ..core.window import Window
+from ..core.withdraw import undo_plan
 from ..demand import load
 from ..hints import Any
 from ..ports import Clock
@@ -230,7 +231,7 @@ class Coordinator(Hearing):
         now, window = self.clock.now(), self.window
         assert window is not None  # a run has begun
         limit = Window.open(now, self.grace)
-        plan = load("core.withdraw").undo_plan(run.plan, run.results, self.registry.planner, limit)
+        plan = undo_plan(run.plan, run.results, self.registry.planner, limit)
         if plan is not None:
             self.run = Run(plan, self.clock.chance, name=f"{self.run_id} taken back")
             self.emit(PlanChanged(now, plan))
