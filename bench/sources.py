@@ -1,4 +1,4 @@
-"""How soon a source tells what its platform says, what watching costs, and whether Lambda's end fits into its window."""
+"""How soon a source tells what its platform says, and what watching costs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self
 
-from processender.testing.extensions import Extensions, Sandbox
+from processender.testing.cluster import Cluster, Pod
+from processender.testing.engines import Engine
+from processender.testing.extensions import Extensions
 from processender.testing.metadata import Metadata, black_hole
+from processender.testing.nut import Upsd
+from processender.testing.served import Served, Told, as_json
 
 from .figures import Figure, say
 
@@ -22,25 +27,27 @@ PERIOD_S = 0.5
 SLACK_MS = 20.0
 ROUNDS = 7
 IDLE_S = 30
-COLD = 100
-WINDOW_S = 0.5
 MOTO_MS = 30.0
 KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
 """What every client of AWS wants to have, and no double looks at."""
+BETWEEN = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
 
 
 def measure() -> list[Figure]:
     """Measure all of it."""
-    return [*_latencies(), *_cost(), *_start(), *_cold()]
+    return [*_latencies(), *_near(), *_cost(), *_start()]
 
 
 def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(SCRIPTS / "watch.py"), *words]
-    env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **KEYS}
+    for name, text in (("token", "token-1"), ("namespace", "default")):
+        Path(state, name).write_text(text)
+    env = {"PROCESSENDER_STATE": state, "ACCOUNT": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    env |= KEYS
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
-def _delay(cloud: str, double: Metadata | Extensions | Queue, announce: Callable[[], object], offset: float) -> float:
+def _delay(cloud: str, double: Any, announce: Callable[[], object], offset: float) -> float:
     """Return the seconds from the platform's word to the first handler."""
     with tempfile.TemporaryDirectory() as state:
         process = _watch(cloud, double.url, str(PERIOD_S), state=state)
@@ -76,14 +83,26 @@ def _latencies() -> list[Figure]:
                 delays.append(_delay(cloud, double, lambda: announce(double), offset))  # noqa: B023
         period = 0.0 if cloud == "gcp" else PERIOD_S * 1000
         figures.append(_latency(cloud, delays, period))
-    figures.append(
-        _latency("aws queue", _queue(), MOTO_MS, f"pushed; {MOTO_MS:.0f} ms for moto's own two requests and its pace")
-    )
+    how = f"pushed; {MOTO_MS:.0f} ms for moto's own two requests and its pace"
+    figures.append(_latency("aws queue", _queue(), MOTO_MS, how))
     delays = []
     for _ in range(ROUNDS):
         with Extensions(["flush"]) as api:
             delays.append(_delay("lambda", api, api.shutdown, 0.1))
-    return [*figures, _latency("lambda", delays, 0.0)]
+    figures.append(_latency("lambda", delays, 0.0))
+    delays = []
+    for number in range(ROUNDS):
+        say(f"sources: kubernetes {number}")
+        with Cluster(token="token-1") as cluster:
+            cluster.run(Pod("shop"))
+            # By then it has listed the pod and watches it.
+            delays.append(_delay("kubernetes", cluster, lambda: cluster.delete("shop"), 1.0))
+    figures.append(_latency("kubernetes", delays, 0.0))
+    delays = []
+    for _ in range(ROUNDS):
+        with Engine(stop_timeout=30) as engine:
+            delays.append(_delay("docker", engine, engine.stop, 0.1))
+    return [*figures, _latency("docker", delays, 0.0)]
 
 
 class Queue:
@@ -120,6 +139,64 @@ def _queue() -> list[float]:
     return delays
 
 
+class Page(Served):
+    """A server that says what is to happen."""
+
+    told = Told(204)
+
+    def answer(self, _asked: object) -> Told:
+        return self.told
+
+
+class Door:
+    """A place where a file may appear."""
+
+    asked = True
+
+    def __enter__(self) -> Self:
+        self._place = tempfile.TemporaryDirectory(dir=Path.home())
+        self.url = f"{self._place.name}/leave"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._place.cleanup()
+
+
+def _near() -> list[Figure]:
+    """Measure what is no metadata service: a UPS, a file, a URL, a parent."""
+    kinds: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+        "nut": (Upsd, lambda double: double.status("OB LB", runtime=60)),
+        "file": (Door, lambda double: Path(double.url).write_text("within = 20s")),
+        "http": (Page, lambda double: setattr(double, "told", as_json({"action": "stop"}))),
+    }
+    figures = []
+    for kind, (make, announce) in kinds.items():
+        delays = []
+        for number in range(ROUNDS):
+            say(f"sources: {kind} {number}")
+            with make() as double:
+                delays.append(_delay(kind, double, lambda: announce(double), 0.1 + PERIOD_S * number / ROUNDS))  # noqa: B023
+        figures.append(_latency(kind, delays, PERIOD_S * 1000))
+    return [*figures, _latency("parent", [_orphaned() for _ in range(ROUNDS)], 0.0)]
+
+
+def _orphaned() -> float:
+    """Return the seconds from the end of a parent to the first handler."""
+    say("sources: parent")
+    with tempfile.TemporaryDirectory() as state:
+        command = [sys.executable, "-c", BETWEEN, sys.executable, str(SCRIPTS / "watch.py"), "parent", "-", "1"]
+        env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as between:
+            assert between.stdout is not None
+            between.stdout.readline()
+            time.sleep(0.1)
+            said = time.monotonic()
+            between.kill()
+            told = float(between.stdout.readline())
+            between.stdout.read()
+    return told - said
+
+
 def _latency(cloud: str, delays: list[float], period: float, how: str = "") -> Figure:
     most = max(delays) * 1000
     how = how or (f"period {period:.0f} ms" if period else "pushed")
@@ -143,7 +220,7 @@ def _cost() -> list[Figure]:
 def _start() -> list[Figure]:
     took = {}
     with black_hole() as url:
-        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba"):
+        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "docker", "kubernetes"):
             times = []
             for _ in range(5):
                 with tempfile.TemporaryDirectory() as state:
@@ -160,41 +237,3 @@ def _start() -> list[Figure]:
             "start with an address that swallows everything", most[0] - took["nothing"], "ms", bar=100, beside=beside
         )
     ]
-
-
-def _cold() -> list[Figure]:
-    good, colds, ends = 0, [], []
-    for number in range(COLD):
-        say(f"sources: lambda, cold {number}")
-        with tempfile.TemporaryDirectory() as place:
-            Path(place, "tmp").mkdir()
-            Path(place, "tmp", "cache").write_bytes(b"x" * 100_000)
-            program = [sys.executable, str(SCRIPTS / "lambda_function.py")]
-            env = {"PLACE": place, "PYTHONPATH": ":".join(sys.path)}
-            with Quiet(), Sandbox(program, env=env) as sandbox:
-                begun = time.monotonic()
-                while not sandbox.api.names(ready=True):
-                    time.sleep(0.001)
-                colds.append(time.monotonic() - begun)
-                ended = sandbox.end(seconds=WINDOW_S)["function"]
-            ends.append(ended.seconds)
-            done = Path(place, "saved.json").exists() and not list(Path(place, "tmp").iterdir())
-            good += done and not ended.killed and ended.status == 0
-    cold = f"interpreter, import and registration p50 {statistics.median(colds) * 1000:.0f} ms"
-    end = f"the end itself p50 {statistics.median(ends) * 1000:.0f} ms, most {max(ends) * 1000:.0f} ms"
-    beside = f"{cold}; {end}, of which 50 ms are a round trip"
-    return [Figure("lambda: three handlers in 500 ms, cold", good, f"of {COLD}", at_least=COLD, beside=beside)]
-
-
-class Quiet:
-    """The functions say when they were ready; nobody wants to read that here."""
-
-    def __enter__(self) -> None:
-        self._kept = os.dup(1)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.close(null)
-
-    def __exit__(self, *_: object) -> None:
-        os.dup2(self._kept, 1)
-        os.close(self._kept)

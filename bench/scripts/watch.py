@@ -5,7 +5,10 @@ import sys
 import time
 
 from processender import Ender
-from processender.integrations import alibaba, aws, aws_lambda, azure, gcp
+from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, nut, parent
+from processender.integrations.files import listener as files
+from processender.integrations.http import listener as http
+from processender.testing.engines import ID
 
 cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
 REGION = "eu-west-1"
@@ -16,7 +19,13 @@ MAKE = {
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
     "queue": lambda: aws.listen_queue(address, instance="i-1", region=REGION, queue_endpoint=address.rsplit("/", 2)[0]),
+    "kubernetes": lambda: kubernetes.listen(api=address, account=os.environ["ACCOUNT"], pod="shop"),
+    "docker": lambda: docker.listen(socket=address, container=ID),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
+    "nut": lambda: nut.listen(f"rack@{address.removeprefix('nut://')}", every=period),
+    "file": lambda: files.listen(address, every=period),
+    "http": lambda: http.listen(address, every=period),
+    "parent": parent.listen,
 }
 ender = Ender("watch", grace=30, signals=(), exit="return", observers=[])
 ender.add(lambda: os.write(1, f"{time.monotonic()}\n".encode()), name="first", phase="drain")

@@ -152,8 +152,8 @@ class Exchange:
         self._most = most
         self._secrets = secret_words(self._headers, request.query)
         limit = ctx.remaining() if timeout is None else min(timeout, ctx.remaining())
-        self.limit = max(_LEAST_S, limit)
-        self.connection = request.connect(self.limit)
+        self._limit = max(_LEAST_S, limit)
+        self._connection = request.connect(self._limit)
         self._sock: Any = None
         self._over = False
 
@@ -162,10 +162,10 @@ class Exchange:
         from http.client import HTTPException  # noqa: PLC0415 - loaded by the request
         from urllib.parse import quote  # noqa: PLC0415 - see above
 
-        request, connection = self._request, self.connection
+        request, connection = self._request, self._connection
         key = quote(self._ctx.idempotency_key, safe="/-._~")
         forget = self._ctx.on_cancel(self.abort)
-        unwatch = self.watch()
+        clock = self._clock()
         try:
             connection.connect()
             # The connection itself forgets it as soon as the answer has begun.
@@ -175,7 +175,7 @@ class Exchange:
         except (OSError, HTTPException) as error:
             raise self._meaning(error) from (None if isinstance(error, HTTPException) else error)
         finally:
-            unwatch()
+            clock.cancel()
             forget()
             connection.close()
         if self._over:
@@ -183,15 +183,15 @@ class Exchange:
             raise self._meaning(TimeoutError())
         return answer
 
-    def watch(self) -> Callable[[], object]:
-        """Abort at the limit of the whole, as a socket's time-out begins anew with each byte; return what ends that."""
-        clock = threading.Timer(self.limit, self.abort)
+    def _clock(self) -> threading.Timer:
+        """Return the limit of the whole answer, which runs: the time-out of a socket begins anew with each byte."""
+        clock = threading.Timer(self._limit, self.abort)
         clock.daemon = True
         try:
             clock.start()
         except RuntimeError:
-            pass  # no thread, as in Python 3.12 while the interpreter ends: then each read has that time
-        return clock.cancel
+            return clock  # no thread, as in Python 3.12 while the interpreter ends: then each read has that time
+        return clock
 
     def _meaning(self, error: Exception) -> Exception:
         """Return what *error* means to whoever sends."""
@@ -212,7 +212,7 @@ class Exchange:
         # Not close: the number of the descriptor could be another's by the time the other thread uses it. And not
         # the method of an SSL socket, which pulls its state from under the thread that reads.
         self._over = True
-        sock = self._sock or self.connection.sock
+        sock = self._sock or self._connection.sock
         try:
             if sock is not None:
                 socket.shutdown(sock, SHUT_RDWR)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from io import BufferedReader, RawIOBase
 
 from .errors import HandlerError, ProcessEnderError, SourceError
-from .exchange import Answer, Exchange, Request, judge
+from .exchange import READ_BYTES, Answer, Exchange, Request, judge
 from .hints import Any
 from .ports import Clock, Ears
 
@@ -28,7 +28,7 @@ class Glance:
     handler = cause = idempotency_key = "look"
     attempt = 1
 
-    def __init__(self, ears: Ears, limit: float, complain: Callable[[ProcessEnderError], object]) -> None:
+    def __init__(self, ears: Ears, limit: float, complain: Callable[[BaseException], object]) -> None:
         """Have *limit* seconds."""
         self.clock: Clock = ears.clock
         """The time."""
@@ -38,7 +38,7 @@ class Glance:
         self._complain = complain
         self._lock = threading.Lock()
         self._on_cancel: list[Callable[[], object]] = []
-        self._date = ""
+        self._date, self._dated = "", 0.0
         self.pause: float | None = None
         """The seconds to the next look, where this one knows better than the pace."""
         self.whole = True
@@ -46,16 +46,30 @@ class Glance:
         self.cancelled = False
         """Whether nobody wants to know any more."""
 
-    def ask(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Answer:
+    def ask(
+        self,
+        request: Request,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        most: int = READ_BYTES,
+    ) -> Answer:
         """Send *request* with more *headers* and return the answer, whatever its status; see `exchange`."""
-        answer = _Look(request, self, headers, timeout).carry_through()
-        self._date = answer.headers.get("Date") or ""
+        answer = _Look(request, self, headers=headers, timeout=timeout, most=most).carry_through()
+        self.dated(answer.headers.get("Date") or "", self.clock.now())
         return answer
+
+    def dated(self, date: str, at: float) -> None:
+        """Take the *date* of an answer, as its header has it, that began at the instant *at*."""
+        self._date, self._dated = date, at
 
     def unclear(self, text: str) -> None:
         """Say what cannot be understood, while the rest of the look is used."""
         self.whole = False
-        self._complain(Unclear(text))
+        self.failed(Unclear(text))
+
+    def failed(self, error: ProcessEnderError | TimeoutError) -> None:
+        """Say what has failed, while the look goes on."""
+        self._complain(error)
 
     def wall(self) -> float:
         """Return the platform's time, seconds since 1970: ours, unless its last answer says something else."""
@@ -63,7 +77,9 @@ class Glance:
 
         ours = self.clock.wall()
         try:
-            theirs = parsedate_to_datetime(self._date).timestamp() if self._date else ours
+            theirs = (
+                parsedate_to_datetime(self._date).timestamp() + self.clock.now() - self._dated if self._date else ours
+            )
         except (TypeError, ValueError, OverflowError):
             return ours
         return theirs if abs(theirs - ours) > SKEW_S else ours
@@ -118,25 +134,23 @@ class Glance:
 class _Look(Exchange):
     """An exchange whose reads have one time together: a thread that watches it would be a third of what it costs."""
 
-    def __init__(
-        self, request: Request, glance: Glance, headers: Mapping[str, str] | None, timeout: float | None
-    ) -> None:
+    def __init__(self, request: Request, glance: Glance, **options: Any) -> None:
         from http.client import HTTPResponse  # noqa: PLC0415 - loaded by the request
 
-        super().__init__(request, glance, headers=headers, timeout=timeout)
+        super().__init__(request, glance, **options)
         now = glance.clock.now
-        until = now() + self.limit
+        until = now() + self._limit
 
         def made(sock: Any, **options: Any) -> HTTPResponse:
             file: Any = _InTime(sock, lambda: until - now())
             return HTTPResponse(file, **options)
 
-        connection: Any = self.connection
+        connection: Any = self._connection
         connection.response_class = made
 
-    def watch(self) -> Callable[[], object]:
-        """Watch nothing."""
-        return lambda: None
+    def _clock(self) -> threading.Timer:
+        """Return a clock that does not run."""
+        return threading.Timer(self._limit, self.abort)
 
 
 class _InTime(RawIOBase):
@@ -172,19 +186,22 @@ class _InTime(RawIOBase):
 class Later:
     """A request that is made when it is first sent: to describe one loads what a start must not wait for."""
 
-    def __init__(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, authority: str | None = None
+    ) -> None:
         """Take what a `Request` takes; raise `SourceError` for an address that can be none."""
         scheme, colon, rest = url.partition("://")
         if not colon or scheme not in {"http", "https"} or not rest.strip("/"):
             raise SourceError(f"cannot listen to {url!r}: it must be a URL with http or https and a host")
         self._given = (method, url, headers)
+        self._authority = authority
         self._made: Request | None = None
 
     def __call__(self) -> Request:
         """Return it."""
         if self._made is None:
             try:
-                self._made = Request(*self._given)
+                self._made = Request(*self._given, authority=self._authority)
             except HandlerError as error:
                 raise SourceError(str(error)) from error
         return self._made

@@ -62,6 +62,13 @@ _SOURCES = {
     "gcp": ("gcp", "listen"),
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
+    "kubernetes": ("kubernetes", "listen"),
+    "docker": ("docker", "listen"),
+    "containerd": ("oci.events", "listen"),
+    "nut": ("nut", "listen"),
+    "parent": ("parent", "listen"),
+    "file": ("files.listener", "listen"),
+    "http": ("http.listener", "listen"),
 }
 _loaded: dict[str, Releaser] = {}
 
