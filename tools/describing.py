@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -33,16 +34,19 @@ def signature(function: Callable[..., object]) -> str:
         return _Written(annotation) if isinstance(annotation, str) else annotation
 
     parameters = [
-        # The text of a function has its address in it.
-        each.replace(
-            annotation=written(each.annotation),
-            default=_Written("...") if inspect.isfunction(each.default) else each.default,
-        )
+        each.replace(annotation=written(each.annotation), default=_default(each.default))
         for name, each in found.parameters.items()
         if name != "self"
     ]
     returned = found.empty if function.__name__ == "__init__" else written(found.return_annotation)
     return str(found.replace(parameters=parameters, return_annotation=returned))
+
+
+def _default(value: Any) -> Any:
+    """Return how the default *value* is written: what a function's text or the environment has in it is nobody's."""
+    if value is os.environ:
+        return _Written("os.environ")
+    return _Written("...") if inspect.isfunction(value) else value
 
 
 def documented(source: str) -> dict[str, str]:
