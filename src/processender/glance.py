@@ -27,7 +27,7 @@ class Glance:
     handler = cause = idempotency_key = "look"
     attempt = 1
 
-    def __init__(self, ears: Ears, limit: float, complain: Callable[[ProcessEnderError], object]) -> None:
+    def __init__(self, ears: Ears, limit: float, complain: Callable[[BaseException], object]) -> None:
         """Have *limit* seconds."""
         self.clock: Clock = ears.clock
         """The time."""
@@ -55,6 +55,10 @@ class Glance:
         """Say what cannot be understood, while the rest of the look is used."""
         self.whole = False
         self._complain(Unclear(text))
+
+    def complain(self, error: BaseException) -> None:
+        """Say what went wrong, once for each kind, while the look goes on."""
+        self._complain(error)
 
     def wall(self) -> float:
         """Return the platform's time, seconds since 1970: ours, unless its last answer says something else."""

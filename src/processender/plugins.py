@@ -62,6 +62,7 @@ _SOURCES = {
     "gcp": ("gcp", "listen"),
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
+    "logind": ("logind", "listen"),
 }
 _loaded: dict[str, Releaser] = {}
 
