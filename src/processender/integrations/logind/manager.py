@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...bus import DAEMON, PROPERTIES, Bus, Message, Thing, told
+from ...bus import DAEMON, PROPERTIES, Bus, Garbled, Message, Thing, told
 from ...core.notice import Action, DeadlineKind
 from ...core.sighting import Sighting
 from ...core.spans import LONGEST_S
 from ...errors import Permanent, Transient
-from ...glance import Glance
+from ...glance import Glance, Unclear
 from ...hints import Any
 from ...listening import LIMIT_S
 from ...ports import Context
@@ -65,6 +65,9 @@ class Logind:
         if not self._again:
             try:
                 self._listen(glance)
+            except Garbled as error:
+                self._hang_up()
+                raise Unclear(str(error)) from error
             except BaseException:
                 self._hang_up()
                 raise
@@ -128,8 +131,9 @@ class Logind:
         if "state" not in owed:
             number = bus.send(MANAGER.replace(interface=PROPERTIES), "GetAll", "s", (MANAGER.interface,))
             self._asked[number] = ("state", now)
-        wanted = self._relock or not self.lock.held
-        if self._wants and wanted and "lock" not in owed and not any(self.preparing.values()):
+        wanted = self._wants and "lock" not in owed and (self._relock or not self.lock.held)
+        # Nobody gets one for what goes on already, and at first only the state tells that.
+        if wanted and not self._fresh and not any(self.preparing.values()):
             number = bus.send(MANAGER, "Inhibit", "ssss", (self._wants, "ProcessEnder", WHY, "delay"))
             self._asked[number] = ("lock", now)
 
