@@ -31,7 +31,8 @@ _SIGNALS = {"PrepareForShutdown": "shutdown", "PrepareForSleep": "sleep"}
 _STATES = {"PreparingForShutdown": "shutdown", "PreparingForSleep": "sleep"}
 _NEVER = (1 << 64) - 1
 _LONGEST = 40
-_AWAY = frozenset({"ServiceUnknown", "NameHasNoOwner", "NoReply", "TimedOut", "Timeout", "Disconnected"})
+_AWAY = frozenset({"ServiceUnknown", "NameHasNoOwner", "TimedOut", "Timeout"})
+_CUT = frozenset({"org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Disconnected"})
 
 
 class Logind:
@@ -57,6 +58,7 @@ class Logind:
         self._planned: tuple[str, float] | None = None
         self._shown: set[str] = set()
         self._again = self._assumed = False
+        self._gone_until = 0.0
 
     # What the source does, on its thread.
 
@@ -126,7 +128,9 @@ class Logind:
             return ""
 
     def _ask(self, bus: Bus, now: float) -> None:
-        """Ask for all that logind can be asked, unless it still owes the answer."""
+        """Ask for all that logind can be asked, unless it still owes the answer, or is just being started anew."""
+        if now < self._gone_until:
+            return
         owed = {what for what, _ in self._asked.values()}
         if "state" not in owed:
             number = bus.send(MANAGER.replace(interface=PROPERTIES), "GetAll", "s", (MANAGER.interface,))
@@ -153,13 +157,7 @@ class Logind:
     def _take(self, message: Message, glance: Glance, bus: Bus) -> bool:
         """Take a message; tell whether it is news."""
         if message.answers:
-            what, _ = self._asked.pop(message.answers, ("", 0.0))
-            self._seen_late.discard(what)
-            if message.error:
-                away = message.error.rpartition(".")[2] in _AWAY
-                glance.complain((Transient if away else Permanent)(f"logind refuses the {what}: {told(message)}"))
-                return False
-            return self._locked(message, glance) if what == "lock" else what == "state" and self._read(message, glance)
+            return self._answered(message, glance)
         if message.sender == DAEMON and message.member == "NameOwnerChanged":
             return self._change_owner(message, bus, glance)
         what = _SIGNALS.get(message.member, "")
@@ -173,9 +171,22 @@ class Logind:
         self._assumed = False
         return news
 
+    def _answered(self, message: Message, glance: Glance) -> bool:
+        what, _ = self._asked.pop(message.answers, ("", 0.0))
+        self._seen_late.discard(what)
+        if message.error in _CUT:
+            # It went while it was asked; that it has gone, or is there again, comes next.
+            return False
+        if message.error:
+            away = message.error.rpartition(".")[2] in _AWAY
+            glance.complain((Transient if away else Permanent)(f"logind refuses the {what}: {told(message)}"))
+            return False
+        return self._locked(message, glance) if what == "lock" else what == "state" and self._read(message, glance)
+
     def _change_owner(self, message: Message, bus: Bus, glance: Glance) -> bool:
         """Ask a logind that was started anew for everything, and for another lock."""
         self._owner = str(message.body[-1]) if message.body else ""
+        self._gone_until = 0.0 if self._owner else glance.clock.now() + LIMIT_S
         self._asked, self._seen_late, self._fresh, self._relock = {}, set(), True, True
         if self._owner:
             self._ask(bus, glance.clock.now())
@@ -253,4 +264,5 @@ def _planned(told: Any) -> tuple[str, float] | None:
     kind, usec = told
     if type(kind) is not str or not kind.isprintable() or len(kind) > _LONGEST:
         raise ValueError(f"{str(kind)[:40]!r} is no kind of shutdown")
-    return (kind, _seconds(usec)) if kind and usec != _NEVER else None
+    # 0 is what goes on now, and is signalled.
+    return (kind, _seconds(usec)) if kind and usec not in {0, _NEVER} else None
