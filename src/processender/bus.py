@@ -8,6 +8,7 @@ meanwhile, another thread may end the waiting, a message has a largest size, and
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import socket
@@ -25,6 +26,7 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 LARGEST = 1 << 20
 """The longest message that is believed, bytes; those of systemd have some thousands."""
 EXTRA = "pip install 'processender[systemd]'"
+_LONGEST_ANSWER = 512
 _FLAGS = socket.MSG_CMSG_CLOEXEC if hasattr(socket, "MSG_CMSG_CLOEXEC") else 0
 
 
@@ -38,7 +40,7 @@ class Thing(Record):
     """An object on the bus, by one of its interfaces."""
 
     owner: str
-    """The name of its owner, such as `org.freedesktop.login1`; empty where there is only one, without a bus."""
+    """The name of its owner, such as `org.freedesktop.login1`."""
     path: str
     """Its path."""
     interface: str
@@ -95,7 +97,6 @@ class Bus:
         try:
             import jeepney  # noqa: PLC0415 - 4 ms, for those who need it
             from jeepney.bus import get_connectable_addresses  # noqa: PLC0415 - see above
-            from jeepney.io.blocking import prep_socket  # noqa: PLC0415 - see above
         except ImportError as error:
             raise Permanent(f"cannot speak D-Bus: its client is missing; {EXTRA}") from error
         self._words: Any = jeepney
@@ -104,7 +105,7 @@ class Bus:
         self._serial = 0
         self._kept: list[Message] = []
         try:
-            self._socket: socket.socket = prep_socket(next(get_connectable_addresses(address)), True, timeout=limit)
+            self._socket = _connect(next(get_connectable_addresses(address)), limit)
         except TimeoutError as error:
             raise TimeoutError(f"the bus at {address} does not answer") from error
         except OSError as error:
@@ -122,8 +123,7 @@ class Bus:
     def send(self, thing: Thing, member: str, signature: str = "", body: Sequence[Any] = ()) -> int:
         """Call *member* of *thing* and return the number of the call; the answer comes with `wait`."""
         self._serial += 1
-        # The manager on its own socket reads no name, but jeepney wants one.
-        whom = self._words.DBusAddress(thing.path, bus_name=thing.owner or DAEMON, interface=thing.interface)
+        whom = self._words.DBusAddress(thing.path, bus_name=thing.owner, interface=thing.interface)
         made = self._words.new_method_call(whom, member, signature or None, tuple(body))
         # Who only listens starts nothing.
         made.header.flags = self._words.MessageFlag.no_auto_start
@@ -143,11 +143,11 @@ class Bus:
         while True:
             message = self._receive(until - self._clock.now())
             if message is None:
-                raise TimeoutError(f"{thing.owner or 'the manager'} does not answer {member}")
+                raise TimeoutError(f"{thing.owner} does not answer {member}")
             if message.answers != number:
                 self._kept.append(message)
             elif message.error:
-                raise Permanent(f"{thing.owner or 'the manager'} refuses {member}: {told(message)}")
+                raise Permanent(f"{thing.owner} refuses {member}: {told(message)}")
             else:
                 return message.body
 
@@ -212,6 +212,39 @@ class Bus:
         if (self._parser.next_msg_size or 0) > LARGEST:
             raise Garbled(f"a message of {self._parser.next_msg_size} bytes is announced")
         return read
+
+
+def _connect(path: str, limit: float) -> socket.socket:
+    """Return a connection to the bus at *path* that is through its handshake."""
+    made = socket.socket(socket.AF_UNIX)
+    try:
+        made.settimeout(limit)
+        made.connect(path)
+        _shake_hands(made)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _shake_hands(made: socket.socket) -> None:
+    """
+    Say who we are, and that we take descriptors; raise `ValueError` for an answer that is none.
+
+    All of it is sent at once, as systemd's own client does: a manager that finds the first call behind the last line of
+    the handshake does not look at it before something else comes.
+    """
+    user = str(os.geteuid()).encode().hex()
+    made.sendall(f"\0AUTH EXTERNAL {user}\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n".encode())
+    answer = b""
+    while answer.count(b"\r\n") < 2 and len(answer) < _LONGEST_ANSWER:
+        data = made.recv(1)
+        if not data:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        answer += data
+    first, _, second = answer.partition(b"\r\n")
+    if not first.startswith(b"OK ") or second != b"AGREE_UNIX_FD\r\n":
+        raise ValueError(f"it answers {answer!r}")
 
 
 def told(message: Message) -> str:

@@ -27,10 +27,17 @@ ABSENT = "org.freedesktop.DBus.Error.ServiceUnknown"
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look again soon, and do not wait long."""
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Look again soon, and do not wait long; leave no thread."""
     monkeypatch.setattr("processender.integrations.logind.listener.RETRY_S", PACE)
     monkeypatch.setattr("processender.listening.SLOWEST_S", 5 * PACE)
+    yield
+    until(lambda: not listening(), "the thread of a source has not ended")
+
+
+def listening() -> bool:
+    """Tell whether a source has a thread."""
+    return any(each.name == "processender-logind" for each in threading.enumerate())
 
 
 @pytest.fixture
@@ -328,7 +335,7 @@ class TestBadDays:
             deaf.listen(64)
             with Listening(logind.listen(address=f"unix:abstract={name[1:]}", every=PACE)) as heard:
                 until(lambda: heard.troubles, "nothing is said")
-            until(lambda: not [t for t in threading.enumerate() if t.name == "processender-logind"], "it still waits")
+            until(lambda: not listening(), "it still waits")
 
             assert {"source-slow"} == set(heard.codes)
 
@@ -347,6 +354,7 @@ class TestBadDays:
         """The lock stays meanwhile, and what has begun meanwhile is told."""
         with Listening(of(bus)) as heard:
             locked(bus)
+            looked(bus, 2)
             bus.vanish()
             until(lambda: heard.troubles, "nothing is said")
             assert bus.inhibitors[0].held

@@ -186,7 +186,7 @@ def last_post(text: str) -> dict[str, Any]:
 def test_nothing_of_it_broke_down(machine: dict[str, Any]) -> None:
     """All scenarios were played to their end."""
     assert {} == {name: each["broken"] for name, each in machine.items() if "broken" in each}
-    assert 12 == len(machine)
+    assert 13 == len(machine)
 
 
 class TestNotify:
@@ -319,6 +319,10 @@ class TestWhatTheManagerGives:
 
         assert grace == report["window"]["length_s"]
         assert ([] if told is None else [f"TimeoutStopSec of {unit}.service is {told} s"]) == heard
+
+    def test_it_is_known_without_a_bus(self, machine: dict[str, Any]) -> None:
+        """Root asks the manager on its own socket."""
+        assert ["90.0", "driver.service", "False"] == machine["alone"]["told"]
 
 
 class TestShutdown:

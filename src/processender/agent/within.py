@@ -6,7 +6,7 @@ import threading
 
 from ..core.notice import Action, Notice
 from ..errors import ProcessEnderError
-from ..integrations.systemd.timeouts import StopTimeout, fitting_grace, stop_timeout
+from ..integrations.systemd.timeouts import PATIENT_S, StopTimeout, fitting_grace, stop_timeout
 from .settings import Settings
 from .steered import Steered
 
@@ -28,7 +28,7 @@ class Within:
             return
 
     def _ask(self) -> None:
-        found = stop_timeout(self._agent.clock)
+        found = stop_timeout(self._agent.clock, limit=PATIENT_S)
         if found.seconds is not None:
             self._agent.alarms.soon(lambda: self._take(found))
 

@@ -47,15 +47,20 @@ class Connection:
         self._serial = 0
         self._rules: list[dict[str, str]] = []
         self._sending = threading.Lock()
+        self._thread = threading.Thread(target=self._serve, name="double-bus-client", daemon=True)
 
     def start(self) -> None:
         """Serve it, on a thread."""
-        threading.Thread(target=self._serve, name="double-bus-client", daemon=True).start()
+        self._thread.start()
 
     def hang_up(self) -> None:
         """Close it."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is closed."""
+        self._thread.join(seconds)
 
     def signal(
         self, sender: str, path: str, member: str, signature: str, body: tuple[Any, ...], interface: str = BUS

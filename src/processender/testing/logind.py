@@ -30,6 +30,7 @@ SYSTEMD = "org.freedesktop.systemd1"
 NEVER = (1 << 64) - 1
 """How systemd writes that something has no end."""
 _STEP_S = 0.002
+_CLOSED_S = 5.0
 _PREPARING = {
     "shutdown": ("PrepareForShutdown", "PreparingForShutdown"),
     "sleep": ("PrepareForSleep", "PreparingForSleep"),
@@ -59,7 +60,9 @@ class Inhibitor:
 class SystemBus:
     """The bus; nothing is going to happen before something is announced."""
 
-    def __init__(self, *, delay: float = 5.0, unit: str = "shop.service", stop_timeout: float | None = 90.0) -> None:
+    def __init__(
+        self, *, delay: float = 5.0, unit: str = "shop.service", stop_timeout: float | None = 90.0, path: str = ""
+    ) -> None:
         """
         Describe it; it runs inside the block.
 
@@ -70,6 +73,8 @@ class SystemBus:
             unit: The unit of whoever asks.
 
             stop_timeout: How long that has to stop, seconds; None for ever.
+
+            path: Where its socket is; by default in no directory.
         """
         self.clock = SystemClock()
         self.properties: dict[str, tuple[str, Any]] = {
@@ -82,6 +87,8 @@ class SystemBus:
             "NCurrentInhibitors": ("t", 0),
         }
         """What logind has to say of itself, each with its signature."""
+        self.of_unit: dict[str, tuple[str, Any]] = {}
+        """What the manager has to say of the unit beside its name and its time to stop, or instead."""
         self.inhibitors: list[Inhibitor] = []
         """The locks that were ever taken."""
         self.asked: list[str] = []
@@ -93,6 +100,7 @@ class SystemBus:
         self.stop_timeout = stop_timeout
         """How long that has to stop, seconds; None for ever."""
         self.lock = threading.RLock()
+        self._path = path
         self._name = f"processender-bus-{uuid.uuid4().hex}"
         self._faults: list[tuple[str, str]] = []
         self._connections: list[Connection] = []
@@ -103,7 +111,7 @@ class SystemBus:
     @property
     def address(self) -> str:
         """Where it is, as in DBUS_SYSTEM_BUS_ADDRESS."""
-        return f"unix:abstract={self._name}"
+        return f"unix:path={self._path}" if self._path else f"unix:abstract={self._name}"
 
     def __enter__(self) -> Self:
         """Run it."""
@@ -169,13 +177,17 @@ class SystemBus:
             with contextlib.suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
             listening.close()
+            if self._path:
+                os.unlink(self._path)
         for each in connections:
             each.hang_up()
+        for each in connections:
+            each.wait(_CLOSED_S)
 
     def come_back(self) -> None:
         """Listen, at the same address."""
         listening = socket.socket(socket.AF_UNIX)
-        listening.bind(f"\0{self._name}")
+        listening.bind(self._path or f"\0{self._name}")
         listening.listen(16)
         self._listening = listening
         threading.Thread(target=self._accept, args=(listening,), name="double-bus", daemon=True).start()
@@ -248,7 +260,8 @@ class SystemBus:
 
     def _get(self, body: tuple[Any, ...]) -> Told | str:
         usec = NEVER if self.stop_timeout is None else int(self.stop_timeout * 1_000_000)
-        known = self.properties if body[0] == MANAGER else {"TimeoutStopUSec": ("t", usec), "Id": ("s", self.unit)}
+        of_unit = {"TimeoutStopUSec": ("t", usec), "Id": ("s", self.unit), **self.of_unit}
+        known = self.properties if body[0] == MANAGER else of_unit
         if body[1] not in known:
             return "org.freedesktop.DBus.Error.UnknownProperty"
         return Told("v", (known[body[1]],), self._owner)

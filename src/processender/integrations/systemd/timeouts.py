@@ -22,7 +22,9 @@ from ...hints import Any
 from ...ports import Clock, Ears
 
 LIMIT_S = 2.0
-"""How long the manager may take for one answer."""
+"""How long the manager may take for one answer, where somebody waits for it."""
+PATIENT_S = 30.0
+"""How long it may take where nobody does: while a machine boots, a manager may be silent for seconds."""
 SPARE_S = 2.0
 SPARE_SHARE = 0.1
 """How much of what the manager gives, at most, is left between the end of a grace and SIGKILL."""
@@ -45,7 +47,9 @@ class StopTimeout(Record):
     """The unit, empty where there is none."""
 
 
-def stop_timeout(clock: Clock, *, address: str = "", environ: Mapping[str, str] | None = None) -> StopTimeout:
+def stop_timeout(
+    clock: Clock, *, address: str = "", environ: Mapping[str, str] | None = None, limit: float = LIMIT_S
+) -> StopTimeout:
     """
     Ask how long the unit of this process has to stop; it takes some milliseconds, at most seconds, and never raises.
 
@@ -56,6 +60,8 @@ def stop_timeout(clock: Clock, *, address: str = "", environ: Mapping[str, str] 
         address: Where the bus of the manager is, instead of where it always is.
 
         environ: The environment, which names the bus of a user's manager.
+
+        limit: How long the manager may take for one answer, seconds.
     """
     if not address and not os.path.isdir(BOOTED):
         return StopTimeout(None, "systemd is not the init here")
@@ -65,7 +71,7 @@ def stop_timeout(clock: Clock, *, address: str = "", environ: Mapping[str, str] 
     if not has_client():
         return StopTimeout(None, f"the manager of {unit} cannot be asked without a client of D-Bus; {EXTRA}", unit)
     known = _addresses(os.environ if environ is None else environ, of_user=of_user)
-    return _first([(address, True)] if address else known, clock, unit)
+    return _first([(address, True)] if address else known, clock, limit, unit)
 
 
 def fitting_grace(grace: float, stop: float, *, given: bool) -> float:
@@ -100,7 +106,7 @@ class Told:
         self._over.set()
 
     def _ask(self, ears: Ears, over: threading.Event) -> None:
-        found = stop_timeout(ears.clock, address=self._address)
+        found = stop_timeout(ears.clock, address=self._address, limit=PATIENT_S)
         self.last = {"stop": found.source}
         if over.is_set() or found.seconds is None:
             return
@@ -152,25 +158,24 @@ def _addresses(environ: Mapping[str, str], *, of_user: bool) -> list[tuple[str, 
     return [(bus, True), (f"unix:path={own}/systemd/private", False)]
 
 
-def _first(addresses: Sequence[tuple[str, bool]], clock: Clock, unit: str) -> StopTimeout:
+def _first(addresses: Sequence[tuple[str, bool]], clock: Clock, limit: float, unit: str) -> StopTimeout:
     why = ""
     for address, greets in addresses:
         try:
-            return _ask(address, clock, greets=greets)
+            return _ask(address, clock, limit, greets=greets)
         except (ProcessEnderError, TimeoutError) as error:
-            why = why or str(error)
+            why = f"{why}, and {error}" if why else str(error)
     return StopTimeout(None, f"the manager of {unit or 'this process'} cannot be asked: {why}", unit)
 
 
-def _ask(address: str, clock: Clock, *, greets: bool) -> StopTimeout:
-    owner = _OWNER if greets else ""
-    bus = Bus(address, clock, LIMIT_S, greets=greets)
+def _ask(address: str, clock: Clock, limit: float, *, greets: bool) -> StopTimeout:
+    bus = Bus(address, clock, limit, greets=greets)
     try:
-        (path,) = bus.call(Thing(owner, _PATH, f"{_OWNER}.Manager"), "GetUnitByPID", "u", (0,))
+        (path,) = bus.call(Thing(_OWNER, _PATH, f"{_OWNER}.Manager"), "GetUnitByPID", "u", (0,))
         unit = re.sub("_([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), str(path).rpartition("/")[2])
         if not unit.endswith(_SERVICE):
             return StopTimeout(None, f"this process is in no service of systemd, but in {unit}", unit)
-        usec = bus.get(Thing(owner, str(path), f"{_OWNER}.Service"), "TimeoutStopUSec")
+        usec = bus.get(Thing(_OWNER, str(path), f"{_OWNER}.Service"), "TimeoutStopUSec")
     except (TypeError, ValueError, LookupError) as error:
         raise Permanent(f"its answer cannot be understood ({error!r})") from error
     finally:
