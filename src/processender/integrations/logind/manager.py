@@ -32,7 +32,8 @@ _STATES = {"PreparingForShutdown": "shutdown", "PreparingForSleep": "sleep"}
 _NEVER = (1 << 64) - 1
 _LONGEST = 40
 _AWAY = frozenset({"ServiceUnknown", "NameHasNoOwner", "TimedOut", "Timeout"})
-_CUT = frozenset({"org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Disconnected"})
+_TOLD = frozenset({"NoReply", "Disconnected", "OperationInProgress"})
+"""What needs no words: it went while it was asked, or what a lock was to hold up has just begun; that comes by itself."""
 
 
 class Logind:
@@ -174,12 +175,11 @@ class Logind:
     def _answered(self, message: Message, glance: Glance) -> bool:
         what, _ = self._asked.pop(message.answers, ("", 0.0))
         self._seen_late.discard(what)
-        if message.error in _CUT:
-            # It went while it was asked; that it has gone, or is there again, comes next.
-            return False
         if message.error:
-            away = message.error.rpartition(".")[2] in _AWAY
-            glance.complain((Transient if away else Permanent)(f"logind refuses the {what}: {told(message)}"))
+            kind = message.error.rpartition(".")[2]
+            if kind not in _TOLD:
+                text = f"logind refuses the {what}: {told(message)}"
+                glance.complain(Transient(text) if kind in _AWAY else Permanent(text))
             return False
         return self._locked(message, glance) if what == "lock" else what == "state" and self._read(message, glance)
 
