@@ -33,7 +33,7 @@ _NEVER = (1 << 64) - 1
 _LONGEST = 40
 _AWAY = frozenset({"ServiceUnknown", "NameHasNoOwner", "TimedOut", "Timeout"})
 _TOLD = frozenset({"NoReply", "Disconnected", "OperationInProgress"})
-"""What needs no words: it went while it was asked, or what a lock was to hold up has just begun; that comes by itself."""
+"""What needs no words: it went while it was asked, or what a lock was to hold up has just begun, which comes anyway."""
 
 
 class Logind:
