@@ -14,7 +14,7 @@ import room_pages
 from describing import fields, function, has, public, thing
 
 import processender
-from processender import testing
+from processender import platforms, testing
 from processender.cli.main import COMMANDS
 from processender.core import cells, events, obligation
 from processender.core.record import Record
@@ -55,6 +55,8 @@ def library_page() -> str:
     """Return the page of the public names."""
     parts = ["# The library\n", NOTE]
     parts += [describe_class(getattr(processender, name)) for name in processender.__all__]
+    parts.append(f"# `processender.platforms`\n\n{inspect.getdoc(platforms)}\n")
+    parts += [function("here", platforms.here), describe_class(platforms.Platform)]
     return "\n".join(parts)
 
 

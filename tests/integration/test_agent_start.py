@@ -344,6 +344,7 @@ class TestWhatIsLoaded:
         loaded, _ = self.look()
         heavy = {"argparse", "asyncio", "contextlib", "dataclasses", "http.server", "inspect", "logging", "msgspec"}
         heavy |= {"socket", "ssl", "subprocess", "tomllib", "typing"}
+        heavy |= {"processender.platforms", "processender.core.platforms", "processender.agent.profiles"}
 
         assert "processender.agent.runner" in loaded
         assert set() == loaded & heavy

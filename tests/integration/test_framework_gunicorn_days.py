@@ -95,7 +95,7 @@ def test_a_worker_that_was_given_up_uses_what_is_left(tmp_path: Path) -> None:
 
 def test_the_masters_deadline_holds_where_the_enders_own_is_longer(tmp_path: Path) -> None:
     """A request that never ends is named by its worker, which is gone before the master kills it."""
-    with gunicorn(tmp_path, "grace = 2; ender_grace = 60") as web:
+    with gunicorn(tmp_path, "grace = 4; ender_grace = 60") as web:
         web.until_ready()
         connection = begun(web.port, "/stuck")
         web.wait_for("begun", LIMIT_S)
@@ -104,7 +104,7 @@ def test_the_masters_deadline_holds_where_the_enders_own_is_longer(tmp_path: Pat
         connection.close()
 
     assert ["GET /stuck"] == end.report["in_flight"]
-    assert ("told", 2) == (end.report["window"]["kind"], round(end.report["window"]["length_s"]))
+    assert ("told", 4) == (end.report["window"]["kind"], round(end.report["window"]["length_s"]))
     assert "SIGKILL" not in end.output
 
 

@@ -6,7 +6,7 @@ Loaded only when there is something to read: it brings `msgspec` and `tomllib` a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from .. import demand
 from ..core.crash import RECOVERY
@@ -19,24 +19,28 @@ from ..hints import Any
 from ..integrations.command import Reaper
 from .builtin import builtin_handlers
 from .calls import make_call, make_crash_call
-from .conform import INVALID, check
 from .durations import parse_duration
 from .kernel import number_of
-from .lifetime import check_life, in_plan, life_settings, make_hooks
+from .lifetime import in_plan, life_settings, make_hooks
 from .locate import Path
 from .mistakes import Mistakes
-from .reading import decode, parse
+from .reading import decode, parse, understand
 from .schema import Config, CrashHandlerConfig, EndHandlerConfig, HandlerConfig
 from .schema_parts import RetryConfig
-from .semantics import check_meaning
 from .settings import Settings, Style
-from .sources import Source, overrides
+from .sources import Source
 from .steps import Step
 from .tokens import tokens
-from .variables import apply
 
 
-def load(source: Source | None, environ: Mapping[str, str], reaper: Reaper | None = None) -> Settings:
+def load(
+    source: Source | None,
+    environ: Mapping[str, str],
+    reaper: Reaper | None = None,
+    *,
+    profile: str = "",
+    platforms: Sequence[str] | None = None,
+) -> Settings:
     """
     Return the settings that a file and the overrides in the environment make together.
 
@@ -50,12 +54,17 @@ def load(source: Source | None, environ: Mapping[str, str], reaper: Reaper | Non
 
         reaper: Whoever reaps children in this process.
 
+        profile: The profile that was asked for, if one was.
+
+        platforms: Those by which a profile is found otherwise; by default those of this process.
+
     Raises `ConfigError` with every mistake; each has its file and line, or the name of its variable, the key, and the
     nearest known name.
     """
     text = decode(source) if source is not None else ""
     mistakes = Mistakes(source.path if source else "", text, source.root if source else ())
-    config = _understand(source, text, environ, mistakes)
+    data = parse(source, text, mistakes) if source is not None else {}
+    profile, config = understand(data, environ, (profile, platforms), mistakes)
     handlers = _handlers(config.handlers, ("handlers",), mistakes)
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
@@ -88,6 +97,7 @@ def load(source: Source | None, environ: Mapping[str, str], reaper: Reaper | Non
         sources=sources,
         written=_written(config, hooks),
         **life_settings(config, reaper),
+        profile=profile,
         source=source.path if source else "",
         root=source.root if source else (),
     )
@@ -131,18 +141,6 @@ def _of_command(
     style = Style(timestamps=said.timestamps, streams=said.streams, prefix=said.prefix, max_line=said.max_line)
     signum = 0 if mistakes.touches(("command",)) else number_of(command.stop_signal or "TERM")
     return {"stop_signal": signum, "stop_steps": steps, "capture": said.capture, "output": style}
-
-
-def _understand(source: Source | None, text: str, environ: Mapping[str, str], mistakes: Mistakes) -> Config:
-    data = parse(source, text, mistakes) if source is not None else {}
-    apply(overrides(environ), data, mistakes)
-    config: Any = check(data, Config, (), mistakes)
-    if config is INVALID:
-        mistakes.raise_if_any()
-    check_meaning(config, environ, mistakes)
-    check_life(config, environ, mistakes)
-    found: Config = config
-    return found
 
 
 def _in_unit(config: Config) -> dict[str, Any]:

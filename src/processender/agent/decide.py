@@ -12,7 +12,7 @@ from .sources import find_source, overrides
 from .steps import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 Reaper = Any
 """See `integrations.command.Reaper`, which an agent without a configuration never loads."""
@@ -26,6 +26,7 @@ def decide(
     environ: Mapping[str, str],
     reaper: Reaper = None,
     root: tuple[str, ...] = (),
+    platforms: Sequence[str] | None = None,
 ) -> Settings:
     """
     Return the settings; what the configured handlers need later is loaded here.
@@ -42,15 +43,18 @@ def decide(
 
         root: The keys under which the configuration was found in the file before.
 
+        platforms: Those by which a profile is found; by default those of this process.
+
     Raises `ConfigError` with every mistake in all of them.
     """
     problems: list[str] = []
     settings = Settings()
     try:
         source = find_source(path, root)
-        if source is not None or overrides(environ):
+        profile = flags.get("profile") or ""
+        if source is not None or overrides(environ) or profile:
             # Only now: `msgspec` and `tomllib` are half of the agent's memory.
-            settings = _configured(source, environ, reaper)
+            settings = _room(source, profile).load(source, environ, reaper, profile=profile, platforms=platforms)
     except ConfigError as error:
         problems += error.problems
     if settings.source:
@@ -86,15 +90,14 @@ def with_flags(settings: Settings, flags: Mapping[str, Any]) -> tuple[Settings, 
     return settings.replace(**changes), problems
 
 
-def _configured(source: Any, environ: Mapping[str, str], reaper: Reaper) -> Settings:
+def _room(source: Any, profile: str) -> Any:
     try:
-        room = load("agent.config")
+        return load("agent.config")
     except ModuleNotFoundError as error:
-        where = f"the file {source.path}" if source is not None else "variables PROCESSENDER_..."
+        where = "a profile" if profile else "variables PROCESSENDER_..."
+        where = f"the file {source.path}" if source is not None else where
         step = "say it by flags, or install the package `processender` and use `processender run`"
         raise ConfigError([f"cannot read {where}: {error.name} is not there; {step}"]) from error
-    made: Settings = room.load(source, environ, reaper)
-    return made
 
 
 def contradictions(settings: Settings, flags: Mapping[str, Any]) -> list[str]:

@@ -92,6 +92,7 @@ def _attribute(names: Sequence[str]) -> str:
 
 RUN: Table = (
     (("-c", "--config"), {"metavar": "FILE", "default": "", "help": "the configuration file"}),
+    (("--profile",), {"metavar": "NAME", "help": "the profile that holds: a name, none, or auto (by the platform)"}),
     (("--grace",), {"metavar": "TIME", "help": "the whole time from the notice to the end (default 30s)"}),
     (
         ("--drain-delay",),

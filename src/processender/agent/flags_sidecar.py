@@ -47,6 +47,7 @@ SIDECAR: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         {"default": "", "metavar": "SOCKET", "help": "where pre-stop finds this sidecar (default: by --service)"},
     ),
     (("-c", "--config"), {"default": "", "metavar": "FILE", "help": "the configuration file"}),
+    (("--profile",), {"metavar": "NAME", "help": "the profile that holds: a name, none, or auto (by the platform)"}),
     (
         ("--service",),
         {"metavar": "NAME", "help": "the service whose journals are recovered (default: what is watched)"},

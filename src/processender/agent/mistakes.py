@@ -15,16 +15,23 @@ class Mistakes:
         """Take where the configuration comes from: the path of the file, its *text*, and the keys it stands under."""
         self.named_by: dict[Path, str] = {}
         """For a key that was overridden, the variable or flag that did it."""
+        self.moved: dict[Path, Path] = {}
+        """For a key that a profile has brought, where it was written."""
         self._source = source
         self._text = text
         self._root = root
         self._found: list[tuple[Path, str]] = []
+        self._written: list[tuple[Path, str]] = []
         self._plain: list[str] = []
 
     def add(self, path: Path, text: str) -> None:
         """Note what is wrong with the value at *path*."""
         if (path, text) not in self._found:
             self._found.append((path, text))
+
+    def add_written(self, path: Path, text: str) -> None:
+        """Note what is wrong with what was written at *path*, wherever a profile has brought it."""
+        self._written.append((path, text))
 
     def say(self, text: str) -> None:
         """Note what is wrong, with a place of its own."""
@@ -39,17 +46,26 @@ class Mistakes:
         """Tell whether something at *path*, or inside of it, is wrong."""
         return any(found[: len(path)] == path for found, _ in self._found)
 
+    def written(self, path: Path) -> Path:
+        """Return where the value at *path* was written."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.moved:
+                return self.moved[path[:length]] + path[length:]
+        return path
+
     def raise_if_any(self) -> None:
         """Raise `ConfigError` with all of them, in the order of the file."""
-        if not self._found and not self._plain:
+        found = [(path, self.written(path), text) for path, text in self._found]
+        found += [(path, path, text) for path, text in self._written]
+        if not found and not self._plain:
             return
-        lines = self._lines()
-        told = sorted((self._line(path, lines), self._tell(path, text, lines)) for path, text in self._found)
-        raise ConfigError([*self._plain, *(text for _, text in told)])
+        lines = self._lines() if found else {}
+        told = sorted((self._line(each[1], lines), self._tell(*each, lines)) for each in found)
+        raise ConfigError([*self._plain, *dict.fromkeys(text for _, text in told)])
 
     def _lines(self) -> Mapping[Path, int]:
         try:
-            return locate(self._text) if self._found else {}
+            return locate(self._text)
         except RecursionError:
             # `tomllib` gets a little deeper than we do; then the key alone must do.
             return {}
@@ -61,14 +77,14 @@ class Mistakes:
                 return lines[whole[:length]]
         return 0
 
-    def _tell(self, path: Path, text: str, lines: Mapping[Path, int]) -> str:
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.named_by:
-                name = self.named_by[path[:length]]
-                return f"{name}: {show(path)}: {text}"
-        line = self._line(path, lines)
+    def _tell(self, path: Path, written: Path, text: str, lines: Mapping[Path, int]) -> str:
+        for known in (path, written):
+            for length in range(len(known), 0, -1):
+                if known[:length] in self.named_by:
+                    return f"{self.named_by[known[:length]]}: {show(known)}: {text}"
+        line = self._line(written, lines)
         place = f"{self._source}:{line}" if line else self._source
-        return f"{place}: {show(path)}: {text}" if path else f"{place}: {text}"
+        return f"{place}: {show(written)}: {text}" if written else f"{place}: {text}"
 
 
 def show(path: Path) -> str:

@@ -1,12 +1,19 @@
-"""From the bytes of a file to its tables."""
+"""From the bytes of a file to its tables, and to what they say."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import demand
+from .conform import INVALID, check
+from .lifetime import check_life
 from .mistakes import Mistakes
-from .sources import Source
+from .schema import Config
+from .semantics import check_meaning
+from .sources import OF_PROFILES, Source, overrides
+from .variables import apply
 
 
 def decode(source: Source) -> str:
@@ -42,3 +49,45 @@ def parse(source: Source, text: str, mistakes: Mistakes) -> dict[str, Any]:
         mistakes.add((), f"{'.'.join(source.root)} must be a table")
         mistakes.raise_if_any()
     return dict(data)
+
+
+def understand(
+    data: dict[str, Any], environ: Mapping[str, str], wanted: tuple[str, Sequence[str] | None], mistakes: Mistakes
+) -> tuple[str, Config]:
+    """
+    Return the name of the profile that holds, and what *data* says with it and with the overrides in *environ*.
+
+    Args:
+
+        data: The tables of the file.
+
+        environ: The environment.
+
+        wanted: The profile that was asked for, and the platforms by which it is found otherwise, see `Profiles.choose`.
+
+        mistakes: Where what is wrong is noted; what cannot be understood at all ends the search for more.
+    """
+    variables = overrides(environ)
+    of_profiles = {name: text for name, text in variables.items() if name.startswith(OF_PROFILES)}
+    apply(of_profiles, data, mistakes)
+    name, profiles = "", None
+    if wanted[0] or "profile" in data or "use_profile" in data:
+        profiles = demand.load("agent.profiles").Profiles(data, mistakes)
+        name = profiles.choose(wanted[0], environ, wanted[1])
+        data = profiles.hold(name)
+    apply({each: text for each, text in variables.items() if each not in of_profiles}, data, mistakes)
+    config = _look(data, environ, mistakes)
+    if profiles is not None:
+        profiles.check_others(name, _look)
+    if config is INVALID:
+        mistakes.raise_if_any()
+    return name, config
+
+
+def _look(data: dict[str, Any], environ: Mapping[str, str], mistakes: Mistakes) -> Any:
+    """Return what the tables *data* say, `INVALID` if not even that is clear; what is wrong with them is noted."""
+    config: Any = check(data, Config, (), mistakes)
+    if config is not INVALID:
+        check_meaning(config, environ, mistakes)
+        check_life(config, environ, mistakes)
+    return config

@@ -226,3 +226,7 @@ class Config(Struct, forbid_unknown_fields=True):
     """What listens for notices, by name."""
     handlers: dict[str, EndHandlerConfig] = field(default_factory=dict)
     """The clean-up steps, by name."""
+    use_profile: str = "auto"
+    """Which profile holds: `auto` for that of the platform, `none`, or its name."""
+    profile: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What differs by platform: below each name the same keys once more, and `without`, see `agent.profiles`."""

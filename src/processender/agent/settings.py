@@ -108,6 +108,8 @@ class Settings(Record):
     """The health checks, see `core.care.Check`."""
     vigils: tuple[Any, ...] = ()
     """The waits for signs of life, see `core.care.Vigil`."""
+    profile: str = ""
+    """The profile that holds; empty if none does."""
     source: str = ""
     """The file that it comes from; empty if there is none."""
     root: tuple[str, ...] = ()

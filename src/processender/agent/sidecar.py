@@ -267,6 +267,7 @@ class Sidecar(Listener):
             },
             "grace_s": self._settings.grace,
             "config": self._settings.source,
+            "profile": self._settings.profile,
             "signals": {kernel.name_of(number): count for number, count in sorted(dict(self._heard).items())},
             "asked": in_words(engine.notices),
             "joined": [],

@@ -15,10 +15,12 @@ from .errors import ConfigError
 LARGEST = 1 << 20
 """The size of the largest file that is read, bytes; what is larger is no configuration."""
 PREFIX = "PROCESSENDER_"
+OF_PROFILES = (f"{PREFIX}PROFILE__", f"{PREFIX}USE_PROFILE")
+"""How the variables begin that say something in a profile, or which one holds."""
 RESERVED = frozenset(
-    {"STATE", "DISABLE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN", "HEARTBEAT"}
+    {"STATE", "DISABLE", "PROFILE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN", "HEARTBEAT"}
 )  # fmt: skip
-"""Variables that are no overrides: the place of the state, the switches, and what the agent tells its children."""
+"""Variables that are no overrides: the place of the state, switches, the profile, and what children are told."""
 
 
 class Source(Record):

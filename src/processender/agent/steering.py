@@ -112,6 +112,7 @@ class Steering:
             },
             "grace_s": agent.settings.grace,
             "config": agent.settings.source,
+            "profile": agent.settings.profile,
             "signals": {kernel.name_of(number): count for number, count in sorted(dict(agent.heard).items())},
             "asked": in_words(agent.notices()),
             "joined": agent.joined.names() if agent.joined is not None else [],

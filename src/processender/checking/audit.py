@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ..core.record import Record
 from ..hints import Any
-from .configuration import Configuration, Text, has_table, read_configuration
+from .configuration import Configuration, Text, has_table, read_configuration, variants
 from .documents import Node, ignored, read_documents
 from .facts import FILE, Shelf, facts_of, text_of
 from .finding import Finding, Unreadable
@@ -116,7 +116,14 @@ class _Reading:
 
 
 def _of_configurations(configurations: Iterable[Configuration]) -> list[Finding]:
-    return [finding for read in configurations for rule in CONFIGURATION_RULES for finding in rule(read)]
+    found = []
+    for read in configurations:
+        made, wrong = variants(read)
+        found += [
+            *wrong,
+            *(finding for each in (read, *made) for rule in CONFIGURATION_RULES for finding in rule(each)),
+        ]
+    return found
 
 
 def _of_pods(reading: _Reading, sources: Mapping[str, str]) -> list[Finding]:

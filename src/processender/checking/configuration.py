@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..agent.builtin import DRAIN_DELAY
 from ..agent.config import load
 from ..agent.errors import ConfigError
 from ..agent.locate import Path, locate
+from ..agent.profiles import Anywhere
 from ..agent.settings import Settings
 from ..agent.sources import Source
 from ..agent.wiring import build_ender, calls_of_nothing
@@ -53,28 +54,27 @@ class Configuration(Record):
     lines: Mapping[Path, int]
     """The line of each key."""
 
+    @property
+    def profiles(self) -> list[str]:
+        """The names of its profiles."""
+        above = (*self.text.root, "profile")
+        found = (path[len(above)] for path in self.lines if path[: len(above)] == above and len(path) > len(above))
+        return [str(name) for name in dict.fromkeys(found)]
+
     def place(self, *keys: str | int) -> Place:
         """Return where *keys* stand, or what holds them."""
-        path = (*self.text.root, *keys)
-        holders = (path[:length] for length in range(len(path), 0, -1))
-        return self.text.place(next((self.lines[each] for each in holders if each in self.lines), 1))
+        holders = (keys[:length] for length in range(len(keys), 0, -1))
+        return self.text.place(next((line for each in holders if (line := self._line(each))), 1))
 
     def says(self, *keys: str) -> bool:
         """Tell whether it says something about *keys*."""
-        return (*self.text.root, *keys) in self.lines
+        return bool(self._line(keys))
 
-
-class _Elsewhere(dict[str, str]):
-    """The environment where the configuration is used: every variable may be there."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def __missing__(self, key: str) -> str:
-        return "x"
-
-    def get(self, key: str, default: object = None) -> str:  # noqa: ARG002
-        return self[key]
+    def _line(self, keys: tuple[str | int, ...]) -> int:
+        """Return the line of *keys*, in its profile if that says something about them; 0 for none."""
+        root = self.text.root
+        in_profile = self.lines.get((*root, "profile", self.settings.profile, *keys), 0)
+        return in_profile or self.lines.get((*root, *keys), 0)
 
 
 def has_table(text: str) -> bool:
@@ -86,11 +86,25 @@ def has_table(text: str) -> bool:
     return isinstance(tool, dict) and "processender" in tool
 
 
-def read_configuration(text: Text, variables: Mapping[str, str] | None = None) -> Configuration | list[Finding]:
-    """Return the configuration in *text*, changed by *variables*, or what is wrong with it."""
+def read_configuration(
+    text: Text, variables: Mapping[str, str] | None = None, profile: str = "", platforms: Sequence[str] = ()
+) -> Configuration | list[Finding]:
+    """
+    Return the configuration in *text*, or what is wrong with it.
+
+    Args:
+
+        text: Where it stands.
+
+        variables: What is known of the environment in which it is used.
+
+        profile: The profile that is asked for there.
+
+        platforms: Where that is, for a profile that is found by it.
+    """
     source = Source(text.file, text.text.encode(), text.root, elsewhere=True)
     try:
-        return Configuration(text, load(source, _Elsewhere(variables or {})), locate(text.text))
+        return Configuration(text, _load(source, variables or {}, profile, platforms), locate(text.text))
     except ConfigError as error:
         problems = error.problems
     except RecursionError:
@@ -98,12 +112,28 @@ def read_configuration(text: Text, variables: Mapping[str, str] | None = None) -
     return [_mistake(problem, text) for problem in problems]
 
 
+def variants(read: Configuration) -> tuple[list[Configuration], list[Finding]]:
+    """Return what *read* is with each of its profiles, and what is wrong with them."""
+    found, wrong = [], list[Finding]()
+    for name in read.profiles:
+        made = read_configuration(read.text, None, name)
+        if isinstance(made, Configuration):
+            found.append(made)
+        else:
+            wrong += made
+    return found, wrong
+
+
 def read_variables(variables: Mapping[str, str]) -> tuple[Settings, list[str]]:
     """Return what *variables* alone say, and what is wrong with them."""
     try:
-        return load(Source("variables", b"", elsewhere=True), _Elsewhere(variables)), []
+        return _load(Source("variables", b"", elsewhere=True), variables, "", ()), []
     except ConfigError as error:
         return Settings(), list(error.problems)
+
+
+def _load(source: Source, variables: Mapping[str, str], profile: str, platforms: Sequence[str]) -> Settings:
+    return load(source, Anywhere(variables), profile=profile, platforms=platforms)
 
 
 def _mistake(problem: str, text: Text) -> Finding:

@@ -107,7 +107,8 @@ def _agent(pod: Pod, container: Container, call: Ours, shelf: Shelf) -> tuple[Ag
     known = {name: value for name, value in container.variables.items() if "$(" not in value}
     text = _text(pod, container, call, shelf)
     if text is not None:
-        read = read_configuration(text, known)
+        profile = call.options.get("--profile", "")
+        read = read_configuration(text, known, "" if "$(" in profile else profile, ("kubernetes",))
         settings, found = (read.settings, found) if isinstance(read, Configuration) else (settings, read)
         # What a variable says wrong does not stand in the file.
         problems = [each.what for each in found if each.what.startswith(PREFIX)]

@@ -20,6 +20,7 @@ COMMANDS = {
     "sidecar": "watch an application that was started by somebody else, and see to its end",
     "pre-stop": "tell the sidecar that the end has come, and wait until its drain is done",
     "plan": "print what would run at the end, in which order, and whether it fits",
+    "doctor": "tell which platform this is, how long the end may take here, and from where that is known",
     "check": "say what is wrong with how a process will end, seen in its manifests and its configuration",
     "recover": "release what processes that died have left behind",
     "status": "tell how an agent and its command are",

@@ -23,7 +23,7 @@ SCHEMA = 1
 DOES_NOT_FIT = 1
 """The exit code when something does not fit, or is wrong with the order."""
 _MISTAKE = 2
-_USAGE = "processender plan [-c FILE | --app MODULE:ENDER] [--window TIME] [--json]"
+_USAGE = "processender plan [-c FILE [--profile NAME] | --app MODULE:ENDER] [--window TIME] [--json]"
 _DESCRIPTION = """\
 Print the clean-up steps in the order in which they would run, when each is expected to start and to end, the chain that
 decides how long the whole takes, and whether it fits; of a window that is too short, what is given up and why. It goes
@@ -35,6 +35,7 @@ exit codes: 0 everything fits, 1 something does not fit or is wrong with the ord
 examples:
   processender plan
   processender plan --window 2s
+  processender plan --profile lambda
   processender plan --app shop.service:ender --json\
 """
 
@@ -50,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     except ValueError as error:
         parser.error(f"--window: {error}")
     try:
-        ender, steps = (find_ender(options.app), ()) if options.app else _from_config(options.config)
+        ender, steps = (find_ender(options.app), ()) if options.app else _from_config(options.config, options.profile)
     except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE
@@ -66,8 +67,8 @@ def main(argv: Sequence[str]) -> int:
     return 0 if plan.fits and not plan.problems else DOES_NOT_FIT
 
 
-def _from_config(path: str) -> tuple[BareEnder, tuple[StopStep, ...]]:
-    settings = decide(path, {}, os.environ)
+def _from_config(path: str, profile: str) -> tuple[BareEnder, tuple[StopStep, ...]]:
+    settings = decide(path, {"profile": profile}, os.environ)
     return build_ender(settings, settings.service or "agent", calls_of_nothing(), ()), settings.stop_steps
 
 
@@ -193,6 +194,7 @@ def _parser() -> Options:
     parser = Options("plan", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=_MISTAKE)
     add = parser.add_argument
     add("-c", "--config", metavar="FILE", default="", help="the configuration file of an agent")
+    add("--profile", metavar="NAME", default="", help="the profile that holds: a name, none, or auto (by the platform)")
     add("--app", metavar="MODULE:ENDER", default="", help="the Ender of an application, imported from here")
     add("--window", "--grace", metavar="TIME", help="the time from the notice to the end (default: the grace)")
     add("--json", action="store_true", help="print JSON")

@@ -120,6 +120,7 @@ def _as_text(status: dict[str, Any]) -> str:
         f"agent    {agent['pid']}, version {agent['version']}, up {up}",
         f"command  {command['program']}, {_life(command)}, restarted {command['restarts']} times",
         f"grace    {format_duration(status['grace_s'])}" + (f", from {status['config']}" if status["config"] else ""),
+        *([f"profile  {status['profile']}"] if status.get("profile") else []),
     ]
     if status["signals"]:
         lines.append("signals  " + ", ".join(f"{name} {count}" for name, count in status["signals"].items()))

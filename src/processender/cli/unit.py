@@ -47,9 +47,8 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"--service: {service!r} cannot be the name of a unit; use letters, digits, - and _")
     watchdog = _watchdog(options.watchdog, parser)
     try:
-        settings = decide(
-            os.path.abspath(options.config) if options.config else os.devnull, {"grace": options.grace}, {}
-        )
+        path = os.path.abspath(options.config) if options.config else os.devnull
+        settings = decide(path, {"grace": options.grace}, {}, platforms=("systemd",))
     except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE

@@ -95,6 +95,55 @@ def test_a_drainer_that_waits_for_longer_than_the_window_is_found() -> None:
     assert (7, "give it a shorter wait, or a timeout, or the whole a longer grace") == found["handler-takes-half"]
 
 
+PROFILES = """\
+grace = "20s"
+[handlers.a]
+run = ["a"]
+timeout = "5s"
+[profile.lambda]
+grace = "2s"
+[profile.nomad.handlers.a]
+timeout = "15s"
+[profile.kubernetes]
+grace = "50s"
+"""
+
+
+def test_each_profile_is_checked_as_if_it_held() -> None:
+    """With the line in which it says what is wrong, and nothing twice."""
+    found = [(each.code, each.place.line) for each in findings(NOTHING, processender_toml=PROFILES)]
+
+    assert [("worst-case-over-grace", 6), ("handler-takes-half", 8), ("handler-takes-half", 4)] == sorted(
+        found, key=lambda each: (each[1] == 4, each[1])
+    )
+
+
+def test_a_mistake_that_only_a_profile_makes_is_found() -> None:
+    """Also one that needs the whole file to be understood."""
+    text = '[handlers.a]\nrun = ["a"]\ntimeout = "5s"\n[profile.nomad.handlers.a]\nafter = ["gone"]\n'
+    (found,) = findings(NOTHING, processender_toml=text)
+
+    assert ("config-mistake", 5) == (found.code, found.place.line)
+    assert "gone" in found.what
+
+
+def test_a_pod_has_the_profile_of_its_platform_or_the_one_that_it_names() -> None:
+    """By a flag or by a variable; where these lines are checked means nothing."""
+    text = pod(container("w", 'command: ["processender", "run", "--", "./w"]'), grace=40)
+    other = text.replace('"--"', '"--profile", "none", "--"')
+    named = pod(
+        container(
+            "w", 'command: ["processender", "run", "--", "./w"]', "env: [{name: PROCESSENDER_PROFILE, value: lambda}]"
+        ),
+        grace=40,
+    )
+
+    def shorter(manifest: str) -> bool:
+        return "grace-shorter-than-plan" in codes(manifest, processender_toml=PROFILES)
+
+    assert [True, False, False] == [shorter(text), shorter(other), shorter(named)]
+
+
 def test_a_project_has_its_configuration_below_its_name() -> None:
     """And one without it is passed over."""
     text = '[project]\nname = "x"\n[tool.processender.handlers.a]\nrun = ["a"]\n'
