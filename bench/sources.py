@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from processender.testing.extensions import Extensions, Sandbox
+from processender.testing.logind import SystemBus
 from processender.testing.metadata import Metadata, black_hole
 
 from .figures import Figure, say
@@ -75,7 +76,25 @@ def _latencies() -> list[Figure]:
     for _ in range(ROUNDS):
         with Extensions(["flush"]) as api:
             delays.append(_delay("lambda", api, api.shutdown, 0.1))
-    return [*figures, _latency("lambda", delays, 0.0)]
+    figures.append(_latency("lambda", delays, 0.0))
+    return [*figures, _latency("logind", [_pushed() for _ in range(ROUNDS)], 0.0)]
+
+
+def _pushed() -> float:
+    """Return the seconds from the signal of logind to the first handler."""
+    with tempfile.TemporaryDirectory() as state, SystemBus() as machine:
+        process = _watch("logind", machine.address, "0", state=state)
+        assert process.stdout is not None
+        process.stdout.readline()
+        while not machine.inhibitors:
+            time.sleep(0.005)
+        time.sleep(0.1)
+        said = time.monotonic()
+        machine.prepare()
+        told = float(process.stdout.readline())
+        process.wait(60)
+        process.stdout.close()
+        return told - said
 
 
 def _latency(cloud: str, delays: list[float], period: float) -> Figure:

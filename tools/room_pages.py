@@ -25,7 +25,7 @@ RESOURCES = (
     "sql", "postgres", "redis", "httpx2", "apscheduler", "executors", "processes", "tasks", "caches", "opentelemetry",
 )  # fmt: skip
 """The rooms of what a program uses and must close, flush, finish or stop."""
-PLATFORMS = ("gcp", "azure", "alibaba", "aws_lambda")
+PLATFORMS = ("gcp", "azure", "alibaba", "aws_lambda", "logind")
 """The rooms of platforms that say that the end is coming."""
 BESIDE = {"grpc": ["aio"]}
 """What of a room is loaded for itself, because not everybody has use for it."""

@@ -5,7 +5,7 @@ import sys
 import time
 
 from processender import Ender
-from processender.integrations import alibaba, aws, aws_lambda, azure, gcp
+from processender.integrations import alibaba, aws, aws_lambda, azure, gcp, logind
 
 cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
 MAKE = {
@@ -14,6 +14,7 @@ MAKE = {
     "azure": lambda: azure.listen(endpoint=address, every=period),
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
+    "logind": lambda: logind.listen(address=address),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
 }
 ender = Ender("watch", grace=30, signals=(), exit="return", observers=[])
