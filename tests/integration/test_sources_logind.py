@@ -364,6 +364,20 @@ class TestBadDays:
             assert [Action.STOP] == [each.action for each in told(heard, 1)]
             assert ["source-away"] == heard.codes
 
+    def test_a_bus_that_flaps(self, bus: SystemBus) -> None:
+        """What is announced in between is told once, and so is the trouble."""
+        with Listening(of(bus)) as heard:
+            for number in range(4):
+                looked(bus, 2)
+                if number == 1:
+                    bus.prepare()
+                    told(heard, 1)
+                bus.vanish()
+                bus.come_back()
+            looked(bus, 2)
+
+            assert (1, ["source-away"]) == (len(heard.notices), heard.codes)
+
     def test_a_logind_that_is_started_anew(self, bus: SystemBus) -> None:
         """It has forgotten what was about to happen, and is asked for another lock."""
         with Listening(of(bus)) as heard:

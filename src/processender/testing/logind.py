@@ -105,6 +105,7 @@ class SystemBus:
         self._faults: list[tuple[str, str]] = []
         self._connections: list[Connection] = []
         self._listening: socket.socket | None = None
+        self._thread: threading.Thread | None = None
         self._count = 1
         self._owner = ":1.1"
 
@@ -177,6 +178,9 @@ class SystemBus:
             with contextlib.suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
             listening.close()
+            if self._thread is not None:
+                # As long as it accepts, the address is taken.
+                self._thread.join(_CLOSED_S)
             if self._path:
                 os.unlink(self._path)
         for each in connections:
@@ -190,7 +194,8 @@ class SystemBus:
         listening.bind(self._path or f"\0{self._name}")
         listening.listen(16)
         self._listening = listening
-        threading.Thread(target=self._accept, args=(listening,), name="double-bus", daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, args=(listening,), name="double-bus", daemon=True)
+        self._thread.start()
 
     def restart(self) -> None:
         """Start logind anew: it knows no more of what was about to happen, and has another name."""
