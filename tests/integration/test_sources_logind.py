@@ -202,6 +202,27 @@ class TestLock:
             os.close(gate)
             os.close(go)
 
+    def test_a_fork_child_that_listens_does_so_by_itself(self, bus: SystemBus) -> None:
+        """Over a connection of its own, and with a lock of its own."""
+        source = of(bus)
+        with Listening(source) as heard:
+            locked(bus)
+            looked(bus, 2)
+            child = os.fork()
+            if not child:
+                source.start(Heard())
+                until(lambda: False, "it lives until it is killed")
+            try:
+                locked(bus, 2)
+                assert 2 == bus.connected
+                bus.prepare()
+                told(heard, 1)
+            finally:
+                os.kill(child, 9)
+                os.waitpid(child, 0)
+
+            assert [] == heard.troubles
+
     def test_without_the_right_to_it_all_is_heard(self, bus: SystemBus) -> None:
         """That nothing is held up is said once."""
         bus.fail(*[DENIED] * 100, member="Inhibit")

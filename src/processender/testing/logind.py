@@ -232,6 +232,9 @@ class SystemBus:
             except OSError:
                 return
             with self.lock:
+                if self._listening is not listening:
+                    made.close()
+                    return
                 connection = Connection(made, self._next(), self._answer, self._forget)
                 self._connections.append(connection)
             connection.start()

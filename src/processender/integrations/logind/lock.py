@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from weakref import ref
 
 
 class Lock:
@@ -14,9 +13,6 @@ class Lock:
         """Hold nothing."""
         self._lock = threading.Lock()
         self._descriptor = -1
-        own = ref(self)
-        # A fork child would hold the machine up after we have let go.
-        os.register_at_fork(after_in_child=lambda: _forget(own()))
 
     @property
     def held(self) -> bool:
@@ -37,13 +33,9 @@ class Lock:
 
     def drop(self) -> None:
         """Close it in a fork child, where nobody else is and the lock may be taken for ever."""
+        self._lock = threading.Lock()
         before, self._descriptor = self._descriptor, -1
         _close(before)
-
-
-def _forget(lock: Lock | None) -> None:
-    if lock is not None:
-        lock.drop()
 
 
 def _close(descriptor: int) -> None:

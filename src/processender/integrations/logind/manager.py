@@ -8,7 +8,9 @@ logind has spoken, so one waits for both at once, and a slow answer never holds 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from weakref import ref
 
 from ...bus import DAEMON, PROPERTIES, Bus, Garbled, Message, Thing, told
 from ...core.notice import Action, DeadlineKind
@@ -60,6 +62,8 @@ class Logind:
         self._shown: set[str] = set()
         self._again = self._assumed = False
         self._gone_until = 0.0
+        own = ref(self)
+        os.register_at_fork(after_in_child=lambda: _forget(own()))
 
     # What the source does, on its thread.
 
@@ -85,6 +89,11 @@ class Logind:
         """Hang up, and let the machine go on."""
         self._hang_up()
         self.lock.release()
+
+    def forget(self) -> None:
+        """Be new, in a fork child: it would hold the machine up after us, and both would read from one connection."""
+        self.lock.drop()
+        self._hang_up()
 
     def _hang_up(self) -> None:
         # The lock stays: a bus that is lost is no reason to let the machine go on without us.
@@ -252,6 +261,11 @@ class Logind:
         coming = [self.actions[what] for what, comes in self.preparing.items() if comes]
         if coming and set(coming) <= {Action.DRAIN} and self.lock.release():
             ctx.note("the machine need not wait any longer")
+
+
+def _forget(logind: Logind | None) -> None:
+    if logind is not None:
+        logind.forget()
 
 
 def _seconds(usec: object) -> float:
