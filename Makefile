@@ -24,7 +24,7 @@ demo: $(VENV)/.has-demo
 	@$(RUN) -m demo $(ARGS)
 
 test: $(VENV)/.has-test
-	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init busybox nginx haproxy runc crun podman
+	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init busybox nginx haproxy upsd runc crun podman
 	@tools/test $(RUN) $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test
@@ -37,11 +37,11 @@ check: $(VENV)/.has-check $(VENV)/.has-test
 	$(RUN) -m pytest -q tests/test_architecture.py tests/test_docs.py
 
 bench: $(VENV)/.has-bench
-	@tools/servers strace postgres redis-server mkfs.xfs tini dumb-init nginx haproxy runc crun wrk
+	@tools/servers strace postgres redis-server mkfs.xfs tini dumb-init nginx haproxy upsd runc crun wrk
 	@$(RUN) -m bench $(ARGS)
 
 torture: $(VENV)/.has-bench $(VENV)/.has-test
-	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init nginx haproxy runc crun podman
+	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init nginx haproxy upsd runc crun podman
 	@$(RUN) -m bench.torture --rounds 5 $(ARGS)
 	@PROCESSENDER_SEEDS=1000000 $(RUN) -m pytest -q --timeout 7200 tests/integration/test_journal_power.py
 	@PROCESSENDER_KILLS=10000 $(RUN) -m pytest -q tests/integration/test_random_kills.py

@@ -9,10 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self
 
+from processender.testing.engines import Engine
 from processender.testing.extensions import Extensions, Sandbox
 from processender.testing.logind import SystemBus
 from processender.testing.metadata import Metadata, black_hole
+from processender.testing.nut import Upsd
+from processender.testing.served import Served, Told, as_json
 
 from .figures import Figure, say
 
@@ -23,11 +27,12 @@ ROUNDS = 7
 IDLE_S = 30
 COLD = 100
 WINDOW_S = 0.5
+BETWEEN = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
 
 
 def measure() -> list[Figure]:
     """Measure all of it."""
-    return [*_latencies(), *_cost(), *_start(), *_cold()]
+    return [*_latencies(), *_near(), *_cost(), *_start(), *_cold()]
 
 
 def _watch(*words: str, state: str) -> subprocess.Popen[str]:
@@ -36,7 +41,7 @@ def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
-def _delay(cloud: str, double: Metadata | Extensions, announce: Callable[[], object], offset: float) -> float:
+def _delay(cloud: str, double: Any, announce: Callable[[], object], offset: float) -> float:
     """Return the seconds from the platform's word to the first handler."""
     with tempfile.TemporaryDirectory() as state:
         process = _watch(cloud, double.url, str(PERIOD_S), state=state)
@@ -77,6 +82,11 @@ def _latencies() -> list[Figure]:
         with Extensions(["flush"]) as api:
             delays.append(_delay("lambda", api, api.shutdown, 0.1))
     figures.append(_latency("lambda", delays, 0.0))
+    delays = []
+    for _ in range(ROUNDS):
+        with Engine(stop_timeout=30) as engine:
+            delays.append(_delay("docker", engine, engine.stop, 0.1))
+    figures.append(_latency("docker", delays, 0.0))
     return [*figures, _latency("logind", [_pushed() for _ in range(ROUNDS)], 0.0)]
 
 
@@ -95,6 +105,64 @@ def _pushed() -> float:
         process.wait(60)
         process.stdout.close()
         return told - said
+
+
+class Page(Served):
+    """A server that says what is to happen."""
+
+    told = Told(204)
+
+    def answer(self, _asked: object) -> Told:
+        return self.told
+
+
+class Door:
+    """A place where a file may appear."""
+
+    asked = True
+
+    def __enter__(self) -> Self:
+        self._place = tempfile.TemporaryDirectory(dir=Path.home())
+        self.url = f"{self._place.name}/leave"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._place.cleanup()
+
+
+def _near() -> list[Figure]:
+    """Measure what is no metadata service: a UPS, a file, a URL, a parent."""
+    kinds: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+        "nut": (Upsd, lambda double: double.status("OB LB", runtime=60)),
+        "file": (Door, lambda double: Path(double.url).write_text("within = 20s")),
+        "http": (Page, lambda double: setattr(double, "told", as_json({"action": "stop"}))),
+    }
+    figures = []
+    for kind, (make, announce) in kinds.items():
+        delays = []
+        for number in range(ROUNDS):
+            say(f"sources: {kind} {number}")
+            with make() as double:
+                delays.append(_delay(kind, double, lambda: announce(double), 0.1 + PERIOD_S * number / ROUNDS))  # noqa: B023
+        figures.append(_latency(kind, delays, PERIOD_S * 1000))
+    return [*figures, _latency("parent", [_orphaned() for _ in range(ROUNDS)], 0.0)]
+
+
+def _orphaned() -> float:
+    """Return the seconds from the end of a parent to the first handler."""
+    say("sources: parent")
+    with tempfile.TemporaryDirectory() as state:
+        command = [sys.executable, "-c", BETWEEN, sys.executable, str(SCRIPTS / "watch.py"), "parent", "-", "1"]
+        env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as between:
+            assert between.stdout is not None
+            between.stdout.readline()
+            time.sleep(0.1)
+            said = time.monotonic()
+            between.kill()
+            told = float(between.stdout.readline())
+            between.stdout.read()
+    return told - said
 
 
 def _latency(cloud: str, delays: list[float], period: float) -> Figure:
@@ -120,7 +188,7 @@ def _cost() -> list[Figure]:
 def _start() -> list[Figure]:
     took = {}
     with black_hole() as url:
-        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba"):
+        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "docker"):
             times = []
             for _ in range(5):
                 with tempfile.TemporaryDirectory() as state:

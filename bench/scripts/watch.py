@@ -5,7 +5,10 @@ import sys
 import time
 
 from processender import Ender
-from processender.integrations import alibaba, aws, aws_lambda, azure, gcp, logind
+from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, logind, nut, parent
+from processender.integrations.files import listener as files
+from processender.integrations.http import listener as http
+from processender.testing.engines import ID
 
 cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
 MAKE = {
@@ -15,7 +18,12 @@ MAKE = {
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
     "logind": lambda: logind.listen(address=address),
+    "docker": lambda: docker.listen(socket=address, container=ID),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
+    "nut": lambda: nut.listen(f"rack@{address.removeprefix('nut://')}", every=period),
+    "file": lambda: files.listen(address, every=period),
+    "http": lambda: http.listen(address, every=period),
+    "parent": parent.listen,
 }
 ender = Ender("watch", grace=30, signals=(), exit="return", observers=[])
 ender.add(lambda: os.write(1, f"{time.monotonic()}\n".encode()), name="first", phase="drain")

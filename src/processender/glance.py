@@ -54,7 +54,11 @@ class Glance:
     def unclear(self, text: str) -> None:
         """Say what cannot be understood, while the rest of the look is used."""
         self.whole = False
-        self._complain(Unclear(text))
+        self.failed(Unclear(text))
+
+    def failed(self, error: ProcessEnderError | TimeoutError) -> None:
+        """Say what has failed, while the look goes on."""
+        self._complain(error)
 
     def complain(self, error: BaseException) -> None:
         """Say what went wrong, once for each kind, while the look goes on."""
@@ -121,19 +125,22 @@ class Glance:
 class Later:
     """A request that is made when it is first sent: to describe one loads what a start must not wait for."""
 
-    def __init__(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, authority: str | None = None
+    ) -> None:
         """Take what a `Request` takes; raise `SourceError` for an address that can be none."""
         scheme, colon, rest = url.partition("://")
         if not colon or scheme not in {"http", "https"} or not rest.strip("/"):
             raise SourceError(f"cannot listen to {url!r}: it must be a URL with http or https and a host")
         self._given = (method, url, headers)
+        self._authority = authority
         self._made: Request | None = None
 
     def __call__(self) -> Request:
         """Return it."""
         if self._made is None:
             try:
-                self._made = Request(*self._given)
+                self._made = Request(*self._given, authority=self._authority)
             except HandlerError as error:
                 raise SourceError(str(error)) from error
         return self._made

@@ -42,6 +42,8 @@ class Look(Record):
     """The pace, seconds from the end of a look to the next."""
     limit: float = LIMIT_S
     """The longest that one look may take, seconds."""
+    slowest: float | None = None
+    """How rarely it is looked, at most, where looking fails, seconds; None stands for a minute."""
 
 
 class _Watched:
@@ -56,7 +58,8 @@ class _Watched:
     def pause(self, chance: float) -> float:
         """Return the seconds to the next look."""
         pause = self.look.every * 2.0 ** min(max(0, self.failures - 1), 16)
-        return max(self.look.every, min(pause, SLOWEST_S)) * (1 - JITTER * chance)
+        slowest = SLOWEST_S if self.look.slowest is None else self.look.slowest
+        return max(self.look.every, min(pause, slowest)) * (1 - JITTER * chance)
 
 
 def _due(watched: _Watched) -> float:

@@ -63,6 +63,12 @@ _SOURCES = {
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
     "logind": ("logind", "listen"),
+    "docker": ("docker", "listen"),
+    "containerd": ("oci.events", "listen"),
+    "nut": ("nut", "listen"),
+    "parent": ("parent", "listen"),
+    "file": ("files.listener", "listen"),
+    "http": ("http.listener", "listen"),
 }
 _loaded: dict[str, Releaser] = {}
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 READY_S = 60.0
 """How long a server may take to answer, on a machine that has much else to do."""
@@ -134,3 +135,50 @@ def s3() -> Iterator[str]:
         process.stdin.close()
         process.wait(10)
         process.stdout.close()
+
+
+class Nut(NamedTuple):
+    """Where the real upsd is, and what it stands on."""
+
+    port: int
+    """Its port."""
+    driver: int
+    """The process of the driver of its UPS, which is named `rack`."""
+    upsd: int
+    """Its own process."""
+
+
+@contextmanager
+def nut() -> Iterator[Nut]:
+    """Run upsd of Network UPS Tools over `dummy-ups`, with the users `shop`, who looks, and `boss`, who may all."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="processender-nut-") as base:
+        files = {
+            "ups.conf": "maxretry = 1\n[rack]\ndriver = dummy-ups\nport = rack.dev\nmode = dummy-once\npollinterval = 1\n",
+            "rack.dev": 'ups.status: OL\nbattery.charge: 100\nups.mfr: "A \\"B\\""\n',
+            "upsd.conf": f"LISTEN 127.0.0.1 {port}\nMAXAGE 2\n",
+            "upsd.users": "[shop]\npassword = shop-secret\nupsmon secondary\n"
+            "[boss]\npassword = boss-secret\nupsmon primary\nactions = SET FSD\n",
+        }
+        for name, text in files.items():
+            Path(base, name).write_text(text)
+            Path(base, name).chmod(0o600)
+        env = ["env", f"NUT_CONFPATH={base}", f"NUT_STATEPATH={base}"]
+        driver = [*env, "/lib/nut/dummy-ups", "-a", "rack", "-u", "root", "-F"]
+        # /usr/sbin/upsd is a script that refuses while /etc/nut says that this host has none.
+        upsd = [*env, "/lib/nut/upsd", "-u", "root", "-F"]
+        with (
+            running(driver, lambda: Path(base, "dummy-ups-rack").exists()) as of_driver,
+            running(upsd, lambda: b'"OL"' in _asked(port, b"GET VAR rack ups.status\n")) as of_upsd,
+        ):
+            yield Nut(port, of_driver, of_upsd)
+
+
+def _asked(port: int, line: bytes) -> bytes:
+    """Return what is answered to one line, nothing if nobody does."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as client:
+            client.sendall(line)
+            return client.recv(4096)
+    except OSError:
+        return b""

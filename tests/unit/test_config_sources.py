@@ -51,7 +51,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["aws", "aws-ecs", "aws-lambda", "gcp", "azure", "alibaba"])
+@pytest.mark.parametrize("name", ["aws", "aws-ecs", "aws-lambda", "gcp", "azure", "alibaba", "docker", "nut", "parent"])
 def test_each_built_in_one_can_be_listened_to(name: str) -> None:
     """By its name alone; nothing is asked for that."""
     (found,) = read(f'[sources.cloud]\nlisten = "{name}"\n').sources
@@ -64,6 +64,14 @@ def test_what_it_is_told_has_units() -> None:
     (found,) = read('[sources.cloud]\nlisten = "aws"\nwith = { every = "500ms", rebalance = "drain" }\n').sources
 
     assert 0.5 == found._looks[0].every
+
+
+def test_who_may_write_a_file_are_numbers_or_anyone() -> None:
+    """The file says it as the program does."""
+    for writers in ("[1000, 1001]", '"anyone"'):
+        text = f'[sources.door]\nlisten = "file"\nwith = {{ path = "/run/leave", writers = {writers} }}\n'
+
+        assert ["door"] == [each.name for each in read(text).sources]
 
 
 @pytest.mark.usefixtures("plugin")
@@ -93,6 +101,20 @@ class TestPlugins:
             ('listen = "aws"\nwith = { every = 2 }', "2s"),
             ('listen = "aws"\nwith = { group = "web" }', "give both `group` and `hook`"),
             ('listen = "gcp"\nwith = { endpoint = "ftp://here" }', "must be a URL with http or https"),
+            ('listen = "docker"\nwith = { socket = "ssh://here" }', "give the path of its socket"),
+            ('listen = "docker"\nwith = { stop_timeout = 30 }', "30s"),
+            ('listen = "docker"\nwith = { contaner = "web" }', "takes no 'contaner'; did you mean 'container'?"),
+            ('listen = "containerd"', "the source 'containerd' needs `container`"),
+            ('listen = "nut"\nwith = { user = "shop" }', "give both `user` and `password`"),
+            ('listen = "nut"\nwith = { user = "shop", password = "x" }', "must be"),
+            ('listen = "nut"\nwith = { batery = "drain" }', "did you mean 'battery'?"),
+            ('listen = "nut"\nwith = { dead = 15 }', "15s"),
+            ('listen = "parent"\nwith = { action = "halt" }', "advise"),
+            ('listen = "file"', "needs `path`"),
+            ('listen = "file"\nwith = { path = "leave" }', "from the root on"),
+            ('listen = "file"\nwith = { path = "/run/leave", writers = "root" }', "writers"),
+            ('listen = "http"', "needs `url`"),
+            ('listen = "http"\nwith = { url = "http://here", statuses = ["503"] }', "statuses"),
             ('with = { place = "hall" }', "'door' does not say what it listens to"),
         ],
     )

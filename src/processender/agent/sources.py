@@ -18,9 +18,11 @@ PREFIX = "PROCESSENDER_"
 OF_PROFILES = (f"{PREFIX}PROFILE__", f"{PREFIX}USE_PROFILE")
 """How the variables begin that say something in a profile, or which one holds."""
 RESERVED = frozenset(
-    {"STATE", "DISABLE", "PROFILE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN", "HEARTBEAT"}
+    {"STATE", "DISABLE", "PROFILE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN", "HEARTBEAT",
+     "STOP_TIMEOUT"}
 )  # fmt: skip
-"""Variables that are no overrides: the place of the state, switches, the profile, and what children are told."""
+"""Variables that are no overrides: the place of the state, switches, the profile, what children are told, and what a
+container is told of its engine."""
 
 
 class Source(Record):

@@ -6,6 +6,7 @@ import re
 
 from ..core.platforms import unit_of
 from ..core.spans import LONGEST_S
+from ..integrations.ci import runner
 from .finding import CONFIGURED, Said, Scene
 
 ANNOTATION = "processender.dev/grace-seconds"
@@ -37,11 +38,14 @@ def ecs(scene: Scene) -> Said | None:
 
 
 def buildkite(scene: Scene) -> Said | None:
-    """Return what the agent of Buildkite says: v4 in a length of time, v3 in seconds."""
-    for name in ("BUILDKITE_CANCEL_SIGNAL_TIMEOUT", "BUILDKITE_CANCEL_GRACE_PERIOD"):
-        if scene.environ.get(name):
-            return _given(scene.environ[name], f"the variable {name}")
-    return None
+    """Return what the agent of Buildkite says in its variables."""
+    return _of_runner(scene, "BUILDKITE")
+
+
+def gitlab(scene: Scene) -> Said | None:
+    """Return what follows where GitLab runs each job in a container of its own."""
+    found = _of_runner(scene, "GITLAB_CI")
+    return found if scene.environ.get("CI_DISPOSABLE_ENVIRONMENT") == "true" else None
 
 
 def systemd(scene: Scene, limit: float) -> Said | None:
@@ -76,6 +80,15 @@ def span(text: str) -> float | None:
 def _of_source(scene: Scene, kind: str) -> Said | None:
     text = scene.sources.get(kind, {}).get("stop_timeout", "")
     return _given(str(text), f"stop_timeout of the source {kind}") if text else None
+
+
+def _of_runner(scene: Scene, sign: str) -> Said | None:
+    """Return what the variables say of the runner that is known by *sign*, None where they say nothing."""
+    found = runner({**scene.environ, sign: "true"})
+    if found is None:
+        return None
+    better = "" if found.kind is CONFIGURED else found.longer
+    return Said(found.window, found.known_from, found.kind, better)
 
 
 def _given(text: str, where: str) -> Said | None:

@@ -14,7 +14,7 @@ from ..core.platforms import Platform
 from ..core.record import Record
 from .aside import side_by_side
 from .finding import TOLD, Asker, Finding, Provider, Said, Scene
-from .reading import buildkite, ecs, engine, kubernetes, systemd
+from .reading import buildkite, ecs, engine, gitlab, kubernetes, systemd
 
 
 class Rule(Record):
@@ -49,7 +49,11 @@ _RULES: Mapping[str, Rule] = {
         sends="SIGTERM to the process group, then SIGKILL",
     ),
     "buildkite": Rule(
-        Said(10.0, "the agent's default", better="set BUILDKITE_CANCEL_SIGNAL_TIMEOUT (v4) or _GRACE_PERIOD (v3)"),
+        Said(
+            9.0,
+            "the default of agent v3; v4 has 10 s",
+            better="set BUILDKITE_CANCEL_SIGNAL_TIMEOUT (v4) or _GRACE_PERIOD (v3)",
+        ),
     ),
     "jenkins": Rule(
         Said(5.0, "the default of SoftKillWaitSeconds", better="say that of this server as the grace"),
@@ -136,6 +140,7 @@ _RULES: Mapping[str, Rule] = {
 }
 READ: Mapping[str, Provider] = {
     "buildkite": buildkite,
+    "gitlab-ci": gitlab,
     "fargate": ecs,
     "ecs": ecs,
     "kubernetes": kubernetes,

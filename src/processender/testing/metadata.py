@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any
 
 from ..engine.clock import SystemClock
-from .served import Asked, Served, Told, as_json
+from .served import Asked, Served, Streamed, Told, as_json
 
 AWS = "/latest/meta-data/"
 GCP = "/computeMetadata/v1/instance/"
@@ -162,7 +162,7 @@ class Metadata(Served):
 
     # The server.
 
-    def handle(self, asked: Asked) -> Told | str:
+    def handle(self, asked: Asked) -> Told | Streamed | str:
         """Return the answer to a request, or the fault that it meets; it may be held meanwhile."""
         if self.delay:
             self._over.wait(self.delay)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
+import socketserver
 import ssl
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -40,6 +45,15 @@ class Told(NamedTuple):
     """More header fields."""
 
 
+class Streamed(NamedTuple):
+    """One answer that goes on, in parts, until its source ends."""
+
+    parts: Iterator[bytes]
+    """What is sent, each as it comes."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """More header fields."""
+
+
 def as_json(data: Any, status: int = 200) -> Told:
     """Return an answer that is *data*."""
     return Told(status, json.dumps(data).encode(), (("Content-Type", "application/json"),))
@@ -48,15 +62,17 @@ def as_json(data: Any, status: int = 200) -> Told:
 class Served:
     """A server; its heir overrides `answer`. Use it as a context manager."""
 
-    def __init__(self, certificate: tuple[str, str] | None = None) -> None:
-        """Listen; with the files of a *certificate* and its key, for https."""
+    def __init__(self, certificate: tuple[str, str] | None = None, unix: str = "") -> None:
+        """Listen; with the files of a *certificate* and its key, for https, or at the path of a *unix* socket."""
         self.asked: list[Asked] = []
         """All requests so far."""
         self.lock = threading.RLock()
         """Held while a request is answered."""
         self._faults: list[tuple[str, str, str | int]] = []
         self._over = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._unix = unix
+        place: Any = unix
+        self._server = _UnixServer(place, _Handler) if unix else _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
         self._scheme = "http"
         if certificate is not None:
@@ -69,6 +85,8 @@ class Served:
     @property
     def url(self) -> str:
         """Where it is."""
+        if self._unix:
+            return f"unix://{self._unix}"
         return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -84,6 +102,9 @@ class Served:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        if self._unix:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._unix)
 
     def fail(self, *faults: str | int, method: str = "", path: str = "") -> None:
         """
@@ -101,11 +122,11 @@ class Served:
         with self.lock:
             self._faults += [(method, path, fault) for fault in faults]
 
-    def answer(self, asked: Asked) -> Told:
+    def answer(self, asked: Asked) -> Told | Streamed:
         """Return the answer to a request; called under the lock."""
         return Told(404, f"nothing is known about {asked.path}".encode())
 
-    def handle(self, asked: Asked) -> Told | str:
+    def handle(self, asked: Asked) -> Told | Streamed | str:
         """Return the answer to a request, or the fault that it meets. Only the server calls it."""
         with self.lock:
             self.asked.append(asked)
@@ -128,6 +149,14 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: who has asked has gone."""
 
 
+class _UnixServer(_Server):
+    address_family = socket.AF_UNIX
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "unix", 0
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
@@ -141,6 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(told, str):
             self._misbehave(told)
             return
+        if isinstance(told, Streamed):
+            self._stream(told)
+            return
         self.send_response(told.status)
         for name, text in told.headers:
             self.send_header(name, text)
@@ -149,6 +181,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(told.body)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names are those of http.server
+
+    def _stream(self, told: Streamed) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        for name, text in (*told.headers, ("Transfer-Encoding", "chunked")):
+            self.send_header(name, text)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for part in told.parts:
+                self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+            self.wfile.write(b"0\r\n\r\n")
 
     def _misbehave(self, fault: str) -> None:
         self.close_connection = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from ..core.notice import Notice
 from ..engine.clock import SystemClock
@@ -13,6 +14,7 @@ from .metadata import Metadata, black_hole
 LONGEST_S = 20.0
 """How long something is waited for that must happen; a check that passes waits for facts, and hardly at all."""
 _MOMENT_S = 0.002
+_LOOKS_S = 0.1
 
 
 class Heard:
@@ -54,7 +56,11 @@ def until(happened: Callable[[], object], what: str) -> None:
 
 
 def check_source(
-    make: Callable[[str], Source], announce: Callable[[Metadata], object], *, unclear: Callable[[Metadata], object]
+    make: Callable[[str], Source],
+    announce: Callable[[Any], object],
+    *,
+    unclear: Callable[[Any], object],
+    double: Callable[[], Any] = Metadata,
 ) -> None:
     """
     Listen on good days and on bad ones; raise `AssertionError` for the first promise that is broken.
@@ -67,20 +73,49 @@ def check_source(
 
         unclear: Lets the double say something that nobody can understand, where `announce` would have said the end.
 
+        double: Makes the double, which has the `url`, `asked`, `lock`, `flaps` and `fail` of `Metadata`.
+
     One line in a test:
 
         check_source(lambda url: listen(endpoint=url, every=0.01), Metadata.spot, unclear=garble)
     """
     for check in (_absent, _black_hole, _on_a_good_day, _flapping, _lying, _silent):
-        check(make, announce, unclear)
+        check(make, announce, unclear, double)
+
+
+def check_near_source(source: Source, announce: Callable[[], object]) -> None:
+    """
+    Listen to what is near, a file, a process or a device; raise `AssertionError` for the first promise that is broken.
+
+    Args:
+
+        source: The source, with paces of some milliseconds, to which nothing has been said yet.
+
+        announce: Lets what it listens to announce the end.
+    """
+    heard = Heard()
+    source.start(heard)
+    assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nothing was announced"
+    announce()
+    until(lambda: heard.notices, f"{source.name} has not told what was announced")
+    threading.Event().wait(_LOOKS_S)
+    assert len(heard.notices) == 1, f"{source.name} must tell the same once: {heard.notices}"
+    assert heard.notices[0].origin == source.name, f"the origin of {heard.notices[0]} must be {source.name!r}"
+    assert not heard.troubles, f"{source.name} complains on a good day: {heard.troubles[0]}"
+    _stop(source, heard)
+    again = Heard()
+    source.start(again)
+    until(lambda: again.notices, f"{source.name}, started anew, has not told what stands")
+    _stop(source, again)
 
 
 Make = Callable[[str], Source]
-Deed = Callable[[Metadata], object]
+Deed = Callable[[Any], object]
+Double = Callable[[], Any]
 
 
-def _absent(make: Make, _announce: Deed, _unclear: Deed) -> None:
-    with Metadata() as gone:
+def _absent(make: Make, _announce: Deed, _unclear: Deed, new: Double) -> None:
+    with new() as gone:
         url = gone.url
     heard, source = Heard(), make(url)
     source.start(heard)
@@ -90,7 +125,7 @@ def _absent(make: Make, _announce: Deed, _unclear: Deed) -> None:
     assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nobody has answered"
 
 
-def _black_hole(make: Make, _announce: Deed, _unclear: Deed) -> None:
+def _black_hole(make: Make, _announce: Deed, _unclear: Deed, _new: Double) -> None:
     with black_hole() as url:
         heard, source = Heard(), make(url)
         source.start(heard)
@@ -100,8 +135,8 @@ def _black_hole(make: Make, _announce: Deed, _unclear: Deed) -> None:
         assert not heard.troubles, f"{source.name}.stop() must return before anybody could answer"
 
 
-def _on_a_good_day(make: Make, announce: Deed, _unclear: Deed) -> None:
-    with Metadata() as double:
+def _on_a_good_day(make: Make, announce: Deed, _unclear: Deed, new: Double) -> None:
+    with new() as double:
         heard, source = Heard(), make(double.url)
         source.start(heard)
         _looks(double, 3)
@@ -126,8 +161,8 @@ def _on_a_good_day(make: Make, announce: Deed, _unclear: Deed) -> None:
         _stop(source, again)
 
 
-def _flapping(make: Make, announce: Deed, _unclear: Deed) -> None:
-    with Metadata() as double:
+def _flapping(make: Make, announce: Deed, _unclear: Deed, new: Double) -> None:
+    with new() as double:
         double.flaps = True
         heard, source = Heard(), make(double.url)
         source.start(heard)
@@ -140,8 +175,8 @@ def _flapping(make: Make, announce: Deed, _unclear: Deed) -> None:
         assert len(set(heard.troubles)) == len(heard.troubles), f"{source.name} repeats itself: {heard.troubles}"
 
 
-def _lying(make: Make, announce: Deed, unclear: Deed) -> None:
-    with Metadata() as double:
+def _lying(make: Make, announce: Deed, unclear: Deed, new: Double) -> None:
+    with new() as double:
         double.fail("garbage", "hang-up", 500)
         unclear(double)
         heard, source = Heard(), make(double.url)
@@ -156,8 +191,8 @@ def _lying(make: Make, announce: Deed, unclear: Deed) -> None:
         _stop(source, heard)
 
 
-def _silent(make: Make, announce: Deed, _unclear: Deed) -> None:
-    with Metadata() as double:
+def _silent(make: Make, announce: Deed, _unclear: Deed, new: Double) -> None:
+    with new() as double:
         double.fail(*["silent"] * 64)
         heard, source = Heard(), make(double.url)
         source.start(heard)
@@ -168,7 +203,7 @@ def _silent(make: Make, announce: Deed, _unclear: Deed) -> None:
         assert not heard.notices, f"{source.name} tells {heard.notices[0]}, and nobody has answered"
 
 
-def _counts(double: Metadata) -> dict[str, int]:
+def _counts(double: Any) -> dict[str, int]:
     found: dict[str, int] = {}
     for asked in list(double.asked):
         if asked.method == "GET":
@@ -176,7 +211,7 @@ def _counts(double: Metadata) -> dict[str, int]:
     return found
 
 
-def _looks(double: Metadata, most: int) -> None:
+def _looks(double: Any, most: int) -> None:
     """Wait until some path was asked for so many more times."""
     before = _counts(double)
 

@@ -51,6 +51,7 @@ def test_each_platform_has_a_rule(name: str) -> None:
         ("lambda", 2.0, ASSUMED),
         ("github-actions", 10.0, TOLD),
         ("gitlab-ci", 600.0, ASSUMED),
+        ("buildkite", 9.0, ASSUMED),
         ("jenkins", 5.0, ASSUMED),
         ("fargate", 30.0, ASSUMED),
         ("terminal", None, ASSUMED),
@@ -71,7 +72,7 @@ def test_the_rule_holds_where_nobody_knows_better(name: str, seconds: float | No
         ("docker", scene({"PROCESSENDER_STOP_TIMEOUT": "1min 30s"}), 90.0, "the variable PROCESSENDER_STOP_TIMEOUT"),
         ("podman", scene({"PROCESSENDER_STOP_TIMEOUT": "30"}), 30.0, "the variable PROCESSENDER_STOP_TIMEOUT"),
         ("buildkite", scene({"BUILDKITE_CANCEL_SIGNAL_TIMEOUT": "25s"}), 25.0, "the variable BUILDKITE_CANCEL_SIGNAL"),
-        ("buildkite", scene({"BUILDKITE_CANCEL_GRACE_PERIOD": "15"}), 15.0, "the variable BUILDKITE_CANCEL_GRACE"),
+        ("buildkite", scene({"BUILDKITE_CANCEL_GRACE_PERIOD": "15"}), 14.0, "the variable BUILDKITE_CANCEL_GRACE"),
         ("ecs", scene(aws_ecs={"stop_timeout": "120s"}), 120.0, "stop_timeout of the source aws-ecs"),
     ],
 )
@@ -81,6 +82,13 @@ def test_what_somebody_has_written_down_is_believed(name: str, at: Scene, second
 
     assert (seconds, CONFIGURED, "") == (found.seconds, found.kind, found.better)
     assert found.source.startswith(source)
+
+
+def test_gitlab_gives_less_where_a_job_is_a_container() -> None:
+    """As much as the engine does, which nobody tells."""
+    found = window("gitlab-ci", scene({"CI_DISPOSABLE_ENVIRONMENT": "true"}))
+
+    assert (10.0, ASSUMED) == (found.seconds, found.kind)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-3", "1e9", "30 parsecs", "999999999", "10s or so"])

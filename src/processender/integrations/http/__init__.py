@@ -1,5 +1,8 @@
 """
-HTTP requests: as clean-up steps, as what releases a thing, and as a drainer for whatever has an HTTP interface.
+HTTP requests: as clean-up steps, as what releases a thing, as a drainer, and as a source that asks whether to end.
+
+Hears (`http.listener`, which is loaded for itself): what a URL answers, again and again: by its status, by a field of
+its JSON, or in words of our own.
 
 Takes over: a request that leaves traffic, one that is repeated until it is answered as it should be, and one that comes
 back; for a target that has no drainer of its own.

@@ -6,10 +6,10 @@ import os
 import sys
 from types import TracebackType
 
-from ..core.obligation import Obligation
-from ..hints import Any
-from ..paths import BelowRoot, Place, mark, stands, sync_directory
-from ..ports import Context, Owing
+from ...core.obligation import Obligation
+from ...hints import Any
+from ...paths import BelowRoot, Place, mark, stands, sync_directory
+from ...ports import Context, Owing
 
 
 def file_args(path: str, root: str) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from ..core.obligation import Obligation
-from ..core.record import Record
-from ..errors import ObligationError, ReleaserError
-from ..hints import Any
-from ..paths import steps_below
-from ..ports import Context
+from ...core.obligation import Obligation
+from ...core.record import Record
+from ...errors import ObligationError, ReleaserError
+from ...hints import Any
+from ...paths import steps_below
+from ...ports import Context
 
 KIND = "container"
 """The kind of the obligation that stands for the container itself, and its releaser."""
