@@ -18,7 +18,7 @@ from processender.core.notice import Action, DeadlineKind, Notice
 from processender.errors import SourceError
 from processender.integrations import logind
 from processender.testing.logind import NEVER, SystemBus
-from processender.testing.sources import Heard, until
+from processender.testing.sources import Heard, check_near_source, until
 from tests.integration.test_sources_clouds import Listening, left
 
 PACE = 0.02
@@ -68,6 +68,11 @@ def told(heard: Heard, many: int) -> list[Notice]:
     until(lambda: len(heard.notices) >= many, f"{many} notices have not been told")
     assert many == len(heard.notices)
     return heard.notices
+
+
+def test_it_keeps_what_a_source_promises(bus: SystemBus) -> None:
+    """As all sources do."""
+    check_near_source(of(bus), bus.prepare)
 
 
 class TestShutdown:
