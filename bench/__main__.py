@@ -25,6 +25,7 @@ from . import (
     middleware,
     planning,
     rolling,
+    serverless,
     sources,
     stops,
 )
@@ -43,6 +44,7 @@ BENCHES = {
     "rolling": rolling.measure,
     "balancers": balancers.measure,
     "sources": sources.measure,
+    "serverless": serverless.measure,
     "stops": stops.measure,
     "crashes": crashes.measure,
     "kills": kills.measure,

@@ -1,4 +1,4 @@
-"""How soon a source tells what its platform says, what watching costs, and whether Lambda's end fits into its window."""
+"""How soon a source tells what its platform says, and what watching costs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from processender.testing.cluster import Cluster, Pod
 from processender.testing.engines import Engine
-from processender.testing.extensions import Extensions, Sandbox
+from processender.testing.extensions import Extensions
 from processender.testing.logind import SystemBus
 from processender.testing.metadata import Metadata, black_hole
 from processender.testing.nut import Upsd
@@ -25,19 +26,19 @@ PERIOD_S = 0.5
 SLACK_MS = 20.0
 ROUNDS = 7
 IDLE_S = 30
-COLD = 100
-WINDOW_S = 0.5
 BETWEEN = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
 
 
 def measure() -> list[Figure]:
     """Measure all of it."""
-    return [*_latencies(), *_near(), *_cost(), *_start(), *_cold()]
+    return [*_latencies(), *_near(), *_cost(), *_start()]
 
 
 def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(SCRIPTS / "watch.py"), *words]
-    env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    for name, text in (("token", "token-1"), ("namespace", "default")):
+        Path(state, name).write_text(text)
+    env = {"PROCESSENDER_STATE": state, "ACCOUNT": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
@@ -82,6 +83,14 @@ def _latencies() -> list[Figure]:
         with Extensions(["flush"]) as api:
             delays.append(_delay("lambda", api, api.shutdown, 0.1))
     figures.append(_latency("lambda", delays, 0.0))
+    delays = []
+    for number in range(ROUNDS):
+        say(f"sources: kubernetes {number}")
+        with Cluster(token="token-1") as cluster:
+            cluster.run(Pod("shop"))
+            # By then it has listed the pod and watches it.
+            delays.append(_delay("kubernetes", cluster, lambda: cluster.delete("shop"), 1.0))
+    figures.append(_latency("kubernetes", delays, 0.0))
     delays = []
     for _ in range(ROUNDS):
         with Engine(stop_timeout=30) as engine:
@@ -188,7 +197,7 @@ def _cost() -> list[Figure]:
 def _start() -> list[Figure]:
     took = {}
     with black_hole() as url:
-        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "docker"):
+        for cloud in ("nothing", "aws", "gcp", "azure", "alibaba", "docker", "kubernetes"):
             times = []
             for _ in range(5):
                 with tempfile.TemporaryDirectory() as state:
@@ -205,45 +214,3 @@ def _start() -> list[Figure]:
             "start with an address that swallows everything", most[0] - took["nothing"], "ms", bar=100, beside=beside
         )
     ]
-
-
-def _cold() -> list[Figure]:
-    good, colds, ends = 0, [], []
-    for number in range(COLD):
-        say(f"sources: lambda, cold {number}")
-        with tempfile.TemporaryDirectory() as place:
-            Path(place, "tmp").mkdir()
-            Path(place, "tmp", "cache").write_bytes(b"x" * 100_000)
-            program = [sys.executable, str(SCRIPTS / "lambda_function.py")]
-            env = {"PLACE": place, "PYTHONPATH": ":".join(sys.path)}
-            with Quiet(), Sandbox(program, env=env) as sandbox:
-                begun = time.monotonic()
-                while not sandbox.api.names(ready=True):
-                    time.sleep(0.001)
-                colds.append(time.monotonic() - begun)
-                ended = sandbox.end(seconds=WINDOW_S)["function"]
-            ends.append(ended.seconds)
-            done = Path(place, "saved.json").exists() and not list(Path(place, "tmp").iterdir())
-            good += done and not ended.killed and ended.status == 0
-    cold = f"interpreter, import and registration p50 {statistics.median(colds) * 1000:.0f} ms"
-    end = f"the end itself p50 {statistics.median(ends) * 1000:.0f} ms, most {max(ends) * 1000:.0f} ms"
-    beside = f"{cold}; {end}, of which 50 ms are a round trip"
-    return [Figure("lambda: three handlers in 500 ms, cold", good, f"of {COLD}", at_least=COLD, beside=beside)]
-
-
-class Quiet:
-    """The functions say when they were ready; nobody wants to read that here."""
-
-    def __enter__(self) -> None:
-        import os
-
-        self._kept = os.dup(1)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.close(null)
-
-    def __exit__(self, *_: object) -> None:
-        import os
-
-        os.dup2(self._kept, 1)
-        os.close(self._kept)

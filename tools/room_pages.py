@@ -25,7 +25,10 @@ RESOURCES = (
     "sql", "postgres", "redis", "httpx2", "apscheduler", "executors", "processes", "tasks", "caches", "opentelemetry",
 )  # fmt: skip
 """The rooms of what a program uses and must close, flush, finish or stop."""
-PLATFORMS = ("gcp", "azure", "alibaba", "aws_lambda", "logind", "docker", "oci", "nut", "parent", "files", "ci")
+PLATFORMS = (
+    "gcp", "cloud_run", "azure", "azure_apps", "alibaba", "aws_lambda", "logind", "docker", "oci", "nut", "parent",
+    "files", "ci",
+)  # fmt: skip
 """The rooms of platforms that say that the end is coming."""
 BESIDE = {"grpc": ["aio"], "files": ["listener"], "http": ["listener"], "oci": ["events"]}
 """What of a room is loaded for itself, because not everybody has use for it."""
@@ -62,6 +65,7 @@ function that takes `name` and the fields of `with`. `processender.testing.sourc
 what a source promises; see [how to hear of the end](../../how-to/platforms/index.md) and [the test kit](../testing.md).
 
 - [aws](../drainers/aws.md): instances of EC2, tasks of ECS, and queues of their events.
+- [kubernetes](../drainers/kubernetes.md): the own pod.
 - [http](../drainers/http.md): a URL that is asked.
 """
 """What the index of the platforms says of all of them."""

@@ -18,12 +18,12 @@ def save(states):
         json.dump(dict(states), file)
 
 
-def flush():
+def flush(_milliseconds):
     time.sleep(0.05)  # the round trip of a telemetry export
 
 
 ender.add(aws_lambda.save_in_one(save, {"a": lambda: list(range(100)), "b": lambda: 2}))
-ender.add(flush, name="telemetry", phase="flush")
+ender.add(aws_lambda.flush_telemetry(flush))
 ender.add(aws_lambda.empty_tmp(f"{where}/tmp"))
 ender.listen(aws_lambda.listen())
 ender.install()

@@ -5,7 +5,7 @@ import sys
 import time
 
 from processender import Ender
-from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, logind, nut, parent
+from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, logind, nut, parent
 from processender.integrations.files import listener as files
 from processender.integrations.http import listener as http
 from processender.testing.engines import ID
@@ -18,6 +18,7 @@ MAKE = {
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
     "logind": lambda: logind.listen(address=address),
+    "kubernetes": lambda: kubernetes.listen(api=address, account=os.environ["ACCOUNT"], pod="shop"),
     "docker": lambda: docker.listen(socket=address, container=ID),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
     "nut": lambda: nut.listen(f"rack@{address.removeprefix('nut://')}", every=period),

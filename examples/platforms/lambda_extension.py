@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """
-An external extension of AWS Lambda, as one file: put it, executable, into /opt/extensions of a layer.
+An external extension of AWS Lambda. Make one file of it for /opt/extensions, with all that it needs:
+
+    python -m processender.integrations.aws_lambda.pack examples/platforms/lambda_extension.py layer/extensions/flush
 
 It hears `SHUTDOWN` with its reason and its deadline, runs its handlers, and ends, which frees the rest of the time.
 """
@@ -11,9 +13,7 @@ import sys
 from processender import Ender
 from processender.integrations import aws_lambda
 
-ender = Ender(
-    "flush", grace=aws_lambda.EXTENSION_S, signals=(), state=os.environ.get("STATE", "/tmp/processender-flush")
-)
+ender = Ender("flush", **aws_lambda.settings())
 
 
 @ender.handler(phase="flush", importance="must")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from .errors import HandlerError, ProcessEnderError, SourceError
-from .exchange import Answer, Request, exchange, judge
+from .exchange import READ_BYTES, Answer, Request, exchange, judge
 from .hints import Any
 from .ports import Clock, Ears
 
@@ -37,7 +37,7 @@ class Glance:
         self._complain = complain
         self._lock = threading.Lock()
         self._on_cancel: list[Callable[[], object]] = []
-        self._date = ""
+        self._date, self._dated = "", 0.0
         self.pause: float | None = None
         """The seconds to the next look, where this one knows better than the pace."""
         self.whole = True
@@ -45,11 +45,21 @@ class Glance:
         self.cancelled = False
         """Whether nobody wants to know any more."""
 
-    def ask(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Answer:
+    def ask(
+        self,
+        request: Request,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        most: int = READ_BYTES,
+    ) -> Answer:
         """Send *request* with more *headers* and return the answer, whatever its status; see `exchange`."""
-        answer = exchange(request, self, headers=headers, timeout=timeout)
-        self._date = answer.headers.get("Date") or ""
+        answer = exchange(request, self, headers=headers, timeout=timeout, most=most)
+        self.dated(answer.headers.get("Date") or "", self.clock.now())
         return answer
+
+    def dated(self, date: str, at: float) -> None:
+        """Take the *date* of an answer, as its header has it, that began at the instant *at*."""
+        self._date, self._dated = date, at
 
     def unclear(self, text: str) -> None:
         """Say what cannot be understood, while the rest of the look is used."""
@@ -70,7 +80,9 @@ class Glance:
 
         ours = self.clock.wall()
         try:
-            theirs = parsedate_to_datetime(self._date).timestamp() if self._date else ours
+            theirs = (
+                parsedate_to_datetime(self._date).timestamp() + self.clock.now() - self._dated if self._date else ours
+            )
         except (TypeError, ValueError, OverflowError):
             return ours
         return theirs if abs(theirs - ours) > SKEW_S else ours

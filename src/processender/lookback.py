@@ -13,6 +13,7 @@ from .demand import load
 from .engine.clock import series
 from .engine.coordinator import Coordinator
 from .engine.registry import Registry
+from .hints import Any
 from .settings import Settings
 from .telemetry.report import ReportWriter
 from .telemetry.state import file_name, state_root
@@ -21,10 +22,18 @@ from .telemetry.state import file_name, state_root
 def look_back(path: str, version: str, registry: Registry, coordinator: Coordinator, report: ReportWriter) -> None:
     """Let *registry* learn from the history at *path*, if there is a path, and *report* go on with it."""
     report.learning = load("telemetry.planned")
-    history, trouble = load("telemetry.history").read(path) if path else ({}, "")
+    history, troubles = known(path, registry)
     registry.learn(history, version)
-    if trouble:
+    for trouble in troubles:
         coordinator.trouble("history", trouble)
+
+
+def known(path: str, registry: Registry, *, put_aside: bool = True) -> tuple[dict[str, list[Any]], list[str]]:
+    """Return the history at *path*, behind the one that *registry* was given, and what is wrong with them."""
+    histories = load("telemetry.history")
+    history, trouble = histories.read(path, put_aside=put_aside) if path else ({}, "")
+    shipped, other = histories.received(registry.shipped) if registry.shipped is not None else ({}, "")
+    return histories.joined(shipped, history), [each for each in (other, trouble) if each]
 
 
 def forecast(
@@ -38,7 +47,7 @@ def forecast(
     """
     root = settings.state or state_root(os.environ)
     path = os.path.join(root, file_name(settings.place_name), "history.tsv")
-    history, trouble = load("telemetry.history").read(path, put_aside=False)
+    history, troubles = known(path, registry, put_aside=False)
     registry.learn(history, settings.version, more)
     graph, problems = registry.compile(more)
     opened = Window.open(0.0, settings.grace if window is None else window)
@@ -46,4 +55,4 @@ def forecast(
     told = any(each.expected is not None and each.name not in OWN for each in graph.handlers)
     if not plan.chances and (registry.estimates or told):
         plan = plan.replace(chances=load("core.deciding").odds_of(plan, series()))
-    return plan, trouble
+    return plan, "; ".join(troubles)

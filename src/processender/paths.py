@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from .core.obligation import Obligation
 from .errors import ReleaserError, Transient
@@ -170,6 +170,42 @@ class Place:
         os.fsync(self._directory)
 
 
+def sweep(path: str, keep: Collection[str], has_time: Callable[[], bool]) -> tuple[int, list[str]]:
+    """
+    Remove what is in the directory *path*, and not the directory; return how much is gone, and what is not, and why.
+
+    No link is followed, and no other file system entered; what cannot be removed does not hold up the rest.
+
+    Args:
+
+        path: The directory; raises `OSError` if it is a link, or none.
+
+        keep: The names in it that stay.
+
+        has_time: Tells whether there is time for one more.
+    """
+    directory = os.open(path, _DIRECTORY)
+    gone, left = 0, []
+    try:
+        device = os.fstat(directory).st_dev
+        for name, is_directory in sorted(_entries(directory)):
+            if name in keep:
+                continue
+            try:
+                if not has_time():
+                    raise TimeoutError("no time was left")
+                if is_directory:
+                    _remove(directory, name, device, 0, mine=True)
+                else:
+                    _unlink(directory, name)
+                gone += 1
+            except (OSError, ReleaserError) as error:
+                left.append(f"{name} ({getattr(error, 'strerror', None) or error})")
+    finally:
+        os.close(directory)
+    return gone, left
+
+
 def stands(path: str, args: Mapping[str, Any], *, comes_back: bool = True) -> bool:
     """
     Tell whether what was marked in *args* stands at *path*, below the root in *args*.
@@ -199,16 +235,20 @@ def _may_come_back(root: str, args: Mapping[str, Any]) -> bool:
     return os.stat(place).st_dev != args.get("device")
 
 
-def _remove(parent: int, name: str, device: int, depth: int) -> None:
+def _remove(parent: int, name: str, device: int, depth: int, *, mine: bool = False) -> None:
+    """Remove a tree; if it is *mine*, also what its modes say must stay."""
     if depth > DEEPEST:
         raise ReleaserError(f"cannot remove the tree: it is deeper than {DEEPEST} levels; remove it by hand")
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     try:
-        if os.fstat(descriptor).st_dev != device:
+        found = os.fstat(descriptor)
+        if found.st_dev != device:
             raise ReleaserError(f"cannot remove the tree: something is mounted at {name!r}; unmount it first")
+        if mine and found.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.fchmod(descriptor, 0o700)
         for entry, is_directory in _entries(descriptor):
             if is_directory:
-                _remove(descriptor, entry, device, depth + 1)
+                _remove(descriptor, entry, device, depth + 1, mine=mine)
             else:
                 _unlink(descriptor, entry)
     finally:

@@ -63,6 +63,7 @@ _SOURCES = {
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
     "logind": ("logind", "listen"),
+    "kubernetes": ("kubernetes", "listen"),
     "docker": ("docker", "listen"),
     "containerd": ("oci.events", "listen"),
     "nut": ("nut", "listen"),

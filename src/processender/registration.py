@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from .bare import BareEnder
@@ -32,6 +33,22 @@ class Registration(BareEnder):
         super().__init__(registry, settings)
         self._resources: list[Resource[Any]] = []
         self._opened: list[Handler] = []
+
+    def learn_from(self, history: str | os.PathLike[str] | Callable[[], str | bytes | None]) -> None:
+        """
+        Let the plans begin with a *history* from elsewhere: that of earlier runs, where a state directory keeps none.
+
+        It is read in the background, once the Ender is armed, and holds up neither the start nor the end. What this
+        place has seen itself counts as later.
+
+        Args:
+
+            history: The file, a `history.tsv` that was shipped with the program; or what returns the text of one, such
+                as from remote state, and may take its time, fail, or return nothing.
+        """
+        if self._session is not None:
+            raise StateError("cannot learn from a history: the Ender is armed already; say so before")
+        self._registry.shipped = history
 
     @overload
     def handler(self, function: F) -> F: ...

@@ -189,7 +189,7 @@ class Session:
         """Plan for the grace now, and in the background for others; an agent with nothing but a command stays small."""
         self._registry.prepare(Window.open(0.0, self._settings.grace))
         agent, few = self._settings.exit == "return", len(self._registry.handlers()) <= FEW
-        if not (agent and few) and (agent or self._registry.informed or os.path.exists(self._history)):
+        if not (agent and few) and (agent or self._registry.may_learn or os.path.exists(self._history)):
             if self._beforehand is None:
                 self._beforehand = load("engine.beforehand").Beforehand(self._registry, self._learn, self._stopping)
             self._beforehand.changed(self._settings.grace)

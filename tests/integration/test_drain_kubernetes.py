@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from processender.integrations import kubernetes
 from processender.testing.cluster import LIST, PATCH, Cluster, Pod
 from processender.testing.drainers import check_drainer
 from processender.testing.served import as_json
+from processender.testing.sources import Heard, until
 from tests.integration.drainers import Attempt, come_back, leave
 
 GATE = "example.com/serving"
@@ -83,6 +85,21 @@ def place(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
         monkeypatch.setenv("POD_NAME", POD)
         yield Place(cluster, tmp_path)
+
+
+class TestWatch:
+    def test_over_https_hears_and_stops_at_once(self, place: Place) -> None:
+        """As the cluster tells its containers where the API is; a silent watch comes back when nobody listens."""
+        place.cluster.run(place.pod)
+        heard, source = Heard(), kubernetes.listen(account=str(place.account))
+        source.start(heard)
+        until(lambda: place.cluster.history.watched, f"nobody watches: {heard.troubles}")
+        place.cluster.delete(POD)
+        until(lambda: heard.notices, "nothing was heard")
+        source.stop()
+        until(lambda: all(each.name != "processender-kubernetes" for each in threading.enumerate()), "it listens still")
+
+        assert (["pod deleted"], []) == ([each.cause for each in heard.notices], heard.troubles)
 
 
 class TestAuthority:

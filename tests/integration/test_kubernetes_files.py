@@ -12,8 +12,14 @@ import yaml
 from processender.agent.durations import parse_duration
 from processender.agent.flags import RUN
 from processender.cli import sidecar
+from processender.integrations.kubernetes.grace import ANNOTATION, VARIABLE
+from processender.integrations.kubernetes.reading import NAME, UID
+from processender.testing.cluster import LIST_PODS, WATCH_PODS
 
-FILES = sorted((Path(__file__).parents[2] / "deploy" / "kubernetes").glob("*.yaml"))
+EVERY = sorted((Path(__file__).parents[2] / "deploy" / "kubernetes").glob("*.yaml"))
+RIGHTS = "rbac"
+"""The file with the service account, and no pod."""
+FILES = [path for path in EVERY if path.stem != RIGHTS]
 NATIVE = "1.29"
 """The first version that starts native sidecars without a feature gate."""
 
@@ -33,12 +39,11 @@ def containers(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("version", [NATIVE, kubernetes_validate.latest_version()])
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_the_api_takes_the_manifest(path: Path, version: str) -> None:
     """No field is unknown to the strict schema, and none has the wrong type."""
-    manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
-
-    assert version.startswith(kubernetes_validate.validate(manifest, version, strict=True))
+    for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        assert version.startswith(kubernetes_validate.validate(manifest, version, strict=True))
 
 
 def test_the_schema_refuses_a_field_that_it_does_not_know() -> None:
@@ -48,6 +53,26 @@ def test_the_schema_refuses_a_field_that_it_does_not_know() -> None:
 
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(manifest, NATIVE, strict=True)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_pod_hears_of_its_end_with_the_rights_that_are_granted(path: Path) -> None:
+    """Its service account may list and watch pods, and it is told who it is and how long it has."""
+    account, role, binding = yaml.safe_load_all((path.parent / f"{RIGHTS}.yaml").read_text(encoding="utf-8"))
+    (container,) = containers(path)
+    given = {each["name"]: each.get("value") or each["valueFrom"]["fieldRef"]["fieldPath"] for each in container["env"]}
+    template = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["template"]
+
+    assert account["metadata"]["name"] == template["spec"]["serviceAccountName"] == binding["subjects"][0]["name"]
+    assert [{LIST_PODS, WATCH_PODS}] == [
+        {(verb, what) for verb in rule["verbs"] for what in rule["resources"]} for rule in role["rules"]
+    ]
+    assert role["metadata"]["name"] == binding["roleRef"]["name"]
+    assert ("kubernetes", "metadata.name", "metadata.uid") == (
+        given["PROCESSENDER_SOURCES__POD__LISTEN"], given[NAME], given[UID],
+    )  # fmt: skip
+    assert f"metadata.annotations['{ANNOTATION}']" == given[VARIABLE]
+    assert str(template["spec"]["terminationGracePeriodSeconds"]) == template["metadata"]["annotations"][ANNOTATION]
 
 
 def test_the_three_forms_are_there() -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from processender.core.notice import Action, DeadlineKind, Notice
-from processender.errors import Permanent
-from processender.integrations import aws_lambda
+from processender.integrations.aws_lambda.pack import main
 from processender.testing.extensions import Extensions, Sandbox
-from processender.testing.sources import Heard, until
-from tests.integration.drainers import Attempt
+from processender.testing.sources import until
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "platforms"
 RUNTIME = f"""
@@ -33,6 +33,18 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 open(os.environ["DEAF"], "w").close()
 os.read(os.pipe()[0], 1)
 """
+DOWN = """
+import os, threading
+from processender import Ender
+from processender.integrations import aws_lambda
+place = os.environ["PLACE"]
+ender = Ender("orders", grace=2, state=place + "/state", observers=[])
+ender.add(aws_lambda.save_in_one(lambda states: threading.Event().wait(), {"a": lambda: 1}))
+ender.add(aws_lambda.flush_telemetry(lambda limit: open(place + "/sent", "w").close(), expected=0.5))
+ender.listen(aws_lambda.listen())
+ender.install()
+os.read(os.pipe()[0], 1)
+"""
 
 
 @pytest.fixture
@@ -46,7 +58,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """Return where the example puts what it has, and make its /tmp."""
     (tmp_path / "tmp" / "cache").mkdir(parents=True)
     (tmp_path / "tmp" / "cache" / "secret").write_text("x")
-    names = {"STATE": "state", "SAVED": "saved.json", "TMP_OF_SANDBOX": "tmp"}
+    names = {"PROCESSENDER_STATE": "state", "SAVED": "saved.json", "TMP_OF_SANDBOX": "tmp"}
     return {name: str(tmp_path / place) for name, place in names.items()}
 
 
@@ -54,30 +66,6 @@ def report(tmp_path: Path, service: str) -> dict[str, Any]:
     """Return the report of a service."""
     found: dict[str, Any] = json.loads((tmp_path / "state" / service / "reports" / "last.json").read_text())
     return found
-
-
-class Waiting:
-    """A source that is registered and waits, for the length of a block."""
-
-    def __init__(self, api: Extensions, extension: str = "flush") -> None:
-        self.source, self.heard = aws_lambda.listen(extension=extension, endpoint=api.address), Heard()
-        self.api = api
-
-    def __enter__(self) -> Heard:
-        self.source.start(self.heard)
-        until(lambda: self.api.names(ready=True), "it does not ask for events")
-        return self.heard
-
-    def __exit__(self, *_: object) -> None:
-        self.source.stop()
-
-
-def heard(api: Extensions, tell: Any) -> tuple[Notice, list[str]]:
-    """Return the notice that follows when the API tells something, and the codes of the troubles."""
-    with Waiting(api) as ears:
-        tell()
-        until(lambda: ears.notices, "nothing was heard")
-    return ears.notices[0], ears.codes
 
 
 class TestSandbox:
@@ -95,6 +83,17 @@ class TestSandbox:
             report(tmp_path, "orders")["window"]["length_s"],
         )
 
+    def test_a_store_that_is_down_takes_its_share_only(self, tmp_path: Path) -> None:
+        """It is given up in time for the telemetry, and the function has gone before it is killed."""
+        with Sandbox([sys.executable, "-c", DOWN], env={"PLACE": str(tmp_path)}) as sandbox:
+            until(lambda: sandbox.api.names(ready=True), "the function has not started")
+            ended = sandbox.end(seconds=20)["function"]
+        outcomes = {each["name"]: each["outcome"] for each in report(tmp_path, "orders")["handlers"]}
+
+        assert not ended.killed
+        assert outcomes["save"] in {"timed_out", "abandoned"}
+        assert ("done", True) == (outcomes["telemetry"], (tmp_path / "sent").exists())
+
     def test_a_function_without_an_extension_is_told_nothing(self) -> None:
         """It is killed at once, which is why there is one."""
         with Sandbox([sys.executable, "-c", "import os; os.read(os.pipe()[0], 1)"]) as sandbox:
@@ -104,7 +103,7 @@ class TestSandbox:
         """It hears of the end when the function has ended, and leaves before its time is over."""
         program = [sys.executable, str(EXAMPLES / "lambda_extension.py")]
         extensions = {"lambda_extension.py": program}
-        env = {"STATE": str(tmp_path / "state")}
+        env = {"PROCESSENDER_STATE": str(tmp_path / "state")}
         with Sandbox([sys.executable, "-c", "import os; os.read(os.pipe()[0], 1)"], extensions, env) as sandbox:
             until(lambda: sandbox.api.names(ready=True), "the extension has not started")
             ended = sandbox.end("timeout", seconds=20)
@@ -132,84 +131,9 @@ class TestSandbox:
         program = [sys.executable, str(EXAMPLES / "lambda_extension.py")]
         with Extensions() as api:
             api.closed = True
-            env = {"STATE": str(tmp_path / "state")}
+            env = {"PROCESSENDER_STATE": str(tmp_path / "state")}
             with Sandbox(program, env={**env, "AWS_LAMBDA_RUNTIME_API": api.address}) as late:
                 assert 1 == late.processes["function"].wait(20)
-
-
-class TestEvents:
-    @pytest.mark.parametrize("reason", ["spindown", "TIMEOUT", "Failure"])
-    def test_a_reason_is_compared_without_case(self, api: Extensions, reason: str) -> None:
-        """Documents write them in capitals, and the platform in small letters."""
-        notice, codes = heard(api, lambda: api.shutdown(reason, seconds=2))
-
-        assert (reason.lower(), Action.STOP, DeadlineKind.TOLD) == (notice.cause, notice.action, notice.kind)
-        assert [] == codes
-
-    def test_the_deadline_is_an_instant(self, api: Extensions) -> None:
-        """Milliseconds since 1970, not a length."""
-        notice, _ = heard(api, lambda: api.shutdown(seconds=2))
-
-        assert 1.0 < (notice.deadline or 0) - notice.at <= 2.0
-
-    @pytest.mark.parametrize("deadline", ["2000", "-5", '"soon"', "null", "true", "99999999999999"])
-    def test_a_deadline_that_is_none_leaves_the_grace(self, api: Extensions, deadline: str) -> None:
-        """It is an end all the same; that it was not understood is told."""
-        body = f'{{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":{deadline}}}'
-        notice, codes = heard(api, lambda: api.say(body.encode()))
-
-        assert (None, ["source-unclear"]) == (notice.deadline, codes)
-
-    def test_requests_are_none_of_its_business(self, api: Extensions) -> None:
-        """It goes on waiting; what is not known is told."""
-        with Waiting(api) as ears:
-            api.say(b'{"eventType":"INVOKE","deadlineMs":1}')
-            api.say(b'{"eventType":"WEATHER"}')
-            api.shutdown()
-            until(lambda: ears.notices, "nothing was heard")
-
-        assert ["source-unclear"] == ears.codes
-
-    @pytest.mark.parametrize("garbage", [b"", b"[]", b"\xff", b'"SHUTDOWN"'])
-    def test_garbage_stops_nothing(self, api: Extensions, garbage: bytes) -> None:
-        """Only the signal is left, and that is told."""
-        with Waiting(api) as ears:
-            api.say(garbage)
-            until(lambda: ears.codes, "nobody was told")
-
-        assert (["source-away"], []) == (ears.codes, ears.notices)
-
-    def test_nobody_waits_for_it_when_it_is_stopped(self, api: Extensions) -> None:
-        """Its request, which may last for days, is broken off, and no trouble is told."""
-        with Waiting(api) as ears:
-            pass
-        until(lambda: not _threads(), "it still waits")
-
-        assert [] == ears.codes
-
-    def test_an_internal_one_subscribes_to_nothing(self, api: Extensions) -> None:
-        """It may not hear of the end; that it is there is enough."""
-        with Waiting(api, ""):
-            (agent,) = api.agents.values()
-
-        assert (False, ()) == (agent.external, agent.events)
-
-    def test_outside_of_lambda_nothing_happens(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The same program runs on a laptop."""
-        monkeypatch.delenv("AWS_LAMBDA_RUNTIME_API", raising=False)
-        source, ears = aws_lambda.listen(), Heard()
-        source.start(ears)
-        source.stop()
-
-        assert ([], False) == (ears.troubles, source.registered)
-
-    def test_a_registration_that_is_refused_is_told(self, api: Extensions) -> None:
-        """With the words of the API."""
-        api.closed = True
-        source, ears = aws_lambda.listen(endpoint=api.address), Heard()
-        source.start(ears)
-
-        assert "Extension registration closed already" in ears.troubles[0][1]
 
 
 class TestDouble:
@@ -241,6 +165,116 @@ class TestDouble:
         assert [200] * 10 + [403] == told
 
 
+class TestOneFile:
+    """The extension as it lies in /opt/extensions."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """Pack the example."""
+        made = tmp_path_factory.mktemp("layer") / "extensions" / "flush"
+        subprocess.run(
+            [sys.executable, "-m", "processender.integrations.aws_lambda.pack", EXAMPLES / "lambda_extension.py", made],
+            check=True,
+        )
+        return made
+
+    def test_it_needs_nothing_beside_it(self, tmp_path: Path, one_file: Path) -> None:
+        """Executed as Lambda does, with no package installed, it is registered under its name and has its end."""
+        environ = {"PROCESSENDER_STATE": str(tmp_path / "state"), "PYTHONPATH": ""}
+        extensions = {"flush": [sys.executable, "-IS", str(one_file)]}
+        with Sandbox([sys.executable, "-c", "import os; os.read(os.pipe()[0], 1)"], extensions, environ) as sandbox:
+            until(lambda: sandbox.api.names(ready=True), "the extension has not started")
+            ended = sandbox.end(seconds=20)
+
+        assert (["flush"], False, 0) == (sandbox.api.names(), ended["flush"].killed, ended["flush"].status)
+        assert "clean" == report(tmp_path, "flush")["verdict"]
+
+    def test_it_is_a_program(self, one_file: Path) -> None:
+        """Lambda executes every file in the directory."""
+        assert os.access(one_file, os.X_OK)
+        assert one_file.read_bytes().startswith(b"#!/usr/bin/env python3\n")
+
+    @pytest.mark.parametrize(("name", "why"), [("none.py", "No such file"), ("broken.py", "invalid syntax")])
+    def test_what_cannot_be_packed_is_said(
+        self, tmp_path: Path, name: str, why: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Before anything is written."""
+        (tmp_path / "broken.py").write_text("def (")
+        with pytest.raises(SystemExit, match="2"):
+            main([str(tmp_path / name), str(tmp_path / "flush")])
+
+        assert why in capsys.readouterr().err
+        assert not (tmp_path / "flush").exists()
+
+
+class TestErrors:
+    """What an extension tells Lambda when it cannot do its work."""
+
+    def run(self, tmp_path: Path, body: str, api: Extensions) -> int:
+        """Run an external extension to its end; return its exit code."""
+        program = f"""
+import sys
+from processender import Ender
+from processender.integrations import aws_lambda
+ender = Ender("flush", grace=2, signals=(), state={str(tmp_path / "state")!r}, observers=[])
+@ender.handler
+def flush():
+    open({str(tmp_path / "flushed")!r}, "w").close()
+{body}
+sys.exit(aws_lambda.run_extension(ender, "flush"))
+"""
+        env = {**os.environ, "AWS_LAMBDA_RUNTIME_API": api.address}
+        ran = subprocess.run([sys.executable, "-c", program], env=env, timeout=60, check=False, capture_output=True)
+        return ran.returncode
+
+    def test_a_set_up_that_fails_is_an_error_of_the_start(self, tmp_path: Path, api: Extensions) -> None:
+        """Lambda is told before it is told that all is ready, and so takes no request."""
+        body = "@ender.resource\ndef pool():\n    raise OSError('no pool')\n    yield"
+
+        assert 1 == self.run(tmp_path, body, api)
+        assert ["Extension.SetUpFailed"] == api.errors
+        assert [] == api.names(ready=True)
+        assert "/2020-01-01/extension/init/error" == api.asked[-1].path
+
+    def test_what_is_open_is_open_before_it_is_ready(self, tmp_path: Path, api: Extensions) -> None:
+        """The first request for an event, which says so, comes last."""
+        body = f"""
+import http.client
+@ender.resource
+def pool():
+    connection = http.client.HTTPConnection({api.address!r}, timeout=20)
+    connection.request("GET", "/opened")
+    connection.getresponse().read()
+    connection.close()
+    yield
+"""
+
+        def end() -> None:
+            until(lambda: api.names(ready=True), "it is not ready")
+            api.shutdown()
+
+        threading.Thread(target=end).start()
+
+        assert 0 == self.run(tmp_path, body, api)
+        paths = [asked.path.removeprefix("/2020-01-01/extension/") for asked in api.asked]
+        assert ["register", "/opened", "event/next"] == paths
+
+    def test_one_that_is_deaf_ends(self, tmp_path: Path, api: Extensions) -> None:
+        """It does what it is there for while it can, says why, and frees the sandbox."""
+        api.fail(500, path="/2020-01-01/extension/event")
+
+        assert 1 == self.run(tmp_path, "", api)
+        assert (["Extension.Deaf"], True) == (api.errors, (tmp_path / "flushed").exists())
+
+    def test_an_error_that_nobody_takes_is_none(self, tmp_path: Path, api: Extensions) -> None:
+        """It is too late to do anything about that."""
+        api.fail(500, path="/2020-01-01/extension/event")
+        api.fail("hang-up", path="/2020-01-01/extension/exit")
+
+        assert 1 == self.run(tmp_path, "", api)
+
+
 def _register(api: Extensions, name: str, events: list[str]) -> tuple[int, bytes, str]:
     connection = http.client.HTTPConnection(api.address, timeout=20)
     headers = {"Lambda-Extension-Name": name} if name else {}
@@ -249,49 +283,3 @@ def _register(api: Extensions, name: str, events: list[str]) -> tuple[int, bytes
     body = answer.read()
     connection.close()
     return answer.status, body, answer.headers.get("Lambda-Extension-Identifier") or ""
-
-
-def _threads() -> list[str]:
-    import threading
-
-    return [each.name for each in threading.enumerate() if each.name == "processender-aws-lambda"]
-
-
-class TestHandlers:
-    def test_all_states_are_saved_by_one_write(self) -> None:
-        """There is time for one round trip."""
-        saved: list[dict[str, Any]] = []
-        handler = aws_lambda.save_in_one(lambda states: saved.append(dict(states)), {"a": lambda: 1, "b": lambda: 2})
-        attempt = Attempt()
-        assert handler.call is not None
-        handler.call(attempt)
-
-        assert [{"a": 1, "b": 2}] == saved
-        assert ["saved a, b"] == attempt.notes
-
-    def test_a_part_that_fails_does_not_hold_up_the_others(self) -> None:
-        """They are saved, and it is named."""
-        saved: list[dict[str, Any]] = []
-        handler = aws_lambda.save_in_one(
-            lambda states: saved.append(dict(states)), {"a": lambda: 1 / 0, "b": lambda: 2}
-        )
-        assert handler.call is not None
-        with pytest.raises(Permanent, match=r"no state was had from a \(ZeroDivisionError"):
-            handler.call(Attempt())
-
-        assert [{"b": 2}] == saved
-
-    def test_a_directory_is_emptied_and_no_link_is_followed(self, tmp_path: Path) -> None:
-        """What leads outside is removed, and where it leads to is not."""
-        outside, inside = tmp_path / "outside", tmp_path / "tmp"
-        (outside / "kept").mkdir(parents=True)
-        (inside / "d" / "e").mkdir(parents=True)
-        (inside / "processender").mkdir()
-        (inside / "link").symlink_to(outside)
-        (inside / "f").write_text("x")
-        handler = aws_lambda.empty_tmp(str(inside))
-        assert handler.call is not None
-        handler.call(Attempt())
-
-        assert ["processender"] == [each.name for each in inside.iterdir()]
-        assert (outside / "kept").is_dir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from processender import Ender
 from processender.core.estimates import Sample
 from processender.core.handler import Handler
 from processender.core.plan import Plan
-from processender.telemetry.history import read, remember
+from processender.errors import StateError
+from processender.telemetry.history import joined, read, received, remember
+from processender.testing.sources import until
 
 
 def end(state: Path, *handlers: Handler, grace: float = 5.0, version: str = "1") -> dict[str, object]:
@@ -124,3 +127,102 @@ def test_a_short_window_keeps_what_matters(tmp_path: Path) -> None:
     assert ["commit"] == order
     assert ender.report is not None
     assert ender.report["skipped"]["audit"].startswith("no room: with it the plan ends at 30.0")
+
+
+def taught(state: Path, history: object, *handlers: Handler) -> Ender:
+    """Return an Ender, not entered yet, that begins with a history from elsewhere."""
+    ender = Ender("shop", grace=2.0, state=str(state), observers=())
+    for handler in handlers:
+        ender.add(handler)
+    ender.learn_from(history)  # type: ignore[arg-type]
+    return ender
+
+
+def shipped(tmp_path: Path, seconds: float = 0.5) -> Path:
+    """Return the file of a history in which `flush` took so long, a link as in many deployments."""
+    path = tmp_path / "shipped.tsv"
+    for _ in range(8):
+        remember(str(path), {"flush": Sample(seconds, version="1")})
+    (tmp_path / "link.tsv").symlink_to(path)
+    return tmp_path / "link.tsv"
+
+
+@pytest.mark.parametrize("how", ["file", "text", "bytes"])
+def test_a_history_from_elsewhere_is_the_first_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Shipped with the program, or fetched from remote state."""
+    monkeypatch.setattr("processender.engine.beforehand.SETTLE_S", 0.0)
+    path = shipped(tmp_path)
+    source = {"file": path, "text": path.read_text, "bytes": path.read_bytes}[how]
+    with taught(tmp_path, source, Handler("flush", noop)) as ender:
+        until(lambda: ender._registry.estimates, "nothing was learnt")
+
+    assert ender.report is not None
+    assert 0.4 < ender.report["plan"]["handlers"]["flush"]["expected_s"] < 0.6
+
+
+def test_what_this_place_has_seen_counts_as_later(tmp_path: Path) -> None:
+    """Both are one history; each handler keeps its last 64."""
+    older = {"a": [Sample(1.0)] * 60, "b": [Sample(2.0)]}
+    newer = {"a": [Sample(3.0)] * 10, "c": [Sample(4.0)]}
+
+    both = joined(older, newer)
+
+    assert [54, 10] == [sum(each.seconds == seconds for each in both["a"]) for seconds in (1.0, 3.0)]
+    assert {"a": 64, "b": 1, "c": 1} == {name: len(samples) for name, samples in both.items()}
+
+
+def test_a_history_that_never_comes_holds_up_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the start nor the end waits for remote state that is down."""
+    monkeypatch.setattr("processender.engine.beforehand.SETTLE_S", 0.0)
+    asked, never = threading.Event(), threading.Event()
+
+    def fetch() -> str:
+        asked.set()
+        never.wait(60)
+        return ""
+
+    with taught(tmp_path, fetch, Handler("flush", noop)) as ender:
+        assert asked.wait(20)
+    hung = not never.is_set()
+    never.set()
+
+    assert ender.report is not None
+    assert (True, "clean") == (hung, ender.report["verdict"])
+
+
+@pytest.mark.parametrize("source", [lambda: "poison", lambda: 1 / 0, lambda: b"\xff", "/nowhere/history.tsv"])
+def test_a_history_from_elsewhere_that_cannot_be_used_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: object
+) -> None:
+    """The run is clean all the same."""
+    monkeypatch.setattr("processender.engine.beforehand.SETTLE_S", 0.0)
+    with taught(tmp_path, source, Handler("flush", noop)) as ender:
+        until(lambda: "processender-plans" not in [each.name for each in threading.enumerate()], "it still plans")
+
+    assert ender.report is not None
+    assert "clean" == ender.report["verdict"]
+    (told,) = [each for each in ender.report["troubles"] if each["code"] == "history"]
+    assert "cannot be used" in told["text"]
+
+
+@pytest.mark.parametrize("nothing", [None, "", b""])
+def test_where_nothing_was_kept_yet_nothing_is_wrong(nothing: object) -> None:
+    """As at the first start."""
+    assert ({}, "") == received(lambda: nothing)
+
+
+def test_a_plan_that_is_only_asked_for_knows_it_too(tmp_path: Path) -> None:
+    """As `processender plan` does."""
+    ender = Ender("shop", grace=2.0, state=str(tmp_path), observers=())
+    ender.add(Handler("flush", noop))
+    ender.learn_from(shipped(tmp_path))
+    plan, trouble = ender.forecast()
+
+    assert ("", True) == (trouble, 0.4 < plan.makespan < 0.6)
+
+
+def test_it_is_said_before_the_ender_is_armed(tmp_path: Path) -> None:
+    """Later the plans are made."""
+    refusal = "cannot learn from a history: the Ender is armed already; say so before"
+    with taught(tmp_path, lambda: None) as ender, pytest.raises(StateError, match=refusal):
+        ender.learn_from("history.tsv")

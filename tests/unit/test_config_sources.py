@@ -51,7 +51,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["aws", "aws-ecs", "aws-lambda", "gcp", "azure", "alibaba", "docker", "nut", "parent"])
+@pytest.mark.parametrize(
+    "name", ["aws", "aws-ecs", "aws-lambda", "gcp", "azure", "alibaba", "docker", "kubernetes", "nut", "parent"]
+)
 def test_each_built_in_one_can_be_listened_to(name: str) -> None:
     """By its name alone; nothing is asked for that."""
     (found,) = read(f'[sources.cloud]\nlisten = "{name}"\n').sources

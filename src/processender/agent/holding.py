@@ -30,6 +30,8 @@ class Holding:
         """Take the *engine* that hears of the end, and what tells the *status*."""
         self.held = 0
         """How many wait for the end, or for their answer."""
+        self.hooked = False
+        """Whether a hook has asked."""
         self._engine = engine
         self._status = status
         self._clock = SystemClock()
@@ -59,7 +61,7 @@ class Holding:
         with self._lock:
             # Until it has gone with its answer, the sidecar stays.
             self.held += not caller.kept
-            caller.kept = True
+            caller.kept = self.hooked = True
         if not self._engine.ender.stopping.is_set():
             self._engine.take(Notice(PRE_STOP, PRE_STOP, self._clock.now(), sender=caller.sender))
         threading.Thread(target=self._answer, args=(reply,), name="processender-pre-stop", daemon=True).start()

@@ -4,9 +4,9 @@ The sidecar from its first signal to its exit code: it watches an application th
 Theory of operation. The main thread waits for signals only, as that of the agent does (see `kernel`); a thread watches
 the application and hands what it sees to the main thread. The end is heard through `processender pre-stop`, which comes
 in on the socket, or by a signal. Then the same engine runs the same plan as in front of a command, except that the
-application is told and waited for instead of being ended, and what it has left is recovered afterwards. A run that
-pre-stop has begun leaves the sidecar in its place until the signal comes: the kubelet may call pre-stop twice, and the
-hook must not die with its container.
+application is told and waited for instead of being ended, and what it has left is recovered afterwards. A run for which
+pre-stop has asked, first or behind a source, leaves the sidecar in its place until the signal comes: the kubelet may
+call pre-stop twice, and the hook must not die with its container.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ from .goodbye import Goodbye
 from .health import Health
 from .holding import Holding
 from .listeners import Listeners
-from .meeting import PRE_STOP
 from .probes import ProbeServer
 from .settings import Settings
 from .sighting import NotYet, Unseen
@@ -154,13 +153,12 @@ class Sidecar(Listener):
 
     def _linger(self) -> None:
         """Stay until the signal comes, if there may be another pre-stop: its hook lives in this container."""
-        notice = self._engine.notice
         until = self._engine.kill_at or 0.0
         last = min(until, self._clock.now() + _LAST_WORDS_S)
         while self._desk.held and self._clock.now() < last:
             # Whoever holds is being answered at this moment.
             self._turn(min(last, self._clock.now() + _MOMENT_S))
-        if notice is not None and notice.origin == PRE_STOP:
+        if self._desk.hooked:
             while not self._signalled and self._clock.now() < until:
                 self._turn(until)
 

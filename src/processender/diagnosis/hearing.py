@@ -20,7 +20,7 @@ from ..ports import Source
 from .aside import side_by_side
 from .windows import Rule
 
-READ_ONLY = frozenset({"aws", "aws-ecs", "gcp", "azure", "alibaba"})
+READ_ONLY = frozenset({"aws", "aws-ecs", "gcp", "azure", "alibaba", "kubernetes"})
 """The sources that may be asked."""
 OF_PLATFORMS = frozenset({*READ_ONLY, "aws-lambda"})
 """The sources that hear nothing where their platform is not."""

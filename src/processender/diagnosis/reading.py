@@ -6,6 +6,8 @@ import re
 
 from ..core.platforms import unit_of
 from ..core.spans import LONGEST_S
+from ..demand import load
+from ..engine.clock import SystemClock
 from ..integrations.ci import runner
 from .finding import CONFIGURED, Said, Scene
 
@@ -24,6 +26,15 @@ def kubernetes(scene: Scene) -> Said | None:
     pairs = (line.partition("=") for line in scene.read(ANNOTATIONS).splitlines())
     text = next((value.strip('"') for name, _, value in pairs if name == ANNOTATION), "")
     return _given(text, f"the annotation {ANNOTATION} in {ANNOTATIONS}") if text else None
+
+
+def cluster(scene: Scene, limit: float) -> Said | None:
+    """Ask the API of the cluster, where the source of the pod was told that it is."""
+    told = scene.sources.get("kubernetes", {})
+    options = {name: str(told[name]) for name in ("pod", "namespace", "api", "account") if name in told}
+    options.setdefault("pod", scene.environ.get("POD_NAME", ""))
+    found = load("integrations.kubernetes").read_grace(SystemClock(), limit, **options)
+    return Said(found.seconds, found.known_from, CONFIGURED)
 
 
 def engine(scene: Scene) -> Said | None:

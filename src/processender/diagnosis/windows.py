@@ -14,7 +14,7 @@ from ..core.platforms import Platform
 from ..core.record import Record
 from .aside import side_by_side
 from .finding import TOLD, Asker, Finding, Provider, Said, Scene
-from .reading import buildkite, ecs, engine, gitlab, kubernetes, systemd
+from .reading import buildkite, cluster, ecs, engine, gitlab, kubernetes, systemd
 
 
 class Rule(Record):
@@ -85,7 +85,7 @@ _RULES: Mapping[str, Rule] = {
             30.0,
             "the default of terminationGracePeriodSeconds",
             better="repeat it as the annotation processender.dev/grace-seconds, and mount that by the downward API as"
-            " the variable POD_GRACE_SECONDS or below /etc/podinfo; or bind a Role with the verb `get` on pods",
+            " the variable POD_GRACE_SECONDS or below /etc/podinfo; or bind a Role with the verb `list` on pods",
         ),
         sends="preStop, SIGTERM, SIGKILL, all in one window",
         source="kubernetes",
@@ -148,7 +148,7 @@ READ: Mapping[str, Provider] = {
     "podman": engine,
 }
 """Who reads how long it is."""
-ASK: Mapping[str, Asker] = {"systemd": systemd}
+ASK: Mapping[str, Asker] = {"systemd": systemd, "kubernetes": cluster}
 """Who asks how long it is."""
 UNKNOWN = Rule(Said(None, "no platform was found: nobody is known who would kill it"))
 

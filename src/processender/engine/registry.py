@@ -51,6 +51,8 @@ class Registry:
         self._plans: dict[float, Plan] = {}
         self.estimates: Mapping[str, Any] = {}
         """What earlier runs have taught of the handlers' times, by their names."""
+        self.shipped: Any = None
+        """The history that came with the program: its file, or what returns its text; None if there is none."""
         self._history: Mapping[str, Sequence[Any]] = {}
         self._version = ""
 
@@ -145,6 +147,11 @@ class Registry:
         """Whether anything is known of the handlers' times, so that there is something to plan with."""
         handlers = self._compiled[0].handlers
         return bool(self.estimates) or any(each.expected is not None and each.name not in OWN for each in handlers)
+
+    @property
+    def may_learn(self) -> bool:
+        """Whether anything is known of the handlers' times, or will be."""
+        return self.shipped is not None or self.informed
 
     def learn(self, history: Mapping[str, Sequence[Any]], version: str, more: Sequence[Handler] = ()) -> None:
         """Take what earlier runs of the handlers, and of *more*, took; those of this *version* count first."""

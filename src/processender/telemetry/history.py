@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..core.estimates import Sample
 from ..core.spans import LONGEST_S
+from ..hints import Any
 
 SCHEMA = 1
 _HEAD = "processender history "
@@ -27,6 +28,8 @@ _LONGEST = 8 * 1024 * 1024
 _NAME = "history.tsv"
 _ENDLESS = float("inf")
 History = dict[str, list[Sample]]
+Shipped = str | os.PathLike[str] | Callable[[], Any]
+"""A history from elsewhere: its file, or what returns its text."""
 
 
 def path_in(directory: str) -> str:
@@ -43,6 +46,26 @@ def read(path: str, *, put_aside: bool = True) -> tuple[History, str]:
     except (OSError, ValueError) as error:
         step = _put_aside(path) if put_aside else "the next run puts it aside"
         return {}, f"the history {path} cannot be used: {error}; {step}"
+
+
+def received(shipped: Shipped) -> tuple[History, str]:
+    """Return the history that was *shipped* with a program, or kept elsewhere, and what is wrong with it."""
+    try:
+        if callable(shipped):
+            text = shipped()
+            # Nothing was kept there yet.
+            return ({}, "") if not text else (_parse(text if isinstance(text, str) else bytes(text).decode()), "")
+        with open(shipped, "rb") as file:
+            return _parse(_read(file)), ""
+    except Exception as error:  # what is fetched from elsewhere may fail in any way
+        what = "from elsewhere" if callable(shipped) else os.fspath(shipped)
+        return {}, f"the history {what} cannot be used: {error}; the plans go without it"
+
+
+def joined(older: History, newer: History) -> History:
+    """Return both in one, the samples of each handler in their order."""
+    names = {**dict.fromkeys(older), **dict.fromkeys(newer)}
+    return {name: [*older.get(name, ()), *newer.get(name, ())][-RING:] for name in names}
 
 
 def remember(path: str, samples: Mapping[str, Sample]) -> str:
@@ -71,7 +94,11 @@ def remember(path: str, samples: Mapping[str, Sample]) -> str:
 def _load(path: str) -> str:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
-        data = file.read(_LONGEST + 1)
+        return _read(file)
+
+
+def _read(file: Any) -> str:
+    data: bytes = file.read(_LONGEST + 1)
     if len(data) > _LONGEST:
         raise ValueError(f"it is longer than {_LONGEST} bytes")
     if not data:

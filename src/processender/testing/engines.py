@@ -60,8 +60,6 @@ class Engine(Served):
         """The id of the container."""
         self.status: Any = "running"
         """The state of the container."""
-        self.flaps = False
-        """Whether every other request fails with 503."""
         self._podman = podman
         self._labels = dict(labels or {})
         self._config = {
@@ -74,7 +72,6 @@ class Engine(Served):
         self._changed = threading.Condition(self.lock)
         self._generation = 0
         self._listening = 0
-        self._count = 0
 
     @property
     def listening(self) -> int:
@@ -125,15 +122,6 @@ class Engine(Served):
         with self.lock:
             self._generation += 1
             self._changed.notify_all()
-
-    def handle(self, asked: Asked) -> Told | Streamed | str:
-        """Return the answer to a request, or the fault that it meets."""
-        with self.lock:
-            self._count += 1
-            if self.flaps and self._count % 2:
-                self.asked.append(asked)
-                return Told(503, b"Service Unavailable")
-            return super().handle(asked)
 
     def answer(self, asked: Asked) -> Told | Streamed:
         """Answer as the engines do; the version in front of a path is of no account."""

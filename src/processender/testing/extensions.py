@@ -199,7 +199,9 @@ class Sandbox:
         self.api.__enter__()
         env = {**os.environ, "AWS_LAMBDA_RUNTIME_API": self.api.address, **self._env}
         for name, command in sorted(self._commands.items(), key=lambda each: each[0] == "function"):
-            self.processes[name] = subprocess.Popen(command, env=env)
+            # An extension is not told what the function's handler is.
+            own = {"_HANDLER": "app.handler"} if name == "function" else {}
+            self.processes[name] = subprocess.Popen(command, env={**env, **own})
         return self
 
     def __exit__(

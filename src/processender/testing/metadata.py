@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any
 
 from ..engine.clock import SystemClock
-from .served import Asked, Served, Streamed, Told, as_json
+from .served import Asked, Served, Told, as_json
 
 AWS = "/latest/meta-data/"
 GCP = "/computeMetadata/v1/instance/"
@@ -44,10 +44,6 @@ class Metadata(Served):
         """Be the *instance* of AWS and the *machine* of Azure."""
         super().__init__()
         self.clock = SystemClock()
-        self.delay = 0.0
-        """How long each answer takes, seconds."""
-        self.flaps = False
-        """Whether every other request fails with 503."""
         self.storm = False
         """Whether every request with a token is refused with 401, whatever the token."""
         self.pages: dict[str, Text] = {
@@ -68,7 +64,6 @@ class Metadata(Served):
         self._machine = machine
         self._tokens: dict[str, float] = {}
         self._incarnation = 1
-        self._count = 0
         self._changed = threading.Condition(self.lock)
 
     # AWS and Alibaba.
@@ -161,17 +156,6 @@ class Metadata(Served):
             del self.events[id_]
 
     # The server.
-
-    def handle(self, asked: Asked) -> Told | Streamed | str:
-        """Return the answer to a request, or the fault that it meets; it may be held meanwhile."""
-        if self.delay:
-            self._over.wait(self.delay)
-        with self.lock:
-            self._count += 1
-            if self.flaps and self._count % 2:
-                self.asked.append(asked)
-                return Told(503, b"Service Unavailable")
-            return super().handle(asked)
 
     def _hold(self, asked: Asked) -> None:
         """Wait until the value is not that of `last_etag` any more, or the time is up."""

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
+from ..engine.clock import SystemClock
+
 _LOOK_S = 0.02
 _LONGEST_S = 60.0
 
@@ -48,8 +50,8 @@ class Told(NamedTuple):
 class Streamed(NamedTuple):
     """One answer that goes on, in parts, until its source ends."""
 
-    parts: Iterator[bytes]
-    """What is sent, each as it comes."""
+    parts: Iterator[bytes | None]
+    """What is sent, each as it comes; None hangs up."""
     headers: tuple[tuple[str, str], ...] = ()
     """More header fields."""
 
@@ -68,6 +70,13 @@ class Served:
         """All requests so far."""
         self.lock = threading.RLock()
         """Held while a request is answered."""
+        self.delay = 0.0
+        """How long each answer takes, seconds."""
+        self.flaps = False
+        """Whether every other request fails with 503."""
+        self.ahead = 0.0
+        """How far its clock is ahead of that of this machine, seconds."""
+        self._count = 0
         self._faults: list[tuple[str, str, str | int]] = []
         self._over = threading.Event()
         self._unix = unix
@@ -88,6 +97,10 @@ class Served:
         if self._unix:
             return f"unix://{self._unix}"
         return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
+
+    def wall(self) -> float:
+        """Return the time on its clock, seconds since 1970."""
+        return SystemClock().wall() + self.ahead
 
     def __enter__(self) -> Self:
         """Serve."""
@@ -128,8 +141,13 @@ class Served:
 
     def handle(self, asked: Asked) -> Told | Streamed | str:
         """Return the answer to a request, or the fault that it meets. Only the server calls it."""
+        if self.delay:
+            self._over.wait(self.delay)
         with self.lock:
             self.asked.append(asked)
+            self._count += 1
+            if self.flaps and self._count % 2:
+                return Told(503, b"Service Unavailable")
             for at, (method, path, fault) in enumerate(self._faults):
                 if method in {"", asked.method} and asked.path.startswith(path):
                     del self._faults[at]
@@ -190,8 +208,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):
             for part in told.parts:
+                if part is None:
+                    return
                 self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
             self.wfile.write(b"0\r\n\r\n")
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the date as the server's clock has it."""
+        owner = self.server.owner
+        return super().date_time_string(owner.wall() if timestamp is None else timestamp)
 
     def _misbehave(self, fault: str) -> None:
         self.close_connection = True

@@ -1,39 +1,32 @@
 """
 The Extensions API of Lambda, as a source: registered while the sandbox starts, then one request that waits for the end.
 
-Source: the Extensions API 2020-01-01 and the runtime interface emulator, which is AWS's own code. Two things differ
-from what is written elsewhere: reasons come in small letters, and `deadlineMs` is an instant, milliseconds since 1970.
-The request for the next event is held until there is one, for days if need be, so it has no time-out.
+Two things differ from what is written elsewhere: reasons come in small letters, and `deadlineMs` is an instant,
+milliseconds since 1970. An event that cannot be understood is asked for again, as is one whose request breaks off; an
+API that refuses, or breaks off again and again, has gone, and what runs only for the end can go as well.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 import threading
 from collections.abc import Callable
 
 from ...core.notice import Action, DeadlineKind, Notice
-from ...errors import HandlerError, SourceError
-from ...exchange import Request
 from ...hints import Any
 from ...ports import Ears
+from .api import Api, Refused
+from .places import FUNCTION_S, VARIABLE
 
-FUNCTION_S = 0.3
-"""How long a function has after SIGTERM, at least, seconds."""
-EXTENSION_S = 2.0
-"""How long all of a sandbox has where an external extension is registered, seconds."""
-VARIABLE = "AWS_LAMBDA_RUNTIME_API"
-"""Where the API is, as HOST:PORT."""
-REGISTER_S = 1.0
-"""How long the registration may take; the API is in the same sandbox."""
 LONGEST_S = 120.0
-"""A deadline that is further away than this is none: Lambda gives two seconds."""
-_VERSION = "/2020-01-01"
-_IDENTIFIER = "Lambda-Extension-Identifier"
-_READ = 65536
+"""A deadline that is further away than this, or longer over, is none: Lambda gives two seconds."""
+TRIES = 6
+"""How often in a row the request for the next event may fail until nothing is expected of it any more."""
+PAUSE_S = 0.05
+"""The pause after the first failure, seconds; it doubles."""
+_WORDS = 64
 
 
 class Extension:
@@ -48,109 +41,128 @@ class Extension:
         """Whether Lambda has taken the registration."""
         self.last: dict[str, str] = {}
         """What was seen last, for the report."""
-        self._external = bool(extension)
+        self.deaf = False
+        """Whether it is registered, and will hear nothing more."""
+        self.when_deaf: Callable[[], object] = lambda: None
+        """Is called when it has become deaf, on a thread of its own."""
+        self.ready = threading.Event()
+        """Whether events may be asked for, which ends the start of the sandbox."""
+        self.ready.set()
+        self._extension = extension
+        self._endpoint = endpoint
+        self._api: Api | None = None
         self._over = threading.Event()
-        self._connection: Any = None
-        self._register = self._next = None
         if endpoint:
-            base = f"http://{endpoint}{_VERSION}/extension"
-            headers = {"Lambda-Extension-Name": extension or f"processender-{name}", "Content-Type": "application/json"}
-            events = ["SHUTDOWN"] if self._external else []
-            try:
-                self._register = Request("POST", f"{base}/register", headers, json.dumps({"events": events}))
-                self._next = Request("GET", f"{base}/event/next")
-            except HandlerError as error:
-                raise SourceError(str(error)) from error
+            self._new_api(lambda: 0.0)
+
+    def _new_api(self, now: Callable[[], float]) -> Api:
+        return Api(self._endpoint, self._extension or f"processender-{self.name}", now)
 
     def start(self, ears: Ears) -> None:
         """Register, which must be done before the sandbox has started, and wait for the end on a thread."""
         self._over = over = threading.Event()
-        if self._register is None:
+        if not self._endpoint:
             self.last = {"extension": "not in Lambda"}
             return
+        api = self._new_api(ears.clock.now)
         try:
-            identifier = self._enter(self._register)
+            api.register(["SHUTDOWN"] if self._extension else [])
         except (OSError, ValueError) as error:
             text = f"cannot register at Lambda: {error}; no end is announced, register before the first request"
             ears.trouble("source-refused", text)
             self.last = {"extension": "refused"}
             return
-        self.registered, self.last = True, {"extension": "registered"}
+        self._api, self.registered, self.last = api, True, {"extension": "registered"}
         name = f"processender-{self.name}"
-        threading.Thread(target=self._listen, args=(ears, over, identifier), name=name, daemon=True).start()
+        threading.Thread(target=self._listen, args=(ears, over, api), name=name, daemon=True).start()
 
     def stop(self) -> None:
         """Wait no more."""
         self._over.set()
-        sock = getattr(self._connection, "sock", None)
-        if sock is not None:
+        self.ready.set()
+        if self._api is not None:
+            self._api.abort()
+
+    def fail(self, when: str, kind: str) -> None:
+        """Tell Lambda, *when* is `init` or `exit`, of an error of a *kind*; nothing is raised."""
+        if self._api is not None:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
+                self._api.fail(when, f"Extension.{kind}")
+            except (OSError, ValueError):
                 return
 
-    def _enter(self, request: Request) -> str:
-        connection = request.connect(REGISTER_S)
-        try:
-            connection.request(request.method, request.target, request.body, request.headers)
-            answer = connection.getresponse()
-            body = answer.read(_READ)
-            if answer.status != 200:
-                raise ValueError(f"{answer.status} {body[:200].decode('utf-8', 'replace')}")
-            identifier: str = answer.headers.get(_IDENTIFIER) or ""
-            if not identifier.isprintable() or not identifier:
-                raise ValueError("the answer has no identifier")
-            return identifier
-        finally:
-            connection.close()
-
-    def _listen(self, ears: Ears, over: threading.Event, identifier: str) -> None:
+    def _listen(self, ears: Ears, over: threading.Event, api: Api) -> None:
         """Ask for one event after the other; the first request also tells that this extension is ready."""
-        request = self._next
-        assert request is not None, "it is registered"
-        forever: Any = None
-        self._connection = connection = request.connect(forever)
-        try:
-            ends = False
-            while not ends and not over.is_set():
-                connection.request(request.method, request.target, headers={_IDENTIFIER: identifier})
-                answer = connection.getresponse()
-                body = answer.read(_READ)
-                ends = self._take(ears, over, answer.status, body)
-        except Exception as error:  # the API is foreign code, and nobody else hears of its end
-            if not over.is_set():
-                text = f"cannot hear of the end from Lambda any more: {error!r}; only the signal is left"
-                ears.trouble("source-away", text)
-        finally:
-            connection.close()
+        self.ready.wait()
+        failures, unclear = 0, False
+        while not over.is_set():
+            try:
+                event = _event(api.next())
+            except (OSError, ValueError) as error:
+                failures += 1
+                if over.is_set():
+                    return
+                if failures >= TRIES or isinstance(error, Refused):
+                    self._give_up(ears, error)
+                    return
+                if not (unclear or isinstance(error, OSError)):
+                    unclear = True
+                    ears.trouble("source-unclear", f"cannot understand Lambda: {error}; it is asked again")
+                over.wait(PAUSE_S * 2 ** (failures - 1))
+                continue
+            failures = 0
+            if self._take(ears, over, event):
+                return
 
-    def _take(self, ears: Ears, over: threading.Event, status: int, body: bytes) -> bool:
+    def _give_up(self, ears: Ears, error: Exception) -> None:
+        text = f"cannot hear of the end from Lambda any more: {error}; only the signal is left"
+        ears.trouble("source-away", text)
+        self.deaf, self.last = True, {"extension": "deaf"}
+        self.when_deaf()
+
+    def _take(self, ears: Ears, over: threading.Event, event: dict[str, Any]) -> bool:
         """Take one event; tell whether it is the last."""
-        if status != 200:
-            raise ValueError(f"{status} {body[:200].decode('utf-8', 'replace')}")
-        event = json.loads(body)
         kind = str(event.get("eventType", "")).upper()
         if kind != "SHUTDOWN":
             if kind != "INVOKE":
-                ears.trouble("source-unclear", f"Lambda tells {body[:80]!r}, which is no event that is known")
+                ears.trouble("source-unclear", f"Lambda tells {str(event)[:80]}, which is no event that is known")
             return False
-        reason = str(event.get("shutdownReason", "shutdown")).lower()
-        self.last = {"extension": reason}
+        reason = event.get("shutdownReason")
+        words = "".join(letter for letter in str(reason or "") if letter.isprintable())
+        cause = words.lower()[:_WORDS] or "shutdown"
+        self.last = {"extension": cause}
         if not over.is_set():
-            ears.notify(self._notice(ears, reason, event.get("deadlineMs")))
+            ears.notify(self._notice(ears, cause, event.get("deadlineMs")))
         return True
 
-    def _notice(self, ears: Ears, reason: str, deadline_ms: object) -> Notice:
-        now, wall = ears.clock.now(), ears.clock.wall()
-        deadline: float | None = None
-        if isinstance(deadline_ms, int | float) and not isinstance(deadline_ms, bool):
-            left = deadline_ms / 1000 - wall
-            deadline = now + left if 0 < left <= LONGEST_S else None
-        if deadline is None:
-            ears.trouble(
-                "source-unclear", f"Lambda tells the deadline {deadline_ms!r}, which is none; the grace counts"
-            )
-        return Notice(reason, self.name, now, Action.STOP, deadline, DeadlineKind.TOLD, key="shutdown")
+    def _notice(self, ears: Ears, cause: str, deadline_ms: object) -> Notice:
+        now = ears.clock.now()
+        left = _left(deadline_ms, ears.clock.wall())
+        if left is None:
+            text = f"Lambda tells the deadline {str(deadline_ms)[:40]}, which is none; the grace counts"
+            ears.trouble("source-unclear", text)
+            return Notice(cause, self.name, now, Action.STOP, key="shutdown")
+        if left <= 0:
+            # It is about to kill; what a short window keeps is begun first.
+            text = f"Lambda tells a deadline that was over {-left:.1f} s ago; what matters most is done first"
+            ears.trouble("source-unclear", text)
+            return Notice(cause, self.name, now, Action.STOP, now + FUNCTION_S, DeadlineKind.ASSUMED, key="shutdown")
+        return Notice(cause, self.name, now, Action.STOP, now + left, DeadlineKind.TOLD, key="shutdown")
+
+
+def _event(body: bytes) -> dict[str, Any]:
+    event = json.loads(body)
+    if not isinstance(event, dict):
+        raise ValueError(f"{body[:80]!r} is no event")  # noqa: TRY004 - it was told, not passed
+    return event
+
+
+def _left(deadline_ms: object, wall: float) -> float | None:
+    """Return the seconds until the deadline, None for what is no instant near this one."""
+    if isinstance(deadline_ms, bool) or not isinstance(deadline_ms, int | float) or not abs(deadline_ms) < 1e15:
+        return None
+    left = deadline_ms / 1000 - wall
+    return left if abs(left) <= LONGEST_S else None
 
 
 def listen(*, name: str = "aws-lambda", extension: str = "", endpoint: str = "") -> Extension:
@@ -173,16 +185,31 @@ def run_extension(ender: Any, extension: str = "") -> int:
     """
     Be an external extension: register, wait for the end, run the handlers of *ender*, and return the exit code.
 
+    What the Ender opens is open before Lambda is told that this extension is ready. A set-up that fails is told to
+    Lambda (`Extension.SetUpFailed`) and raised; one that Lambda tells nothing any more runs its handlers and ends
+    (`Extension.Deaf`), with 1 as when it could not register.
+
     Args:
 
-        ender: The `Ender`, not entered yet; give it a grace of `EXTENSION_S`.
+        ender: The `Ender`, not entered yet, such as `Ender("flush", **aws_lambda.settings())`.
 
         extension: The name of the file in /opt/extensions; by default that of the program.
     """
     source = listen(extension=extension or os.path.basename(sys.argv[0]))
+    source.ready.clear()
+    source.when_deaf = lambda: ender.stop("deaf")
     ender.listen(source)
     wait: Callable[[], object] = ender.stopping.wait
-    with ender:
-        if source.registered:
-            wait()
-    return 0 if source.registered else 1
+    when = "init"
+    try:
+        with ender:
+            if source.registered:
+                when = "exit"
+                source.ready.set()
+                wait()
+    except Exception:
+        source.fail(when, "SetUpFailed" if when == "init" else "Failed")
+        raise
+    if source.deaf:
+        source.fail("exit", "Deaf")
+    return 0 if source.registered and not source.deaf else 1

@@ -1,5 +1,8 @@
 """
-Kubernetes, as a pod sees it: when traffic has left it, its readiness gate, and its termination message.
+Kubernetes, as a pod sees it: its own end, when traffic has left it, its readiness gate, its termination message.
+
+The source, `listen`, and what it hears, stand on [a page of their own](../../how-to/platforms/kubernetes.md), with
+`find_grace`, `read_grace` and `ask_grace`, which tell how long the pod has to end. What follows is about the drainer.
 
 Takes over: looking in the EndpointSlices of a Service for the pod's own entry, so that the end waits for what has
 happened and not for a guess; all of them are listed once, then only the one that has the entry, every 0.5 to 2 s. And
@@ -15,22 +18,31 @@ Way back: the condition of the gate becomes true, and the entry ready. The condi
 also set when a new process serves; without a gate there is nothing to take back.
 
 Versions: `discovery.k8s.io/v1`, served from Kubernetes 1.21 on. The service account needs `list` on `endpointslices`
-and, with a gate, `patch` on `pods/status`. Outside a cluster nothing is done, and that is noted.
+and, with a gate, `patch` on `pods/status`; the source `list` and `watch` on `pods`. Outside a cluster nothing is done,
+and that is noted.
 """
 
 from __future__ import annotations
 
 from .api import ACCOUNT
 from .drainer import drain
+from .grace import ask_grace, find_grace, read_grace
+from .listener import listen
+from .pod import Grace
 from .termination import MOST_BYTES, PATH, TerminationMessage, encode, encode_outcome, termination_message
 
 __all__ = [
     "ACCOUNT",
     "MOST_BYTES",
     "PATH",
+    "Grace",
     "TerminationMessage",
+    "ask_grace",
     "drain",
     "encode",
     "encode_outcome",
+    "find_grace",
+    "listen",
+    "read_grace",
     "termination_message",
 ]

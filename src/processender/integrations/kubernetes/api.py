@@ -22,7 +22,8 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where the service account is mounted."""
 SILENT_S = 5.0
 """The longest that the API may be silent."""
-_MOST_BYTES = 16_000_000
+MOST_BYTES = 16_000_000
+"""How much of an answer is read."""
 
 
 class Api:
@@ -34,19 +35,38 @@ class Api:
         self._token = os.path.join(account, "token")
         authority = os.path.join(account, "ca.crt")
         self._authority = authority if os.path.exists(authority) else None
-        self._namespace = namespace or _read(os.path.join(account, "namespace"))
+        self.namespace = namespace or _read(os.path.join(account, "namespace"))
+        """Its name."""
 
     def slices_of(self, service: str, name: str = "") -> Request:
         """Return the request for the EndpointSlices of a Service, or for the one of them with this *name*."""
         wanted = {"labelSelector": f"kubernetes.io/service-name={service}"}
         query = urlencode(wanted | ({"fieldSelector": f"metadata.name={name}"} if name else {}))
-        place = f"/apis/discovery.k8s.io/v1/namespaces/{quote(self._namespace, safe='')}/endpointslices"
+        place = f"/apis/discovery.k8s.io/v1/namespaces/{quote(self.namespace, safe='')}/endpointslices"
         return self._request("GET", f"{place}?{query}")
 
     def status_of(self, pod: str) -> Request:
         """Return the request that changes the status of a pod."""
-        place = f"/api/v1/namespaces/{quote(self._namespace, safe='')}/pods/{quote(pod, safe='')}/status"
-        return self._request("PATCH", place)
+        return self._request("PATCH", f"{self._pods}/{quote(pod, safe='')}/status")
+
+    def pods_named(self, name: str) -> Request:
+        """Return the request for the list of pods with this *name*, of which there is at most one."""
+        return self._request("GET", f"{self._pods}?{urlencode({'fieldSelector': f'metadata.name={name}'})}")
+
+    def watch_of(self, name: str, version: str, seconds: int) -> Request:
+        """Return the request that watches the pod of this *name* for so many *seconds*, from a *version* on."""
+        query = {"fieldSelector": f"metadata.name={name}", "watch": "true", "allowWatchBookmarks": "true"}
+        return self._request(
+            "GET", f"{self._pods}?{urlencode(query | {'resourceVersion': version, 'timeoutSeconds': seconds})}"
+        )
+
+    def fields(self) -> dict[str, str]:
+        """Return the header fields that say who asks; the token is read anew."""
+        return {"Authorization": f"Bearer {reveal_token({'file': self._token}).decode()}"}
+
+    @property
+    def _pods(self) -> str:
+        return f"/api/v1/namespaces/{quote(self.namespace, safe='')}/pods"
 
     def entries(self, ctx: Context, request: Request, pod: str) -> list[tuple[str, Any]]:
         """Return the conditions of the endpoints of *pod*, one for each family of addresses, each behind its slice."""
@@ -65,12 +85,10 @@ class Api:
         return Request(method, f"{self._base}{target}", {"Accept": "application/json"}, authority=self._authority)
 
     def _ask(self, ctx: Context, request: Request, body: bytes | None, headers: dict[str, str]) -> Answer:
-        fields = {**headers, "Authorization": f"Bearer {reveal_token({'file': self._token}).decode()}"}
-        answer = exchange(request, ctx, body, headers=fields, timeout=SILENT_S, most=_MOST_BYTES)
-        try:
-            return judge(request, answer)
-        except HTTPStatusRefused as error:
-            raise _refusal(request, answer, error) from error
+        fields = headers | self.fields()
+        answer = exchange(request, ctx, body, headers=fields, timeout=SILENT_S, most=MOST_BYTES)
+        verb, what = ("list", "endpointslices in discovery.k8s.io") if body is None else ("patch", "pods/status")
+        return granted(request, answer, verb, what)
 
 
 def _entries_of(slices: Iterable[Any], pod: str) -> Iterator[tuple[str, Any]]:
@@ -81,16 +99,23 @@ def _entries_of(slices: Iterable[Any], pod: str) -> Iterator[tuple[str, Any]]:
                 yield each["metadata"]["name"], entry.get("conditions") or {}
 
 
-def _refusal(request: Request, answer: Answer, error: HTTPStatusRefused) -> Permanent:
-    """Return what a refusal means, with what to do about it."""
-    said = _message(answer)
-    if answer.status == 401:
-        return Permanent(f"the API of the cluster does not know the service account: {said}; is its token mounted?")
-    if answer.status == 403:
-        what = ("list", "endpointslices in discovery.k8s.io") if request.method == "GET" else ("patch", "pods/status")
-        text = f"the service account may not {what[0]} {what[1]}: {said}"
-        return Permanent(f"{text}; bind a Role with the verb {what[0]!r} to it")
-    return error
+def granted(request: Request, answer: Answer, verb: str, what: str) -> Answer:
+    """
+    Return *answer* if it is one; raise what its status means, with what to do about it.
+
+    The service account must be allowed the *verb* on *what*.
+    """
+    try:
+        return judge(request, answer)
+    except HTTPStatusRefused as error:
+        said = _message(answer)
+        if answer.status == 401:
+            text = f"the API of the cluster does not know the service account: {said}; is its token mounted?"
+        elif answer.status == 403:
+            text = f"the service account may not {verb} {what}: {said}; bind a Role with the verb {verb!r} to it"
+        else:
+            raise
+        raise Permanent(text) from error
 
 
 def _message(answer: Answer) -> str:

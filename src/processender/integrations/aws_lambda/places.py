@@ -1,0 +1,42 @@
+"""Where a process of Lambda is, and how long its end may take: from its environment alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from ...hints import Any
+
+FUNCTION_S = 0.3
+"""How long a function has after SIGTERM, at least, seconds."""
+EXTENSION_S = 2.0
+"""How long all of a sandbox has where an external extension is registered, seconds."""
+VARIABLE = "AWS_LAMBDA_RUNTIME_API"
+"""Where the API is, as HOST:PORT."""
+STATE = "/tmp/processender"  # noqa: S108 - the only place of a sandbox that can be written to, and nobody else has it
+"""Where reports go: nothing else in a sandbox can be written to."""
+_HANDLER = "_HANDLER"
+
+
+def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
+    """Return the platform, the seconds that an end has there, and how that is known; None outside of Lambda."""
+    if not environ.get(VARIABLE):
+        return None
+    if _HANDLER in environ:
+        how = "of a function that registers an extension inside itself; with an external one it is 30 % of 2 s"
+        return "lambda", FUNCTION_S, f"the rule of Lambda: 300 to 500 ms {how}; without any, nothing"
+    how = "is left of 2 s when the function has ended, as the deadline of SHUTDOWN tells"
+    return "lambda", EXTENSION_S, f"the rule of Lambda: an external extension has what {how}"
+
+
+def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """
+    Return what an Ender is to be told here: `Ender("orders", **aws_lambda.settings())`; nothing outside of Lambda.
+
+    They are `grace` and `state`, and `signals` for an external extension, which Lambda sends none.
+    """
+    found = window(environ)
+    if found is None:
+        return {}
+    silent = {} if _HANDLER in environ else {"signals": ()}
+    return {"grace": found[1], "state": environ.get("PROCESSENDER_STATE", STATE), **silent}
