@@ -33,20 +33,18 @@ def signature(function: Callable[..., object]) -> str:
     def written(annotation: Any) -> Any:
         return _Written(annotation) if isinstance(annotation, str) else annotation
 
+    def default(value: Any) -> Any:
+        # The text of a function has its address in it, and that of the environment all of it.
+        known = "os.environ" if value is os.environ else "..." if inspect.isfunction(value) else ""
+        return _Written(known) if known else value
+
     parameters = [
-        each.replace(annotation=written(each.annotation), default=_default(each.default))
+        each.replace(annotation=written(each.annotation), default=default(each.default))
         for name, each in found.parameters.items()
         if name != "self"
     ]
     returned = found.empty if function.__name__ == "__init__" else written(found.return_annotation)
     return str(found.replace(parameters=parameters, return_annotation=returned))
-
-
-def _default(value: Any) -> Any:
-    """Return how the default *value* is written: what a function's text or the environment has in it is nobody's."""
-    if value is os.environ:
-        return _Written("os.environ")
-    return _Written("...") if inspect.isfunction(value) else value
 
 
 def documented(source: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import sys
 import time
 
 from processender import Ender
-from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, nut, parent
+from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, logind, nut, parent
 from processender.integrations.files import listener as files
 from processender.integrations.http import listener as http
 from processender.testing.engines import ID
@@ -19,6 +19,7 @@ MAKE = {
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
     "queue": lambda: aws.listen_queue(address, instance="i-1", region=REGION, queue_endpoint=address.rsplit("/", 2)[0]),
+    "logind": lambda: logind.listen(address=address),
     "kubernetes": lambda: kubernetes.listen(api=address, account=os.environ["ACCOUNT"], pod="shop"),
     "docker": lambda: docker.listen(socket=address, container=ID),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
