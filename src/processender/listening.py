@@ -14,8 +14,10 @@ import threading
 from collections.abc import Callable, Sequence
 
 from .core.handler import Handler
+from .core.labels import printable
 from .core.record import Record
-from .core.sighting import Sighting, Sightings, in_a_line
+from .core.sighting import Sighting, Sightings
+from .core.spans import LONGEST_S
 from .core.texts import listed
 from .errors import Permanent, ProcessEnderError, Transient
 from .exchange import HTTPStatusError
@@ -125,7 +127,7 @@ class Polled:
                 if each.due <= clock.now() + EARLY * each.look.every and not over.is_set():
                     pause = self._see(each, ears, over)
                     each.due = clock.now() + (each.pause(clock.chance()) if pause is None else pause)
-            over.wait(max(0.0, min(each.due for each in watched) - clock.now()))
+            over.wait(min(max(0.0, min(each.due for each in watched) - clock.now()), LONGEST_S))
         self._close()
 
     def _see(self, watched: _Watched, ears: Ears, over: threading.Event) -> float | None:
@@ -141,7 +143,7 @@ class Polled:
         try:
             seen = look.see(glance)
             notices = watched.sightings.compare(seen, ears.clock.now(), glance.wall(), whole=glance.whole)
-            self.last[look.name] = listed(in_a_line(each.cause) for each in seen) or "nothing"
+            self.last[look.name] = listed(printable(each.cause) for each in seen) or "nothing"
         except Exception as error:  # an endpoint may do anything, and must not end the listening
             watched.failures += 1
             self.last[look.name] = f"{type(error).__name__}"
@@ -164,7 +166,7 @@ class Polled:
             return
         self._complained.add(known)
         hint = self._hint if code in _OF_ALL and self._hint else advice
-        said = in_a_line(str(error), SAID)
+        said = printable(str(error), SAID)
         ears.trouble(code, f"cannot hear of the end from {self.name} ({look}): {said}; {hint}")
 
 

@@ -226,6 +226,18 @@ class TestAnEnd:
         assert made.report is not None
         assert (["flush"], "clean") == (ran, made.report["verdict"])
 
+    def test_who_looks_hardly_ever_looks_once(self, tmp_path: Path) -> None:
+        """And is stopped as any other."""
+        source, heard = files.listen(str(tmp_path / "leave"), every=math.inf), Heard()
+        source.start(heard)
+        until(lambda: source.last, "it has not looked")
+        name = "processender-file"
+        assert any(each.name == name for each in threading.enumerate())
+        source.stop()
+        until(lambda: not any(each.name == name for each in threading.enumerate()), "it still listens")
+
+        assert ({"file": "nothing"}, []) == (source.last, heard.troubles)
+
     def test_the_end_of_the_parent_ends_as_any_other(self, tmp_path: Path) -> None:
         """Who has watched it is gone by then, and its pipe with it."""
         child = (

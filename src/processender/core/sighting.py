@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .labels import printable
 from .notice import Action, DeadlineKind, Notice
 from .record import Record
 from .spans import LONGEST_S
@@ -24,8 +25,6 @@ MOVED_S = 1.0
 """How much a deadline must move to be news."""
 GONE = 2
 """At how many looks in a row a thing must be missing to have been called off."""
-LONGEST = 200
-"""How much of a word of the platform is kept, letters."""
 MOST = 64
 """How many things are kept at once; an endpoint that shows more is lying."""
 
@@ -109,8 +108,8 @@ class Sightings:
             deadline, kind = before[2], DeadlineKind.ASSUMED
         self._told[seen.key] = (seen, action, deadline)
         return Notice(
-            in_a_line(seen.cause), self._origin, now, action, deadline, kind, can_cancel=seen.can_cancel,
-            extends=seen.extends, sender=in_a_line(seen.about), key=seen.key,
+            printable(seen.cause), self._origin, now, action, deadline, kind, can_cancel=seen.can_cancel,
+            extends=seen.extends, sender=printable(seen.about), key=seen.key,
         )  # fmt: skip
 
     def _missed(self, key: str, now: float) -> Notice | None:
@@ -123,13 +122,8 @@ class Sightings:
             return None
         del self._missing[key]
         back = Action.ADVISE if action is Action.ADVISE else Action.RESUME
-        cause = f"{in_a_line(seen.cause)} called off"
-        return Notice(cause, self._origin, now, back, sender=in_a_line(seen.about), key=key)
-
-
-def in_a_line(text: str, most: int = LONGEST) -> str:
-    """Return the beginning of *text*, which anybody may have written, as it can stand in a line of a log."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(text)[:most])
+        cause = f"{printable(seen.cause)} called off"
+        return Notice(cause, self._origin, now, back, sender=printable(seen.about), key=key)
 
 
 def _believed(seen: Sighting, wall: float) -> tuple[Action, float | None]:

@@ -81,7 +81,7 @@ class ReportWriter:
         self._notes: dict[str, Several] = {}
         self._cut = Several()
         self._retries: list[dict[str, Any]] = []
-        self._troubles: list[dict[str, str]] = []
+        self._troubles = Several()
         self._plan: Plan | None = None
         self._first: Plan | None = None
         self.learning: Any = None
@@ -131,7 +131,7 @@ class ReportWriter:
             case RoomEvent() if self.learning is not None and isinstance(event, self.learning.Kept):
                 self._remember(event)
             case Trouble():
-                self._troubles.append({"code": event.code, "text": event.text})
+                self._troubles.add({"code": event.code, "text": event.text})
             case Escalated(level=level, signum=signum) if level == FORCE and self._plan is not None:
                 # The process is ended at once, and no end of the run follows.
                 self._forced = 128 + signum
@@ -142,7 +142,7 @@ class ReportWriter:
                 self._end = event
                 if event.verdict is Verdict.CANCELLED:
                     # What was taken back has its account; the process lives on, and its next run has one of its own.
-                    self._notices, self._troubles = [], []
+                    self._notices, self._troubles = [], Several()
 
     def _begin(self, started: RunStarted) -> None:
         first = self._plan is None
@@ -170,7 +170,7 @@ class ReportWriter:
             directory, version = os.path.dirname(self._directory), self.facts.version
             trouble = self.learning.remember(directory, self._results, self._sizes, version, kept)
             if trouble:
-                self._troubles.append({"code": "history", "text": trouble})
+                self._troubles.add({"code": "history", "text": trouble})
                 self._save(self._end.verdict, self._end.at)
 
     def _since(self, at: float) -> float:
@@ -215,7 +215,7 @@ class ReportWriter:
             "retries": self._retries,
             "journal": None if ended is None else self.facts.journal(),
             "command": None if ended is None else self.facts.command(),
-            "troubles": self._troubles,
+            "troubles": self._troubles.shown(lambda more: {"code": "more", "text": more}),
             "environment": {"pid": os.getpid(), "python": sys.version.split()[0], "platform": self.facts.platform},
         }
 

@@ -357,10 +357,11 @@ def test_long_lists_end_with_a_count() -> None:
     cut = WorkCut(NOW + 1, ("GET /",) * 100, "0 s are over", 9900)
     notes = [Noted(NOW + 1, "flush", str(number)) for number in range(150)]
     ended = HandlerEnded(NOW + 2, Result("flush", Outcome.DONE, "", NOW, NOW + 2, 1))
-    made = account(cut, cut, *notes, ended)
+    made = account(cut, cut, *notes, ended, *[Trouble(NOW, "too-late", "r")] * 300)
 
     assert ([{"what": "GET /", "reason": "0 s are over", "at_s": 1.0}] * 100, {"what": "and 19900 more"}) == (
         made["cut"][:-1],
         made["cut"][-1],
     )
     assert ("99", "and 50 more") == tuple(made["handlers"][0]["notes"][-2:])
+    assert (101, {"code": "more", "text": "and 200 more"}) == (len(made["troubles"]), made["troubles"][-1])
