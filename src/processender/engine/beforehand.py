@@ -46,9 +46,18 @@ class Beforehand:
             return self._busy
 
     def _work(self) -> None:
+        try:
+            self._plan()
+        except BaseException:
+            self._busy = False
+            raise
+
+    def _plan(self) -> None:
         while self._take():
             if self._begun.wait(SETTLE_S):
-                break
+                # It may be taken back, and then there is something to do again.
+                self._busy = False
+                return
             # What has changed meanwhile is part of what is planned now.
             self._changed = False
             if self._read is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from processender.core.estimates import Sample
 from processender.core.handler import PHASES, Handler, Importance
 from processender.core.plan import Progress
@@ -110,3 +112,26 @@ def test_a_series_is_the_same_each_time_and_evenly_spread() -> None:
     assert drawn == [other() for _ in range(4000)]
     assert all(0.0 <= each < 1.0 for each in drawn)
     assert [True] * 4 == [900 < sum(n / 4 <= each < (n + 1) / 4 for each in drawn) < 1100 for n in range(4)]
+
+
+def test_plans_are_made_again_when_an_end_was_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it had begun while nothing was planned yet, or what was read has failed."""
+    registry, begun, read = armed("a"), threading.Event(), threading.Event()
+    begun.set()
+    monkeypatch.setattr(beforehand, "SETTLE_S", 0.0)
+    made = Beforehand(registry, read.set, begun)
+    made.changed(5.0)
+    join_plans()
+    assert not read.is_set()
+    begun.clear()
+    made.changed(5.0)
+    join_plans()
+
+    assert read.is_set()
+
+
+def join_plans() -> None:
+    """Wait until nobody plans."""
+    for thread in threading.enumerate():
+        if thread.name == "processender-plans":
+            thread.join(30)
