@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from .drain import BODY
 from .notice import Action, Deadline, Notice, merge
 
+FULL = 256
+"""How many notices are put off; beyond that only those that ask for the end, or take something back."""
 MOST = 128
 """How many notices with a name are kept, and how many without; a source that tells of more repeats itself."""
 
@@ -110,3 +115,32 @@ def _merged(notices: list[Notice], grace: float) -> Deadline | None:
     for notice in notices:
         found = merge(found, notice, grace)
     return found
+
+
+def put_off(later: Sequence[Notice], notice: Notice) -> list[Notice]:
+    """
+    Return what is to be acted on *later*, in its order, with *notice* behind it.
+
+    What is asked for and taken back before anybody has acted on it is nothing, however often that is done; of what is
+    said again the first word counts, and of what is changed the last. That the application has left is taken back by
+    nobody.
+    """
+    if notice.action is Action.RESUME:
+        return [*(each for each in later if each.origin == BODY or not _takes_back(notice, each)), notice]
+    if len(later) >= FULL or any(_repeats(notice, each) for each in later):
+        return [*later, notice] if notice.ends and len(later) >= FULL else [*later]
+    return [*(each for each in later if not _changes(notice, each)), notice]
+
+
+def _takes_back(notice: Notice, other: Notice) -> bool:
+    return not notice.key or (notice.origin, notice.key) == (other.origin, other.key)
+
+
+def _repeats(notice: Notice, other: Notice) -> bool:
+    return notice.replace(at=other.at) == other
+
+
+def _changes(notice: Notice, other: Notice) -> bool:
+    """Tell whether *notice* stands in the place of *other*; less than before is never asked for."""
+    same = notice.key and (notice.origin, notice.key) == (other.origin, other.key)
+    return bool(same) and (notice.ends or notice.action is other.action) and other.action is not Action.RESUME

@@ -16,7 +16,7 @@ from ..core.events import Escalated, Event, NoticeHeard, Trouble
 from ..core.notice import Action, Deadline, Notice, bounded
 from ..core.reports import Hurried, Report
 from ..core.run import Run
-from ..core.standing import Standing
+from ..core.standing import Standing, put_off
 from ..ports import Clock, Signals
 from .mailbox import Mailbox
 from .observers import Outlets
@@ -155,7 +155,7 @@ class Hearing:
     def _hear(self, notice: Notice) -> None:
         if self.withdrawing or self._later:
             # What has run is still being undone; then the end begins anew, and its time counts from the notice.
-            self._later.append(notice)
+            self._later = deque(put_off(self._later, notice))
         else:
             self._take_in(notice)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from processender.core.drain import BODY
 from processender.core.notice import Action, DeadlineKind, Notice
-from processender.core.standing import MOST, Standing
+from processender.core.standing import FULL, MOST, Standing, put_off
 
 GRACE = 30.0
 
@@ -111,3 +112,39 @@ def test_a_deadline_may_come_nearer_for_ever() -> None:
 
     assert 1001.0 == at(made)
     assert 2 == len(made.ends)
+
+
+def put_off_all(*notices: Notice) -> list[Notice]:
+    """Return what is left of these for later."""
+    found: list[Notice] = []
+    for notice in notices:
+        found = put_off(found, notice)
+    return found
+
+
+def test_what_is_asked_for_and_taken_back_again_and_again_is_nothing() -> None:
+    """A hundred thousand times, while an earlier end is still being undone: the end behind it has not to wait."""
+    drain, back = asks("a", action=Action.DRAIN), asks("a", action=Action.RESUME)
+    end = asks("", deadline=120.0)
+
+    assert [back, end] == put_off_all(*[drain, back] * 1000, end)
+    assert [back, drain] == put_off_all(*[drain, back] * 1000, drain, drain)
+
+
+def test_what_is_taken_back_is_only_what_has_its_name() -> None:
+    """And all, by who says no name; but that the application has left."""
+    other, left = asks("a", origin="azure"), asks("", origin=BODY)
+    back, all_back = asks("a", action=Action.RESUME), asks("", action=Action.RESUME)
+
+    assert [other, left, back] == put_off_all(asks("a"), other, left, back)
+    assert [left, all_back] == put_off_all(asks("a"), other, left, all_back)
+
+
+def test_what_is_said_again_is_put_off_once() -> None:
+    """The first time tells when, and a change is the last word; an end is not made less."""
+    first, again, earlier = asks("a", 100.0), asks("a", 101.0), asks("a", 102.0, 120.0)
+
+    assert [first] == put_off_all(first, again)
+    assert [earlier] == put_off_all(first, earlier)
+    assert [first, asks("a", action=Action.DRAIN)] == put_off_all(first, asks("a", action=Action.DRAIN))
+    assert 1 + FULL == len(put_off_all(*(asks(str(n), action=Action.DRAIN) for n in range(2 * FULL)), asks("end")))
