@@ -182,6 +182,7 @@ _KINDS: tuple[tuple[type[BaseException], str, str], ...] = (
     (TimeoutError, "source-slow", "it is asked again, ever more rarely"),
     (Transient, "source-away", "it is asked again, ever more rarely"),
     (Permanent, "source-refused", "it is asked again, ever more rarely"),
+    (ProcessEnderError, "source-refused", "it is looked at again, ever more rarely"),
 )
 
 

@@ -143,6 +143,19 @@ class TestAnswers:
             http.listen("http://me:sesame@host/end", headers={"Authorization": "plain"})
         assert "sesame" not in str(caught.value)
 
+    @pytest.mark.parametrize("secret", [None, "line\nX-Other: line", "café-sesame"])
+    def test_a_secret_that_is_none_is_no_bug(self, secret: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is told where it should be, and it is asked again: it may be there by then."""
+        if secret is not None:
+            monkeypatch.setenv("END_TOKEN", secret)
+        with saying(answer(b"")) as url, asking(url, headers={"Authorization": {"env": "END_TOKEN"}}) as heard:
+            until(lambda: heard.troubles, "nothing was told")
+
+        ((code, text),) = heard.troubles
+        assert "source-refused" == code
+        assert "sesame" not in text
+        assert "END_TOKEN" in text or "'Authorization'" in text
+
     def test_a_proxy_of_the_environment_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whoever can set a variable would otherwise answer for the platform, and see its tokens."""
         with saying(answer(b"action = stop")) as proxy, saying(answer(b"")) as url:

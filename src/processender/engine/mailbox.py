@@ -29,6 +29,8 @@ class Mailbox(Generic[M]):
 
     def put(self, messages: Sequence[M], *, wake: bool = True) -> None:
         """Leave *messages* and wake the thread, unless who leaves them is going to."""
+        if self._closed:
+            return  # nobody reads it any more, and whoever goes on telling must not fill the memory
         self._messages.extend(messages)
         if wake:
             self.wake()

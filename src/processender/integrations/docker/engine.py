@@ -15,6 +15,7 @@ from ...exchange import Answer, Request, exchange, judge
 from ...glance import Glance, Unclear, data_of, found
 from ...hints import TYPE_CHECKING, Any
 from ...ports import Context
+from ...urls import without_secrets
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -194,7 +195,7 @@ def _scheme(address: str) -> tuple[str, str]:
     if scheme in {"http", "tcp"} and place.strip("/"):
         return "http", place.rstrip("/")
     raise SourceError(
-        f"cannot ask an engine at {address!r}: give the path of its socket, like {DOCKER}, or http://HOST:PORT"
+        f"cannot ask an engine at {without_secrets(address)!r}: give the path of its socket, like {DOCKER}, or http://HOST:PORT"
     )
 
 
