@@ -118,7 +118,7 @@ class TestEvents:
 
         assert ["source-unclear"] == ears.codes
 
-    @pytest.mark.parametrize("garbage", [b"", b"[]", b"\xff", b'"SHUTDOWN"'])
+    @pytest.mark.parametrize("garbage", [b"", b"[]", b"\xff", b'"SHUTDOWN"', b"[" * 100_000])
     def test_garbage_is_asked_for_again(self, api: Extensions, garbage: bytes) -> None:
         """That it was not understood is told once, and the end is heard."""
         with Waiting(api) as ears:

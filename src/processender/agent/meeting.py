@@ -104,7 +104,7 @@ def ask(path: str, request: Mapping[str, Any]) -> dict[str, Any]:
         raise NobodyThere(f"there is no sidecar at {path}: {error.strerror or error}") from error
     try:
         answer = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         text = f"the sidecar at {path} went without an answer, before its drain was done"
         raise NobodyThere(f"{text}; its report, or its lines, tell more") from error
     return answer if isinstance(answer, dict) else {"error": f"the sidecar at {path} talks of something else"}

@@ -151,7 +151,10 @@ class Extension:
 
 
 def _event(body: bytes) -> dict[str, Any]:
-    event = json.loads(body)
+    try:
+        event = json.loads(body)
+    except RecursionError:
+        event = None
     if not isinstance(event, dict):
         raise ValueError(f"{body[:80]!r} is no event")  # noqa: TRY004 - it was told, not passed
     return event

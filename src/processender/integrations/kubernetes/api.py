@@ -122,7 +122,7 @@ def _message(answer: Answer) -> str:
     """Return what a `Status` of the API says."""
     try:
         return answer.clean(str(json.loads(answer.body)["message"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return answer.quoted(200)
 
 
