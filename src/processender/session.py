@@ -57,7 +57,7 @@ class Session:
             self._signals = source(numbers(settings.signals), wake, clock, **how)
         self.taking = Taking(self._signals, self._outlets.emit)
         self.report = ReportWriter(Facts(settings.name, settings.version, run_id), clock)
-        self.report.facts.exit = self.exit_code
+        self.report.facts.exit, self.report.facts.beginning = self.exit_code, lambda: self.coordinator.beginning
         self.returns: Callable[[Verdict | None], int | None] = lambda _verdict: None
         """Tells the exit code where its owner decides."""
         self.tidy: Callable[[], object] = lambda: None
@@ -211,7 +211,7 @@ class Session:
     @property
     def signum(self) -> int:
         """The signal that has begun the end; 0 if none has."""
-        return next((each.signum for each in self.coordinator.notices if each.ends), 0)
+        return 0 if (beginning := self.coordinator.beginning) is None else beginning.signum
 
     @property
     def _barred(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import socket
@@ -238,6 +239,29 @@ class TestAnEnd:
 
         assert made.report is not None
         assert (["flush"], "clean") == (ran, made.report["verdict"])
+
+    @pytest.mark.parametrize("called_off", [False, True])
+    def test_an_end_of_next_week_is_not_the_cause_of_this_one(self, called_off: bool, tmp_path: Path) -> None:
+        """It was heard first, and maybe called off; the signal has begun the end, and says how the process exits."""
+        child = (
+            "import os, signal, sys\n"
+            "from processender import Ender\n"
+            "from processender.core.notice import Action, Notice\n"
+            "from processender.testing.sources import until\n"
+            "with Ender('web', exit='signal', state=sys.argv[1]) as made:\n"
+            "    now = made._clock.now()\n"
+            "    made.notify(Notice('reboot', 'aws', now, Action.STOP_BY, now + 90000, key='m'))\n"
+            f"    {called_off} and made.notify(Notice('none', 'aws', 0.0, Action.RESUME, key='m'))\n"
+            f"    until(lambda: len(made._session.coordinator.notices) == {1 + called_off}, 'not heard')\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\n"
+            "    made.stopping.wait(20)\n"
+        )
+        done = subprocess.run([sys.executable, "-c", child, str(tmp_path)], stderr=subprocess.DEVNULL, check=False)
+        (path,) = tmp_path.rglob("last.json")
+        told = json.loads(path.read_text())
+
+        assert (143, "SIGTERM", 143) == (done.returncode, told["cause"], told["exit"])
+        assert "reboot" == told["notices"][0]["cause"]
 
     def test_who_looks_hardly_ever_looks_once(self, tmp_path: Path) -> None:
         """And is stopped as any other."""

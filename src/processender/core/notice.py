@@ -76,18 +76,18 @@ class Deadline(Record):
     """How it is known."""
 
 
-def bounded(notice: Notice) -> Notice:
+def bounded(notice: Notice, now: float) -> Notice:
     """
     Return *notice* with a deadline that timers can take, whoever has made it.
 
     What is no number is no deadline, so the grace counts; what is further away than anybody means is at that distance.
     """
     deadline = notice.deadline
-    if deadline is None or notice.at <= deadline <= notice.at + LONGEST_S:
+    if deadline is None or now <= deadline <= now + LONGEST_S:
         return notice
     if deadline != deadline:  # noqa: PLR0124 - only what is no number differs from itself
         return notice.replace(deadline=None)
-    return notice.replace(deadline=min(max(deadline, notice.at - LONGEST_S), notice.at + LONGEST_S))
+    return notice.replace(deadline=min(max(deadline, now - LONGEST_S), now + LONGEST_S))
 
 
 _TRUST = {DeadlineKind.ASSUMED: 0, DeadlineKind.CONFIGURED: 1, DeadlineKind.TOLD: 2}

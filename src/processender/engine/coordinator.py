@@ -169,7 +169,7 @@ class Coordinator(Hearing):
             return
         self.window = window = Window.of(deadline, self.registry.reserve)
         if not holds:
-            self._hasten(window)
+            self._hasten(window, notice)
         plan = self._plan(window)
         self._look_out()
         self.executor.begin(self.run_id, notice.cause)
@@ -190,8 +190,8 @@ class Coordinator(Hearing):
             self._take_messages()
             self._advance(())
 
-    def _hasten(self, window: Window) -> None:
-        self._start_at = None
+    def _hasten(self, window: Window, notice: Notice) -> None:
+        self._start_at, self.beginning = None, notice
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._arm_last_resorts(window)
 
@@ -201,7 +201,7 @@ class Coordinator(Hearing):
         self._tell_news()
         self.drained = False
         self.window = window = Window.of(self._deadline, self.registry.reserve)
-        self._hasten(window)
+        self._hasten(window, notice)
         self.executor.begin(self.run_id, notice.cause)
         self.begun.set()
         self._look_out()
@@ -242,7 +242,7 @@ class Coordinator(Hearing):
         sys.setswitchinterval(self._switch_interval)
         self.begun.clear()
         self._escalation.forget()
-        self.run, self.window, self.withdrawing = None, None, False
+        self.run, self.window, self.beginning, self.withdrawing = None, None, None, False
         self.notices.clear()
         self.run_id = new_id(self.clock.wall())
         self._attend()

@@ -58,6 +58,8 @@ class Hearing:
         """Is told how long the platform gives, by a source that knows."""
         self.run: Run | None = None
         self.notices: list[Notice] = []
+        self.beginning: Notice | None = None
+        """What the end has begun with; what was to come later, or was called off, is not it."""
         self.withdrawing = False
         """Whether a run was taken back, and what it had done is being undone."""
         self.left = False
@@ -160,7 +162,7 @@ class Hearing:
             self._take_in(notice)
 
     def _take_in(self, notice: Notice) -> None:
-        notice = bounded(notice)
+        notice = bounded(notice, self.clock.now())
         if notice.origin == BODY:
             self.left = True
             if self.run is not None and not self.run.held:
@@ -168,7 +170,7 @@ class Hearing:
                 return
         # Ten thousand repetitions of one signal are one notice; the record keeps the first of each kind and sender.
         told = [(old.cause, old.deadline, old.sender, old.key) for old in self.notices]
-        room = len(told) < (2 * KEPT if notice.ends else KEPT)
+        room = len(told) < (2 * KEPT if notice.ends else KEPT) or (self.run is None and notice.action is Action.STOP)
         if (notice.cause, notice.deadline, notice.sender, notice.key) not in told and room:
             self.notices.append(notice)
             self._news.append(NoticeHeard(notice.at, notice))

@@ -50,6 +50,8 @@ class Facts:
         self.platform = f"{system.sysname} {system.release}"
         self.in_flight: Callable[[], list[str]] = list
         """Tells what work was not finished."""
+        self.beginning: Callable[[], Notice | None] = lambda: None
+        """Tells what the end has begun with; None if nobody knows."""
         self.exit: Callable[[], int | None] = lambda: None
         """Tells the exit code of the process, as far as it is known."""
         self.journal: Callable[[], dict[str, Any] | None] = lambda: None
@@ -183,7 +185,8 @@ class ReportWriter:
         plan = self._plan
         assert plan is not None  # a run has begun
         window = plan.window
-        first = next((notice for notice in self._notices if notice.ends), next(iter(self._notices), None))
+        heard = [notice for notice in self._notices if notice.ends] or self._notices
+        first = self.facts.beginning() or next(iter(heard), None)
         gone = [step for name, step in self._removed.items() if name in self._results and name not in plan.graph.index]
         return {
             "schema": SCHEMA,

@@ -92,4 +92,4 @@ def test_told_deadlines_merge_in_any_order() -> None:
 )
 def test_a_deadline_is_one_that_timers_can_take(deadline: float | None, expected: float | None) -> None:
     """Whoever has made the notice: an endpoint, or an application that calls `stop(within=...)`."""
-    assert expected == bounded(heard(100.0, deadline)).deadline
+    assert expected == bounded(heard(90.0, deadline), 100.0).deadline
