@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .drain import BODY
 from .notice import Action, Deadline, Notice, merge
 
+FLOOD = 64
+"""From how many on notices that are put off are a flood."""
 FULL = 256
 """How many notices are put off; beyond that only those that ask for the end, or take something back."""
 MOST = 128
@@ -117,16 +118,25 @@ def _merged(notices: list[Notice], grace: float) -> Deadline | None:
     return found
 
 
-def put_off(later: Sequence[Notice], notice: Notice) -> list[Notice]:
+def put_off(later: Sequence[Notice], notice: Notice, lasting: str) -> list[Notice]:
     """
     Return what is to be acted on *later*, in its order, with *notice* behind it.
 
-    What is asked for and taken back before anybody has acted on it is nothing, however often that is done; of what is
-    said again the first word counts, and of what is changed the last. That the application has left is taken back by
-    nobody.
+    Where so much waits that it is a flood, what is asked for and taken back before anybody has acted on it is nothing;
+    of what is said again the first word counts, and of what is changed the last.
+
+    Args:
+
+        later: What has been put off before.
+
+        notice: What is put off now.
+
+        lasting: The origin of notices that nobody takes back.
     """
+    if len(later) < FLOOD:
+        return [*later, notice]
     if notice.action is Action.RESUME:
-        return [*(each for each in later if each.origin == BODY or not _takes_back(notice, each)), notice]
+        return [*(each for each in later if each.origin == lasting or not _takes_back(notice, each)), notice]
     if len(later) >= FULL or any(_repeats(notice, each) for each in later):
         return [*later, notice] if notice.ends and len(later) >= FULL else [*later]
     return [*(each for each in later if not _changes(notice, each)), notice]

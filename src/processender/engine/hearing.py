@@ -157,7 +157,7 @@ class Hearing:
     def _hear(self, notice: Notice) -> None:
         if self.withdrawing or self._later:
             # What has run is still being undone; then the end begins anew, and its time counts from the notice.
-            self._later = deque(put_off(self._later, notice))
+            self._later = deque(put_off(self._later, notice, BODY))
         else:
             self._take_in(notice)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from processender.core.drain import BODY
 from processender.core.notice import Action, DeadlineKind, Notice
-from processender.core.standing import FULL, MOST, Standing, put_off
+from processender.core.standing import FLOOD, FULL, MOST, Standing, put_off
 
 GRACE = 30.0
 
@@ -114,12 +113,16 @@ def test_a_deadline_may_come_nearer_for_ever() -> None:
     assert 2 == len(made.ends)
 
 
+BUSY = [asks(f"busy {n}", origin="busy") for n in range(FLOOD)]
+"""So much waits already that it is a flood."""
+
+
 def put_off_all(*notices: Notice) -> list[Notice]:
-    """Return what is left of these for later."""
-    found: list[Notice] = []
+    """Return what is left of these for later, behind those that wait already."""
+    found = list(BUSY)
     for notice in notices:
-        found = put_off(found, notice)
-    return found
+        found = put_off(found, notice, "body")
+    return [each for each in found if each not in BUSY]
 
 
 def test_what_is_asked_for_and_taken_back_again_and_again_is_nothing() -> None:
@@ -132,19 +135,30 @@ def test_what_is_asked_for_and_taken_back_again_and_again_is_nothing() -> None:
 
 
 def test_what_is_taken_back_is_only_what_has_its_name() -> None:
-    """And all, by who says no name; but that the application has left."""
-    other, left = asks("a", origin="azure"), asks("", origin=BODY)
+    """And all, by who says no name; but what cannot be taken back."""
+    other, left = asks("a", origin="azure"), asks("", origin="body")
     back, all_back = asks("a", action=Action.RESUME), asks("", action=Action.RESUME)
 
     assert [other, left, back] == put_off_all(asks("a"), other, left, back)
-    assert [left, all_back] == put_off_all(asks("a"), other, left, all_back)
+    assert [left, all_back] == put_off([*BUSY, asks("a"), other, left], all_back, "body")
 
 
 def test_what_is_said_again_is_put_off_once() -> None:
     """The first time tells when, and a change is the last word; an end is not made less."""
     first, again, earlier = asks("a", 100.0), asks("a", 101.0), asks("a", 102.0, 120.0)
+    drains = [asks(str(n), action=Action.DRAIN) for n in range(2 * FULL)]
 
     assert [first] == put_off_all(first, again)
     assert [earlier] == put_off_all(first, earlier)
     assert [first, asks("a", action=Action.DRAIN)] == put_off_all(first, asks("a", action=Action.DRAIN))
-    assert 1 + FULL == len(put_off_all(*(asks(str(n), action=Action.DRAIN) for n in range(2 * FULL)), asks("end")))
+    assert 1 + FULL - FLOOD == len(put_off_all(*drains, asks("end")))
+
+
+def test_without_a_flood_each_is_acted_on() -> None:
+    """What leaves traffic and comes back ten times does so ten times."""
+    flaps = [asks("a", action=action) for _ in range(10) for action in (Action.DRAIN, Action.RESUME)]
+    found: list[Notice] = []
+    for notice in flaps:
+        found = put_off(found, notice, "body")
+
+    assert flaps == found
