@@ -32,7 +32,7 @@ PLATFORMS = (
 BESIDE = {"grpc": ["aio"], "files": ["listener"], "http": ["listener"], "oci": ["events"]}
 """What of a room is loaded for itself, because not everybody has use for it."""
 NEEDS = "needs the real program, and is run with it by the tests"
-_HEADINGS = re.compile(r"^(Takes over|Leaves|Evidence|Way back|Versions):", re.MULTILINE)
+_HEADINGS = re.compile(r"^(Takes over|Hears|Leaves|Evidence|Way back|Versions):", re.MULTILINE)
 SERVING = """
 Where a room serves, it does so by one rule. `await serve(ender, app, ...)` serves inside the Ender, in the loop that
 runs, and returns when the end is over; `run(ender, app, ...)` is the same in a loop of its own, and returns the exit

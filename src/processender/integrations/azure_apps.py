@@ -26,8 +26,9 @@ STATE = "/tmp/processender"  # noqa: S108 - the container is all the host there 
 """Where reports go; they are gone with the container, and stand in its log."""
 
 
-def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
+def window(environ: Mapping[str, str] | None = None) -> tuple[str, float, str] | None:
     """Return the platform, the seconds that an end has there, and how that is known; None outside of these two."""
+    environ = os.environ if environ is None else environ
     if environ.get("FUNCTIONS_WORKER_RUNTIME") and environ.get("WEBSITE_SITE_NAME"):
         how = "the host of Azure Functions kills the process that runs Python, and tells it nothing"
         return "azure-functions", 0.0, f"{how} (FUNCTIONS_WORKER_RUNTIME)"
@@ -37,12 +38,13 @@ def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | 
     return None
 
 
-def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     Return what an Ender is to be told here, `grace` and `state`; nothing outside of a container app.
 
     If `terminationGracePeriodSeconds` is set: `Ender("orders", **{**azure_apps.settings(), "grace": 120})`.
     """
+    environ = os.environ if environ is None else environ
     found = window(environ)
     if found is None or not found[1]:
         return {}

@@ -33,12 +33,13 @@ STATE = "/tmp/processender"  # noqa: S108 - the container is all the host there 
 """Where reports go; they are gone with the container, and stand in its log."""
 
 
-def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
+def window(environ: Mapping[str, str] | None = None) -> tuple[str, float, str] | None:
     """
     Return the platform, the seconds that an end has there, and how that is known; None outside of Cloud Run.
 
     Knative sets the same variables in a cluster, where the time is that of the pod: that is no Cloud Run.
     """
+    environ = os.environ if environ is None else environ
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return None
     if environ.get("CLOUD_RUN_JOB"):
@@ -51,12 +52,13 @@ def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | 
     return "cloud-run", WINDOW_S, "the rule of Cloud Run (K_SERVICE)"
 
 
-def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     Return what an Ender is to be told here: `Ender("orders", **cloud_run.settings())`; nothing outside of Cloud Run.
 
     They are `grace` and `state`, and `signals` for a function, whose framework takes them.
     """
+    environ = os.environ if environ is None else environ
     found = window(environ)
     if found is None:
         return {}
@@ -64,13 +66,14 @@ def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     return {"grace": found[1], "state": environ.get("PROCESSENDER_STATE", STATE), **silent}
 
 
-def in_function(ender: Any, environ: Mapping[str, str] = os.environ) -> None:
+def in_function(ender: Any, environ: Mapping[str, str] | None = None) -> None:
     """
     Arm *ender* in each worker that is forked from this process; its plan runs when the worker has served its last.
 
     To be called where the function is defined, which its framework loads before it forks. The Ender is made with
     `settings()`, and not entered. Raises `HandlerError` for an ASGI function.
     """
+    environ = os.environ if environ is None else environ
     if environ.get(ASGI, "").strip().lower() in _YES:
         text = "cannot arm an Ender in an ASGI function: its worker dies by the signal, before anything can run"
         raise HandlerError(f"{text}; deploy it as a service, with uvicorn.serve(ender, app), or as a function of WSGI")

@@ -18,8 +18,9 @@ STATE = "/tmp/processender"  # noqa: S108 - the only place of a sandbox that can
 _HANDLER = "_HANDLER"
 
 
-def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
+def window(environ: Mapping[str, str] | None = None) -> tuple[str, float, str] | None:
     """Return the platform, the seconds that an end has there, and how that is known; None outside of Lambda."""
+    environ = os.environ if environ is None else environ
     if not environ.get(VARIABLE):
         return None
     if _HANDLER in environ:
@@ -29,12 +30,13 @@ def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | 
     return "lambda", EXTENSION_S, f"the rule of Lambda: an external extension has what {how}"
 
 
-def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     Return what an Ender is to be told here: `Ender("orders", **aws_lambda.settings())`; nothing outside of Lambda.
 
     They are `grace` and `state`, and `signals` for an external extension, which Lambda sends none.
     """
+    environ = os.environ if environ is None else environ
     found = window(environ)
     if found is None:
         return {}

@@ -30,7 +30,7 @@ PODINFO = "/etc/podinfo"
 """Where the downward API is mounted."""
 
 
-def find_grace(environ: Mapping[str, str] = os.environ, podinfo: str = PODINFO) -> Grace | None:
+def find_grace(environ: Mapping[str, str] | None = None, podinfo: str = PODINFO) -> Grace | None:
     """
     Return how long the pod has to end, without asking anybody; None where nobody says.
 
@@ -43,6 +43,7 @@ def find_grace(environ: Mapping[str, str] = os.environ, podinfo: str = PODINFO) 
 
     Raises `SourceError` for what is no number of seconds.
     """
+    environ = os.environ if environ is None else environ
     text = environ.get(VARIABLE, "")
     if text:
         return Grace(_seconds(text, VARIABLE), f"the variable {VARIABLE}")
