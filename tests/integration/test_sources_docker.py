@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from processender.core.grace import Grace
 from processender.core.notice import Action, DeadlineKind, Notice
+from processender.engine.clock import SystemClock
 from processender.errors import SourceError
 from processender.integrations import docker
 from processender.ports import Source
@@ -285,10 +287,10 @@ class TestBadDays:
         assert "source-refused" == heard.codes[0]
 
 
-class TestStopTimeout:
-    def ask(self, engine: Engine, **environ: str) -> docker.StopTimeout:
+class TestGrace:
+    def ask(self, engine: Engine) -> Grace:
         """Return what is known of the container of an engine."""
-        return docker.stop_timeout(environ, container=ID, socket=engine.url)
+        return docker.ask_grace(SystemClock(), 20.0, container=ID, socket=engine.url)
 
     def test_the_engine_tells_it(self, engine: Engine) -> None:
         """And says so."""
@@ -308,7 +310,7 @@ class TestStopTimeout:
 
     def test_nobody_answers(self, tmp_path: Path) -> None:
         """Then it is a guess, and what would help is told."""
-        found = docker.stop_timeout({}, container=ID, socket=str(tmp_path / "none"))
+        found = docker.ask_grace(SystemClock(), container=ID, socket=str(tmp_path / "none"))
 
         assert (10.0, DeadlineKind.ASSUMED) == (found.seconds, found.kind)
         assert "PROCESSENDER_STOP_TIMEOUT" in found.better

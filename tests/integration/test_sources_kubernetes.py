@@ -10,9 +10,10 @@ import pytest
 
 from processender import Ender
 from processender.core.events import Event, NoticeHeard
+from processender.core.grace import Grace
 from processender.core.notice import Action, DeadlineKind, Notice
 from processender.core.platforms import Platform
-from processender.diagnosis.finding import ASSUMED, CONFIGURED, Scene
+from processender.diagnosis.scene import Scene
 from processender.diagnosis.windows import find_windows
 from processender.engine.clock import SystemClock
 from processender.errors import ProcessEnderError, SourceError
@@ -423,54 +424,41 @@ class TestGrace:
 
         assert "30 s, terminationGracePeriodSeconds of the pod, from the API" == source.last["grace"]
 
-    def test_is_asked_for_in_the_background(self, place: Place) -> None:
+    def test_can_be_asked_for(self, place: Place) -> None:
         """What a deletion says comes before the specification."""
-        told: list[kubernetes.Grace | ProcessEnderError | TimeoutError] = []
         place.cluster.delete(POD, grace=12)
-        kubernetes.ask_grace(told.append, SystemClock(), api=place.cluster.url, account=place.account, pod=POD)
-        until(lambda: told, "nothing was told")
+        told = kubernetes.ask_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod=POD)
 
-        assert [kubernetes.Grace(12.0, "deletionGracePeriodSeconds of the pod, from the API")] == told
+        assert Grace(12.0, "deletionGracePeriodSeconds of the pod, from the API") == told
 
     def test_is_what_doctor_asks_for_where_nothing_else_tells_it(self, place: Place) -> None:
         """Of the API of which the source was told; what is missing is told with it."""
         told = {"api": place.cluster.url, "account": place.account}
-        scene = Scene({"POD_NAME": POD}, {}, lambda _path: "", {"kubernetes": told})
-        (known,) = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)
+        environ = {"POD_NAME": POD, "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+        scene = Scene(environ, {}, sources={"kubernetes": told})
+        known = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)["kubernetes"]
         place.cluster.allowed.clear()
-        (guessed,) = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)
+        guessed = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)["kubernetes"]
 
-        assert (30.0, "terminationGracePeriodSeconds of the pod, from the API", CONFIGURED) == (
-            known.seconds, known.source, known.kind,
-        )  # fmt: skip
-        assert (30.0, ASSUMED) == (guessed.seconds, guessed.kind)
-        assert "may not list pods" in guessed.source
+        assert Grace(30.0, "terminationGracePeriodSeconds of the pod, from the API") == known
+        assert (30.0, DeadlineKind.ASSUMED) == (guessed.seconds, guessed.kind)
+        assert "may not list pods" in guessed.known_from
 
     def test_of_a_pod_that_is_not_there_is_an_error(self, place: Place) -> None:
         """It says by which name it was looked for."""
         with pytest.raises(SourceError, match="there is no pod 'nobody'"):
-            kubernetes.read_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod="nobody")
+            kubernetes.ask_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod="nobody")
 
     def test_that_nobody_tells_is_an_error(self, place: Place) -> None:
-        """Which says what is missing; asking never raises."""
-        told: list[kubernetes.Grace | ProcessEnderError | TimeoutError] = []
+        """Which says what is missing."""
         place.cluster.allowed.clear()
-        kubernetes.ask_grace(told.append, SystemClock(), api=place.cluster.url, account=place.account, pod=POD)
-        until(lambda: told, "nothing was told")
+        with pytest.raises(ProcessEnderError, match="may not list pods"):
+            kubernetes.ask_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod=POD)
 
-        assert "may not list pods" in str(told[0])
-
-    def test_from_an_address_that_swallows_everything_comes_to_nothing_at_once(self, place: Place) -> None:
-        """Nobody waits, and who asks no more is told nothing."""
-        told: list[object] = []
-        with black_hole() as url:
-            cancel = kubernetes.ask_grace(
-                told.append, SystemClock(), api=url, account=place.account, pod=POD, limit=0.2
-            )
-            cancel()
-            until(lambda: "processender-grace" not in _threads(), "it still asks")
-
-        assert [] == told
+    def test_from_an_address_that_swallows_everything_is_a_time_out(self, place: Place) -> None:
+        """After the time that was given for it."""
+        with black_hole() as url, pytest.raises(TimeoutError):
+            kubernetes.ask_grace(SystemClock(), 0.2, api=url, account=place.account, pod=POD)
 
 
 class Said:

@@ -56,16 +56,16 @@ def look(
 class TestGrace:
     def test_its_place_is_that_of_its_profile(self, file: Path) -> None:
         """Not the line that it overrides."""
-        assert f"grace in {file}:11" == look(file, **POD).grace.source
-        assert f"grace in {file}:1" == look(file).grace.source
+        assert f"grace in {file}:11" == look(file, **POD).grace.known_from
+        assert f"grace in {file}:1" == look(file).grace.known_from
 
     def test_a_variable_and_a_flag_weigh_more(self, file: Path) -> None:
         """In this order."""
         said = look(file, PROCESSENDER_GRACE="9s", **POD).grace
         flag = look(file, PROCESSENDER_GRACE="9s", flags={"grace": "8s"}, **POD).grace
 
-        assert (9.0, "the variable PROCESSENDER_GRACE") == (said.seconds, said.source)
-        assert (8.0, "the flag --grace") == (flag.seconds, flag.source)
+        assert (9.0, "the variable PROCESSENDER_GRACE") == (said.seconds, said.known_from)
+        assert (8.0, "the flag --grace") == (flag.seconds, flag.known_from)
 
     def test_a_unit_that_grants_more_time_has_that(self, tmp_path: Path) -> None:
         """Where there is a manager to ask."""
@@ -73,7 +73,7 @@ class TestGrace:
         file.write_text('[systemd]\nextend_to = "5m"\n')
         found = look(file, NOTIFY_SOCKET="/run/systemd/notify", files={CGROUP: "0::/system.slice/a.service"})
 
-        assert (300.0, True) == (found.grace.seconds, found.grace.source.startswith("systemd.extend_to"))
+        assert (300.0, True) == (found.grace.seconds, found.grace.known_from.startswith("systemd.extend_to"))
 
     def test_nobody_may_have_said_anything(self) -> None:
         """Then it is an assumption, too."""
@@ -96,6 +96,17 @@ class TestWindow:
         assert 'write grace = "10s", below [profile.github-actions]' in problem
         assert [] == docker.problems
         assert "the grace is longer than the usual 10s of docker: make sure that it was set" in docker.steps
+
+    def test_where_nothing_is_told_no_grace_helps(self) -> None:
+        """The plan is still shown for the grace; that none of it will run is said."""
+        found = look(FUNCTIONS_WORKER_RUNTIME="python", WEBSITE_SITE_NAME="orders")
+        (problem,) = found.problems
+
+        assert 30.0 == found.plan.window.length
+        assert problem.startswith(
+            "the host of Azure Functions kills the process that runs Python, and tells it nothing"
+        )
+        assert problem.endswith("what must not be lost is saved as it is made, and no handler ever runs")
 
     def test_what_has_no_room_is_wrong(self, file: Path) -> None:
         """As `plan` says it."""

@@ -147,7 +147,7 @@ class Watch(threading.local):
             return
         self._met = True
         grace = grace_of(pod)
-        if grace is not None:
+        if grace is not None and grace.seconds is not None:
             self._last["grace"] = f"{grace.seconds:g} s, {grace.known_from}"
         found = sightings_of(pod, glance.wall(), self._disruption)
         self._seen = [removed(uid)] if gone and not any(each.deadline for each in found) else found

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from ...core.grace import Grace
 from ...core.notice import DeadlineKind
-from ...core.record import Record
 from ...core.spans import LONGEST_S, seconds_of
 from ...errors import ProcessEnderError
+from ...glance import question
 from ...hints import Any
+from ...ports import Clock
 from .engine import Engine
 from .identity import own_container
 
@@ -22,43 +24,33 @@ DEFAULT_S = 10.0
 """What Docker and podman wait on Linux where nobody has said anything."""
 
 
-class StopTimeout(Record):
-    """How long a container has, and from where that is known."""
-
-    seconds: float | None
-    """From the stop signal to the kill; None where the engine waits for ever."""
-    known_from: str
-    """Where it stands."""
-    kind: DeadlineKind = DeadlineKind.CONFIGURED
-    """How far it can be trusted."""
-    signal: int = int(signal.SIGTERM)
-    """The number of the signal that asks the container to end."""
-    better: str = ""
-    """What it would take to know it better; empty where nothing is missing."""
-
-
-class _Asking:
-    """The context in which somebody asks who is no handler and no source."""
-
-    idempotency_key = "stop-timeout"
-
-    def __init__(self, limit: float) -> None:
-        self._limit = limit
-
-    def remaining(self) -> float:
-        return self._limit
-
-    def on_cancel(self, _function: object) -> Callable[[], object]:
-        return lambda: None
-
-
-def stop_timeout(
-    environ: Mapping[str, str] | None = None, *, container: str = "", socket: str = "", limit: float = 1.0
-) -> StopTimeout:
+def find_grace(environ: Mapping[str, str] | None = None) -> Grace:
     """
-    Return how long this container has, or the other *container*, whatever the engine answers.
+    Return how long this container has, without asking anybody: what the variable says, or else the usual 10 s.
 
     Args:
+
+        environ: The environment that is read, by default that of this process.
+    """
+    return grace_of(None, os.environ if environ is None else environ)
+
+
+def ask_grace(
+    clock: Clock,
+    limit: float = 1.0,
+    *,
+    environ: Mapping[str, str] | None = None,
+    container: str = "",
+    socket: str = "",
+) -> Grace:
+    """
+    Ask the engine how long this container has, or the other *container*; without an answer it is as `find_grace` says.
+
+    Args:
+
+        clock: The time.
+
+        limit: The longest that the answer may take, seconds.
 
         environ: The environment that is read, by default that of this process.
 
@@ -66,48 +58,42 @@ def stop_timeout(
 
         socket: Where the engine is, as `listen` takes it.
 
-        limit: How long the engine is waited for, seconds; 0 asks nobody.
-
     Raises `SourceError` for a *socket* that is no address.
     """
     environ = os.environ if environ is None else environ
     told: Any = None
     id_ = container or own_container()
     engine = Engine(socket, environ)
-    if limit > 0 and id_ and engine.is_there:
-        asking: Any = _Asking(limit)
+    if id_ and engine.is_there:
         try:
-            told = engine.inspect(asking, id_)
+            told = engine.inspect(question(clock, limit), id_)
         except (ProcessEnderError, OSError):
             told = None
-    return understood(told, {} if container else environ)
+    return grace_of(told, {} if container else environ)
 
 
-def understood(told: Any, environ: Mapping[str, str]) -> StopTimeout:
+def grace_of(told: Any, environ: Mapping[str, str]) -> Grace:
     """Return what follows from the answer of the engine, None if there is none, and the environment."""
-    config = told.get("Config") if isinstance(told, dict) else None
-    config = config if isinstance(config, dict) else {}
-    number = _number(config.get("StopSignal"))
+    config = _config(told)
     given = environ.get(VARIABLE, "")
     if (seconds := seconds_of(given)) is not None:
-        return StopTimeout(seconds, f"the variable {VARIABLE}", signal=number)
+        return Grace(seconds, f"the variable {VARIABLE}")
     labels = config.get("Labels")
     label = str(labels.get(LABEL, "")) if isinstance(labels, dict) else ""
     if (seconds := seconds_of(label)) is not None:
-        return StopTimeout(seconds, f"the label {LABEL}", signal=number)
+        return Grace(seconds, f"the label {LABEL}")
     timeout = config.get("StopTimeout")
     if isinstance(timeout, int) and not isinstance(timeout, bool) and -1 <= timeout <= LONGEST_S:
-        return StopTimeout(None if timeout < 0 else float(timeout), "the engine: StopTimeout", signal=number)
+        return Grace(None if timeout < 0 else float(timeout), "the engine: StopTimeout")
     wrong = next((f"{text!r} in {where} is no length of time; " for text, where in
                   ((given, f"the variable {VARIABLE}"), (label, f"the label {LABEL}")) if text), "")  # fmt: skip
     better = f"{wrong}set {VARIABLE}=30s beside --stop-timeout 30 or stop_grace_period: 30s"
-    why = "the default of Docker and podman"
-    return StopTimeout(DEFAULT_S, why, DeadlineKind.ASSUMED, number, better)
+    return Grace(DEFAULT_S, "the default of Docker and podman", DeadlineKind.ASSUMED, better)
 
 
-def _number(text: Any) -> int:
-    """Return the number of a signal that is written as `SIGTERM`, `TERM` or `15`; TERM for what is none."""
-    name = str(text or "").strip().upper()
+def signal_of(told: Any) -> int:
+    """Return the number of the signal that, as the engine answers, asks the container to end; TERM for what is none."""
+    name = str(_config(told).get("StopSignal") or "").strip().upper()
     if name.isascii() and name.isdigit() and 0 < int(name) < signal.NSIG:
         return int(name)
     name = name if name.startswith("SIG") else f"SIG{name}"
@@ -116,3 +102,9 @@ def _number(text: Any) -> int:
         return int(signal.SIGRTMIN) + int(more)
     found = getattr(signal, name, None)
     return int(found) if isinstance(found, signal.Signals) else int(signal.SIGTERM)
+
+
+def _config(told: Any) -> dict[str, Any]:
+    """Return the part of the answer that says how the container was made."""
+    found = told.get("Config") if isinstance(told, dict) else None
+    return found if isinstance(found, dict) else {}
