@@ -11,7 +11,6 @@ from .core.handler import Handler
 from .core.notice import Action, Notice
 from .core.outcome import Verdict
 from .core.plan import Plan
-from .core.window import Window
 from .demand import load
 from .engine.clock import SystemClock
 from .engine.registry import Registry
@@ -106,7 +105,7 @@ class BareEnder:
     def plan(self, window: float | None = None) -> Plan:
         """Return the plan for a window of this many seconds (the grace if None), with everything that is wrong."""
         graph, problems = self._registry.compile(self._to_come())
-        opened = Window.open(0.0, self._settings.grace if window is None else window)
+        opened = self._registry.window(self._settings.grace if window is None else window)
         return self._registry.planner.plan(graph, opened, problems=problems)
 
     def forecast(self, window: float | None = None) -> tuple[Plan, str]:
@@ -156,6 +155,17 @@ class BareEnder:
         except Exception as error:  # one deaf ear is better than no Ender
             session.coordinator.trouble("source-bug", f"cannot listen to {source.name}: {error!r}; it is not heard")
         session.coordinator.when_ended(source.stop)
+
+    def _within(self, seconds: float) -> None:
+        """Have no more than the *seconds* that the platform gives, unless the end has begun in more."""
+        if seconds < self._settings.grace:
+            try:
+                self.exchange((), (), seconds)
+            except (StateError, HandlerError) as error:
+                if self._session is not None:
+                    self._session.coordinator.trouble(
+                        "short", f"cannot end within the {seconds:g} s there are: {error}"
+                    )
 
     def _tell_early(self) -> None:
         while self._session is not None and self._early:
@@ -224,6 +234,7 @@ class BareEnder:
             session = self._new_session()
             session.arm(self._fork_child)
             session.report.facts.sources = self._heard
+            session.coordinator.within = self._within
             self._session = session
             for source in self._sources:
                 self._start(source, session)

@@ -149,7 +149,9 @@ class TestPlan:
         code, out, _ = call(capsys, "plan", "--app", f"{app}:ender")
 
         assert 0 == code
-        assert "shop: 2 handlers, 10s from the notice to the end, 8.00 s of it for handlers" in out
+        assert (
+            "shop: 2 handlers, 10s from the notice to the end, 8.00 s of it for handlers, 1.00 s for the report" in out
+        )
         assert "critical path: flush > close (3.00 s)" in out
         assert "fits: 5.00 s to spare" in out
 
