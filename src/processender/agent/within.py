@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 
+from ..core.grace import Grace
 from ..core.notice import Action, Notice
 from ..errors import ProcessEnderError
-from ..integrations.systemd.timeouts import PATIENT_S, StopTimeout, fitting_grace, stop_timeout
+from ..integrations.systemd.grace import PATIENT_S, ask_grace, fitting_grace
 from .settings import Settings
 from .steered import Steered
-
-VARIABLE = "INVOCATION_ID"
-"""What every process of a unit of systemd finds in its environment."""
 
 
 class Within:
@@ -20,7 +18,7 @@ class Within:
     def __init__(self, agent: Steered) -> None:
         """Ask for *agent*, on a thread: a start never waits for it."""
         self._agent = agent
-        self._found: StopTimeout | None = None
+        self._found: Grace | None = None
         try:
             threading.Thread(target=self._ask, name="processender-within", daemon=True).start()
         except RuntimeError:
@@ -28,11 +26,11 @@ class Within:
             return
 
     def _ask(self) -> None:
-        found = stop_timeout(self._agent.clock, limit=PATIENT_S)
+        found = ask_grace(self._agent.clock, limit=PATIENT_S)
         if found.seconds is not None:
             self._agent.alarms.soon(lambda: self._take(found))
 
-    def _take(self, found: StopTimeout) -> None:
+    def _take(self, found: Grace) -> None:
         self._found = found
         agent = self._agent
         settings = self.fit(agent.settings)
@@ -43,7 +41,7 @@ class Within:
         except ProcessEnderError:
             # The end has begun already, in the time that was known then.
             return
-        agent.note(Notice(found.source, "systemd", agent.clock.now(), Action.ADVISE))
+        agent.note(Notice(found.known_from, "systemd", agent.clock.now(), Action.ADVISE))
 
     def fit(self, settings: Settings) -> Settings:
         """Return *settings* with the grace that fits into what the manager gives, as far as that is known."""
