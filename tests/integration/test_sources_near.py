@@ -213,7 +213,7 @@ class TestFile:
             ("leave", {}, "from the root on"),
             ("/run/a\0b", {}, "from the root on"),
             ("/run/leave", {"every": 0}, "without a pause"),
-            ("/run/leave", {"within": -1}, "without a pause"),
+            ("/run/leave", {"within": -1}, "less than no time"),
             ("/run/leave", {"writers": "root"}, "give numbers of users"),
         ],
     )
@@ -313,10 +313,10 @@ print(told.cause, told.action, round(told.deadline - told.at), told.kind, source
 
         assert "process 0 is no parent that can end" in heard.troubles[0][1]
 
-    @pytest.mark.parametrize("options", [{"every": 0}, {"within": -1}])
-    def test_what_makes_no_sense_is_refused(self, options: dict[str, float]) -> None:
+    @pytest.mark.parametrize(("options", "text"), [({"every": 0}, "without a pause"), ({"within": -1}, "no time")])
+    def test_what_makes_no_sense_is_refused(self, options: dict[str, float], text: str) -> None:
         """When it is written."""
-        with pytest.raises(SourceError, match="without a pause"):
+        with pytest.raises(SourceError, match=text):
             parent.listen(**options)  # type: ignore[arg-type]
 
     def test_an_agent_ends_with_its_parent(self, tmp_path: Path) -> None:
@@ -468,7 +468,7 @@ class TestUrl:
         ("options", "problem"),
         [
             ({"every": 0}, "without a pause"),
-            ({"within": -1}, "without a pause"),
+            ({"within": -1}, "less than no time"),
             ({"field": "a"}, "both `field` and `values`"),
             ({"values": {"a": "stop"}}, "both `field` and `values`"),
             ({"field": "a", "values": {"a": "stop"}, "statuses": [503]}, "give `statuses`, or"),

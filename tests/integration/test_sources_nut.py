@@ -313,7 +313,7 @@ class TestTls:
     ("options", "problem"),
     [
         ({"every": 0}, "without a pause"),
-        ({"dead": -1}, "without a pause"),
+        ({"dead": -1}, "less than no time"),
         ({"user": "shop"}, "give both `user` and `password`"),
         ({"password": {"env": "A"}}, "give both `user` and `password`"),
         ({"user": "shop", "password": "shop-secret"}, "must not be written out"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from ...core.notice import Action
-from ...errors import SourceError
 from ...hints import Literal
 from ...listening import Look, Polled
 from .lifecycle import lifecycle
@@ -71,8 +70,6 @@ def listen(
 
         autoscaling_endpoint: Where the service of the group is, instead of that of the region.
     """
-    if not every > 0 or not heartbeat > 0:
-        raise SourceError("cannot look without a pause: `every` and `heartbeat` must be above 0")
     paths = Paths(service(endpoint), Action(rebalance), Action(maintenance), Action(hibernate))
     group_of = lifecycle(
         paths, group=group, hook=hook, heartbeat=heartbeat, extend_to=extend_to, region=region,

@@ -181,8 +181,6 @@ def listen_queue(
         raise SourceError("cannot read a queue without its `url`")
     if extend_to is not None and not answer:
         raise SourceError("cannot ask the group for more time: `extend_to` needs `answer`")
-    if not heartbeat > 0:
-        raise SourceError("cannot keep a hook waiting without a pause: `heartbeat` must be above 0")
     client = Client("sqs", region, queue_endpoint)
     paths = Paths(service(endpoint), Action.ADVISE, Action.ADVISE, Action.STOP)
     hook = Hook(Client("autoscaling", region, autoscaling_endpoint) if answer else None, heartbeat, extend_to)

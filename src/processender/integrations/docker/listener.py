@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from ...core.grace import Grace
 from ...core.notice import Action
 from ...core.sighting import Sighting
-from ...errors import Permanent, SourceError
+from ...errors import Permanent
 from ...glance import SKEW_S, Glance, Unclear
 from ...hints import Any
 from ...listening import Look, Polled, Together
@@ -204,8 +204,6 @@ def listen(
         socket: The path of the engine's socket, or http://HOST:PORT; by default DOCKER_HOST, CONTAINER_HOST, or the
             first that is there of /var/run/docker.sock, /run/podman/podman.sock and that of the user's podman.
     """
-    if not every > 0:
-        raise SourceError("cannot look without a pause: `every` must be above 0")
     watched = Watched(Engine(socket), container, stop_timeout, os.environ)
     events, state = Events(watched), State(watched)
     stream = Polled(name, [Look("events", events.look, AGAIN_S)], hint=HINT, close=events.close)

@@ -65,8 +65,8 @@ def listen(
 
     Raises `SourceError` for what makes no sense.
     """
-    if not every > 0 or not min(forced, dead, steady) >= 0:
-        raise SourceError("cannot look without a pause: `every` must be above 0, and no time below")
+    if not min(forced, dead, steady) >= 0:
+        raise SourceError("cannot wait for less than no time: `forced`, `dead` and `steady` must not be below 0")
     if bool(user) != (password is not None):
         raise SourceError("cannot log in to upsd: give both `user` and `password`, or neither")
     if authority is not None and not tls:
