@@ -9,9 +9,9 @@ import pytest
 from processender.agent.config import load
 from processender.agent.decide import decide
 from processender.agent.errors import ConfigError
+from processender.agent.files import ConfigFile
 from processender.agent.profiles import merge
 from processender.agent.settings import Settings
-from processender.agent.sources import Source
 from processender.core.handler import Importance
 from tests.unit.test_config import mistakes, only, read
 
@@ -51,7 +51,7 @@ grace = "9s"
 
 def on(text: str, *platforms: str, profile: str = "", **environ: str) -> Settings:
     """Return the settings of *text* on *platforms*."""
-    return load(Source("pe.toml", text.encode()), environ, profile=profile, platforms=platforms)
+    return load(ConfigFile("pe.toml", text.encode()), environ, profile=profile, platforms=platforms)
 
 
 class TestChoice:

@@ -15,9 +15,9 @@ from typing import Any, TypeGuard
 from ..core.graph import nearest
 from ..core.platforms import NAMES
 from ..platforms import here
+from .files import PREFIX
 from .locate import Path
 from .mistakes import Mistakes, show
-from .sources import PREFIX
 
 AUTO, NONE = "auto", "none"
 VARIABLE = f"{PREFIX}PROFILE"

@@ -264,7 +264,7 @@ class Sidecar(Listener):
                 "watched": True,
             },
             "grace_s": self._settings.grace,
-            "config": self._settings.source,
+            "config": self._settings.file,
             "profile": self._settings.profile,
             "signals": {kernel.name_of(number): count for number, count in sorted(dict(self._heard).items())},
             "asked": in_words(engine.notices),

@@ -111,7 +111,7 @@ class Steering:
                 "restarts": 0 if agent.again is None else agent.again.restarts,
             },
             "grace_s": agent.settings.grace,
-            "config": agent.settings.source,
+            "config": agent.settings.file,
             "profile": agent.settings.profile,
             "signals": {kernel.name_of(number): count for number, count in sorted(dict(agent.heard).items())},
             "asked": in_words(agent.notices()),

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from ..core.graph import nearest
 from .conform import keys, without_none
+from .files import PREFIX
 from .locate import Path
 from .mistakes import Mistakes
 from .schema import Config
-from .sources import PREFIX
 
 
 def apply(variables: Mapping[str, str], data: dict[str, Any], mistakes: Mistakes) -> None:

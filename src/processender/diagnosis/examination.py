@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from ..agent.durations import format_duration
 from ..agent.errors import ConfigError
+from ..agent.files import PREFIX, ConfigFile, find_file, overrides
 from ..agent.kernel import name_of
 from ..agent.locate import locate
 from ..agent.settings import Settings
-from ..agent.sources import PREFIX, Source, find_source, overrides
 from ..agent.wiring import build_ender, calls_of_nothing, command_span
 from ..checking.configuration import Configuration, Text, drains_for
 from ..core.grace import Grace
@@ -183,12 +183,12 @@ def _planned(settings: Settings, subject: Subject) -> Grace:
     if said in overrides(environ):
         return Grace(grace, f"the variable {said}")
     try:
-        source: Source | None = find_source(settings.source, settings.root) if settings.source else None
+        file: ConfigFile | None = find_file(settings.file, settings.root) if settings.file else None
     except ConfigError:
-        source = None
-    if source is not None:
-        text = source.data.decode("utf-8-sig", "replace")
-        read = Configuration(Text(source.path, text, source.root), settings, locate(text))
+        file = None
+    if file is not None:
+        text = file.data.decode("utf-8-sig", "replace")
+        read = Configuration(Text(file.path, text, file.root), settings, locate(text))
         if read.says("grace"):
             place = read.place("grace")
             return Grace(grace, f"grace in {place.file}:{place.line}")
