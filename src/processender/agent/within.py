@@ -11,6 +11,18 @@ from ..integrations.systemd.grace import PATIENT_S, ask_grace, fitting_grace
 from .settings import Settings
 from .steered import Steered
 
+VARIABLE = "INVOCATION_ID"
+"""What every process of a unit of systemd finds in its environment; where it is missing, nobody is asked."""
+
+
+def fitted(settings: Settings, found: Grace) -> Settings:
+    """Return *settings* with the grace that fits into what the manager gives, as it was *found*."""
+    if found.seconds is None or settings.extend_to is not None:
+        return settings
+    grace = fitting_grace(settings.grace, found.seconds, given=settings.grace_given)
+    # The delay of a drain was checked against the other one.
+    return settings.replace(grace=grace) if grace > settings.drain_delay else settings
+
 
 class Within:
     """What the manager gives, once that is known. Main thread only, but for the asking."""
@@ -45,8 +57,4 @@ class Within:
 
     def fit(self, settings: Settings) -> Settings:
         """Return *settings* with the grace that fits into what the manager gives, as far as that is known."""
-        if self._found is None or self._found.seconds is None or settings.extend_to is not None:
-            return settings
-        grace = fitting_grace(settings.grace, self._found.seconds, given=settings.grace_given)
-        # The delay of a drain was checked against the other one.
-        return settings.replace(grace=grace) if grace > settings.drain_delay else settings
+        return settings if self._found is None else fitted(settings, self._found)

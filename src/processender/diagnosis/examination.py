@@ -11,6 +11,8 @@ from ..agent.kernel import name_of
 from ..agent.locate import locate
 from ..agent.settings import Settings
 from ..agent.wiring import build_ender, calls_of_nothing, command_span
+from ..agent.within import VARIABLE, fitted
+from ..bus import has_client
 from ..checking.configuration import Configuration, Text, drains_for
 from ..core.grace import Grace
 from ..core.notice import DeadlineKind
@@ -146,7 +148,11 @@ def examine(settings: Settings, subject: Subject, limit: float = LIMIT_S) -> Dia
     written = settings.written.get("sources")
     told = {each.listen: each.arguments for each in written.values()} if isinstance(written, dict) else {}
     windows = find_windows(platforms, Scene(subject.environ, subject.files, subject.root, told), limit)
-    grace = _planned(settings, subject)
+    grace, told_by_manager = _planned(settings, subject), windows.get("systemd")
+    if told_by_manager is not None and told_by_manager.is_sure and VARIABLE in subject.environ and has_client():
+        before, settings = settings.grace, fitted(settings, told_by_manager)
+        if settings.grace != before:
+            grace = Grace(settings.grace, f"what fits into {told_by_manager.known_from}")
     ender = build_ender(settings, settings.service or "agent", calls_of_nothing(), ())
     plan, _ = ender.forecast(_length(settings.grace, windows))
     signals = {name_of(number): what for number, what in settings.policy.items()}

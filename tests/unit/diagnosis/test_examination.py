@@ -75,6 +75,21 @@ class TestGrace:
 
         assert (300.0, True) == (found.grace.seconds, found.grace.known_from.startswith("systemd.extend_to"))
 
+    def test_an_agent_in_a_unit_has_what_fits_into_the_time_of_the_unit(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As it does itself when it runs there; a grace that was given and fits stays."""
+        (tmp_path / "systemctl").write_text("#!/bin/sh\necho 1min 30s\n")
+        (tmp_path / "systemctl").chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        files = {CGROUP: "0::/system.slice/a.service"}
+        whole = look(limit=9.0, files=files, INVOCATION_ID="1")
+        given = look(limit=9.0, files=files, INVOCATION_ID="1", PROCESSENDER_GRACE="20s")
+
+        assert (88.0, "what fits into TimeoutStopUSec of a.service") == (whole.grace.seconds, whole.grace.known_from)
+        assert 88.0 == whole.plan.window.length
+        assert (20.0, []) == (given.grace.seconds, given.problems)
+
     def test_nobody_may_have_said_anything(self) -> None:
         """Then it is an assumption, too."""
         assert ("assumed", 30.0) == (str(look().grace.kind), look().grace.seconds)
