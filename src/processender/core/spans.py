@@ -11,7 +11,7 @@ def seconds_of(text: str) -> float | None:
     """
     Return the seconds that *text* means, None where it means none that are believed.
 
-    It is written as other programs write it: a number of seconds, `30`, or numbers with units, `1m30s`, `1m 30s` and `500ms`.
+    It is written as other programs write it: a number of seconds, `30`, or numbers with units, `1m30s` and `500 ms`.
     """
     import re  # noqa: PLC0415 - for those who read what others write
 
