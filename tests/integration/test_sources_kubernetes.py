@@ -239,7 +239,7 @@ class TestAnother:
 class TestBadDays:
     def test_a_watch_that_the_server_ends_goes_on(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         """From where it was: what happened meanwhile is told, and the pod is not listed again."""
-        monkeypatch.setattr("processender.integrations.kubernetes.listener.EVERY_S", 0.0)
+        monkeypatch.setattr("processender.integrations.kubernetes.listener.EVERY_S", 1e-9)
         with listening(place.source()) as heard:
             for number in range(3):
                 until(lambda n=number: place.asked(watch=True) > n, "it is not watched again")  # type: ignore[misc]
