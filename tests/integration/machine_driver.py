@@ -290,7 +290,7 @@ def shutdown() -> dict[str, Any]:
 def alone() -> dict[str, Any]:
     """What the manager says on its own socket, where there is no bus yet."""
     code = (
-        "from processender.engine.clock import SystemClock; from processender.integrations.systemd.grace import *\n"
+        "from processender.engine.clock import SystemClock; from processender.integrations.systemd.grace import ask_grace\n"
         "import os; found = ask_grace(SystemClock(), limit=30)\n"
         "print(found.seconds, found.known_from.split()[2], os.path.exists('/run/dbus/system_bus_socket'))"
     )

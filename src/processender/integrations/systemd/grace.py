@@ -21,6 +21,7 @@ from ...errors import Permanent, ProcessEnderError
 from ...hints import Any
 from ...ports import Clock, Ears
 
+__all__ = ["ask_grace", "listen"]
 LIMIT_S = 2.0
 """How long the manager may take for one answer, where somebody waits for it."""
 PATIENT_S = 30.0
@@ -37,7 +38,7 @@ _SERVICE = ".service"
 
 
 def ask_grace(
-    clock: Clock, *, address: str = "", environ: Mapping[str, str] | None = None, limit: float = LIMIT_S
+    clock: Clock, limit: float = LIMIT_S, *, address: str = "", environ: Mapping[str, str] | None = None
 ) -> Grace:
     """
     Ask how long the unit of this process has to stop; it takes some milliseconds, at most seconds, and never raises.
@@ -48,11 +49,11 @@ def ask_grace(
 
         clock: The time.
 
+        limit: How long the manager may take for one answer, seconds.
+
         address: Where the bus of the manager is, instead of where it always is.
 
         environ: The environment, which names the bus of a user's manager.
-
-        limit: How long the manager may take for one answer, seconds.
     """
     if not address and not os.path.isdir(BOOTED):
         return _unknown("systemd is not the init here")
