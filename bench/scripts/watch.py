@@ -8,6 +8,7 @@ from processender import Ender
 from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, logind, nut, parent
 from processender.integrations.files import listener as files
 from processender.integrations.http import listener as http
+from processender.integrations.oci import events
 from processender.testing.engines import ID
 
 cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -22,6 +23,7 @@ MAKE = {
     "logind": lambda: logind.listen(address=address),
     "kubernetes": lambda: kubernetes.listen(api=address, account=os.environ["ACCOUNT"], pod="shop"),
     "docker": lambda: docker.listen(socket=address, container=ID),
+    "containerd": lambda: events.listen(container=ID, address=address),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
     "nut": lambda: nut.listen(f"rack@{address.removeprefix('nut://')}", every=period),
     "file": lambda: files.listen(address, every=period),
