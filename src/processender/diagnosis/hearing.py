@@ -20,10 +20,10 @@ from ..ports import Source
 from .aside import side_by_side
 from .windows import Rule
 
-READ_ONLY = frozenset({"aws", "aws-ecs", "gcp", "azure", "alibaba", "kubernetes"})
-"""The sources that may be asked."""
-OF_PLATFORMS = frozenset({*READ_ONLY, "aws-lambda"})
+OF_PLATFORMS = frozenset({"aws", "aws-ecs", "aws-lambda", "gcp", "azure", "alibaba", "kubernetes"})
 """The sources that hear nothing where their platform is not."""
+READ_ONLY = frozenset({*OF_PLATFORMS - {"aws-lambda"}, "docker"})
+"""The sources that may be asked."""
 ANSWERS, SILENT, NOT_ASKED, NOT_HERE, MISSING = "answers", "silent", "not asked", "not here", "missing"
 _LOOK_S = 0.02
 

@@ -12,6 +12,7 @@ from processender.diagnosis.examination import Diagnosis, examine
 from processender.diagnosis.hearing import hear
 from processender.diagnosis.subject import Subject, this_process
 from processender.diagnosis.windows import rules_of
+from processender.testing.engines import ID, Engine
 from processender.testing.metadata import Metadata
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
@@ -184,6 +185,20 @@ class TestSources:
         (found,) = look(file, limit=1.0, AWS_LAMBDA_RUNTIME_API="127.0.0.1:9").heard
 
         assert ("end", "not asked") == (found.name, found.state)
+
+    def test_an_engine_answers_where_its_socket_is_mounted(self, tmp_path: Path) -> None:
+        """And elsewhere there is nothing to add."""
+        file = tmp_path / "pe.toml"
+        with Engine() as double:
+            file.write_text(
+                f'[sources.engine]\nlisten = "docker"\nwith = {{ socket = "{double.url}", container = "{ID}" }}\n'
+            )
+            (found,) = look(file, limit=9.0, files={DOCKER: ""}).heard
+        missing = look(limit=1.0, files={DOCKER: ""}, DOCKER_HOST="unix:///nowhere")
+
+        assert ("engine", "answers") == (found.name, found.state)
+        assert ["missing"] == [each.state for each in missing.heard]
+        assert not any(each.startswith("docker: add") for each in missing.steps)
 
     def test_one_that_answers_nonsense_is_silent(self, tmp_path: Path) -> None:
         """And its trouble is told."""
