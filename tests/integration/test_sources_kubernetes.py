@@ -71,7 +71,7 @@ class TestPromises:
 
         account = mount(tmp_path)
         check_source(
-            lambda url: kubernetes.listen(api=url, account=account, pod=POD), delete, unclear=garble, double=make
+            lambda url: kubernetes.listen(endpoint=url, account=account, pod=POD), delete, unclear=garble, double=make
         )
 
 
@@ -427,14 +427,14 @@ class TestGrace:
         """What a deletion says comes before the specification."""
         told: list[kubernetes.Grace | ProcessEnderError | TimeoutError] = []
         place.cluster.delete(POD, grace=12)
-        kubernetes.ask_grace(told.append, SystemClock(), api=place.cluster.url, account=place.account, pod=POD)
+        kubernetes.ask_grace(told.append, SystemClock(), endpoint=place.cluster.url, account=place.account, pod=POD)
         until(lambda: told, "nothing was told")
 
         assert [kubernetes.Grace(12.0, "deletionGracePeriodSeconds of the pod, from the API")] == told
 
     def test_is_what_doctor_asks_for_where_nothing_else_tells_it(self, place: Place) -> None:
         """Of the API of which the source was told; what is missing is told with it."""
-        told = {"api": place.cluster.url, "account": place.account}
+        told = {"endpoint": place.cluster.url, "account": place.account}
         scene = Scene({"POD_NAME": POD}, {}, lambda _path: "", {"kubernetes": told})
         (known,) = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)
         place.cluster.allowed.clear()
@@ -449,13 +449,13 @@ class TestGrace:
     def test_of_a_pod_that_is_not_there_is_an_error(self, place: Place) -> None:
         """It says by which name it was looked for."""
         with pytest.raises(SourceError, match="there is no pod 'nobody'"):
-            kubernetes.read_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod="nobody")
+            kubernetes.read_grace(SystemClock(), 20.0, endpoint=place.cluster.url, account=place.account, pod="nobody")
 
     def test_that_nobody_tells_is_an_error(self, place: Place) -> None:
         """Which says what is missing; asking never raises."""
         told: list[kubernetes.Grace | ProcessEnderError | TimeoutError] = []
         place.cluster.allowed.clear()
-        kubernetes.ask_grace(told.append, SystemClock(), api=place.cluster.url, account=place.account, pod=POD)
+        kubernetes.ask_grace(told.append, SystemClock(), endpoint=place.cluster.url, account=place.account, pod=POD)
         until(lambda: told, "nothing was told")
 
         assert "may not list pods" in str(told[0])
@@ -465,7 +465,7 @@ class TestGrace:
         told: list[object] = []
         with black_hole() as url:
             cancel = kubernetes.ask_grace(
-                told.append, SystemClock(), api=url, account=place.account, pod=POD, limit=0.2
+                told.append, SystemClock(), endpoint=url, account=place.account, pod=POD, limit=0.2
             )
             cancel()
             until(lambda: "processender-grace" not in _threads(), "it still asks")
@@ -511,7 +511,7 @@ def test_the_watch_and_the_signal_are_one_end(place: Place, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: kubernetes.listen(api="ftp://here"),
+        lambda: kubernetes.listen(endpoint="ftp://here"),
         lambda: kubernetes.listen(held=0),
         lambda: kubernetes.listen(disruption="stop"),  # type: ignore[arg-type]
     ],

@@ -103,7 +103,7 @@ class TestPlugins:
             ('listen = "aws"\nwith = { every = 2 }', "2s"),
             ('listen = "aws"\nwith = { group = "web" }', "give both `group` and `hook`"),
             ('listen = "gcp"\nwith = { endpoint = "ftp://here" }', "must be a URL with http or https"),
-            ('listen = "docker"\nwith = { socket = "ssh://here" }', "give the path of its socket"),
+            ('listen = "docker"\nwith = { endpoint = "ssh://here" }', "give the path of its socket"),
             ('listen = "docker"\nwith = { stop_timeout = 30 }', "30s"),
             ('listen = "docker"\nwith = { contaner = "web" }', "takes no 'contaner'; did you mean 'container'?"),
             ('listen = "containerd"', "the source 'containerd' needs `container`"),

@@ -31,7 +31,7 @@ def kubernetes(scene: Scene) -> Said | None:
 def cluster(scene: Scene, limit: float) -> Said | None:
     """Ask the API of the cluster, where the source of the pod was told that it is."""
     told = scene.sources.get("kubernetes", {})
-    options = {name: str(told[name]) for name in ("pod", "namespace", "api", "account") if name in told}
+    options = {name: str(told[name]) for name in ("pod", "namespace", "endpoint", "account") if name in told}
     options.setdefault("pod", scene.environ.get("POD_NAME", ""))
     found = load("integrations.kubernetes").read_grace(SystemClock(), limit, **options)
     return Said(found.seconds, found.known_from, CONFIGURED)

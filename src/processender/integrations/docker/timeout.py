@@ -53,7 +53,7 @@ class _Asking:
 
 
 def stop_timeout(
-    environ: Mapping[str, str] | None = None, *, container: str = "", socket: str = "", limit: float = 1.0
+    environ: Mapping[str, str] | None = None, *, container: str = "", endpoint: str = "", limit: float = 1.0
 ) -> StopTimeout:
     """
     Return how long this container has, or the other *container*, whatever the engine answers.
@@ -64,16 +64,16 @@ def stop_timeout(
 
         container: The id or the name of another container than the one in which this process is.
 
-        socket: Where the engine is, as `listen` takes it.
+        endpoint: Where the engine is, as `listen` takes it.
 
         limit: How long the engine is waited for, seconds; 0 asks nobody.
 
-    Raises `SourceError` for a *socket* that is no address.
+    Raises `SourceError` for an *endpoint* that is no address.
     """
     environ = os.environ if environ is None else environ
     told: Any = None
     id_ = container or own_container()
-    engine = Engine(socket, environ)
+    engine = Engine(endpoint, environ)
     if limit > 0 and id_ and engine.is_there:
         asking: Any = _Asking(limit)
         try:

@@ -57,7 +57,7 @@ def read_grace(
     *,
     pod: str = "",
     namespace: str = "",
-    api: str = "",
+    endpoint: str = "",
     account: str = ACCOUNT,
 ) -> Grace:
     """
@@ -73,13 +73,13 @@ def read_grace(
 
         namespace: Its namespace; by default that of the service account.
 
-        api: Where the API is; by default as the cluster tells its containers.
+        endpoint: Where the API is; by default as the cluster tells its containers.
 
         account: The directory of the service account.
 
     Raises `ProcessEnderError` where it does not say, with what to do about it, and `TimeoutError`.
     """
-    return _ask(_glance(clock, limit), Reader(api, account, namespace, pod or own_name()))
+    return _ask(_glance(clock, limit), Reader(endpoint, account, namespace, pod or own_name()))
 
 
 def ask_grace(
@@ -89,7 +89,7 @@ def ask_grace(
     *,
     pod: str = "",
     namespace: str = "",
-    api: str = "",
+    endpoint: str = "",
     account: str = ACCOUNT,
 ) -> Callable[[], object]:
     """
@@ -98,7 +98,7 @@ def ask_grace(
     *tell* is told the answer, or why there is none, on a thread of its own; the other arguments are those of
     `read_grace`.
     """
-    glance, reader = _glance(clock, limit), Reader(api, account, namespace, pod or own_name())
+    glance, reader = _glance(clock, limit), Reader(endpoint, account, namespace, pod or own_name())
 
     def ask() -> None:
         told: Grace | ProcessEnderError | TimeoutError
