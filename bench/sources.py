@@ -14,6 +14,7 @@ from typing import Any, Self
 from processender.testing.cluster import Cluster, Pod
 from processender.testing.engines import Engine
 from processender.testing.extensions import Extensions
+from processender.testing.logind import SystemBus
 from processender.testing.metadata import Metadata, black_hole
 from processender.testing.nut import Upsd
 from processender.testing.served import Served, Told, as_json
@@ -94,7 +95,25 @@ def _latencies() -> list[Figure]:
     for _ in range(ROUNDS):
         with Engine(stop_timeout=30) as engine:
             delays.append(_delay("docker", engine, engine.stop, 0.1))
-    return [*figures, _latency("docker", delays, 0.0)]
+    figures.append(_latency("docker", delays, 0.0))
+    return [*figures, _latency("logind", [_pushed() for _ in range(ROUNDS)], 0.0)]
+
+
+def _pushed() -> float:
+    """Return the seconds from the signal of logind to the first handler."""
+    with tempfile.TemporaryDirectory() as state, SystemBus() as machine:
+        process = _watch("logind", machine.address, "0", state=state)
+        assert process.stdout is not None
+        process.stdout.readline()
+        while not machine.inhibitors:
+            time.sleep(0.005)
+        time.sleep(0.1)
+        said = time.monotonic()
+        machine.prepare()
+        told = float(process.stdout.readline())
+        process.wait(60)
+        process.stdout.close()
+        return told - said
 
 
 class Page(Served):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -32,12 +33,13 @@ def signature(function: Callable[..., object]) -> str:
     def written(annotation: Any) -> Any:
         return _Written(annotation) if isinstance(annotation, str) else annotation
 
+    def default(value: Any) -> Any:
+        # The text of a function has its address in it, and that of the environment all of it.
+        known = "os.environ" if value is os.environ else "..." if inspect.isfunction(value) else ""
+        return _Written(known) if known else value
+
     parameters = [
-        # The text of a function has its address in it.
-        each.replace(
-            annotation=written(each.annotation),
-            default=_Written("...") if inspect.isfunction(each.default) else each.default,
-        )
+        each.replace(annotation=written(each.annotation), default=default(each.default))
         for name, each in found.parameters.items()
         if name != "self"
     ]

@@ -26,7 +26,8 @@ RESOURCES = (
 )  # fmt: skip
 """The rooms of what a program uses and must close, flush, finish or stop."""
 PLATFORMS = (
-    "gcp", "cloud_run", "azure", "azure_apps", "alibaba", "aws_lambda", "docker", "oci", "nut", "parent", "files", "ci",
+    "gcp", "cloud_run", "azure", "azure_apps", "alibaba", "aws_lambda", "logind", "docker", "oci", "nut", "parent",
+    "files", "ci",
 )  # fmt: skip
 """The rooms of platforms that say that the end is coming."""
 BESIDE = {"grpc": ["aio"], "files": ["listener"], "http": ["listener"], "oci": ["events"]}

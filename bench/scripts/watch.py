@@ -5,7 +5,7 @@ import sys
 import time
 
 from processender import Ender
-from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, nut, parent
+from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, logind, nut, parent
 from processender.integrations.files import listener as files
 from processender.integrations.http import listener as http
 from processender.testing.engines import ID
@@ -19,6 +19,7 @@ MAKE = {
     "gcp": lambda: gcp.listen(endpoint=address),
     "kubernetes": lambda: kubernetes.listen(endpoint=address, account=os.environ["ACCOUNT"], pod="shop"),
     "docker": lambda: docker.listen(endpoint=address, container=ID),
+    "logind": lambda: logind.listen(endpoint=address),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
     "nut": lambda: nut.listen(f"rack@{address.removeprefix('nut://')}", every=period),
     "file": lambda: files.listen(address, every=period),

@@ -157,6 +157,17 @@ class BareEnder:
             session.coordinator.trouble("source-bug", f"cannot listen to {source.name}: {error!r}; it is not heard")
         session.coordinator.when_ended(source.stop)
 
+    def _within(self, seconds: float) -> None:
+        """Have no more than the *seconds* that the platform gives, unless the end has begun in more."""
+        if seconds < self._settings.grace:
+            try:
+                self.exchange((), (), seconds)
+            except (StateError, HandlerError) as error:
+                if self._session is not None:
+                    self._session.coordinator.trouble(
+                        "short", f"cannot end within the {seconds:g} s there are: {error}"
+                    )
+
     def _tell_early(self) -> None:
         while self._session is not None and self._early:
             self._session.coordinator.notify(self._early.pop(0))
@@ -224,6 +235,7 @@ class BareEnder:
             session = self._new_session()
             session.arm(self._fork_child)
             session.report.facts.sources = self._heard
+            session.coordinator.within = self._within
             self._session = session
             for source in self._sources:
                 self._start(source, session)

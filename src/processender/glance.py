@@ -70,6 +70,10 @@ class Glance:
         """Say what has failed, while the look goes on."""
         self._complain(error)
 
+    def complain(self, error: BaseException) -> None:
+        """Say what went wrong, once for each kind, while the look goes on."""
+        self._complain(error)
+
     def wall(self) -> float:
         """Return the platform's time, seconds since 1970: ours, unless its last answer says something else."""
         from email.utils import parsedate_to_datetime  # noqa: PLC0415 - http.client has loaded it

@@ -62,6 +62,7 @@ _SOURCES = {
     "gcp": ("gcp", "listen"),
     "azure": ("azure", "listen"),
     "alibaba": ("alibaba", "listen"),
+    "logind": ("logind", "listen"),
     "kubernetes": ("kubernetes", "listen"),
     "docker": ("docker", "listen"),
     "containerd": ("oci.events", "listen"),

@@ -58,7 +58,7 @@ def play(base: Path, units: Mapping[str, str], files: Mapping[str, str], driver:
         system = root / "etc/systemd/system"
         program = root / "usr/bin/processender"
         program.unlink(missing_ok=True)
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m processender "$@"\n')
+        program.write_text(f'#!/bin/sh\nPYTHONPATH={TREE}/src exec {sys.executable} -m processender "$@"\n')
         program.chmod(0o755)
         made = {
             "driver.service": _DRIVER.format(python=sys.executable, driver=driver, limit=LIMIT_S),

@@ -78,6 +78,19 @@ def accounts(unit: str) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted((RESULTS / "state" / unit).glob("*/crashes/*.json"))]
 
 
+def status(unit: str) -> str:
+    """Return what the agent of a unit says of itself."""
+    argv = ["/usr/bin/processender", "status", "--json", "--agent", show(unit)["MainPID"]]
+    return subprocess.run(argv, check=False, capture_output=True, text=True).stdout
+
+
+def report(unit: str) -> dict[str, Any]:
+    """Return the report of the last end of a unit."""
+    (path,) = (RESULTS / "state" / unit).glob("*/reports/last.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
 def talk() -> dict[str, Any]:
     """A command that says when it is ready, and takes a moment to end."""
     code = systemctl("start", "talk")
@@ -214,6 +227,20 @@ def failure() -> dict[str, Any]:
     return {"args": read("shop.args"), "shop": show("shop"), "failure": told, "accounts": crashes}
 
 
+def window() -> dict[str, Any]:
+    """What the agent takes over of the time that its unit gives, and how long its end may take then."""
+    found: dict[str, Any] = {}
+
+    def one(unit: str) -> None:
+        systemctl("start", unit)
+        until(lambda: unit == "fits" or "TimeoutStopSec" in status(unit))
+        systemctl("stop", unit)
+        found[unit] = report(unit)
+
+    together(*(lambda unit=unit: one(unit) for unit in ("longer", "shorter", "fits")))
+    return found
+
+
 def together(*functions: Callable[[], object]) -> None:
     """Do several things at once."""
     threads = [threading.Thread(target=function) for function in functions]
@@ -223,7 +250,53 @@ def together(*functions: Callable[[], object]) -> None:
         thread.join()
 
 
-SCENARIOS = (talk, reload, slow_start, by_itself, extend, watchdog, store, activation, modes, failure)
+SCENARIOS = (talk, reload, slow_start, by_itself, extend, watchdog, store, activation, modes, failure, window)
+
+
+def login(*words: str) -> int:
+    """Call a method of logind."""
+    manager = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
+    return subprocess.run(["busctl", "call", *manager, *words], check=False, capture_output=True).returncode
+
+
+def locks() -> list[str]:
+    """Return who holds up what, as logind keeps it."""
+    found = [path.read_text() for path in Path("/run/systemd/inhibit").glob("*") if path.is_file()]
+    return [text for text in found if "ProcessEnder" in text]
+
+
+def shutdown() -> dict[str, Any]:
+    """A shutdown that is planned, called off, and comes at last, when everything else is over; logind starts anew."""
+    for unit in ("witness", "lock"):
+        systemctl("start", unit)
+    taken = until(locks)
+    planned = str(int((time.time() + 300) * 1_000_000))
+    codes = [login("ScheduleShutdown", "st", "dry-poweroff", planned)]
+    until(lambda: "scheduled poweroff" in status("lock"))
+    codes.append(login("CancelScheduledShutdown"))
+    until(lambda: "scheduled poweroff called off" in status("lock"))
+    pid = show("systemd-logind")["MainPID"]
+    codes.append(systemctl("restart", "systemd-logind"))
+    until(lambda: show("systemd-logind")["MainPID"] != pid and len(locks()) == 1 and locks() != taken)
+    before = status("lock")
+    begun = time.monotonic()
+    codes.append(systemctl("poweroff"))
+    until(lambda: show("witness")["ActiveState"] == "deactivating", pause=0.01)
+    went_on = time.monotonic() - begun
+    return {"codes": codes, "locks": taken, "before": before, "seconds": went_on, "flush": read("lock.flush"),
+            "report": report("lock")}  # fmt: skip
+
+
+def alone() -> dict[str, Any]:
+    """What the manager says on its own socket, where there is no bus yet."""
+    code = (
+        "from processender.engine.clock import SystemClock; from processender.integrations.systemd.timeouts import *\n"
+        "import os; found = stop_timeout(SystemClock(), limit=30)\n"
+        "print(found.seconds, found.unit, os.path.exists('/run/dbus/system_bus_socket'))"
+    )
+    environ = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent.parent.parent}/src"}
+    told = subprocess.run([sys.executable, "-c", code], env=environ, check=True, capture_output=True, text=True)
+    return {"told": told.stdout.split()}
 
 
 def main() -> None:
@@ -238,7 +311,10 @@ def main() -> None:
         found["took"] = time.monotonic() - begun
         (RESULTS / f"{scenario.__name__}.json").write_text(json.dumps(found, indent=1))
 
+    played(alone)
+    systemctl("start", "dbus.service", "systemd-logind.service")
     together(*(lambda scenario=scenario: played(scenario) for scenario in SCENARIOS))
+    played(shutdown)
     sys.exit(0)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from processender.testing.logind import SystemBus
 from processender.testing.metadata import Metadata
 from processender.testing.processes import Program
 from processender.testing.sources import until
@@ -140,3 +141,42 @@ def test_a_sidecar_listens_as_well(double: Metadata, tmp_path: Path) -> None:
             assert -15 == program.wait(20)
             assert ["cloud: spot terminate"] == causes(agent)
             assert "spot terminate" == agent.report()["sources"]["cloud"]["spot"]
+
+
+def test_a_machine_that_shuts_down_ends_its_command(tmp_path: Path) -> None:
+    """It waits for the clean-up, in the time that it gives; what was called off ends nothing."""
+    with SystemBus() as machine:
+        more = '[handlers.flush]\nphase = "flush"\nrun = ["true"]\n'
+        with agent(config(tmp_path, "logind", more, endpoint=machine.address, every="20ms"), SLEEPER) as program:
+            program.wait_for("ready")
+            until(lambda: machine.inhibitors, "nothing holds the machine up")
+            machine.schedule(seconds=300)
+            program.wait_for("heard scheduled poweroff from cloud")
+            machine.cancel()
+            program.wait_for("heard scheduled poweroff called off from cloud")
+            given_back, seconds = machine.power_off()
+
+            assert 143 == program.wait()
+            assert given_back
+            assert seconds < 4.9
+            assert "cloud: shutdown" == causes(program)[-1]
+            assert ["flush", "cloud-lock"] == [each["name"] for each in program.report()["handlers"]][-2:]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ('sleep = "deep"', "sources.machine.with.sleep"),
+        ("every = 1", "sources.machine.with.every"),
+        ('evry = "1s"', "evry"),
+        ('every = "0s"', "`every` must be above 0"),
+    ],
+)
+def test_wrong_options_are_mistakes_in_the_file(tmp_path: Path, wrong: str, why: str) -> None:
+    """With their line, before anything starts; so `check` and `plan` find them too."""
+    file = tmp_path / "pe.toml"
+    file.write_text(f'[sources.machine]\nlisten = "logind"\nwith = {{ {wrong} }}\n')
+    with agent(["-c", str(file)], SLEEPER) as program:
+        assert 125 == program.wait()
+        assert f"{file}:" in program.output
+        assert why in program.output

@@ -89,6 +89,14 @@ while True:
 """,
     "mixed.sh": "sleep 100 & sleep 100 & echo ready >> /results/mixed.ready; wait\n",
     "group.sh": "sleep 100 & sleep 100 & echo ready >> /results/group.ready; wait\n",
+    "lock.toml": """
+[sources.machine]
+listen = "logind"
+with = { every = "100ms" }
+[handlers.flush]
+phase = "flush"
+run = ["/bin/sh", "-c", "sleep 1; grep -h WHO= /run/systemd/inhibit/*[0-9] > /results/lock.flush"]
+""",
     "extend.toml": '[systemd]\nextend_to = "8s"\n',
 }
 ODD = ["a b", "$HOME", "100%", 'q"q', "it's", "", ";", "two\nlines", "back\\slash", "ä"]
@@ -139,7 +147,7 @@ def units() -> dict[str, str]:
         "itself.service": service("itself"),
         "needs5.service": service("needs5", "TimeoutStopSec=3", options="-c /results/extend.toml"),
         "deaf8.service": service("deaf8", "TimeoutStopSec=3", options="-c /results/extend.toml"),
-        "deaf3.service": service("deaf3", "TimeoutStopSec=3", options="--grace 60s"),
+        "deaf3.service": service("deaf3", "TimeoutStopSec=3", "UnsetEnvironment=INVOCATION_ID", options="--grace 60s"),
         "hung.service": service("hung", "WatchdogSec=6", "WatchdogSignal=KILL"),
         "mute.service": service("mute", "WatchdogSec=6", options="--ready notify --watchdog pass"),
         "store.service": service(
@@ -150,6 +158,11 @@ def units() -> dict[str, str]:
         "act.service": service("act", program=f"{python}/act.py"),
         "mixed.service": service("mixed"),
         "group.service": service("group").replace("KillMode=mixed", "KillMode=control-group"),
+        "longer.service": service("longer", "TimeoutStopSec=20", program="/bin/sleep 100"),
+        "shorter.service": service("shorter", "TimeoutStopSec=10", options="--grace 60s", program="/bin/sleep 100"),
+        "fits.service": service("fits", "TimeoutStopSec=10", options="--grace 4s", program="/bin/sleep 100"),
+        "lock.service": service("lock", options="-c /results/lock.toml", program="/bin/sleep 100"),
+        "witness.service": "[Service]\nExecStart=/bin/sleep 100\nExecStop=/bin/sleep 2\n",
         "shop.service": generated(),
         "processender-failure@.service": (TREE / "deploy/systemd/processender-failure@.service").read_text(),
     }  # fmt: skip
@@ -173,7 +186,7 @@ def last_post(text: str) -> dict[str, Any]:
 def test_nothing_of_it_broke_down(machine: dict[str, Any]) -> None:
     """All scenarios were played to their end."""
     assert {} == {name: each["broken"] for name, each in machine.items() if "broken" in each}
-    assert 10 == len(machine)
+    assert 13 == len(machine)
 
 
 class TestNotify:
@@ -291,3 +304,43 @@ class TestShippedUnits:
         assert ("failed", "signal") == (failure["shop"]["ActiveState"], failure["shop"]["Result"])
         assert ("success", "0") == (failure["failure"]["Result"], failure["failure"]["ExecMainStatus"])
         assert ["SIGKILL"] == [each["signal"] for each in failure["accounts"]]
+
+
+class TestWhatTheManagerGives:
+    """TimeoutStopSec, read over D-Bus, and the grace that fits into it."""
+
+    @pytest.mark.parametrize(
+        ("unit", "grace", "told"), [("longer", 18.0, 20), ("shorter", 9.0, 10), ("fits", 4.0, None)]
+    )
+    def test_the_grace_fits_into_it(self, machine: dict[str, Any], unit: str, grace: float, told: int | None) -> None:
+        """All of it without a grace; no more of it than was given; a grace that fits stays, and nothing is told."""
+        report = machine["window"][unit]
+        heard = [each["cause"] for each in report["notices"] if each["origin"] == "systemd"]
+
+        assert grace == report["window"]["length_s"]
+        assert ([] if told is None else [f"TimeoutStopSec of {unit}.service is {told} s"]) == heard
+
+    def test_it_is_known_without_a_bus(self, machine: dict[str, Any]) -> None:
+        """Root asks the manager on its own socket."""
+        assert ["90.0", "driver.service", "False"] == machine["alone"]["told"]
+
+
+class TestShutdown:
+    """The real logind, which is started anew before."""
+
+    def test_it_waits_for_the_clean_up_and_no_longer(self, machine: dict[str, Any]) -> None:
+        """The lock is held while the handlers run, and other services are stopped when it is given back."""
+        found = machine["shutdown"]
+
+        assert ([0] * 4, 1) == (found["codes"], len(found["locks"]))
+        assert "WHO=ProcessEnder" == found["flush"].strip()
+        assert 1.0 < found["seconds"] < 4.5
+
+    def test_the_report_says_what_was_heard(self, machine: dict[str, Any]) -> None:
+        """What was planned, that it was called off, and what came; the window is logind's delay."""
+        report = machine["shutdown"]["report"]
+        heard = [each["cause"] for each in report["notices"] if each["origin"] == "machine"]
+
+        assert ["scheduled poweroff", "scheduled poweroff called off", "shutdown"] == heard
+        assert ("shutdown", 5.0, "told") == (report["cause"], report["window"]["length_s"], report["window"]["kind"])
+        assert ("clean", []) == (report["verdict"], report["troubles"])

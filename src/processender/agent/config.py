@@ -113,7 +113,8 @@ def _of_root(config: Config) -> dict[str, Any]:
     """Return the settings that stand at the root of the file."""
     return {
         "service": config.service or "",
-        "grace": parse_duration(config.grace),
+        "grace": parse_duration(config.grace or "30s"),
+        "grace_given": config.grace is not None,
         "drain_delay": parse_duration(config.drain_delay, zero=True),
         "on_drain": config.on_drain,
         "strict": config.strict,

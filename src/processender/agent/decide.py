@@ -60,10 +60,11 @@ def decide(
     if settings.source:
         settings = settings.replace(policy={**settings.policy, HUP: "reload"})
     settings, wrong = with_flags(settings, flags)
+    settings = settings.replace(grace_given=settings.grace_given or bool(flags.get("grace")))
     problems += wrong
     if settings.extend_to is not None and environ.get("NOTIFY_SOCKET"):
         # Only a manager that is asked for more time gives more.
-        settings = settings.replace(grace=settings.extend_to)
+        settings = settings.replace(grace=settings.extend_to, grace_given=True)
     problems += contradictions(settings, flags) if not problems else []
     if problems:
         raise ConfigError(problems)

@@ -57,6 +57,7 @@ def reload(
             **{name: getattr(old, name) for name in (*FIXED, "written")},
             handlers=(*_but(read.handlers, _of_sources(read)), *_of_sources(old)),
         )
+        new = new if agent.within is None else agent.within.fit(new)
         engine.change(new)
     except ConfigError as error:
         problems = list(error.problems)

@@ -179,6 +179,8 @@ class Agent(Epilogue):
                 face.start()
         while (heard := kernel.take(0.0)) is not None:
             self._take(heard)
+        if "INVOCATION_ID" in os.environ:
+            self.within = load("agent.within").Within(self)
         self._start()
         self._health.running = self._command.running
         # Everything is loaded; what is there now is not looked through again.

@@ -182,8 +182,8 @@ class Config(Struct, forbid_unknown_fields=True):
 
     service: str | None = None
     """The name of the service; by default that of the command."""
-    grace: Duration = "30s"
-    """The whole time from the notice to the end."""
+    grace: Duration | None = None
+    """The whole time from the notice to the end; by default 30s, and in a unit what its TimeoutStopSec gives."""
     drain_delay: Delay = "0s"
     """How long the command still serves after readiness has failed."""
     probe_listen: str | None = None

@@ -36,6 +36,8 @@ class Settings(Record):
     """The name of the service; empty means that of the command."""
     grace: float = GRACE_S
     """The whole time from the notice to the end."""
+    grace_given: bool = False
+    """Whether somebody has said so; otherwise what the manager of a unit gives may be longer."""
     drain_delay: float = 0.0
     """How long the command still serves after readiness has failed."""
     probe_listen: str = ""

@@ -46,6 +46,8 @@ class Steered:
         self._tracker: Any = None
         self._unit: Any = None
         self._listeners: Any = None
+        self.within: Any = None
+        """What the manager of the unit gives; None where there is none."""
 
     @property
     def alarms(self) -> Alarms:
@@ -118,6 +120,12 @@ class Steered:
         """Note who asked for something that is no end; a lean agent keeps that for as long as nobody asks for more."""
         if self._engine is not None:
             self._engine.take(notice)
+
+    def take_grace(self, grace: float) -> None:
+        """Have so many seconds from now on; raise `ProcessEnderError` where the end has begun."""
+        if self._engine is not None:
+            self._engine.ender.exchange((), (), grace)
+        self._settings = self._settings.replace(grace=grace)
 
     def hear(self, notice: Notice) -> None:
         """Take what a source says."""

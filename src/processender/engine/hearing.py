@@ -54,6 +54,8 @@ class Hearing:
         self.outlets = outlets
         self.emit = outlets.emit
         self.grace = grace
+        self.within: Callable[[float], object] = lambda _seconds: None
+        """Is told how long the platform gives, by a source that knows."""
         self.run: Run | None = None
         self.notices: list[Notice] = []
         self.withdrawing = False
