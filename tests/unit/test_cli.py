@@ -158,7 +158,7 @@ class TestPlan:
         code, out, _ = call(capsys, "plan", "--app", f"{app}:inner.deep", "--window", "3s")
 
         assert 1 == code
-        assert "does not fit: 'close' is expected to end 3.00 s after the notice; there are 2.40 s" in out
+        assert "does not fit: 'close' is expected to end 3.00 s after the notice at best; there are 2.40 s" in out
 
     def test_who_is_given_up_is_named_with_the_reason(self, capsys: pytest.CaptureFixture[str], app: str) -> None:
         """The importance, the value, and what would become of the plan with it."""

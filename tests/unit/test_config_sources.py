@@ -66,6 +66,8 @@ def test_what_it_is_told_has_units() -> None:
     (found,) = read('[sources.cloud]\nlisten = "aws"\nwith = { every = "500ms", rebalance = "drain" }\n').sources
 
     assert 0.5 == found._looks[0].every
+    for listen in ("gcp", "kubernetes"):
+        assert read(f'[sources.cloud]\nlisten = "{listen}"\nwith = {{ held = "90s" }}\n').sources
 
 
 def test_who_may_write_a_file_are_numbers_or_anyone() -> None:
@@ -109,6 +111,7 @@ class TestPlugins:
             ('listen = "containerd"', "the source 'containerd' needs `container`"),
             ('listen = "nut"\nwith = { user = "shop" }', "give both `user` and `password`"),
             ('listen = "nut"\nwith = { user = "shop", password = "x" }', "must be"),
+            ('listen = "nut"\nwith = { ups = "rack@" }', "write NAME@HOST"),
             ('listen = "nut"\nwith = { batery = "drain" }', "did you mean 'battery'?"),
             ('listen = "nut"\nwith = { dead = 15 }', "15s"),
             ('listen = "parent"\nwith = { action = "halt" }', "advise"),

@@ -136,7 +136,7 @@ class Planner:
             steps=steps,
             tails=tuple(kept),
             lanes=self.lanes,
-            critical=_critical(graph, steps, blame),
+            critical=_critical(graph, steps, blame, skips),
             skips=skips,
             misfits=_misfits(steps, window, decision),
             problems=problems,
@@ -242,7 +242,7 @@ def _ranks(graph: Graph, decision: Any) -> Sequence[float]:
     return [float("inf") if node in spare else -urgency for node, urgency in enumerate(decision.urgency)]
 
 
-def _critical(graph: Graph, steps: tuple[Step, ...], blame: list[int]) -> tuple[str, ...]:
+def _critical(graph: Graph, steps: tuple[Step, ...], blame: list[int], skips: Mapping[str, str]) -> tuple[str, ...]:
     if not steps:
         return ()
     node = max(range(len(steps)), key=lambda each: steps[each].finish)
@@ -251,7 +251,7 @@ def _critical(graph: Graph, steps: tuple[Step, ...], blame: list[int]) -> tuple[
         if node < len(steps):
             chain.append(graph.handlers[node].name)
         node = blame[node]
-    return tuple(reversed(chain))
+    return tuple(name for name in reversed(chain) if name not in skips)
 
 
 def _misfits(steps: tuple[Step, ...], window: Window, decision: Any) -> tuple[Misfit, ...]:

@@ -27,7 +27,7 @@ ADDRESS = "169.254.169.254"
 """Where every instance finds the server."""
 VARIABLE = "GCE_METADATA_HOST"
 """The variable by which the clients of Google, and this, find it elsewhere."""
-HELD_S = 60
+HELD_S = 60.0
 """How long the server is asked to hold a request."""
 PATIENCE_S = 70.0
 """How long it is waited for its answer."""
@@ -44,10 +44,10 @@ _HEADERS = {"Metadata-Flavor": "Google"}
 class Value:
     """One value of the metadata server, which is waited for."""
 
-    def __init__(self, base: str, path: str, held: int) -> None:
+    def __init__(self, base: str, path: str, held: float) -> None:
         """Take the address of the *base*, the *path* of the value, and how long a request is *held*."""
         self._url = base + path
-        self._held = held
+        self._held = max(1, int(held))
         self._etag = ""
         self._plain = Later("GET", self._url, _HEADERS)
 
@@ -84,7 +84,7 @@ def listen(
     terminate: Literal["stop", "drain", "advise"] = "stop",
     terminate_within: float | None = None,
     preempted_within: float = SPOT_S,
-    held: int = HELD_S,
+    held: float = HELD_S,
     endpoint: str = "",
 ) -> Together:
     """
@@ -104,7 +104,7 @@ def listen(
 
         held: How long the server is asked to hold a request, seconds.
 
-        endpoint: Where the server is, as HOST or HOST:PORT, instead of where it always is.
+        endpoint: Where the server is, as a URL, HOST or HOST:PORT, instead of where it always is.
     """
     host = endpoint or os.environ.get(VARIABLE) or ADDRESS
     base = f"{host if '//' in host else f'http://{host}'}/computeMetadata/v1/instance/"
