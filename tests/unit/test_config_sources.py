@@ -103,6 +103,8 @@ class TestPlugins:
             ('listen = "aws"\nwith = { rebalence = "drain" }', "takes no 'rebalence'; did you mean 'rebalance'?"),
             ('listen = "aws"\nwith = { rebalance = "run" }', "advise"),
             ('listen = "aws"\nwith = { every = 2 }', "2s"),
+            ('listen = "aws"\nevery = "2s"', "no such key; what 'aws' takes is written in with = { every = ... }"),
+            ('listen = "aws"\nwth = { every = "2s" }', "did you mean 'with'?"),
             ('listen = "aws"\nwith = { group = "web" }', "give both `group` and `hook`"),
             ('listen = "gcp"\nwith = { endpoint = "ftp://here" }', "must be a URL with http or https"),
             ('listen = "docker"\nwith = { endpoint = "ssh://here" }', "give the path of its socket"),
@@ -110,7 +112,7 @@ class TestPlugins:
             ('listen = "docker"\nwith = { contaner = "web" }', "takes no 'contaner'; did you mean 'container'?"),
             ('listen = "containerd"', "the source 'containerd' needs `container`"),
             ('listen = "nut"\nwith = { user = "shop" }', "give both `user` and `password`"),
-            ('listen = "nut"\nwith = { user = "shop", password = "x" }', "must be"),
+            ('listen = "nut"\nwith = { user = "shop", password = "x" }', 'password = { env = "PASSWORD" }'),
             ('listen = "nut"\nwith = { ups = "rack@" }', "write NAME@HOST"),
             ('listen = "nut"\nwith = { batery = "drain" }', "did you mean 'battery'?"),
             ('listen = "nut"\nwith = { dead = 15 }', "15s"),
@@ -126,6 +128,13 @@ class TestPlugins:
     def test_mistakes_are_told_with_their_place(self, text: str, problem: str) -> None:
         """Before anything runs."""
         assert problem in only(f"[sources.door]\n{text}\n")
+
+
+def test_a_password_that_is_written_out_is_not_shown() -> None:
+    """What is wrong with a file stands in logs."""
+    told = only('[sources.ups]\nlisten = "nut"\nwith = { user = "shop", password = "open sesame" }\n')
+
+    assert "sesame" not in told
 
 
 def test_the_handler_of_a_source_may_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

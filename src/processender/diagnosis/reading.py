@@ -9,7 +9,7 @@ from ..core.spans import LONGEST_S
 from ..demand import load
 from ..engine.clock import SystemClock
 from ..integrations.ci import runner
-from .finding import CONFIGURED, Said, Scene
+from .finding import CONFIGURED, TOLD, Said, Scene, Unreadable
 
 ANNOTATION = "processender.dev/grace-seconds"
 ANNOTATIONS = "/etc/podinfo/annotations"
@@ -59,6 +59,12 @@ def gitlab(scene: Scene) -> Said | None:
     return found if scene.environ.get("CI_DISPOSABLE_ENVIRONMENT") == "true" else None
 
 
+def function(scene: Scene) -> Said | None:
+    """Return what Lambda gives to a function, of which an extension outside of it has the rest."""
+    found = load("integrations.aws_lambda").window(scene.environ)
+    return None if found is None else Said(found[1], found[2], TOLD)
+
+
 def systemd(scene: Scene, limit: float) -> Said | None:
     """Ask the manager of the unit, by the program that comes with it."""
     import subprocess  # noqa: PLC0415 - for units only
@@ -98,12 +104,12 @@ def _of_runner(scene: Scene, sign: str) -> Said | None:
     found = runner({**scene.environ, sign: "true"})
     if found is None:
         return None
-    better = "" if found.kind is CONFIGURED else found.longer
+    better = "" if found.kind is CONFIGURED else f"to have it longer: {found.longer}"
     return Said(found.window, found.known_from, found.kind, better)
 
 
-def _given(text: str, where: str) -> Said | None:
+def _given(text: str, where: str) -> Said:
     seconds = span(text)
     if seconds is None or seconds > LONGEST_S:
-        return None
+        raise Unreadable(f"{where} is {text[:40]!r}, which is no length of time: write a number of seconds, like 30")
     return Said(seconds, where, CONFIGURED)

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from ..core.platforms import Platform
 from ..core.record import Record
 from .aside import side_by_side
-from .finding import TOLD, Asker, Finding, Provider, Said, Scene
-from .reading import buildkite, cluster, ecs, engine, gitlab, kubernetes, systemd
+from .finding import TOLD, Asker, Finding, Provider, Said, Scene, Unreadable
+from .reading import buildkite, cluster, ecs, engine, function, gitlab, kubernetes, systemd
 
 
 class Rule(Record):
@@ -45,7 +45,11 @@ _RULES: Mapping[str, Rule] = {
         "SIGINT, after 7.5 s SIGTERM, after 10 s SIGKILL, and only to the step's first process: begin it with `exec`",
     ),
     "gitlab-ci": Rule(
-        Said(600.0, "GracefulTimeout of the shell executor", better="say the time of another executor as the grace"),
+        Said(
+            600.0,
+            "GracefulTimeout of the shell executor",
+            better="set the grace to the time of another executor",
+        ),
         sends="SIGTERM to the process group, then SIGKILL",
     ),
     "buildkite": Rule(
@@ -56,15 +60,13 @@ _RULES: Mapping[str, Rule] = {
         ),
     ),
     "jenkins": Rule(
-        Said(5.0, "the default of SoftKillWaitSeconds", better="say that of this server as the grace"),
+        Said(
+            5.0, "the default of SoftKillWaitSeconds", better="set the grace to the SoftKillWaitSeconds of this server"
+        ),
         sends="SIGTERM to all that have its cookie, then SIGKILL",
     ),
     "lambda": Rule(
-        Said(
-            2.0,
-            "the rule with an external extension; without any, SIGKILL comes at once",
-            better="listen to aws-lambda, which is told the instant of the end",
-        ),
+        Said(2.0, "at most, with an external extension; without any, SIGKILL comes at once", TOLD),
         sends="SIGTERM with an extension, and nothing without; 30 % of the time is the function's",
         source="aws-lambda",
         tells="the instant of the end, and its reason",
@@ -141,6 +143,7 @@ _RULES: Mapping[str, Rule] = {
 READ: Mapping[str, Provider] = {
     "buildkite": buildkite,
     "gitlab-ci": gitlab,
+    "lambda": function,
     "fargate": ecs,
     "ecs": ecs,
     "kubernetes": kubernetes,
@@ -163,6 +166,11 @@ def rules_of(platforms: Sequence[Platform]) -> dict[str, Rule]:
     return {each.name: _RULES[each.name] for each in platforms if each.name in _RULES}
 
 
+def platforms_heard_by(source: str) -> list[str]:
+    """Return the names of the platforms that the source *source* hears."""
+    return [name for name, rule in _RULES.items() if rule.source == source]
+
+
 def find_windows(platforms: Sequence[Platform], scene: Scene, limit: float) -> tuple[Finding, ...]:
     """
     Return how long each of *platforms* gives.
@@ -175,7 +183,7 @@ def find_windows(platforms: Sequence[Platform], scene: Scene, limit: float) -> t
 
         limit: For how long those may be asked who can be, all at once, seconds; 0 asks nobody.
     """
-    read = {each.name: READ[each.name](scene) for each in platforms if each.name in READ}
+    read, wrong = _read(platforms, scene)
     open_ones = [each.name for each in platforms if each.name in ASK and read.get(each.name) is None]
     calls = {name: (lambda ask=ASK[name]: ask(scene, limit)) for name in open_ones} if limit > 0 else {}
     asked = side_by_side(calls, limit)
@@ -185,5 +193,18 @@ def find_windows(platforms: Sequence[Platform], scene: Scene, limit: float) -> t
         said = read.get(each.name) or (answer if isinstance(answer, Said) else None) or _RULES[each.name].said
         if isinstance(answer, BaseException):
             said = said.replace(source=f"{said.source} (asked: {answer})")
+        said = said.replace(wrong=wrong.get(each.name, ""))
         found.append(Finding(each.name, each.sign, *said.as_dict().values()))
     return tuple(found)
+
+
+def _read(platforms: Sequence[Platform], scene: Scene) -> tuple[dict[str, Said | None], dict[str, str]]:
+    """Return what is written down about each of *platforms*, and what of it cannot be understood."""
+    read: dict[str, Said | None] = {}
+    wrong: dict[str, str] = {}
+    for name in (each.name for each in platforms if each.name in READ):
+        try:
+            read[name] = READ[name](scene)
+        except Unreadable as error:
+            wrong[name] = str(error)
+    return read, wrong

@@ -48,7 +48,7 @@ def test_each_platform_has_a_rule(name: str) -> None:
         ("systemd", 90.0, ASSUMED),
         ("docker", 10.0, ASSUMED),
         ("cloud-run", 10.0, TOLD),
-        ("lambda", 2.0, ASSUMED),
+        ("lambda", 2.0, TOLD),
         ("github-actions", 10.0, TOLD),
         ("gitlab-ci", 600.0, ASSUMED),
         ("buildkite", 9.0, ASSUMED),
