@@ -54,7 +54,8 @@ class Notice(Record):
     signum: int = 0
     """The number of the signal that brought it, 0 if none did."""
     sender: str = ""
-    """Who asked for it, where that is known: a process and its user, or the name of a token; never a secret."""
+    """Who asked for it, where that is known: a process and its user, or the name of a token; never a secret.
+    Of a source that gives a *key*, what it saw."""
     key: str = ""
     """What its source calls it, so that it can be changed or taken back alone; without a name only all of it can be."""
 
