@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import statistics
 import subprocess
 import sys
@@ -26,6 +28,9 @@ PERIOD_S = 0.5
 SLACK_MS = 20.0
 ROUNDS = 7
 IDLE_S = 30
+MOTO_MS = 30.0
+KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+"""What every client of AWS wants to have, and no double looks at."""
 BETWEEN = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
 
 
@@ -39,6 +44,7 @@ def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     for name, text in (("token", "token-1"), ("namespace", "default")):
         Path(state, name).write_text(text)
     env = {"PROCESSENDER_STATE": state, "ACCOUNT": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    env |= KEYS
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
@@ -78,6 +84,8 @@ def _latencies() -> list[Figure]:
                 delays.append(_delay(cloud, double, lambda: announce(double), offset))  # noqa: B023
         period = 0.0 if cloud == "gcp" else PERIOD_S * 1000
         figures.append(_latency(cloud, delays, period))
+    how = f"pushed; {MOTO_MS:.0f} ms for moto's own two requests and its pace"
+    figures.append(_latency("aws queue", _queue(), MOTO_MS, how))
     delays = []
     for _ in range(ROUNDS):
         with Extensions(["flush"]) as api:
@@ -114,6 +122,40 @@ def _pushed() -> float:
         process.wait(60)
         process.stdout.close()
         return told - said
+
+
+class Queue:
+    """A queue of moto's, which holds a request that finds nothing."""
+
+    asked = True
+
+    def __init__(self, endpoint: str, name: str) -> None:
+        """Make one."""
+        from boto3.session import Session
+
+        self._api = Session().client("sqs", endpoint_url=endpoint, region_name="eu-west-1")
+        self.url = self._api.create_queue(QueueName=name)["QueueUrl"]
+
+    def warn(self) -> None:
+        """Put what EventBridge puts there when a spot instance is taken back."""
+        detail = {"instance-id": "i-1", "instance-action": "terminate"}
+        event = {"detail-type": "EC2 Spot Instance Interruption Warning", "time": "", "detail": detail}
+        self._api.send_message(QueueUrl=self.url, MessageBody=json.dumps(event))
+
+
+def _queue() -> list[float]:
+    """Return the seconds from a message to the first handler."""
+    from tests.integration.servers import s3 as moto
+
+    os.environ.update(KEYS)
+    delays = []
+    with moto() as endpoint:
+        for number in range(ROUNDS):
+            say(f"sources: aws queue {number}")
+            queue = Queue(endpoint, f"bench-{number}")
+            # By then the client has made its connection, and waits.
+            delays.append(_delay("queue", queue, queue.warn, 1.0))
+    return delays
 
 
 class Page(Served):
@@ -174,9 +216,9 @@ def _orphaned() -> float:
     return told - said
 
 
-def _latency(cloud: str, delays: list[float], period: float) -> Figure:
+def _latency(cloud: str, delays: list[float], period: float, how: str = "") -> Figure:
     most = max(delays) * 1000
-    how = f"period {period:.0f} ms" if period else "pushed"
+    how = how or (f"period {period:.0f} ms" if period else "pushed")
     beside = f"{how}; p50 {statistics.median(delays) * 1000:.1f} ms of {len(delays)}"
     return Figure(f"{cloud}: notice to first handler, most", most, "ms", bar=period + SLACK_MS, beside=beside)
 

@@ -11,12 +11,14 @@ from processender.integrations.http import listener as http
 from processender.testing.engines import ID
 
 cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
+REGION = "eu-west-1"
 MAKE = {
     "aws": lambda: aws.listen(endpoint=address, every=period),
     "ecs": lambda: aws.listen_ecs(endpoint=f"{address}/v4", every=period),
     "azure": lambda: azure.listen(endpoint=address, every=period),
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
+    "queue": lambda: aws.listen_queue(address, instance="i-1", region=REGION, queue_endpoint=address.rsplit("/", 2)[0]),
     "kubernetes": lambda: kubernetes.listen(endpoint=address, account=os.environ["ACCOUNT"], pod="shop"),
     "docker": lambda: docker.listen(endpoint=address, container=ID),
     "logind": lambda: logind.listen(endpoint=address),

@@ -11,7 +11,6 @@ from .core.handler import Handler
 from .core.notice import Action, Notice
 from .core.outcome import Verdict
 from .core.plan import Plan
-from .core.window import Window
 from .demand import load
 from .engine.clock import SystemClock
 from .engine.registry import Registry
@@ -106,7 +105,7 @@ class BareEnder:
     def plan(self, window: float | None = None) -> Plan:
         """Return the plan for a window of this many seconds (the grace if None), with everything that is wrong."""
         graph, problems = self._registry.compile(self._to_come())
-        opened = Window.open(0.0, self._settings.grace if window is None else window)
+        opened = self._registry.window(self._settings.grace if window is None else window)
         return self._registry.planner.plan(graph, opened, problems=problems)
 
     def forecast(self, window: float | None = None) -> tuple[Plan, str]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from .core.drain import OWN
 from .core.handler import Handler
 from .core.plan import Plan
-from .core.window import Window
 from .demand import load
 from .engine.clock import series
 from .engine.coordinator import Coordinator
@@ -21,7 +20,7 @@ from .telemetry.state import file_name, state_root
 
 def look_back(path: str, version: str, registry: Registry, coordinator: Coordinator, report: ReportWriter) -> None:
     """Let *registry* learn from the history at *path*, if there is a path, and *report* go on with it."""
-    report.learning = load("telemetry.planned")
+    coordinator.kept = report.learn(load("telemetry.planned"))
     history, troubles = known(path, registry)
     registry.learn(history, version)
     for trouble in troubles:
@@ -50,7 +49,7 @@ def forecast(
     history, troubles = known(path, registry, put_aside=False)
     registry.learn(history, settings.version, more)
     graph, problems = registry.compile(more)
-    opened = Window.open(0.0, settings.grace if window is None else window)
+    opened = registry.window(settings.grace if window is None else window)
     plan = registry.planner.plan(graph, opened, registry.estimates, None, series(), problems, thorough=True)
     told = any(each.expected is not None and each.name not in OWN for each in graph.handlers)
     if not plan.chances and (registry.estimates or told):

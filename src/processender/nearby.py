@@ -50,8 +50,8 @@ class NearbyLoader(SourceFileLoader):
             data = os.read(descriptor, os.fstat(descriptor).st_size)
         finally:
             os.close(descriptor)
-        source = (int(self._found.st_mtime) & _32_BITS, self._found.st_size & _32_BITS)
-        if data[:_HEAD_SIZE] != _HEAD + b"".join(number.to_bytes(4, "little") for number in source):
+        source = int(self._found.st_mtime) & _32_BITS | (self._found.st_size & _32_BITS) << 32
+        if data[:_HEAD_SIZE] != _HEAD + source.to_bytes(8, "little"):
             return None
         code: CodeType = loads(memoryview(data)[_HEAD_SIZE:])  # noqa: S302 - Python itself would load the same
         return code if code.co_filename == self.path else None

@@ -15,7 +15,6 @@ from .core.escalation import Escalation
 from .core.handler import Handler
 from .core.notice import Notice
 from .core.outcome import Verdict
-from .core.window import Window
 from .demand import load
 from .engine.clock import new_id
 from .engine.coordinator import Coordinator
@@ -106,7 +105,8 @@ class Session:
         if place.path:
             self.report.open(place.path)
             # Before a command nothing is loaded that can wait; a program may be over in a moment, and is to learn too.
-            self.report.learning = None if settings.exit == "return" else load("telemetry.planned")
+            if settings.exit != "return":
+                self.coordinator.kept = self.report.learn(load("telemetry.planned"))
         else:
             self.coordinator.trouble("no-state", place.trouble)
         why_not = self.coordinator.watchdog.prepare(stacks_path(place.path) if place.path else os.devnull)
@@ -187,7 +187,7 @@ class Session:
 
     def _foresee(self) -> None:
         """Plan for the grace now, and in the background for others; an agent with nothing but a command stays small."""
-        self._registry.prepare(Window.open(0.0, self._settings.grace))
+        self._registry.prepare(self._registry.window(self._settings.grace))
         agent, few = self._settings.exit == "return", len(self._registry.handlers()) <= FEW
         if not (agent and few) and (agent or self._registry.may_learn or os.path.exists(self._history)):
             if self._beforehand is None:

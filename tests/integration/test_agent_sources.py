@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from processender.testing.logind import SystemBus
-from processender.testing.metadata import Metadata
+from processender.testing.metadata import Metadata, black_hole
 from processender.testing.processes import Program
 from processender.testing.sources import until
 from tests.integration.agents import SLEEPER, agent, python
@@ -95,6 +95,23 @@ def test_a_platform_that_is_not_there_is_one_trouble(tmp_path: Path) -> None:
         assert 143 == program.wait()
         assert ["SIGTERM"] == [each["cause"] for each in program.report()["notices"]]
         assert 1 == program.output.count("cannot hear of the end")
+
+
+CLOUDS = ("aws", "aws-ecs", "gcp", "azure", "alibaba")
+
+
+def test_addresses_that_swallow_everything_delay_neither_the_command_nor_its_end(tmp_path: Path) -> None:
+    """All clouds at once: the command has run and ended before the first look could give up."""
+    with black_hole() as url:
+        file = tmp_path / "pe.toml"
+        file.write_text(
+            "\n".join(f'[sources.{each}]\nlisten = "{each}"\nwith = {{ endpoint = "{url}" }}' for each in CLOUDS)
+        )
+        with agent(["-c", str(file)], python("print('begun', flush=True)")) as program:
+            assert 0 == program.wait()
+
+    assert "begun" in program.output
+    assert "cannot hear" not in program.output
 
 
 def test_a_command_that_crashes_before_a_planned_end_has_crashed(double: Metadata, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from processender.engine.brief import BriefContext
 from processender.engine.clock import SystemClock
 from processender.errors import HandlerError, Permanent, Transient
 from processender.exchange import Answer, HTTPStatusRefused, HTTPStatusTransient, Request, exchange, judge
+from processender.glance import Glance
 from processender.patience import poll
+from processender.testing.sources import Heard
 
 CLOCK = SystemClock()
 Serve = Callable[[type[BaseHTTPRequestHandler]], ThreadingHTTPServer]
@@ -143,6 +145,28 @@ class TestExchange:
         with pytest.raises(TimeoutError, match="no answer in time"):
             exchange(put(serve(Drips)), ctx, timeout=0.3)
         assert ctx.remaining() > 30
+
+    @pytest.mark.parametrize("server", [Stalls, Drips])
+    def test_a_look_comes_back_in_time_without_a_thread_that_watches_it(
+        self, serve: Serve, server: type[BaseHTTPRequestHandler]
+    ) -> None:
+        """It is made every two seconds; all that it reads has one time together."""
+        threads: list[str] = []
+
+        class Tells(server):  # type: ignore[misc, valid-type]
+            """Says who is there while the answer is awaited."""
+
+            def do_PUT(self) -> None:
+                """Look around."""
+                threads.extend(type(each).__name__ for each in threading.enumerate())
+                super().do_PUT()
+
+        glance = Glance(Heard(), 60, Heard().notices.append)  # type: ignore[arg-type]
+
+        with pytest.raises(TimeoutError, match="no answer in time"):
+            glance.ask(put(serve(Tells)), timeout=0.2)
+        assert glance.remaining() > 30
+        assert "Timer" not in threads
 
     def test_an_answer_that_never_ends_is_aborted(self, serve: Serve) -> None:
         """Although the connection has forgotten its socket by then."""

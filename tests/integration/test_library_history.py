@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from processender import Ender
-from processender.core.estimates import Sample
+from processender.core.estimates import FEW, Sample
+from processender.core.events import RunEnded
 from processender.core.handler import Handler
 from processender.core.plan import Plan
+from processender.core.reserve import NAME
+from processender.core.window import usual_reserve
 from processender.errors import StateError
 from processender.telemetry.history import joined, read, received, remember
 from processender.testing.sources import until
@@ -127,6 +130,75 @@ def test_a_short_window_keeps_what_matters(tmp_path: Path) -> None:
     assert ["commit"] == order
     assert ender.report is not None
     assert ender.report["skipped"]["audit"].startswith("no room: with it the plan ends at 30.0")
+
+
+class SlowAtTheEnd:
+    """An exporter that takes its time for the end of a run, as long as it does."""
+
+    def __init__(self, seconds: float) -> None:
+        """Take so many *seconds*."""
+        self._seconds = seconds
+
+    def observe(self, event: object) -> None:
+        """Wait at the end."""
+        if isinstance(event, RunEnded):
+            time.sleep(self._seconds)
+
+
+def test_the_reserve_learns_what_the_record_and_the_flush_take(tmp_path: Path) -> None:
+    """A slow exporter has more of the next window, and quick ones leave more of it to the handlers."""
+    reserves = {}
+    for name, seconds, ends in (("slow", 0.3, 1), ("quick", 0.0, FEW)):
+        state = tmp_path / name
+        for _ in range(ends):
+            ender = Ender("shop", grace=4.0, state=str(state), observers=(SlowAtTheEnd(seconds),), version="1")
+            ender.add(Handler("flush", noop))
+            with ender:
+                pass
+        plan, _ = Ender("shop", grace=4.0, state=str(state), version="1").forecast()
+        reserves[name] = plan.window.reserve
+
+    assert reserves["slow"] > 2 * 0.3 > usual_reserve(4.0) > reserves["quick"]
+
+
+def test_the_reserve_that_was_learned_is_that_of_the_run(tmp_path: Path) -> None:
+    """Once the history is read, in the background."""
+    (tmp_path / "shop").mkdir(mode=0o700)
+    for _ in range(FEW):
+        remember(str(tmp_path / "shop" / "history.tsv"), {"flush": Sample(0.01), NAME: Sample(0.4)})
+    ender = Ender("shop", grace=10.0, state=str(tmp_path), observers=(), version="1")
+    ender.add(Handler("flush", noop))
+    with ender:
+        deadline = time.monotonic() + 20
+        while ender._session._registry.reserve is None and time.monotonic() < deadline:  # type: ignore[union-attr]
+            time.sleep(0.02)
+
+    assert ender.report is not None
+    assert 1.2 == ender.report["window"]["reserve_s"]
+
+
+def test_a_handler_whose_time_grew_tenfold_since_yesterday(tmp_path: Path) -> None:
+    """What matters more still ends, the report says how far off the plan was, and the next plan counts with it."""
+    (tmp_path / "shop").mkdir(mode=0o700)
+    path = str(tmp_path / "shop" / "history.tsv")
+    for _ in range(12):
+        remember(path, {"flush": Sample(0.02), "commit": Sample(0.005)})
+    ender, next_one = (Ender("shop", grace=4.0, state=str(tmp_path), observers=(), version="") for _ in range(2))
+    for each in (ender, next_one):
+        each.add(lambda: time.sleep(0.2), name="flush", phase="flush")
+        each.add(noop, name="commit", phase="commit", importance="must")
+    with ender:
+        deadline = time.monotonic() + 20
+        while not ender._session._registry.estimates and time.monotonic() < deadline:  # type: ignore[union-attr]
+            time.sleep(0.02)
+    report = ender.report
+    assert report is not None
+    told = report["plan"]["handlers"]["flush"]
+    after, _ = next_one.forecast()
+
+    assert ("clean", True, True) == (report["verdict"], told["done"], report["plan"]["handlers"]["commit"]["done"])
+    assert told["took_s"] > 5 * told["expected_s"]
+    assert after.estimates["flush"].quantile(0.95) >= 0.2 > after.estimates["flush"].quantile(0.5)
 
 
 def taught(state: Path, history: object, *handlers: Handler) -> Ender:

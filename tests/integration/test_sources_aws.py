@@ -22,6 +22,7 @@ from tests.integration.servers import s3 as moto
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow")
 ID = "i-0f76fade435676abd"
+TOKEN = "87654321-4321-4321-4321-210987654321"
 PACE = 0.01
 
 
@@ -76,6 +77,27 @@ class TestHook:
         assert ("CONTINUE", [""]) == (service.result, ran)
         assert ["the hook 'goodbye' is told to go on"] == answer["notes"]
         assert (300, "configured") == (round(report["window"]["length_s"]), report["window"]["kind"])
+
+    @pytest.mark.parametrize("off", [3600.0, -3600.0])
+    def test_the_time_that_was_granted_is_that_also_where_our_clock_is_wrong(
+        self, double: Metadata, service: AutoScaling, off: float
+    ) -> None:
+        """It is measured from when the group has asked, by no wall clock."""
+
+        class Wrong(SystemClock):
+            def wall(self) -> float:
+                return super().wall() + off
+
+        double.lifecycle("Terminated")
+        heard, source = Heard(), self.source(double, service, extend_to=300)
+        heard.clock = Wrong()
+        source.start(heard)
+        until(lambda: len(heard.notices) > 1, "it was not extended")
+        source.stop()
+        deadline = heard.notices[1].deadline
+
+        assert deadline is not None
+        assert 295 < deadline - heard.notices[0].at < 301
 
     def test_an_end_that_the_group_did_not_ask_for_tells_it_nothing(
         self, double: Metadata, service: AutoScaling, tmp_path: Path
@@ -179,6 +201,42 @@ class TestQueue:
 
         assert [(cause, action)] == [(each.cause, each.action) for each in heard.notices]
         assert [] == heard.troubles
+
+    def test_the_hook_that_an_event_names_is_kept_waiting_and_told_to_go_on(
+        self, queue: Queue, double: Metadata, service: AutoScaling, tmp_path: Path
+    ) -> None:
+        """Group, hook and token stand in the event; nothing of it is configured."""
+        named = {"AutoScalingGroupName": GROUP, "LifecycleHookName": HOOK, "LifecycleActionToken": TOKEN}
+        with Ender("web", grace=5, signals=(), exit="return", state=str(tmp_path), observers=[]) as ender:
+            ender.listen(
+                queue.source(
+                    double, answer=True, heartbeat=PACE, extend_to=300, autoscaling_endpoint=service.url, instance=ID
+                )
+            )
+            ender.add(
+                lambda: until(lambda: service.heartbeats > 2, "it is not kept waiting"), name="flush", phase="flush"
+            )
+            queue.put(event("EC2 Instance-terminate Lifecycle Action", EC2InstanceId=ID, **named))
+            assert ender.stopping.wait(20)
+        report = ender.report
+        assert report is not None
+
+        assert "CONTINUE" == service.result
+        assert (300, "configured") == (round(report["window"]["length_s"]), report["window"]["kind"])
+        assert all(TOKEN.encode() in each.body for each in service.asked)
+
+    def test_an_event_that_names_no_hook_ends_in_the_grace(
+        self, queue: Queue, double: Metadata, service: AutoScaling
+    ) -> None:
+        """It is a trouble that nobody can be asked for more."""
+        queue.put(event("EC2 Instance-terminate Lifecycle Action", EC2InstanceId=ID))
+        heard, source = Heard(), queue.source(double, answer=True, extend_to=300, autoscaling_endpoint=service.url)
+        source.start(heard)
+        until(lambda: heard.troubles, "nobody was told")
+        source.stop()
+
+        assert "is not kept waiting" in heard.troubles[0][1]
+        assert [None] == [each.deadline for each in heard.notices]
 
     def test_what_is_about_others_stays(self, queue: Queue, double: Metadata) -> None:
         """They read the same queue."""

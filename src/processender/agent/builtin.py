@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.drain import DRAIN_DELAY, READINESS, drain_handlers
+from ..core.drain import COMMAND, DRAIN_DELAY, READINESS, drain_handlers
 from ..core.handler import Handler, Importance
 
-COMMAND = "command"
 __all__ = ["COMMAND", "DRAIN_DELAY", "READINESS", "builtin_handlers"]
 
 

@@ -17,7 +17,7 @@ from ..core.notice import Action, Notice
 from ..core.outcome import Verdict
 from ..demand import load
 from ..engine.clock import SystemClock
-from ..engine.traffic import drain_delay
+from ..engine.delay import drain_delay
 from ..hints import Any
 from ..ports import Context, Observer
 from . import kernel

@@ -114,7 +114,7 @@ def as_text(name: str, plan: Plan) -> str:
     """Return *plan* as text for people."""
     window = plan.window
     head = f"{name}: {len(plan.steps)} handlers, {format_duration(window.length)} from the notice to the end,"
-    parts = [f"{head} {window.work:.2f} s of it for handlers", ""]
+    parts = [f"{head} {window.work:.2f} s of it for handlers, {window.reserve:.2f} s for the report", ""]
     if plan.steps:
         odds = ["chance"] if plan.chances else []
         rows = [["start", "end", "latest", *odds, "phase", "handler", "importance"]]
@@ -125,6 +125,8 @@ def as_text(name: str, plan: Plan) -> str:
     if plan.critical:
         parts.append(f"critical path: {' > '.join(plan.critical)} ({plan.makespan:.2f} s)")
     parts += [f"problem: {problem.text}" for problem in plan.problems]
+    if plan.skips:
+        parts.append(f"given up: {len(plan.skips)} of {len(plan.steps)}, what matters least first")
     parts += [_given_up(handler, plan) for handler in plan.graph.handlers if handler.name in plan.skips]
     if plan.fits and not plan.problems:
         parts.append(f"fits: {window.work - plan.makespan:.2f} s to spare")

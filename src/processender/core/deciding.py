@@ -83,14 +83,19 @@ def _told(graph: Graph, window: Window, layout: Layout, choice: Choice, usual: S
     for node in members(given_up):
         name = graph.handlers[node].name
         with_it = choice.chosen | layout.needed[node] & layout.everything
-        end, late = layout.makespan(with_it, usual), layout.makespan(with_it, choice.times)
-        why = _why(end, late, window.work)
+        end, slow = layout.makespan(with_it, usual), layout.makespan(with_it, choice.times)
+        over, later = end - window.work, slow - window.work
+        why = "with it what matters more is less likely to end in time"
+        if over > 0:
+            why = f"with it the plan ends at {end:.2f} s ({over:+.2f} s)"
+        elif later > 0:
+            why = f"with it the plan ends at {slow:.2f} s ({later:+.2f} s) when all takes long"
         reason = f"{name!r} will not fit: {why}"
         if not choice.extras >> node & 1:
             skips[name] = f"no room: {why}"
-        elif end > window.work:
-            reason = f"{name!r} is expected to end {end:.2f} s after the notice at best; there are {window.work:.2f} s"
-        misfits.append(Misfit(name, (end if end > window.work else late) - window.work, reason))
+        elif over > 0:
+            reason = f"{name!r} is expected to end {end:.2f} s after the notice; there are {window.work:.2f} s"
+        misfits.append(Misfit(name, over if over > 0 else later, reason))
     chances = (
         {graph.handlers[node].name: choice.chances[node] for node in members(layout.everything)}
         if choice.chances
@@ -99,12 +104,3 @@ def _told(graph: Graph, window: Window, layout: Layout, choice: Choice, usual: S
     extras = choice.extras & ~choice.chosen
     spare = frozenset(graph.handlers[node].name for node in members(extras))
     return Decision(skips, spare, tuple(misfits), tuple(layout.tails(choice.chosen, choice.times)), chances)
-
-
-def _why(end: float, late: float, work: float) -> str:
-    """Return why there is no room for a handler with which all ends at *end* as a rule, and *late* on a slow day."""
-    if end > work:
-        return f"with it the plan ends at {end:.2f} s ({end - work:+.2f} s)"
-    if late > work:
-        return f"with it the plan ends at {end:.2f} s, and on a slow day at {late:.2f} s ({late - work:+.2f} s)"
-    return "with it what matters more is less likely to end in time"

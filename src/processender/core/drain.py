@@ -17,6 +17,10 @@ OWN = {
     BODY: "asks the application, or its server, to stop, and waits for it",
 }
 """The handlers that an Ender adds itself when it is entered, or serves, and what each of them does."""
+COMMAND = "command"
+"""The handler by which an agent asks its command to end."""
+CALL_NOTHING = frozenset((*OWN, COMMAND))
+"""Those that call nothing outside the process, so that what a call needs is not loaded for them."""
 
 
 def drain_handlers(delay: float, on_drain: str) -> tuple[Handler, Handler]:

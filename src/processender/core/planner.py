@@ -8,7 +8,7 @@ long as they seldom do, there is nothing to choose, and what chooses is not even
 from __future__ import annotations
 
 from _heapq import heappop, heappush
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..demand import load
 from ..hints import Any
@@ -102,6 +102,9 @@ class Planner:
             0.0 if handler.name in progress.ended else _seldom(handler, window, known.get(handler.name))
             for handler in graph.handlers
         ]
+        if progress.now + sum(times) <= window.work:
+            # Not even one after the other do they take longer.
+            return True
         starts, _ = _schedule(graph, times, self.lanes, progress.now)
         return all(start + time <= window.work + 1e-9 for start, time in zip(starts, times, strict=False))
 
@@ -242,16 +245,16 @@ def _ranks(graph: Graph, decision: Any) -> Sequence[float]:
     return [float("inf") if node in spare else -urgency for node, urgency in enumerate(decision.urgency)]
 
 
-def _critical(graph: Graph, steps: tuple[Step, ...], blame: list[int], skips: Mapping[str, str]) -> tuple[str, ...]:
+def _critical(graph: Graph, steps: tuple[Step, ...], blame: list[int], skips: Collection[str]) -> tuple[str, ...]:
     if not steps:
         return ()
     node = max(range(len(steps)), key=lambda each: steps[each].finish)
     chain = []
     while node >= 0:
-        if node < len(steps):
+        if node < len(steps) and graph.handlers[node].name not in skips:
             chain.append(graph.handlers[node].name)
         node = blame[node]
-    return tuple(name for name in reversed(chain) if name not in skips)
+    return tuple(reversed(chain))
 
 
 def _misfits(steps: tuple[Step, ...], window: Window, decision: Any) -> tuple[Misfit, ...]:

@@ -19,16 +19,20 @@ class RecordType(type):
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> RecordType:
         """Make the class; a default that is given in the body becomes the default of the field."""
+        # Plain loops, and all of it before the class is there: fifty of them are made at each start of an agent.
         annotations: dict[str, str] = namespace.get("__annotations__", {})
-        own = [field for field, kind in annotations.items() if not str(kind).startswith("ClassVar")]
-        parents = [base for base in bases if isinstance(base, RecordType)]
-        defaults = {key: value for base in parents for key, value in base.defaults.items()}
-        defaults.update({field: namespace.pop(field) for field in own if field in namespace})
-        namespace["__slots__"] = tuple(own)
-        made = super().__new__(mcs, name, bases, namespace)
-        made.fields = tuple(field for base in parents for field in base.fields) + tuple(own)
-        made.defaults = defaults
-        return made
+        own = tuple([field for field, kind in annotations.items() if not str(kind).startswith("ClassVar")])
+        fields = own
+        defaults: dict[str, Any] = {}
+        for base in reversed(bases):
+            if isinstance(base, RecordType) and base.fields:
+                fields = base.fields + fields
+                defaults = {**base.defaults, **defaults}
+        for field in own:
+            if field in namespace:
+                defaults[field] = namespace.pop(field)
+        namespace |= {"__slots__": own, "fields": fields, "defaults": defaults}
+        return super().__new__(mcs, name, bases, namespace)
 
 
 class Record(metaclass=RecordType):

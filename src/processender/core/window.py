@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .notice import Deadline, DeadlineKind
 from .record import Record
 
@@ -9,6 +11,11 @@ RESERVE_S = 2.0
 RESERVE_SHARE = 0.1
 MARGIN_S = 0.5
 MARGIN_SHARE = 0.05
+
+
+def usual_reserve(length: float) -> float:
+    """Return the reserve of a window of *length* seconds of which earlier ends have taught nothing."""
+    return min(RESERVE_S, RESERVE_SHARE * length)
 
 
 class Window(Record):
@@ -33,18 +40,29 @@ class Window(Record):
     """How the hard deadline is known."""
 
     @classmethod
-    def of(cls, deadline: Deadline) -> Window:
-        """Cut the time up to *deadline* into its slices; a deadline that has passed leaves an empty window."""
+    def of(cls, deadline: Deadline, reserve_of: Callable[[float], float] | None = None) -> Window:
+        """
+        Cut the time up to *deadline* into its slices; a deadline that has passed leaves an empty window.
+
+        Args:
+
+            deadline: When the process will be gone.
+
+            reserve_of: Tells the reserve by the length, where earlier ends have taught it; None for the usual one.
+        """
         length = max(0.0, deadline.at - deadline.opened)
-        reserve = min(RESERVE_S, RESERVE_SHARE * length)
+        reserve = (reserve_of or usual_reserve)(length)
         margin = min(MARGIN_S, MARGIN_SHARE * length)
         hard = deadline.opened + length
         return cls(deadline.opened, hard - 2 * margin - reserve, hard, reserve, margin, deadline.kind)
 
     @classmethod
-    def open(cls, at: float, length: float, kind: DeadlineKind = DeadlineKind.CONFIGURED) -> Window:
+    def open(
+        cls, at: float, length: float, kind: DeadlineKind = DeadlineKind.CONFIGURED,
+        reserve_of: Callable[[float], float] | None = None,
+    ) -> Window:  # fmt: skip
         """Open a window of *length* seconds at the instant *at*."""
-        return cls.of(Deadline(at, at + length, kind))
+        return cls.of(Deadline(at, at + length, kind), reserve_of)
 
     @property
     def length(self) -> float:

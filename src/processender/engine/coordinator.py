@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from ..core.escalation import Escalation
-from ..core.events import Drained, HandlerEnded, PlanChanged, RunEnded, RunStarted, RunWithdrawn, Trouble
+from ..core.events import Drained, Event, HandlerEnded, PlanChanged, RunEnded, RunStarted, RunWithdrawn, Trouble
 from ..core.handler import DRAIN
 from ..core.notice import Action, Notice, merge
 from ..core.outcome import Outcome, Verdict, describe, verdict
@@ -38,8 +38,6 @@ SWITCH_INTERVAL_S = 0.0005
 CLOSE_S = 0.5
 BEFORE_EFFECT_S = 0.05
 BEFORE_EFFECT_SHARE = 0.02
-RECORD_S = 3.0
-"""How long a slow disk may hold up the end of a run for its record, while the handlers' time is not used up."""
 
 
 class Coordinator(Hearing):
@@ -63,6 +61,8 @@ class Coordinator(Hearing):
         """Whether traffic is left, and the run waits there."""
         self.leave: Callable[[], object] = lambda: None
         """Is called when the run is over, before those that wait for it go on."""
+        self.kept: Callable[[float, float, bool], Event] | None = None
+        """Makes what those who keep the record are told of how long that took; None where nobody learns from it."""
         self.changing = threading.RLock()
         """Held while handlers come or go: meanwhile the run neither starts its first one nor comes to its end."""
         self.over = False
@@ -144,7 +144,7 @@ class Coordinator(Hearing):
 
     def _move_window(self) -> None:
         assert self._deadline is not None  # a notice was heard
-        self.window = Window.of(self._deadline)
+        self.window = Window.of(self._deadline, self.registry.reserve)
         self._arm_last_resorts(self.window)
         self._advance([Adopted(self._plan(self.window))])
 
@@ -167,7 +167,7 @@ class Coordinator(Hearing):
         deadline = merge(None, notice, self.grace) if holds else self._deadline
         if deadline is None:
             return
-        self.window = window = Window.of(deadline)
+        self.window = window = Window.of(deadline, self.registry.reserve)
         if not holds:
             self._hasten(window)
         plan = self._plan(window)
@@ -200,7 +200,7 @@ class Coordinator(Hearing):
         assert self._deadline is not None  # a notice was heard
         self._tell_news()
         self.drained = False
-        self.window = window = Window.of(self._deadline)
+        self.window = window = Window.of(self._deadline, self.registry.reserve)
         self._hasten(window)
         self.executor.begin(self.run_id, notice.cause)
         self.begun.set()
@@ -282,9 +282,7 @@ class Coordinator(Hearing):
         assert window is not None  # a run has begun
         self.verdict = verdict(run.results.values())
         self.emit(RunEnded(now, self.run_id, self.verdict, now - window.opened))
-        self.outlets.flush(min(now + RECORD_S, window.soft), before_effect=True)
-        # The other half is for the streams, should the process not go the ordinary way.
-        self.outlets.flush((now := self.clock.now()) + min(window.reserve, window.dump_at - now) / 2)
+        self.outlets.settle(window, self.kept)
         sys.setswitchinterval(self._switch_interval)
         self.leave()
         with self._lock:

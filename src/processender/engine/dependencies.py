@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
-from ..core.breaker import Breaker
-from ..errors import CircuitOpenError, Permanent
-from ..hints import Any, TypeVar
+from ..demand import load
+from ..errors import CircuitOpenError
+from ..hints import Any
 from ..ports import Clock
-from .callables import is_async
-
-T = TypeVar("T")
 
 
 class Dependencies:
@@ -21,124 +18,37 @@ class Dependencies:
         """Begin with no breaker."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers: dict[str, Any] = {}
 
-    def _enter(self, dependency: str) -> Breaker:
+    def expect(self) -> None:
+        """Load what a call needs: nothing is imported at the worst moment."""
+        load("engine.calling")
+        load("core.breaker")
+
+    def enter(self, dependency: str) -> Any:
+        """Return the breaker of *dependency*, which lets a call through; raise `CircuitOpenError` if it does not."""
         with self._lock:
-            breaker = self._breakers.setdefault(dependency, Breaker())
+            breaker = self._breakers.get(dependency)
+            if breaker is None:
+                breaker = self._breakers[dependency] = load("core.breaker").Breaker()
             if breaker.allow(self._clock.now()):
                 return breaker
         text = f"cannot call {dependency!r}: it failed {breaker.threshold} times in a row; it is left alone for a while"
         raise CircuitOpenError(text)
 
-    def _leave(self, breaker: Breaker, *, ok: bool) -> None:
+    def leave(self, breaker: Any, *, ok: bool) -> None:
+        """Tell *breaker* how a call ended."""
         with self._lock:
             if ok:
                 breaker.success()
             else:
                 breaker.failure(self._clock.now())
 
-    def call(self, dependency: str, function: Callable[[], T], limit: float) -> T:
+    def call(self, dependency: str, function: Callable[[], Any], limit: float) -> Any:
         """Call the sync *function* on a thread of its own; wait at most *limit* seconds for it."""
-        breaker = self._enter(dependency)
-        ok = False
-        try:
-            result = _on_thread(function, limit, dependency)
-            ok = True
-            _refuse_coroutine(result, dependency)
-        except Permanent:
-            ok = True  # it answered
-            raise
-        finally:
-            self._leave(breaker, ok=ok)
-        return result
+        return load("engine.calling").call(self, dependency, function, limit)
 
-    async def call_async(self, dependency: str, function: Callable[[], Any], limit: float) -> Any:
+    def call_async(self, dependency: str, function: Callable[[], Any], limit: float) -> Coroutine[Any, Any, Any]:
         """Await *function*, or call it on a thread if it is sync; wait at most *limit* seconds for it."""
-        import asyncio  # noqa: PLC0415 - threaded programs must not pay for it
-
-        breaker = self._enter(dependency)
-        ok = False
-        try:
-            async with asyncio.timeout(limit):
-                if is_async(function):
-                    result = await function()
-                else:
-                    result = await _from_thread(function)
-                    if asyncio.iscoroutine(result):
-                        # A lambda around a coroutine function looks sync until it is called.
-                        result = await result
-            ok = True
-        except (Permanent, asyncio.CancelledError):
-            ok = True  # it answered, or nobody waits for its answer any more
-            raise
-        finally:
-            self._leave(breaker, ok=ok)
-        return result
-
-
-def _refuse_coroutine(result: object, dependency: str) -> None:
-    close = getattr(result, "close", None)
-    if hasattr(result, "__await__") and close is not None:
-        close()
-        raise TypeError(f"cannot call {dependency!r}: the function is async and the handler is not; make it async, too")
-
-
-class _Call:
-    """One call on a thread of its own; a daemon, so that it holds up no exit."""
-
-    def __init__(self, function: Callable[[], Any], on_end: Callable[[], object]) -> None:
-        self.function = function
-        self.on_end = on_end
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def start(self, name: str) -> None:
-        threading.Thread(target=self.run, name=name, daemon=True).start()
-
-    def run(self) -> None:
-        try:
-            self.result = self.function()
-        except BaseException as error:  # it is raised where the call was made
-            self.error = error
-        self.on_end()
-
-    def outcome(self) -> Any:
-        if self.error is not None:
-            raise self.error
-        return self.result
-
-
-def _on_thread(function: Callable[[], T], limit: float, dependency: str) -> T:
-    ended = threading.Event()
-    call = _Call(function, ended.set)
-    try:
-        call.start(f"processender-call-{dependency}")
-    except RuntimeError:
-        # Python 3.12 starts no thread while the interpreter ends, and a system may have none left. Then the call has
-        # the time of its handler, which is better than none.
-        call.run()
-    if not ended.wait(limit):
-        raise TimeoutError(f"{dependency!r} did not answer within {limit:.2f} s")
-    result: T = call.outcome()
-    return result
-
-
-async def _from_thread(function: Callable[[], Any]) -> Any:
-    import asyncio  # noqa: PLC0415 - see above
-
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-
-    def tell() -> None:
-        if not ended.done():
-            ended.set_result(None)
-
-    def end() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(tell)
-
-    call = _Call(function, end)
-    call.start("processender-call")
-    await ended
-    return call.outcome()
+        made: Coroutine[Any, Any, Any] = load("engine.calling").call_async(self, dependency, function, limit)
+        return made

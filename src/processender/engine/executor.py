@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from ..core.commands import Cancel, Command, Extend, Redirect, Start
+from ..core.drain import CALL_NOTHING
 from ..core.events import Event, HandlerStuck, LoopBlocked, Trouble
 from ..core.handler import Handler
 from ..core.limits import cancel_grace
@@ -44,8 +45,10 @@ class Executor:
         self._blocked_said = False
 
     def prepare(self, handlers: Iterable[Handler]) -> None:
-        """Have threads, and a loop if need be, before the end: nothing is started or imported at the worst moment."""
+        """Have threads, a loop if need be, and what calls need: nothing is started or loaded at the worst moment."""
         handlers = tuple(handlers)
+        if any(handler.name not in CALL_NOTHING for handler in handlers):
+            self.dependencies.expect()
         kinds = [is_async(handler.call) for handler in handlers if handler.call is not None]
         # A phase waits for the one before it, so no more than those of one phase run at a time.
         phases = [handler.phase for handler in handlers if handler.call is not None and not is_async(handler.call)]

@@ -8,10 +8,14 @@ from collections.abc import Callable, Sequence
 
 from ..core.events import Event, Trouble
 from ..core.outcome import describe
+from ..core.window import Window
 from ..ports import Clock, Observer
 
 KEPT = 100_000
 """How many events wait for a slow observer; beyond them the oldest are lost, and that is said."""
+
+RECORD_S = 3.0
+"""How long a slow disk may hold up the end of a run for its record, while the handlers' time is not used up."""
 
 
 class Outlet:
@@ -121,6 +125,30 @@ class Outlets:
         outlets = [outlet for outlet in self._outlets if outlet.before_effect or not before_effect]
         flushed = [outlet.flush(until - self._clock.now()) for outlet in outlets]
         return all(flushed)
+
+    def settle(self, window: Window, kept: Callable[[float, float, bool], Event] | None) -> None:
+        """
+        Wait at the end of a run in *window* for its record, and in the reserve for all observers.
+
+        Args:
+
+            window: The window of the run.
+
+            kept: Makes of an instant, of the seconds that this took, and of whether that was enough for all of them
+                what those are told that keep the record; None where nobody wants to know.
+        """
+        began = self._clock.now()
+        self.flush(min(began + RECORD_S, window.soft), before_effect=True)
+        now = self._clock.now()
+        # The other half is for the streams, should the process not go the ordinary way.
+        half = min(window.reserve, window.dump_at - now) / 2
+        whole = self.flush(now + half)
+        if kept is not None:
+            told = kept(after := self._clock.now(), after - began, whole)
+            for outlet in self._outlets:
+                if outlet.before_effect:
+                    outlet.put((told,))
+            self.flush(max(now + half, after + half / 2), before_effect=True)
 
     def close(self) -> None:
         """Let all threads end when they have taken everything."""

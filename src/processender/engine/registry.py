@@ -48,9 +48,11 @@ class Registry:
         self._handlers: dict[str, Handler] = {}
         self._armed = False
         self._compiled: tuple[Graph, tuple[Problem, ...]] = compile_graph((), self.phases)
-        self._plans: dict[float, Plan] = {}
+        self._plans: dict[tuple[float, float], Plan] = {}
         self.estimates: Mapping[str, Any] = {}
         """What earlier runs have taught of the handlers' times, by their names."""
+        self.reserve: Callable[[float], float] | None = None
+        """Tells what is kept of a window for record and flush, by its length; None where nothing has taught it."""
         self.shipped: Any = None
         """The history that came with the program: its file, or what returns its text; None if there is none."""
         self._history: Mapping[str, Sequence[Any]] = {}
@@ -158,6 +160,12 @@ class Registry:
         expected = {handler.name: handler.expected for handler in (*self.handlers(), *more)}
         self._history, self._version = history, version
         self.estimates = load("core.estimates").estimates_of(history, expected, version)
+        reserve = load("core.reserve")
+        self.reserve = reserve.reserve_after(history.get(reserve.NAME, ()), version)
+
+    def window(self, length: float) -> Window:
+        """Return a window of *length* seconds that opens at 0, with the reserve that earlier ends have taught."""
+        return Window.open(0.0, length, reserve_of=self.reserve)
 
     def prepare(self, window: Window) -> None:
         """Make the plan for a window of this length beforehand, so that none has to be made at the notice."""
@@ -166,8 +174,8 @@ class Registry:
 
     def foresee(self, length: float) -> None:
         """Make the best plan for a window of this length; it may take its time, and holds up nobody."""
-        window = Window.open(0.0, length)
         self.learn(self._history, self._version)
+        window = self.window(length)
         graph, problems = self._compiled
         made = self.planner.plan(graph, window, self.estimates, None, series(), problems, thorough=True)
         with self._lock:
@@ -215,8 +223,9 @@ class Registry:
         return {name: f"needs {min(missing)}" for name, missing in needed.items() if missing}
 
 
-def _key(window: Window) -> float:
-    return round(window.length, 6)
+def _key(window: Window) -> tuple[float, float]:
+    # The reserve may have been learned after the plan was made.
+    return round(window.length, 6), round(window.work, 6)
 
 
 def _without(handler: Handler, names: set[str]) -> Handler:

@@ -1,21 +1,17 @@
-"""Whether traffic is to come, and the time that everybody has to notice that it is not."""
+"""Whether traffic is to come, and how long everybody usually needs to notice that it is not."""
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Mapping
 
 from ..core.drain import DRAIN_DELAY, drain_handlers
 from ..core.handler import Handler
-from ..core.window import Window
 from ..ports import Context
+from .delay import drain_delay
 
 KUBERNETES = "KUBERNETES_SERVICE_HOST"
 ORCHESTRATORS = (KUBERNETES, "ECS_CONTAINER_METADATA_URI_V4", "NOMAD_ALLOC_ID")
 """The variables by which an orchestrator is known that sends traffic here until it has noticed."""
-WHOLE = 0.85
-"""What part of the time that was meant must be there for a window to be no short one."""
 DELAY_S = 5.0
 """How long it may take to notice: under a second in a small cluster, 10 to 30 in a large one."""
 
@@ -32,41 +28,6 @@ def usual_answer(environ: Mapping[str, str]) -> str:
     A pod that is deleted gets no new traffic anyhow; who fails at once is not even the last resort of its service.
     """
     return "keep-serving" if KUBERNETES in environ else "fail-readiness"
-
-
-def drain_delay(
-    seconds: float, grace: float, when_gone: Callable[[Callable[[], object]], object]
-) -> Callable[[Context], None]:
-    """
-    Return the callable that waits *seconds*, unless there is nobody left who could serve.
-
-    Args:
-
-        seconds: How long requests are still served; in a short window no more than half of the time that there is,
-            or than the part of the grace that it was meant to take: what was begun must be finished too.
-
-        grace: How long the whole end was meant to take, seconds.
-
-        when_gone: Calls what it is given when who serves has ended, or at once if it has.
-    """
-    meant = Window.open(0.0, grace).work
-
-    def delay(ctx: Context) -> None:
-        if ctx.cause == "SIGINT" and os.isatty(0):
-            # A person at a terminal has pressed Ctrl-C: no balancer is in front of it.
-            return
-        over = threading.Event()
-        ctx.on_cancel(over.set)
-        when_gone(over.set)
-        left = ctx.remaining()
-        part = left * max(0.5, seconds / meant)
-        if left < WHOLE * meant and part < seconds:
-            ctx.note(f"{part:.1f} s instead of {seconds:g} s, for the time is short")
-            over.wait(part)
-        else:
-            over.wait(seconds)
-
-    return delay
 
 
 class Traffic:

@@ -16,6 +16,7 @@ from ..core.events import (
     Noted,
     NoticeHeard,
     PlanChanged,
+    RoomEvent,
     RunEnded,
     RunStarted,
     Sized,
@@ -29,6 +30,7 @@ from ..core.plan import Plan, Step
 from ..core.written import as_text
 from ..hints import Any
 from ..ports import Clock
+from .state import link_last, write_new
 
 SCHEMA = 1
 KEPT = 64
@@ -83,7 +85,7 @@ class ReportWriter:
         self._plan: Plan | None = None
         self._first: Plan | None = None
         self.learning: Any = None
-        """What compares a plan with what came of it, and remembers it: `telemetry.planned`, once it is loaded."""
+        self._end: RunEnded | None = None
         self._changes = 0
         self._sizes: dict[str, float] = {}
         self._removed: dict[str, Step] = {}
@@ -94,6 +96,11 @@ class ReportWriter:
         """Write the report into *directory* from now on."""
         self._directory = os.path.join(directory, "reports")
         self._path = os.path.join(self._directory, f"{self.facts.run_id}.json")
+
+    def learn(self, planned: Any) -> Any:
+        """Let *planned*, `telemetry.planned`, compare the plan with what comes of it and remember; return its event."""
+        self.learning = planned
+        return planned.Kept
 
     def observe(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each event
         """Take one event; raise `OSError` when the report cannot be written."""
@@ -121,6 +128,8 @@ class ReportWriter:
             case AttemptFailed():
                 failed = {"handler": event.handler, "error": event.error, "at_s": self._since(event.at)}
                 self._retries.append({**failed, "attempt": event.attempt})
+            case RoomEvent() if self.learning is not None and isinstance(event, self.learning.Kept):
+                self._remember(event)
             case Trouble():
                 self._troubles.append({"code": event.code, "text": event.text})
             case Escalated(level=level, signum=signum) if level == FORCE and self._plan is not None:
@@ -130,7 +139,7 @@ class ReportWriter:
             case RunEnded():
                 self._save(event.verdict, event.at)
                 self._prune()
-                self._remember(event)
+                self._end = event
                 if event.verdict is Verdict.CANCELLED:
                     # What was taken back has its account; the process lives on, and its next run has one of its own.
                     self._notices, self._troubles = [], []
@@ -155,14 +164,14 @@ class ReportWriter:
         self.last = self._account(verdict, ended)
         self._write(self.last)
 
-    def _remember(self, ended: RunEnded) -> None:
+    def _remember(self, kept: Any) -> None:
         """Let the next plan know how long everything took, and say so if it cannot be written."""
-        if self.learning is not None and self._directory and ended.verdict is not Verdict.CANCELLED:
+        if self._directory and self._end is not None:
             directory, version = os.path.dirname(self._directory), self.facts.version
-            trouble = self.learning.remember(directory, self._results, self._sizes, version)
+            trouble = self.learning.remember(directory, self._results, self._sizes, version, kept)
             if trouble:
                 self._troubles.append({"code": "history", "text": trouble})
-                self._save(ended.verdict, ended.at)
+                self._save(self._end.verdict, self._end.at)
 
     def _since(self, at: float) -> float:
         return round(at - self._opened, 6)
@@ -261,13 +270,13 @@ class ReportWriter:
         try:
             if account["ended"] is None:
                 # Nobody knows of it before the link, so it needs no draft; and the first handler waits for it.
-                _write_all(self._path, data)
+                write_new(self._path, data)
             else:
                 draft = f"{self._path}.new"
-                _write_all(draft, data)
+                write_new(draft, data)
                 os.replace(draft, self._path)
             if not self._linked:
-                _link(self._path)
+                link_last(self._path)
                 self._linked = True
         except OSError as error:
             raise OSError(f"the report {self._path} cannot be written: {error}") from error
@@ -276,24 +285,3 @@ class ReportWriter:
 def _newest_last(names: Iterable[str]) -> list[str]:
     """Return the *names* of reports in the order of their runs: the id of a run begins with its time."""
     return sorted(name for name in names if name.endswith(".json") and name != "last.json")
-
-
-def _write_all(path: str, data: bytes) -> None:
-    """Write *data* to a new file at *path*, readable by this user alone; leave nothing when that fails."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-    except OSError:
-        os.unlink(path)
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _link(path: str) -> None:
-    """Let `last.json` beside *path* point to it."""
-    link = os.path.join(os.path.dirname(path), "last.json")
-    draft = f"{path}.link"
-    os.symlink(os.path.basename(path), draft)
-    os.replace(draft, link)

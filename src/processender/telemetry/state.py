@@ -79,6 +79,27 @@ def file_name(service: str) -> str:
     return kept.lstrip(".")[:100] or "service"
 
 
+def write_new(path: str, data: bytes) -> None:
+    """Write *data* to a new file at *path*, readable by this user alone; leave nothing when that fails."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def link_last(path: str) -> None:
+    """Let `last.json` beside *path* point to it."""
+    link = os.path.join(os.path.dirname(path), "last.json")
+    draft = f"{path}.link"
+    os.symlink(os.path.basename(path), draft)
+    os.replace(draft, link)
+
+
 def _file_system(path: str) -> str:
     """Return the kind of the file system that holds *path*, empty where /proc does not tell."""
     best, kind = "", ""

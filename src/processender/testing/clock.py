@@ -34,6 +34,10 @@ class VirtualClock:
         """Return the number that was given."""
         return self._chance
 
+    def step(self, seconds: float) -> None:
+        """Let somebody set the wall clock *seconds* forward, or back; the monotonic clock does not move."""
+        self._offset += seconds
+
     def advance(self, seconds: float) -> None:
         """Move forward by *seconds*; raise `ValueError` for a step back."""
         if seconds < 0:

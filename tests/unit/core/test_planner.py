@@ -182,7 +182,7 @@ def test_what_will_not_fit_is_named() -> None:
     """With by how much, and in words."""
     (misfit,) = make_plan([Handler("a", expected=1), Handler("b", expected=30)]).misfits
 
-    assert ("b", 3.0, "'b' is expected to end 30.00 s after the notice at best; there are 27.00 s") == (
+    assert ("b", 3.0, "'b' is expected to end 30.00 s after the notice; there are 27.00 s") == (
         misfit.handler,
         misfit.over,
         misfit.reason,

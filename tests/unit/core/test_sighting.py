@@ -195,3 +195,48 @@ def test_a_flood_is_bounded() -> None:
 
     assert MOST == len(look(sightings, *flood))
     assert [] == look(sightings, *flood[::-1])
+
+
+BATTERY = shown(key="battery", cause="battery low", can_cancel=True)
+
+
+def test_a_battery_that_flaps_between_two_looks_is_one_end() -> None:
+    """A hundred times low and not low: it was never gone for long enough to be taken back."""
+    sightings = Sightings("ups")
+    heard = [each for n in range(100) for each in look(sightings, *([BATTERY] if n % GONE == 0 else []), after=n)]
+
+    assert [Action.STOP] == [each.action for each in heard]
+
+
+def test_a_battery_that_flaps_slowly_is_told_and_taken_back_in_turn() -> None:
+    """Each time by its own name, so that nothing else is taken back with it."""
+    sightings = Sightings("ups")
+    seen = [BATTERY, *[None] * GONE] * 20
+    heard = [each for n, one in enumerate(seen) for each in look(sightings, *([one] if one else []), after=n)]
+
+    assert [Action.STOP, Action.RESUME] * 20 == [each.action for each in heard]
+    assert {"battery"} == {each.key for each in heard}
+
+
+def test_a_look_that_failed_in_between_does_not_count_as_gone() -> None:
+    """What was not understood as a whole calls nothing off, however often it comes."""
+    sightings = Sightings("ups")
+    look(sightings, BATTERY)
+    heard = [each for n in range(1, 50) for each in sightings.compare([], NOW + n, WALL + n, whole=False)]
+
+    assert [] == heard
+
+
+@pytest.mark.parametrize("zero", [{"within": 0.0}, {"deadline": 0.0}, {}], ids=["none left", "now", "not said"])
+def test_a_hibernation_begins_at_once(zero: dict[str, float]) -> None:
+    """With no time at all nobody knows when the machine freezes, and the configured grace counts."""
+    assert [("stop", None)] == told(shown(**{"key": "spot", "cause": "spot hibernate", **zero}))
+
+
+def test_after_a_hibernation_the_time_that_has_stood_still_moves_nothing() -> None:
+    """The wall clock has gone on for a day, the monotonic clock has not; what stood there stands."""
+    sightings = Sightings("aws")
+    first = look(sightings, shown(120, cause="spot hibernate"))
+    then = look(sightings, shown(120, cause="spot hibernate"), after=1, step=86400.0)
+
+    assert (1, []) == (len(first), then)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from processender.core.escalation import Escalation
 from processender.core.events import NoticeHeard, RunEnded, RunStarted, Trouble
 from processender.core.handler import Handler
 from processender.core.notice import Action, Notice
+from processender.core.outcome import Outcome
 from processender.core.reports import Began, Report, Returned
 from processender.engine.coordinator import Coordinator
 from processender.engine.jobs import Job
@@ -27,6 +30,9 @@ class Workers:
     def submit(self, jobs: list[Job]) -> None:
         """Keep *jobs*."""
         self.jobs += jobs
+
+    def lost(self) -> None:
+        """Replace nobody."""
 
     def work(self) -> list[Report]:
         """Do what is there and return what is to be told of it."""
@@ -170,3 +176,42 @@ def test_the_end_begins_anew_when_the_application_leaves_while_it_is_taken_back(
             home.turn(*home.crew.work())
 
         assert (2, True) == (home.seen(RunStarted), home.ended.is_set())
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_a_step_of_the_wall_clock_moves_no_deadline(step: float) -> None:
+    """The window, its last resorts and the time of a handler stand on the monotonic clock alone."""
+    with control(AWAY, FLUSH) as home:
+        home.hear(Action.STOP)
+        window, clock = home.window, home.clock
+        assert isinstance(clock, VirtualClock)
+        assert window is not None
+        clock.step(step)
+        home.hear()
+        stands = (home.window, home.ended.is_set(), home.seen(RunEnded))
+        clock.advance(window.work)
+        home.hear()
+        clock.advance(window.margin)
+        home.hear()
+        assert home.run is not None
+
+        assert (window, False, 0) == stands
+        assert Outcome.ABANDONED is home.run.results["away"].outcome
+
+
+@pytest.mark.parametrize("flaps", [1, 7])
+def test_a_battery_that_flaps_leaves_nothing_behind(flaps: int) -> None:
+    """Each end that is taken back before it went beyond the drain is undone, and the last one counts."""
+    with control(AWAY, FLUSH) as home:
+        for _ in range(flaps):
+            home.hear(Action.STOP)
+            reports = home.crew.work()
+            home.hear(Action.RESUME)
+            home.turn(*reports)
+            while home.crew.jobs:
+                home.turn(*home.crew.work())
+        settled = (home.run, home.window, home.begun.is_set())
+        home.hear(Action.STOP)
+
+        assert (None, None, False) == settled
+        assert (flaps + 1, flaps) == (home.seen(RunStarted), home.seen(RunEnded))

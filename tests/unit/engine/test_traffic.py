@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from processender.engine.traffic import drain_delay
+from processender.engine.delay import drain_delay
 
 
 class Attempt:

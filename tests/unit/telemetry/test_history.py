@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from processender.core.estimates import Sample
 from processender.core.handler import Handler
 from processender.core.outcome import Outcome, Result
+from processender.core.reserve import NAME
 from processender.telemetry import planned
 from processender.telemetry.history import MOST_HANDLERS, RING, SCHEMA, read, remember
 from processender.testing.simulate import make_plan
@@ -182,6 +183,8 @@ RESULTS = {
     "skipped": Result("skipped", Outcome.SKIPPED, "needs x", None, 2.0),
 }
 
+KEPT = planned.Kept(9.0, 0.25, whole=True)
+
 
 def test_what_was_cut_short_is_remembered_as_such() -> None:
     """A failure and a skip say nothing of the time that the work takes."""
@@ -202,6 +205,33 @@ def test_the_account_says_what_was_foretold_and_what_came() -> None:
     assert (1.5, 6.0, 0.5, 2) == tuple(account[key] for key in ("expected_s", "took_s", "off_s", "changes"))
     assert (1.5, 2.0, True) == tuple(account["handlers"]["done"][key] for key in ("expected_s", "took_s", "done"))
     assert account["handlers"]["skipped"]["took_s"] is None
+    assert (2, 1) == (account["kept"], account["kept_done"])
+
+
+def test_who_was_given_up_was_expected_to_take_no_time_of_this_window() -> None:
+    """It is none of those that were kept, and no time of it is compared."""
+    plan = make_plan([Handler("done", expected=1.0), Handler("failed", expected=0.0)])
+    plan = plan.replace(skips={"failed": "no room"})
+    account = planned.account(plan, RESULTS, 0)
+
+    assert (1, 1) == (account["kept"], account["kept_done"])
+    assert ({"failed": "no room"}, None) == (account["given_up"], account["handlers"]["failed"]["expected_s"])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_the_record_took_is_remembered_beside_it(path: str, whole: bool) -> None:
+    """Under a name that no handler has; cut short if an observer had not come back."""
+    kept = KEPT.replace(whole=whole)
+    planned.remember(os.path.dirname(path), RESULTS, {}, "7", kept)
+
+    assert [Sample(0.25, censored=not whole, version="7")] == read(path)[0][NAME]
+
+
+def test_without_a_handler_that_ran_nothing_is_remembered(path: str) -> None:
+    """An end that had nothing to do makes no file."""
+    planned.remember(os.path.dirname(path), {}, {}, "7", KEPT)
+
+    assert [] == os.listdir(os.path.dirname(path))
 
 
 def test_a_guess_has_no_chance() -> None:
@@ -214,6 +244,6 @@ def test_a_guess_has_no_chance() -> None:
 
 def test_a_history_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """And nothing is raised."""
-    text = planned.remember(str(tmp_path / "gone"), RESULTS, {}, "")
+    text = planned.remember(str(tmp_path / "gone"), RESULTS, {}, "", KEPT)
 
     assert text.endswith("history.tsv cannot be written: No such file or directory")

@@ -28,6 +28,14 @@ def test_both_clocks_move_together() -> None:
     assert (2.5, 102.5) == (clock.now(), clock.wall())
 
 
+def test_a_step_moves_the_wall_clock_alone() -> None:
+    """As an operator, or a time server, does."""
+    clock = VirtualClock(5.0, wall=1000.0)
+    clock.step(-3600.0)
+
+    assert (5.0, -2600.0) == (clock.now(), clock.wall())
+
+
 def test_the_clock_never_goes_back() -> None:
     """A negative step is refused."""
     with pytest.raises(ValueError, match="never goes back"):

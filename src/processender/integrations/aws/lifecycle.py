@@ -19,59 +19,58 @@ from .client import Client
 from .metadata import Paths
 
 HANDLER = "aws-lifecycle"
+GROUP = "autoscaling"
+"""What the end that the group asks for is called."""
 LAST = -1_000_000
 """The priority of what tells the group to go on: nothing of the phase comes behind it."""
 
 
-class Lifecycle:
-    """What an instance hears from its group, and answers."""
+class Hook:
+    """A lifecycle hook that waits for this instance, once the group has asked for the end."""
 
-    def __init__(
-        self, paths: Paths, client: Client | None, group: str, hook: str, heartbeat: float, extend_to: float | None
-    ) -> None:
+    def __init__(self, client: Client | None, heartbeat: float, extend_to: float | None) -> None:
         """Take the *client* of Auto Scaling, None where nobody is answered; see `listen`."""
-        self._paths = paths
         self._client = client
-        self._group = group
-        self._hook = hook
         self._heartbeat = heartbeat
         self._extend_to = extend_to
-        self._instance = ""
         self._since: float | None = None
         self._beat_at: float | None = None
-
-    def look(self, glance: Glance) -> Sequence[Sighting]:
-        """Read the state; from the second look on, keep the hook waiting."""
-        if self._client is not None and not self._instance:
-            answer = self._paths.get(glance, "instance-id")
-            self._instance = "" if answer is None else text_of(answer)
-        if self._since is None:
-            if not self._paths.leaves_group(glance):
-                return []
-            self._since = glance.clock.wall()
-        elif self._client is not None and self._extend_to is not None:
-            self._beat(glance, self._client)
-        if self._beat_at is None or self._extend_to is None:
-            return [Sighting("autoscaling", "autoscaling terminate")]
-        until = self._since + self._extend_to
-        return [
-            Sighting("autoscaling", "autoscaling terminate", deadline=until, kind=DeadlineKind.CONFIGURED, extends=True)
-        ]
-
-    def _beat(self, glance: Glance, client: Client) -> None:
-        now = glance.clock.now()
-        if self._beat_at is not None and now < self._beat_at:
-            return
-        try:
-            client.ask(lambda: client.api.record_lifecycle_action_heartbeat(**self._named))
-        except (Transient, Permanent) as error:
-            glance.unclear(f"the hook {self._hook!r} is not kept waiting: {error}")
-            return
-        self._beat_at = now + self._heartbeat
+        self.named: dict[str, str] = {}
+        """By what the service knows it: group, hook and instance, and the token where that is known."""
 
     @property
-    def _named(self) -> dict[str, str]:
-        return {"LifecycleHookName": self._hook, "AutoScalingGroupName": self._group, "InstanceId": self._instance}
+    def answers(self) -> bool:
+        """Whether the group can be told anything."""
+        return self._client is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the group has asked for the end."""
+        return self._since is not None
+
+    def asked(self, glance: Glance) -> None:
+        """Remember that the group asks for the end now."""
+        self._since = glance.clock.now()
+
+    def sighting(self, glance: Glance) -> Sighting:
+        """Keep the hook waiting where it is time for that, and return what stands."""
+        since, extend_to = self._since, self._extend_to
+        if self._client is None or since is None or extend_to is None or not self._beat(glance, self._client):
+            return Sighting(GROUP, "autoscaling terminate")
+        # Reckoned on the monotonic clock and told on that by which it will be read: ours may be wrong, or be set.
+        until = glance.wall() + extend_to - (glance.clock.now() - since)
+        return Sighting(GROUP, "autoscaling terminate", deadline=until, kind=DeadlineKind.CONFIGURED, extends=True)
+
+    def _beat(self, glance: Glance, client: Client) -> bool:
+        """Send a heartbeat if it is time; return whether one was ever taken."""
+        now = glance.clock.now()
+        if self._beat_at is None or now >= self._beat_at:
+            try:
+                client.ask(lambda: client.api.record_lifecycle_action_heartbeat(**self.named))
+                self._beat_at = now + self._heartbeat
+            except (Transient, Permanent) as error:
+                glance.unclear(f"the hook {self.named.get('LifecycleHookName', '')!r} is not kept waiting: {error}")
+        return self._beat_at is not None
 
     def handlers(self) -> list[Handler]:
         """Return what tells the group to go on, where it can be told."""
@@ -86,9 +85,35 @@ class Lifecycle:
         if client is None or self._since is None:
             ctx.note("the group has not asked for the end, and is told nothing")
             return
-        named = {**self._named, "LifecycleActionResult": "CONTINUE"}
+        named = {**self.named, "LifecycleActionResult": "CONTINUE"}
         ctx.call("autoscaling", lambda: client.ask(lambda: client.api.complete_lifecycle_action(**named)))
-        ctx.note(f"the hook {self._hook!r} is told to go on")
+        ctx.note(f"the hook {self.named['LifecycleHookName']!r} is told to go on")
+
+
+class Lifecycle:
+    """What an instance reads in its metadata about its group, and answers."""
+
+    def __init__(self, paths: Paths, hook: Hook, named: dict[str, str]) -> None:
+        """Take the hook by its names; the id of the instance is looked up where the group is answered."""
+        self._paths = paths
+        self._hook = hook
+        self._hook.named = named
+        self.handlers = hook.handlers
+
+    def look(self, glance: Glance) -> Sequence[Sighting]:
+        """Read the state; from the second look on, keep the hook waiting."""
+        hook = self._hook
+        if hook.answers and "InstanceId" not in hook.named:
+            answer = self._paths.get(glance, "instance-id")
+            if answer is not None:
+                hook.named["InstanceId"] = text_of(answer)
+        if hook.waits:
+            return [hook.sighting(glance)]
+        if not self._paths.leaves_group(glance):
+            return []
+        hook.asked(glance)
+        # The end begins first; a service that does not answer may hold up what follows.
+        return [Sighting(GROUP, "autoscaling terminate")]
 
 
 def lifecycle(
@@ -100,4 +125,6 @@ def lifecycle(
     if extend_to is not None and not hook:
         raise SourceError("cannot ask the group for more time: `extend_to` needs `group` and `hook`")
     client = Client("autoscaling", region, endpoint) if hook else None
-    return Lifecycle(paths, client, group, hook, heartbeat, extend_to)
+    return Lifecycle(
+        paths, Hook(client, heartbeat, extend_to), {"LifecycleHookName": hook, "AutoScalingGroupName": group}
+    )

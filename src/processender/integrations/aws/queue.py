@@ -17,6 +17,7 @@ from ...glance import Glance, Unclear, instant, text_of
 from ...hints import Any, Literal
 from ...listening import Look, Polled
 from .client import POLL_S, STEP_S, Client
+from .lifecycle import GROUP, Hook
 from .listener import HINT
 from .metadata import Paths, service
 
@@ -26,6 +27,13 @@ SPOT_S = 120.0
 _WARNING = "EC2 Spot Instance Interruption Warning"
 _REBALANCE = "EC2 Instance Rebalance Recommendation"
 _LIFECYCLE = "EC2 Instance-terminate Lifecycle Action"
+_NAMED = {
+    "AutoScalingGroupName": "AutoScalingGroupName",
+    "LifecycleHookName": "LifecycleHookName",
+    "LifecycleActionToken": "LifecycleActionToken",
+    "InstanceId": "EC2InstanceId",
+}
+"""What the service wants to be told of an action, and under what the event names it."""
 _STATE = "EC2 Instance State-change Notification"
 _HEALTH = "AWS Health Event"
 _TEST = "autoscaling:TEST_NOTIFICATION"
@@ -34,13 +42,14 @@ _TEST = "autoscaling:TEST_NOTIFICATION"
 class Queue:
     """One queue, as one instance reads it."""
 
-    def __init__(self, client: Client, url: str, instance: str, paths: Paths, rebalance: Action) -> None:
-        """Take it; without an *instance* the metadata service is asked who this is."""
+    def __init__(self, client: Client, url: str, instance: str, paths: Paths, rebalance: Action, hook: Hook) -> None:
+        """Take it, and the *hook* to answer; without an *instance* the metadata service is asked who this is."""
         self._client = client
         self._url = url
         self._instance = instance
         self._paths = paths
         self._rebalance = rebalance
+        self._hook = hook
         self._stands: dict[str, Sighting] = {}
         self._told: list[str] = []
 
@@ -55,12 +64,20 @@ class Queue:
             receipt = self._told[-1]
             client.ask(lambda: api.delete_message(QueueUrl=self._url, ReceiptHandle=receipt))  # noqa: B023
             self._told.pop()
+        self._tell_the_group(glance)
         taken = client.ask(
             lambda: api.receive_message(QueueUrl=self._url, WaitTimeSeconds=POLL_S, MaxNumberOfMessages=10)
         )
         for message in taken.get("Messages", ()):
             self._take(glance, str(message.get("Body", "")), message["ReceiptHandle"])
         return list(self._stands.values())
+
+    def _tell_the_group(self, glance: Glance) -> None:
+        """Keep a hook that waits waiting; the end has been told before."""
+        if self._hook.waits:
+            self._stands[GROUP] = self._hook.sighting(glance)
+        elif GROUP in self._stands:
+            self._hook.asked(glance)
 
     def _take(self, glance: Glance, body: str, receipt: str) -> None:
         try:
@@ -109,7 +126,10 @@ class Queue:
         if kind == _REBALANCE:
             return Sighting("rebalance", "spot rebalance", self._rebalance)
         if kind == _LIFECYCLE:
-            return Sighting("autoscaling", "autoscaling terminate")
+            self._hook.named = {
+                name: str(detail[key]) for name, key in _NAMED.items() if isinstance(detail.get(key), str)
+            }
+            return Sighting(GROUP, "autoscaling terminate")
         if kind == _STATE:
             ends = detail.get("state") in {"stopping", "shutting-down"}
             return Sighting("state", f"instance {detail.get('state')}") if ends else None
@@ -121,10 +141,14 @@ def listen_queue(
     *,
     name: str = "aws-queue",
     instance: str = "",
+    answer: bool = False,
+    heartbeat: float = 30.0,
+    extend_to: float | None = None,
     rebalance: Literal["advise", "drain", "stop"] = "advise",
     region: str = "",
     queue_endpoint: str = "",
     endpoint: str = "",
+    autoscaling_endpoint: str = "",
 ) -> Polled:
     """
     Return the source that reads a queue of SQS into which EventBridge puts the events of EC2 (needs boto3).
@@ -137,17 +161,31 @@ def listen_queue(
 
         instance: The id of this instance; without it the metadata service is asked.
 
+        answer: Whether the lifecycle hook that an event names is told to go on when the end is over.
+
+        heartbeat: How often that hook is kept waiting, seconds; less than its `HeartbeatTimeout`.
+
+        extend_to: How long the end may take by keeping the hook waiting, seconds; None leaves it at the grace.
+
         rebalance: What a rebalance recommendation means.
 
-        region: The region of the queue, if boto3 does not find it.
+        region: The region of the queue and the group, if boto3 does not find it.
 
         queue_endpoint: Where the service is, instead of that of the region.
 
         endpoint: Where the metadata service is, instead of where it always is.
+
+        autoscaling_endpoint: Where the service of the group is, instead of that of the region.
     """
     if not url:
         raise SourceError("cannot read a queue without its `url`")
+    if extend_to is not None and not answer:
+        raise SourceError("cannot ask the group for more time: `extend_to` needs `answer`")
+    if not heartbeat > 0:
+        raise SourceError("cannot keep a hook waiting without a pause: `heartbeat` must be above 0")
     client = Client("sqs", region, queue_endpoint)
     paths = Paths(service(endpoint), Action.ADVISE, Action.ADVISE, Action.STOP)
-    queue = Queue(client, url, instance, paths, Action(rebalance))
-    return Polled(name, [Look("queue", queue.look, PAUSE_S, POLL_S + 2 * STEP_S)], hint=HINT)
+    hook = Hook(Client("autoscaling", region, autoscaling_endpoint) if answer else None, heartbeat, extend_to)
+    queue = Queue(client, url, instance, paths, Action(rebalance), hook)
+    look = Look("queue", queue.look, PAUSE_S, POLL_S + 3 * STEP_S)
+    return Polled(name, [look], hint=HINT, handlers=hook.handlers())

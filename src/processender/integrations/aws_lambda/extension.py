@@ -63,6 +63,9 @@ class Extension:
         self._over = over = threading.Event()
         if not self._endpoint:
             self.last = {"extension": "not in Lambda"}
+            if self._extension:
+                text = "cannot be an extension: AWS_LAMBDA_RUNTIME_API is not set, so this is not Lambda"
+                ears.trouble("source-away", f"{text}; processender.testing.extensions.Sandbox is one to try it in")
             return
         api = self._new_api(ears.clock.now)
         try:
