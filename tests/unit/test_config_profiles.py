@@ -189,6 +189,20 @@ class TestMistakes:
         assert 1 == len(caught.value.problems), caught.value.problems
         assert caught.value.problems[0].startswith(expected)
 
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("PROCESSENDER_PROFILE__KUBERNETS__GRACE", "profile.kubernets: there is no platform 'kubernets'"),
+            ("PROCESSENDER_HANDLERS__UPLOD__TIMEOUT", "there is no such key: handlers.uplod"),
+            ("PROCESSENDER_PROFILE__NOMAD__SOURCES__POD__WITH", "profile.nomad.sources.pod: 'pod' does not say what"),
+        ],
+    )
+    def test_a_table_that_comes_from_a_variable_is_not_looked_for_in_the_file(self, name: str, expected: str) -> None:
+        """Nobody would find it there."""
+        value = "{}" if name.endswith("WITH") else "8s"
+
+        assert only('[profile.lambda]\ngrace = "1s"\n', **{name: value}).startswith(f"{name}: {expected}")
+
     def test_what_is_wrong_only_with_a_profile_names_it(self) -> None:
         """A handler that gets a second deed is wrong in the file's own table, and nowhere else."""
         text = '[handlers.x]\nrun = ["true"]\n[profile.nomad.handlers.x]\nhttp = { url = "http://127.0.0.1:1/" }\n'
