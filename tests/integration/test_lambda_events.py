@@ -184,6 +184,14 @@ class TestEvents:
 
         assert "AWS_LAMBDA_RUNTIME_API is not set" in ears.troubles[0][1]
 
+    def test_the_api_may_be_given_by_its_url(self, api: Extensions) -> None:
+        """As all endpoints may."""
+        source, ears = aws_lambda.listen(endpoint=f"http://{api.address}/"), Heard()
+        source.start(ears)
+        source.stop()
+
+        assert ([], True) == (ears.troubles, source.registered)
+
     def test_a_registration_that_is_refused_is_told(self, api: Extensions) -> None:
         """With the words of the API."""
         api.closed = True

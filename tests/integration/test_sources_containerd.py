@@ -45,7 +45,7 @@ class Ears:
 
     def __init__(self, containerd: Containerd) -> None:
         self.containerd, self.heard = containerd, Heard()
-        self.source = events.listen(container=ID, namespace="k8s.io", endpoint=containerd.path)
+        self.source = events.listen(container=ID, namespace="k8s.io", endpoint=f"unix://{containerd.path}")
 
     def __enter__(self) -> Heard:
         self.source.start(self.heard)

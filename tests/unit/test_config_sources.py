@@ -110,6 +110,8 @@ class TestPlugins:
             ('listen = "docker"\nwith = { endpoint = "ssh://here" }', "give the path of its socket"),
             ('listen = "docker"\nwith = { stop_timeout = 30 }', "30s"),
             ('listen = "docker"\nwith = { contaner = "web" }', "takes no 'contaner'; did you mean 'container'?"),
+            ('listen = "aws-queue"\nwith = { url = "notices" }', "give its URL, like https://sqs."),
+            ('listen = "gcp"\nwith = { held = "0s" }', "`held` must be 1 to 3600 s"),
             ('listen = "containerd"', "the source 'containerd' needs `container`"),
             ('listen = "nut"\nwith = { user = "shop" }', "give both `user` and `password`"),
             ('listen = "nut"\nwith = { user = "shop", password = "x" }', 'password = { env = "PASSWORD" }'),
@@ -135,6 +137,20 @@ def test_a_password_that_is_written_out_is_not_shown() -> None:
     told = only('[sources.ups]\nlisten = "nut"\nwith = { user = "shop", password = "open sesame" }\n')
 
     assert "sesame" not in told
+
+
+def test_the_region_of_a_queue_stands_in_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance has no variable that says it; where nothing does, it is said what to give."""
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/notices"
+    hook = '[sources.queue]\nlisten = "aws"\nwith = { group = "web", hook = "bye" }\n'
+
+    (found,) = read(f'[sources.queue]\nlisten = "aws-queue"\nwith = {{ url = "{url}" }}\n').sources
+
+    assert "queue" == found.name
+    assert "give `region`, or set AWS_DEFAULT_REGION" in only(hook)
 
 
 def test_the_handler_of_a_source_may_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,7 @@ def listen(*, container: str, name: str = "containerd", namespace: str = "defaul
     """
     if not container:
         raise SourceError("cannot watch a container without its `container`, the id")
+    endpoint = endpoint.removeprefix("unix://")
     if not endpoint.startswith("/"):
         raise SourceError(f"cannot listen to containerd at {endpoint!r}: give the path of its socket, like {ADDRESS}")
     events = Events(container, namespace, endpoint)
