@@ -60,6 +60,13 @@ class Notice(Record):
     """What its source calls it, so that it can be changed or taken back alone; without a name only all of it can be."""
 
     @property
+    def who(self) -> str:
+        """Who said so, in words; of a source, which has a key for what it sees, its name, and behind it what it saw."""
+        if self.key:
+            return f"{self.origin} ({self.sender})" if self.sender else self.origin
+        return self.sender or self.origin
+
+    @property
     def ends(self) -> bool:
         """Whether it asks for the end; others tell something, leave traffic, or come back."""
         return self.action in {Action.STOP, Action.STOP_BY}

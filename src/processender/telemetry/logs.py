@@ -70,7 +70,7 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
         case Drained():
             return INFO, "run.drained", "drained: traffic is left, and everything else goes on"
         case RunWithdrawn(notice=notice):
-            return INFO, "run.withdrawn", f"the end is taken back by {_who(notice)}"
+            return INFO, "run.withdrawn", f"the end is taken back by {notice.who}"
         case Trouble(code=code, text=text):
             return WARNING, f"trouble.{code}", text
         case RoomEvent():
@@ -89,15 +89,8 @@ def _started(event: RunStarted) -> str:
 
 def _from(notice: Notice) -> str:
     """Return who said so; of what this process has found out itself, or heard of nobody, nothing."""
-    who = _who(notice)
+    who = notice.who
     return "" if who in {"signals", "api", "body", notice.cause} else f" from {who}"
-
-
-def _who(notice: Notice) -> str:
-    """Return who said so; of a source, which has a key for what it sees, its name, and behind it what it saw."""
-    if notice.key:
-        return f"{notice.origin} ({notice.sender})" if notice.sender else notice.origin
-    return notice.sender or notice.origin
 
 
 def _ended(event: HandlerEnded) -> tuple[int, str, str]:
