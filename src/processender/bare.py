@@ -14,7 +14,7 @@ from .core.plan import Plan
 from .demand import load
 from .engine.clock import SystemClock
 from .engine.registry import Registry
-from .errors import HandlerError, StateError
+from .errors import HandlerError, SourceError, StateError
 from .hints import Any, Self
 from .ports import Source, Stopping
 from .session import Session
@@ -140,8 +140,15 @@ class BareEnder:
         """
         Let *source* tell of the end, from when the Ender is armed until its run is over, and return it.
 
-        The handlers that it brings, which answer its platform, are registered.
+        The handlers that it brings, which answer its platform, are registered. Raise `SourceError` for what is no
+        source, and for a second one with its name: the two would take back what the other has said.
         """
+        if isinstance(source, type) or not all(hasattr(source, each) for each in ("name", "start", "stop")):
+            raise SourceError(f"cannot listen to {source!r}: it is no source; make one, like aws.listen()")
+        if any(each.name == source.name for each in self._sources):
+            raise SourceError(
+                f"cannot listen to two sources called {source.name!r}: give one another name, like name='other'"
+            )
         for handler in getattr(source, "handlers", ()):
             self.add(handler)
         self._sources.append(source)

@@ -40,7 +40,7 @@ class Place:
 
     def source(self, **options: Any) -> Polled:
         """Return the source, as it is made in the pod."""
-        return kubernetes.listen(api=self.cluster.url, account=self.account, pod=POD, **options)
+        return kubernetes.listen(endpoint=self.cluster.url, account=self.account, pod=POD, **options)
 
     def watching(self, watches: int = 1) -> None:
         """Wait until somebody watches."""

@@ -88,7 +88,7 @@ def profiles(tmp_path: Path) -> Path:
     [
         (POD | {"POD_GRACE_SECONDS": "25"}, "kubernetes", 25.0, 25.0, "configured"),
         (RUN, "cloud-run", 10.0, 10.0, "told"),
-        (FUNCTION, "lambda", 1.5, 2.0, "assumed"),
+        (FUNCTION, "lambda", 1.5, 2.0, "told"),
     ],
 )
 def test_what_is_well_is_said_to_be(

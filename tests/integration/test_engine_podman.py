@@ -95,7 +95,7 @@ def test_an_agent_behind_a_deaf_first_process_hears_of_the_stop(podman: Podman, 
     env = [f"--env=PROCESSENDER_STATE={state}", "--env=PATH=/usr/bin:/bin", f"--env=PYTHONPATH={ROOT / 'src'}"]
     id_ = podman.run(["sh", "-c", script], "--stop-timeout", "30", *env, mounts=[str(tmp_path)])
     until(lambda: "ready" in podman("logs", NAME))
-    known = docker.ask_grace(SystemClock(), 20.0, container=NAME, socket=podman.socket)
+    known = docker.ask_grace(SystemClock(), 20.0, container=NAME, endpoint=podman.socket)
     podman("stop", NAME)
     (report,) = until(lambda: reports(state))
 
@@ -110,7 +110,7 @@ def test_a_container_that_dies_is_told_to_who_watches_it(podman: Podman) -> None
     """By the events of the engine, which is not asked about its state here."""
     podman.run(["sh", "-c", "trap 'exit 3' HUP; echo ready; while :; do sleep 0.05; done"], mounts=[])
     heard = Heard()
-    source = docker.listen(container=NAME, socket=podman.socket, every=600.0)
+    source = docker.listen(container=NAME, endpoint=podman.socket, every=600.0)
     source.start(heard)
     until(lambda: set(source.last) >= {"events", "state"} and "ready" in podman("logs", NAME))
     podman("kill", "--signal", "HUP", NAME)

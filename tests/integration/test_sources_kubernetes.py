@@ -72,7 +72,7 @@ class TestPromises:
 
         account = mount(tmp_path)
         check_source(
-            lambda url: kubernetes.listen(api=url, account=account, pod=POD), delete, unclear=garble, double=make
+            lambda url: kubernetes.listen(endpoint=url, account=account, pod=POD), delete, unclear=garble, double=make
         )
 
 
@@ -427,13 +427,13 @@ class TestGrace:
     def test_can_be_asked_for(self, place: Place) -> None:
         """What a deletion says comes before the specification."""
         place.cluster.delete(POD, grace=12)
-        told = kubernetes.ask_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod=POD)
+        told = kubernetes.ask_grace(SystemClock(), 20.0, endpoint=place.cluster.url, account=place.account, pod=POD)
 
         assert Grace(12.0, "deletionGracePeriodSeconds of the pod, from the API") == told
 
     def test_is_what_doctor_asks_for_where_nothing_else_tells_it(self, place: Place) -> None:
         """Of the API of which the source was told; what is missing is told with it."""
-        told = {"api": place.cluster.url, "account": place.account}
+        told = {"endpoint": place.cluster.url, "account": place.account}
         environ = {"POD_NAME": POD, "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
         scene = Scene(environ, {}, sources={"kubernetes": told})
         known = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)["kubernetes"]
@@ -447,18 +447,18 @@ class TestGrace:
     def test_of_a_pod_that_is_not_there_is_an_error(self, place: Place) -> None:
         """It says by which name it was looked for."""
         with pytest.raises(SourceError, match="there is no pod 'nobody'"):
-            kubernetes.ask_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod="nobody")
+            kubernetes.ask_grace(SystemClock(), 20.0, endpoint=place.cluster.url, account=place.account, pod="nobody")
 
     def test_that_nobody_tells_is_an_error(self, place: Place) -> None:
         """Which says what is missing."""
         place.cluster.allowed.clear()
         with pytest.raises(ProcessEnderError, match="may not list pods"):
-            kubernetes.ask_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod=POD)
+            kubernetes.ask_grace(SystemClock(), 20.0, endpoint=place.cluster.url, account=place.account, pod=POD)
 
     def test_from_an_address_that_swallows_everything_is_a_time_out(self, place: Place) -> None:
         """After the time that was given for it."""
         with black_hole() as url, pytest.raises(TimeoutError):
-            kubernetes.ask_grace(SystemClock(), 0.2, api=url, account=place.account, pod=POD)
+            kubernetes.ask_grace(SystemClock(), 0.2, endpoint=url, account=place.account, pod=POD)
 
 
 class Said:
@@ -499,7 +499,7 @@ def test_the_watch_and_the_signal_are_one_end(place: Place, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: kubernetes.listen(api="ftp://here"),
+        lambda: kubernetes.listen(endpoint="ftp://here"),
         lambda: kubernetes.listen(held=0),
         lambda: kubernetes.listen(disruption="stop"),  # type: ignore[arg-type]
     ],

@@ -49,7 +49,7 @@ def bus() -> Iterator[SystemBus]:
 
 def of(bus: SystemBus, **options: Any) -> Any:
     """Return the source that listens there."""
-    return logind.listen(**{"address": bus.address, "every": PACE, **options})
+    return logind.listen(**{"endpoint": bus.address, "every": PACE, **options})
 
 
 def locked(bus: SystemBus, many: int = 1) -> None:
@@ -336,7 +336,7 @@ class TestScheduled:
 class TestBadDays:
     def test_nobody_there(self) -> None:
         """It is said once."""
-        with listening(logind.listen(address="unix:path=/nowhere/bus", every=PACE)) as heard:
+        with listening(logind.listen(endpoint="unix:path=/nowhere/bus", every=PACE)) as heard:
             until(lambda: heard.troubles, "nothing is said")
 
             assert ["source-away"] == heard.codes
@@ -359,7 +359,7 @@ class TestBadDays:
         with socket.socket(socket.AF_UNIX) as deaf:
             deaf.bind(name)
             deaf.listen(64)
-            with listening(logind.listen(address=f"unix:abstract={name[1:]}", every=PACE)) as heard:
+            with listening(logind.listen(endpoint=f"unix:abstract={name[1:]}", every=PACE)) as heard:
                 until(lambda: heard.troubles, "nothing is said")
             until(lambda: not is_listening(), "it still waits")
 

@@ -151,7 +151,7 @@ class TestTheRealOne:
 
     def test_a_forced_shutdown_leaves_what_the_primary_waits(self, real: Nut, boss: Talk) -> None:
         """And is not taken back, since it sticks there; so this comes last."""
-        with of(f"rack@127.0.0.1:{real.port}", forced=12) as heard:
+        with of(f"rack@127.0.0.1:{real.port}", forced_within=12) as heard:
             assert "OK FSD-SET\n" == boss.say("FSD rack")
             notice = by_cause(heard, "forced shutdown")
 

@@ -58,7 +58,7 @@ class TestAnswers:
     ) -> None:
         """With words on where it is from, or why it is not known."""
         bus.unit, bus.stop_timeout = unit, given
-        found = ask_grace(CLOCK, address=bus.address)
+        found = ask_grace(CLOCK, endpoint=bus.address)
 
         assert seconds == found.seconds
         assert words in found.known_from
@@ -68,7 +68,7 @@ class TestAnswers:
     def test_whatever_goes_wrong_is_said(self, bus: SystemBus, fault: str, member: str) -> None:
         """And raises nothing."""
         bus.fail(fault, member=member)
-        found = ask_grace(CLOCK, address=bus.address, limit=0.2)
+        found = ask_grace(CLOCK, endpoint=bus.address, limit=0.2)
 
         assert found.seconds is None
         assert "cannot be asked: " in found.known_from
@@ -77,13 +77,13 @@ class TestAnswers:
     @pytest.mark.parametrize("address", ["unix:path=/nowhere", "tcp:host=x", "nonsense"])
     def test_nobody_there(self, address: str) -> None:
         """Nor at an address that is none."""
-        assert "cannot be asked: cannot connect" in ask_grace(CLOCK, address=address).known_from
+        assert "cannot be asked: cannot connect" in ask_grace(CLOCK, endpoint=address).known_from
 
     def test_a_bus_that_talks_of_something_else(self, bus: SystemBus) -> None:
         """What has another type is no time."""
         bus.of_unit["TimeoutStopUSec"] = ("s", "soon")
 
-        assert "cannot be 'soon'" in ask_grace(CLOCK, address=bus.address).known_from
+        assert "cannot be 'soon'" in ask_grace(CLOCK, endpoint=bus.address).known_from
 
 
 class TestWhereItAsks:
@@ -229,7 +229,7 @@ class TestEnder:
         """The report says what the manager has said."""
         bus.stop_timeout = gives
         ender = Ender("shop", signals=(), exit="return", state=str(tmp_path))
-        source = ender.listen(listen(address=bus.address))
+        source = ender.listen(listen(endpoint=bus.address))
         with ender:
             until(lambda: source.last["stop"] != "nothing" and not bus.connected, "it does not listen")
             until(lambda: gives is None or ender._session.coordinator.notices, "nothing was told")
@@ -241,7 +241,7 @@ class TestEnder:
         """Where the drain alone takes longer than the manager gives."""
         bus.stop_timeout = 3.0
         ender = Ender("shop", drain_delay=5, signals=(), exit="return", state=str(tmp_path))
-        ender.listen(listen(address=bus.address))
+        ender.listen(listen(endpoint=bus.address))
         ender.install()
         until(lambda: ender._session.coordinator.notices, "nothing was told")
         ender.stop("end", within=0.5).wait(20)

@@ -173,7 +173,7 @@ class TestTypes:
             ('"30"', "'30' has no unit; give a unit: '30s'"),
             ('"-5s"', "'-5s' is too short; it must be more than 0s"),
             ('"0s"', "'0s' is too short; it must be more than 0s"),
-            ('"5y"', "'5y' is not a length of time"),
+            ('"5y"', "'5y' has the unknown unit 'y'"),
             ('"5sm"', "'5sm' has the unknown unit 'sm'"),
             ('"fast"', "'fast' is not a length of time"),
             ('""', "'' is not a length of time"),

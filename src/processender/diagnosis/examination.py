@@ -73,17 +73,22 @@ class Diagnosis(Record):
     @property
     def problems(self) -> list[str]:
         """What is wrong."""
-        return [*self._of_window(), *self._of_signals(), *self._of_plan()]
+        return [
+            *[each.wrong for each in self.windows.values() if each.wrong],
+            *self._of_window(),
+            *self._of_signals(),
+            *self._of_plan(),
+        ]
 
     @property
     def steps(self) -> list[str]:
         """What it would take to know more, or to know it better."""
         given, grace = self.given, self.grace.seconds or 0.0
-        found = [given.better] if given and given.better else []
+        found = [f"{self.platforms[0]}: {given.better}"] if given and given.better else []
         if given and not given.is_sure and given.seconds is not None and grace > given.seconds:
             usual, name = format_duration(given.seconds), self.platforms[0]
             found.append(f"the grace is longer than the usual {usual} of {name}: make sure that it was set")
-        found += [f"{each.listen}: {each.step}" for each in self.heard if each.step]
+        found += [f"{each.name or each.listen}: {each.step}" for each in self.heard if each.step]
         return found
 
     def as_data(self) -> dict[str, Any]:

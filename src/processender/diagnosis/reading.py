@@ -36,7 +36,7 @@ def kubernetes(scene: Scene) -> Grace | None:
 def cluster(scene: Scene, limit: float) -> Grace | None:
     """Ask the API of the cluster, where the source of the pod was told that it is."""
     told = scene.sources.get("kubernetes", {})
-    options = {name: str(told[name]) for name in ("pod", "namespace", "api", "account") if name in told}
+    options = {name: str(told[name]) for name in ("pod", "namespace", "endpoint", "account") if name in told}
     options.setdefault("pod", scene.environ.get("POD_NAME", ""))
     found: Grace = load("integrations.kubernetes").ask_grace(SystemClock(), limit, **options)
     return found
@@ -54,7 +54,7 @@ def engine(scene: Scene, limit: float) -> Grace | None:
     id_ = docker.own_container(scene.root or "/")
     if not id_ or told.get("container"):
         return None
-    options = {"environ": scene.environ, "socket": str(told.get("socket", ""))}
+    options = {"environ": scene.environ, "endpoint": str(told.get("endpoint", ""))}
     found: Grace = docker.ask_grace(SystemClock(), limit, container=id_, **options)
     return found
 

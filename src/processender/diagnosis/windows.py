@@ -130,6 +130,11 @@ def rules_of(platforms: Sequence[Platform]) -> dict[str, Rule]:
     return {each.name: _RULES[each.name] for each in platforms if each.name in _RULES}
 
 
+def platforms_heard_by(source: str) -> list[str]:
+    """Return the names of the platforms that the source *source* hears."""
+    return [name for name, rule in _RULES.items() if rule.source == source]
+
+
 def find_windows(platforms: Sequence[Platform], scene: Scene, limit: float) -> dict[str, Grace]:
     """
     Return how long each of *platforms* gives, by its name, in their order.

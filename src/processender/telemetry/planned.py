@@ -67,7 +67,7 @@ def account(plan: Plan, results: Mapping[str, Result], changes: int) -> dict[str
                 "expected_s": None if name in plan.skips else round(step.finish - step.start, 6),
                 "took_s": None if results[name].started is None else round(results[name].seconds, 6),
                 "guessed": step.guessed,
-                "chance": None if name not in plan.chances else round(plan.chances[name], 3),
+                "chance": None if step.guessed or name not in plan.chances else round(plan.chances[name], 3),
                 "done": name in done,
             }
             for name, step in steps.items()

@@ -124,6 +124,26 @@ class TestWindow:
         )
         assert problem.endswith("what must not be lost is saved as it is made, and no handler ever runs")
 
+    def test_lambda_gives_never_more_than_its_rule(self) -> None:
+        """Two seconds to an extension, and to a function what is surely there; no grace changes that."""
+        extension = look(AWS_LAMBDA_RUNTIME_API="127.0.0.1:9001")
+        function = look(AWS_LAMBDA_RUNTIME_API="127.0.0.1:9001", _HANDLER="app.handler")
+
+        assert (2.0, 0.3) == (extension.plan.window.length, function.plan.window.length)
+        assert extension.problems[0].startswith("the grace is 30s, and lambda kills after 2s")
+
+    @pytest.mark.parametrize(
+        ("environ", "files"),
+        [({**POD, "POD_GRACE_SECONDS": "soon"}, {}), ({"PROCESSENDER_STOP_TIMEOUT": "soon"}, {DOCKER: ""})],
+    )
+    def test_what_is_written_and_cannot_be_understood_is_wrong(
+        self, environ: dict[str, str], files: dict[str, str]
+    ) -> None:
+        """Whoever has set it believes that it counts."""
+        (problem,) = look(files=files, **environ).problems
+
+        assert "is 'soon', which is no length of time: write a number of seconds, like 30" in problem
+
     def test_what_has_no_room_is_wrong(self, file: Path) -> None:
         """As `plan` says it."""
         problems = look(file, PROCESSENDER_GRACE="4s", **POD).problems
@@ -165,6 +185,24 @@ class TestSources:
         (found,) = (each for each in look(file, limit=1.0, **POD).heard if each.name)
 
         assert ("task", "not here") == (found.name, found.state)
+        assert "move it to [profile.fargate.sources.task], so that it is only there" == found.step
+
+    def test_one_of_a_profile_that_was_asked_for_is_in_its_place(self, tmp_path: Path) -> None:
+        """Who looks at it elsewhere has nothing to move."""
+        file = tmp_path / "pe.toml"
+        file.write_text('[profile.ec2.sources.machine]\nlisten = "aws"\n')
+        (found,) = (each for each in look(file, flags={"profile": "ec2"}).heard if each.name)
+
+        assert ("machine", "not here", "") == (found.name, found.state, found.step)
+
+    def test_one_that_was_told_where_to_ask_is_asked(self, tmp_path: Path) -> None:
+        """Such as a double, or a proxy that stands for the service."""
+        file = tmp_path / "pe.toml"
+        with Metadata() as double:
+            file.write_text(f'[sources.machine]\nlisten = "alibaba"\nwith = {{ endpoint = "{double.url}" }}\n')
+            (found,) = (each for each in look(file, limit=9.0).heard if each.name)
+
+        assert ("machine", "answers") == (found.name, found.state)
 
     @pytest.mark.parametrize(("limit", "text"), [(0.0, "nobody listens to it"), (9.0, "it answers (task: nothing)")])
     def test_one_that_is_missing_is_asked_unless_nobody_may_be(
@@ -191,7 +229,7 @@ class TestSources:
         file = tmp_path / "pe.toml"
         with Engine() as double:
             file.write_text(
-                f'[sources.engine]\nlisten = "docker"\nwith = {{ socket = "{double.url}", container = "{ID}" }}\n'
+                f'[sources.engine]\nlisten = "docker"\nwith = {{ endpoint = "{double.url}", container = "{ID}" }}\n'
             )
             (found,) = look(file, limit=9.0, files={DOCKER: ""}).heard
         missing = look(limit=1.0, files={DOCKER: ""}, DOCKER_HOST="unix:///nowhere")

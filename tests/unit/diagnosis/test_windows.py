@@ -67,7 +67,7 @@ def test_each_platform_has_a_rule(name: str) -> None:
         ("cloud-run", 10.0, TOLD),
         ("cloud-functions", 5.0, ASSUMED),
         ("azure-functions", 0.0, TOLD),
-        ("lambda", 2.0, ASSUMED),
+        ("lambda", 2.0, TOLD),
         ("github-actions", 10.0, TOLD),
         ("gitlab-ci", 600.0, ASSUMED),
         ("buildkite", 9.0, ASSUMED),
@@ -117,7 +117,7 @@ def test_an_engine_whose_socket_is_mounted_is_asked(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".containerenv").write_text(f'id="{ID}"\n')
     with Engine(stop_timeout=25) as double:
-        at = scene(docker={"socket": double.url}).replace(root=str(tmp_path))
+        at = scene(docker={"endpoint": double.url}).replace(root=str(tmp_path))
         found, offline = window("docker", at, 20.0), window("docker", at)
 
     assert Grace(25.0, "the engine: StopTimeout") == found

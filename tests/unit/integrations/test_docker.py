@@ -122,4 +122,4 @@ class TestTimeout:
         found = grace_of(None, {"PROCESSENDER_STOP_TIMEOUT": "soon"})
 
         assert 10.0 == found.seconds
-        assert "'soon' in the variable PROCESSENDER_STOP_TIMEOUT is no length of time" in found.better
+        assert "the variable PROCESSENDER_STOP_TIMEOUT is 'soon', which is no length of time" in found.wrong

@@ -136,7 +136,7 @@ class TestGrace:
 
         assert found is not None
         assert (30.0, DeadlineKind.ASSUMED) == (found.seconds, found.kind)
-        assert f"{text!r} in the variable POD_GRACE_SECONDS is no number of seconds; repeat it" in found.better
+        assert found.wrong.startswith(f"the variable POD_GRACE_SECONDS is {text!r}, which is no length of time")
 
     def test_is_the_usual_one_in_a_pod_that_is_told_nothing(self, tmp_path: Path) -> None:
         """An assumption, with what would tell it better."""

@@ -27,8 +27,9 @@ def find_grace(environ: Mapping[str, str] | None = None) -> Grace | None:
         return None
     if _HANDLER in environ:
         how = "of a function that registers an extension inside itself; with an external one it is 30 % of 2 s"
-        return _grace(FUNCTION_S, f"300 to 500 ms {how}; without any, nothing")
-    return _grace(EXTENSION_S, "an external extension has what is left of 2 s when the function has ended")
+        return Grace(FUNCTION_S, f"the rule of Lambda: 300 to 500 ms {how}; without any, nothing", DeadlineKind.TOLD)
+    how = "the rule of Lambda: an external extension has what is left of 2 s when the function has ended"
+    return Grace(EXTENSION_S, how, DeadlineKind.TOLD)
 
 
 def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -43,8 +44,3 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         return {}
     silent = {} if _HANDLER in environ else {"signals": ()}
     return {"grace": found.seconds, "state": environ.get("PROCESSENDER_STATE", STATE), **silent}
-
-
-def _grace(seconds: float, rule: str) -> Grace:
-    better = "listen to aws-lambda, which is told the instant of the end"
-    return Grace(seconds, f"the rule of Lambda: {rule}", DeadlineKind.ASSUMED, better)

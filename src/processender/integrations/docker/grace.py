@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Mapping
 
-from ...core.grace import Grace
+from ...core.grace import Grace, no_length
 from ...core.notice import DeadlineKind
 from ...core.spans import LONGEST_S, seconds_of
 from ...errors import ProcessEnderError
@@ -41,7 +41,7 @@ def ask_grace(
     *,
     environ: Mapping[str, str] | None = None,
     container: str = "",
-    socket: str = "",
+    endpoint: str = "",
 ) -> Grace:
     """
     Ask the engine how long this container has, or the other *container*; without an answer it is as `find_grace` says.
@@ -56,14 +56,14 @@ def ask_grace(
 
         container: The id or the name of another container than the one in which this process is.
 
-        socket: Where the engine is, as `listen` takes it.
+        endpoint: Where the engine is, as `listen` takes it.
 
-    Raises `SourceError` for a *socket* that is no address.
+    Raises `SourceError` for an *endpoint* that is no address.
     """
     environ = os.environ if environ is None else environ
     told: Any = None
     id_ = container or own_container()
-    engine = Engine(socket, environ)
+    engine = Engine(endpoint, environ)
     if id_ and engine.is_there:
         try:
             told = engine.inspect(question(clock, limit), id_)
@@ -85,10 +85,10 @@ def grace_of(told: Any, environ: Mapping[str, str]) -> Grace:
     timeout = config.get("StopTimeout")
     if isinstance(timeout, int) and not isinstance(timeout, bool) and -1 <= timeout <= LONGEST_S:
         return Grace(None if timeout < 0 else float(timeout), "the engine: StopTimeout")
-    wrong = next((f"{text!r} in {where} is no length of time; " for text, where in
-                  ((given, f"the variable {VARIABLE}"), (label, f"the label {LABEL}")) if text), "")  # fmt: skip
-    better = f"{wrong}set {VARIABLE}=30s beside --stop-timeout 30 or stop_grace_period: 30s"
-    return Grace(DEFAULT_S, "the default of Docker and podman", DeadlineKind.ASSUMED, better)
+    written = ((given, f"the variable {VARIABLE}"), (label, f"the label {LABEL}"))
+    wrong = next((no_length(text, where) for text, where in written if text), "")
+    better = f"set {VARIABLE}=30s beside --stop-timeout 30 or stop_grace_period: 30s"
+    return Grace(DEFAULT_S, "the default of Docker and podman", DeadlineKind.ASSUMED, better, wrong)
 
 
 def signal_of(told: Any) -> int:

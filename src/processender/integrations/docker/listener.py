@@ -186,7 +186,7 @@ def listen(
     container: str = "",
     stop_timeout: float | None = None,
     every: float = 1.0,
-    socket: str = "",
+    endpoint: str = "",
 ) -> Together:
     """
     Return the source that listens to the engine; nothing is asked before it is started.
@@ -201,10 +201,10 @@ def listen(
 
         every: How often the state is looked at on podman, seconds.
 
-        socket: The path of the engine's socket, or http://HOST:PORT; by default DOCKER_HOST, CONTAINER_HOST, or the
+        endpoint: The path of the engine's socket, or http://HOST:PORT; by default DOCKER_HOST, CONTAINER_HOST, or the
             first that is there of /var/run/docker.sock, /run/podman/podman.sock and that of the user's podman.
     """
-    watched = Watched(Engine(socket), container, stop_timeout, os.environ)
+    watched = Watched(Engine(endpoint), container, stop_timeout, os.environ)
     events, state = Events(watched), State(watched)
     stream = Polled(name, [Look("events", events.look, AGAIN_S)], hint=HINT, close=events.close)
     return Together(name, [stream, Polled(name, [Look("state", state.look, every)], hint=HINT)])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from ...core.grace import Grace
+from ...core.grace import Grace, no_length
 from ...core.notice import DeadlineKind
 from ...core.spans import seconds_of
 from ...errors import SourceError
@@ -56,9 +56,8 @@ def find_grace(environ: Mapping[str, str] | None = None, podinfo: str = PODINFO)
         return Grace(seconds, place)
     if not text and not environ.get("KUBERNETES_SERVICE_HOST"):
         return None
-    wrong = f"{text[:40]!r} in {place} is no number of seconds; " if text else ""
-    usual = "the default of terminationGracePeriodSeconds"
-    return Grace(DEFAULT_S, usual, DeadlineKind.ASSUMED, f"{wrong}{_BETTER}")
+    usual, wrong = "the default of terminationGracePeriodSeconds", no_length(text, place) if text else ""
+    return Grace(DEFAULT_S, usual, DeadlineKind.ASSUMED, _BETTER, wrong)
 
 
 def ask_grace(
@@ -67,7 +66,7 @@ def ask_grace(
     *,
     pod: str = "",
     namespace: str = "",
-    api: str = "",
+    endpoint: str = "",
     account: str = ACCOUNT,
 ) -> Grace:
     """
@@ -83,13 +82,13 @@ def ask_grace(
 
         namespace: Its namespace; by default that of the service account.
 
-        api: Where the API is; by default as the cluster tells its containers.
+        endpoint: Where the API is; by default as the cluster tells its containers.
 
         account: The directory of the service account.
 
     Raises `ProcessEnderError` where it does not say, with what to do about it, and `TimeoutError`.
     """
-    reader = Reader(api, account, namespace, pod or own_name())
+    reader = Reader(endpoint, account, namespace, pod or own_name())
     found, _version = reader.find(question(clock, limit))
     grace = None if found is None else grace_of(found)
     if grace is None:

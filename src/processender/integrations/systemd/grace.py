@@ -38,7 +38,7 @@ _SERVICE = ".service"
 
 
 def ask_grace(
-    clock: Clock, limit: float = LIMIT_S, *, address: str = "", environ: Mapping[str, str] | None = None
+    clock: Clock, limit: float = LIMIT_S, *, endpoint: str = "", environ: Mapping[str, str] | None = None
 ) -> Grace:
     """
     Ask how long the unit of this process has to stop; it takes some milliseconds, at most seconds, and never raises.
@@ -51,19 +51,19 @@ def ask_grace(
 
         limit: How long the manager may take for one answer, seconds.
 
-        address: Where the bus of the manager is, instead of where it always is.
+        endpoint: Where the bus of the manager is, instead of where it always is.
 
         environ: The environment, which names the bus of a user's manager.
     """
-    if not address and not os.path.isdir(BOOTED):
+    if not endpoint and not os.path.isdir(BOOTED):
         return _unknown("systemd is not the init here")
-    unit, of_user = ("", False) if address else _own_unit()
-    if not address and not unit.endswith(_SERVICE):
+    unit, of_user = ("", False) if endpoint else _own_unit()
+    if not endpoint and not unit.endswith(_SERVICE):
         return _unknown(f"this process is in no service of systemd, but in {unit or 'no unit'}")
     if not has_client():
         return _unknown(f"the manager of {unit} cannot be asked without a client of D-Bus; {EXTRA}")
     known = _addresses(os.environ if environ is None else environ, of_user=of_user)
-    return _first([(address, True)] if address else known, clock, limit, unit)
+    return _first([(endpoint, True)] if endpoint else known, clock, limit, unit)
 
 
 def fitting_grace(grace: float, stop: float, *, given: bool) -> float:
@@ -98,7 +98,7 @@ class Told:
         self._over.set()
 
     def _ask(self, ears: Ears, over: threading.Event) -> None:
-        found = ask_grace(ears.clock, address=self._address, limit=PATIENT_S)
+        found = ask_grace(ears.clock, endpoint=self._address, limit=PATIENT_S)
         self.last = {"stop": found.known_from}
         if over.is_set() or found.seconds is None:
             return
@@ -108,7 +108,7 @@ class Told:
         ears.notify(Notice(found.known_from, self.name, ears.clock.now(), Action.ADVISE))
 
 
-def listen(*, name: str = "systemd", address: str = "") -> Told:
+def listen(*, name: str = "systemd", endpoint: str = "") -> Told:
     """
     Return the source that asks the manager how long this unit has to stop, and shortens a grace that is longer.
 
@@ -116,9 +116,9 @@ def listen(*, name: str = "systemd", address: str = "") -> Told:
 
         name: What it is called in the report.
 
-        address: Where the bus of the manager is, instead of where it always is.
+        endpoint: Where the bus of the manager is, instead of where it always is.
     """
-    return Told(name, address)
+    return Told(name, endpoint)
 
 
 def _own_unit() -> tuple[str, bool]:
