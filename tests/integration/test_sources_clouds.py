@@ -333,6 +333,17 @@ class TestComputeEngine:
 
         assert (Action.STOP, DeadlineKind.CONFIGURED, 60.0) == (notice.action, notice.kind, left(notice))
 
+    def test_what_an_end_means_may_be_said(self, double: Metadata) -> None:
+        """That of the host may only take traffic away, and a preempted machine may have more time than 30 s."""
+        double.value("maintenance-event", "TERMINATE_ON_HOST_MAINTENANCE")
+        (leaves,) = hear(gcp.listen(endpoint=double.url, terminate="drain"))
+        double.value("maintenance-event", "NONE")
+        double.value("preempted", "TRUE")
+        (ends,) = hear(gcp.listen(endpoint=double.url, preempted_within=120))
+
+        assert Action.DRAIN is leaves.action
+        assert (DeadlineKind.ASSUMED, 120.0) == (ends.kind, left(ends))
+
     def test_a_graceful_shutdown_tells_its_end(self, double: Metadata) -> None:
         """When it was asked for, and how long it may take."""
         double.value("shutdown-details/request-timestamp", iso(double.clock.wall() - 10))
