@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from processender.testing.cluster import Cluster, Pod
-from processender.testing.engines import Engine
+from processender.testing.containerd import Containerd
+from processender.testing.engines import ID, Engine
 from processender.testing.extensions import Extensions
 from processender.testing.logind import SystemBus
 from processender.testing.metadata import Metadata, black_hole
@@ -99,12 +100,22 @@ def _latencies() -> list[Figure]:
             # By then it has listed the pod and watches it.
             delays.append(_delay("kubernetes", cluster, lambda: cluster.delete("shop"), 1.0))
     figures.append(_latency("kubernetes", delays, 0.0))
+    return [*figures, *_containers(), _latency("logind", [_pushed() for _ in range(ROUNDS)], 0.0)]
+
+
+def _containers() -> list[Figure]:
+    figures = []
     delays = []
     for _ in range(ROUNDS):
         with Engine(stop_timeout=30) as engine:
             delays.append(_delay("docker", engine, engine.stop, 0.1))
     figures.append(_latency("docker", delays, 0.0))
-    return [*figures, _latency("logind", [_pushed() for _ in range(ROUNDS)], 0.0)]
+    delays = []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as place, Containerd(f"{place}/s") as containerd:
+            delays.append(_delay("containerd", containerd, lambda: containerd.exit(ID), 0.1))
+    figures.append(_latency("containerd", delays, 0.0))
+    return figures
 
 
 def _pushed() -> float:

@@ -170,6 +170,13 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert [] == broken
 
 
+def test_the_reference_tells_nothing_of_where_it_was_written() -> None:
+    """A default that is the environment itself would stand there with all its variables, and differ everywhere."""
+    pages = (ROOT / "docs" / "reference").glob("**/*.md")
+
+    assert [] == [page.name for page in pages if "environ({" in page.read_text(encoding="utf-8")]
+
+
 def public_names(room: Path) -> list[str]:
     """Return the `__all__` of a room, from its source."""
     for node in ast.parse(room.read_text(encoding="utf-8")).body:
@@ -182,7 +189,7 @@ INTEGRATIONS = ROOT / "src" / "processender" / "integrations"
 ROOMS = {
     (path.parent.name if path.name == "__init__.py" else path.stem): path
     for path in sorted([*INTEGRATIONS.glob("*.py"), *INTEGRATIONS.glob("*/__init__.py")])
-    if "\nTakes over: " in path.read_text(encoding="utf-8")
+    if re.search(r"^(Takes over|Hears): ", path.read_text(encoding="utf-8"), re.MULTILINE)
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -34,9 +33,8 @@ def signature(function: Callable[..., object]) -> str:
         return _Written(annotation) if isinstance(annotation, str) else annotation
 
     def default(value: Any) -> Any:
-        # The text of a function has its address in it, and that of the environment all of it.
-        known = "os.environ" if value is os.environ else "..." if inspect.isfunction(value) else ""
-        return _Written(known) if known else value
+        # The text of a function has its address in it.
+        return _Written("...") if inspect.isfunction(value) else value
 
     parameters = [
         each.replace(annotation=written(each.annotation), default=default(each.default))

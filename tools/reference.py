@@ -17,6 +17,7 @@ import processender
 from processender import platforms, testing
 from processender.cli.main import COMMANDS
 from processender.core import cells, events, obligation
+from processender.core.grace import Grace
 from processender.core.record import Record
 from processender.core.words import Words
 from processender.plugins import GROUP, find_releaser, releaser_names
@@ -57,6 +58,8 @@ def library_page() -> str:
     parts += [describe_class(getattr(processender, name)) for name in processender.__all__]
     parts.append(f"# `processender.platforms`\n\n{inspect.getdoc(platforms)}\n")
     parts += [function("here", platforms.here), describe_class(platforms.Platform)]
+    parts.append("# How long a platform gives\n\nWhat `find_grace` and `ask_grace` of the rooms of platforms return.\n")
+    parts.append(describe_class(Grace))
     return "\n".join(parts)
 
 

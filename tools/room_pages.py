@@ -26,14 +26,14 @@ RESOURCES = (
 )  # fmt: skip
 """The rooms of what a program uses and must close, flush, finish or stop."""
 PLATFORMS = (
-    "gcp", "cloud_run", "azure", "azure_apps", "alibaba", "aws_lambda", "logind", "docker", "oci", "nut", "parent",
-    "files", "ci",
+    "gcp", "cloud_run", "azure", "azure_apps", "alibaba", "aws_lambda", "logind", "systemd", "docker", "oci", "nut",
+    "parent", "files", "ci",
 )  # fmt: skip
 """The rooms of platforms that say that the end is coming."""
-BESIDE = {"grpc": ["aio"], "files": ["listener"], "http": ["listener"], "oci": ["events"]}
+BESIDE = {"grpc": ["aio"], "files": ["listener"], "http": ["listener"], "oci": ["events"], "systemd": ["grace"]}
 """What of a room is loaded for itself, because not everybody has use for it."""
 NEEDS = "needs the real program, and is run with it by the tests"
-_HEADINGS = re.compile(r"^(Takes over|Leaves|Evidence|Way back|Versions):", re.MULTILINE)
+_HEADINGS = re.compile(r"^(Takes over|Hears|Leaves|Evidence|Way back|Versions):", re.MULTILINE)
 SERVING = """
 Where a room serves, it does so by one rule. `await serve(ender, app, ...)` serves inside the Ender, in the loop that
 runs, and returns when the end is over; `run(ender, app, ...)` is the same in a loop of its own, and returns the exit

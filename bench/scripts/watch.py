@@ -8,6 +8,7 @@ from processender import Ender
 from processender.integrations import alibaba, aws, aws_lambda, azure, docker, gcp, kubernetes, logind, nut, parent
 from processender.integrations.files import listener as files
 from processender.integrations.http import listener as http
+from processender.integrations.oci import events
 from processender.testing.engines import ID
 
 cloud, address, period = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -19,9 +20,10 @@ MAKE = {
     "alibaba": lambda: alibaba.listen(endpoint=address, every=period),
     "gcp": lambda: gcp.listen(endpoint=address),
     "queue": lambda: aws.listen_queue(address, instance="i-1", region=REGION, queue_endpoint=address.rsplit("/", 2)[0]),
-    "logind": lambda: logind.listen(address=address),
-    "kubernetes": lambda: kubernetes.listen(api=address, account=os.environ["ACCOUNT"], pod="shop"),
-    "docker": lambda: docker.listen(socket=address, container=ID),
+    "logind": lambda: logind.listen(endpoint=address),
+    "kubernetes": lambda: kubernetes.listen(endpoint=address, account=os.environ["ACCOUNT"], pod="shop"),
+    "docker": lambda: docker.listen(endpoint=address, container=ID),
+    "containerd": lambda: events.listen(container=ID, address=address),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
     "nut": lambda: nut.listen(f"rack@{address.removeprefix('nut://')}", every=period),
     "file": lambda: files.listen(address, every=period),

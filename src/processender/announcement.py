@@ -8,11 +8,9 @@ begins with `#` says nothing. What else stands there is a mistake, and then noth
 
 from __future__ import annotations
 
-import re
-
 from .core.notice import Action, DeadlineKind
 from .core.sighting import Sighting
-from .core.spans import LONGEST_S
+from .core.spans import LONGEST_S, seconds_of
 from .glance import Unclear, instant
 from .hints import Any
 
@@ -22,8 +20,6 @@ LONGEST_REASON = 200
 """How much of a reason is kept."""
 ACTIONS = ("advise", "drain", "stop")
 _KEYS = ("action", "within", "deadline", "reason")
-_SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*(ms|s|m|h)?")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SHOWN = 40
 
 
@@ -90,8 +86,7 @@ def _lines(text: str) -> dict[str, Any]:
 def _span(value: object) -> float:
     """Return the seconds that *value* means."""
     if isinstance(value, str):
-        match = _SPAN.fullmatch(value.strip())
-        value = float(match[1]) * _UNITS[match[2]] if match else None
+        value = seconds_of(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_S:
         raise Unclear("its `within` is no length of time; write one like 30s, a week at most")
     return float(value)

@@ -140,12 +140,15 @@ class BareEnder:
         """
         Let *source* tell of the end, from when the Ender is armed until its run is over, and return it.
 
-        The handlers that it brings, which answer its platform, are registered. Raises `SourceError` for a name that
-        another source has: what one tells, and takes back, would be taken for the word of the other.
+        The handlers that it brings, which answer its platform, are registered. Raise `SourceError` for what is no
+        source, and for a second one with its name: the two would take back what the other has said.
         """
+        if isinstance(source, type) or not all(hasattr(source, each) for each in ("name", "start", "stop")):
+            raise SourceError(f"cannot listen to {source!r}: it is no source; make one, like aws.listen()")
         if any(each.name == source.name for each in self._sources):
-            text = "a source of this name is listened to already"
-            raise SourceError(f"cannot listen to {source.name!r}: {text}; give it another, with name=")
+            raise SourceError(
+                f"cannot listen to two sources called {source.name!r}: give one another name, like name='other'"
+            )
         for handler in getattr(source, "handlers", ()):
             self.add(handler)
         self._sources.append(source)

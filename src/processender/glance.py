@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from io import BufferedReader, RawIOBase
 
+from .core.notice import Notice
 from .errors import HandlerError, ProcessEnderError, SourceError, Transient
 from .exchange import READ_BYTES, Answer, Exchange, Request, judge
 from .hints import Any
@@ -135,6 +136,24 @@ class Glance:
         import logging  # noqa: PLC0415 - for those who log
 
         return logging.getLogger("processender.sources")
+
+
+class _Nobody:
+    """Ears that hear nothing: an answer is for who has asked."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def notify(self, notice: Notice) -> None:
+        """Take nothing."""
+
+    def trouble(self, code: str, text: str) -> None:
+        """Take nothing."""
+
+
+def question(clock: Clock, limit: float) -> Glance:
+    """Return a glance for a single question of somebody who is no source, which may take *limit* seconds."""
+    return Glance(_Nobody(clock), limit, lambda _error: None)
 
 
 class _Look(Exchange):

@@ -19,7 +19,7 @@ from .core.record import Record
 from .core.sighting import Sighting, Sightings
 from .core.spans import LONGEST_S
 from .core.texts import listed
-from .errors import Permanent, ProcessEnderError, Transient
+from .errors import Permanent, ProcessEnderError, SourceError, Transient
 from .exchange import HTTPStatusError
 from .glance import Glance, Unclear
 from .ports import Ears
@@ -49,6 +49,11 @@ class Look(Record):
     """The longest that one look may take, seconds."""
     slowest: float | None = None
     """How rarely it is looked, at most, where looking fails, seconds; None stands for a minute."""
+
+    def check(self) -> None:
+        """Raise `SourceError` for a pace that is none."""
+        if not self.every > 0:
+            raise SourceError("cannot look without a pause: `every` must be above 0")
 
 
 class _Watched:

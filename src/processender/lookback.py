@@ -15,7 +15,7 @@ from .engine.registry import Registry
 from .hints import Any
 from .settings import Settings
 from .telemetry.report import ReportWriter
-from .telemetry.state import file_name, state_root
+from .telemetry.state import HISTORY, file_name, state_root
 
 
 def look_back(path: str, version: str, registry: Registry, coordinator: Coordinator, report: ReportWriter) -> None:
@@ -45,7 +45,7 @@ def forecast(
     second.
     """
     root = settings.state or state_root(os.environ)
-    path = os.path.join(root, file_name(settings.place_name), "history.tsv")
+    path = os.path.join(root, file_name(settings.place_name), HISTORY)
     history, troubles = known(path, registry, put_aside=False)
     registry.learn(history, settings.version, more)
     graph, problems = registry.compile(more)

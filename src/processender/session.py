@@ -29,7 +29,7 @@ from .settings import Settings, numbers
 from .taking import Taking
 from .telemetry.report import Facts, ReportWriter
 from .telemetry.stacks import stacks_path
-from .telemetry.state import state_place
+from .telemetry.state import HISTORY, state_place
 
 FORCED = 70
 """The exit code of a forced end that no signal began (EX_SOFTWARE of sysexits.h)."""
@@ -101,7 +101,7 @@ class Session:
             self._outlets.add(observer)
         environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
         place = state_place(settings.place_name, environ)
-        self._history = place.path and os.path.join(place.path, "history.tsv")
+        self._history = place.path and os.path.join(place.path, HISTORY)
         if place.path:
             self.report.open(place.path)
             # Before a command nothing is loaded that can wait; a program may be over in a moment, and is to learn too.

@@ -10,7 +10,7 @@ import pytest
 from processender.integrations import kubernetes
 from processender.listening import Polled
 from processender.testing.cluster import Cluster, Pod
-from processender.testing.sources import Heard, until
+from processender.testing.sources import until
 
 POD = "shop-5d8c7-b4b9s"
 UID = "66fa831c-1c1e-4a5f-9a51-7f3ad2cf2f00"
@@ -40,7 +40,7 @@ class Place:
 
     def source(self, **options: Any) -> Polled:
         """Return the source, as it is made in the pod."""
-        return kubernetes.listen(api=self.cluster.url, account=self.account, pod=POD, **options)
+        return kubernetes.listen(endpoint=self.cluster.url, account=self.account, pod=POD, **options)
 
     def watching(self, watches: int = 1) -> None:
         """Wait until somebody watches."""
@@ -49,20 +49,6 @@ class Place:
     def asked(self, *, watch: bool) -> int:
         """Return how many times the pod was listed, or watched."""
         return sum(("watch" in each.query) is watch for each in list(self.cluster.asked))
-
-
-class Listening:
-    """A source that listens, for the length of a block."""
-
-    def __init__(self, source: Polled, heard: Heard | None = None) -> None:
-        self.source, self.heard = source, heard or Heard()
-
-    def __enter__(self) -> Heard:
-        self.source.start(self.heard)
-        return self.heard
-
-    def __exit__(self, *_: object) -> None:
-        self.source.stop()
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:

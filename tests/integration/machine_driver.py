@@ -290,9 +290,9 @@ def shutdown() -> dict[str, Any]:
 def alone() -> dict[str, Any]:
     """What the manager says on its own socket, where there is no bus yet."""
     code = (
-        "from processender.engine.clock import SystemClock; from processender.integrations.systemd.timeouts import *\n"
-        "import os; found = stop_timeout(SystemClock(), limit=30)\n"
-        "print(found.seconds, found.unit, os.path.exists('/run/dbus/system_bus_socket'))"
+        "from processender.engine.clock import SystemClock; from processender.integrations.systemd.grace import ask_grace\n"
+        "import os; found = ask_grace(SystemClock(), limit=30)\n"
+        "print(found.seconds, found.known_from.split()[2], os.path.exists('/run/dbus/system_bus_socket'))"
     )
     environ = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent.parent.parent}/src"}
     told = subprocess.run([sys.executable, "-c", code], env=environ, check=True, capture_output=True, text=True)

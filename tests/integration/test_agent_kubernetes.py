@@ -41,7 +41,7 @@ def cluster(place: Place) -> Cluster:
 
 def config(place: Place, **options: str) -> list[str]:
     """Write a configuration that listens, and return the flags that name it."""
-    told = {"api": place.cluster.url, "account": place.account, "pod": POD, **options}
+    told = {"endpoint": place.cluster.url, "account": place.account, "pod": POD, **options}
     file = Path(place.account) / "pe.toml"
     fields = ", ".join(f"{key} = {json.dumps(value)}" for key, value in told.items())
     file.write_text(f'[sources.pod]\nlisten = "kubernetes"\nwith = {{ {fields} }}\n')

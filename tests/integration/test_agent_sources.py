@@ -43,6 +43,7 @@ def test_a_spot_instance_that_is_taken_back_ends_its_command(double: Metadata, t
     """With the time that the platform tells; the report says who said so, and what was seen."""
     with agent(config(tmp_path, "aws", endpoint=double.url, every="20ms"), SLEEPER) as program:
         program.wait_for("ready")
+        until(lambda: "  cloud: spot: nothing" in steer(program, "status").stdout, "it is not told what is seen")
         double.spot(seconds=120)
         assert 143 == program.wait()
 
@@ -164,7 +165,7 @@ def test_a_machine_that_shuts_down_ends_its_command(tmp_path: Path) -> None:
     """It waits for the clean-up, in the time that it gives; what was called off ends nothing."""
     with SystemBus() as machine:
         more = '[handlers.flush]\nphase = "flush"\nrun = ["true"]\n'
-        with agent(config(tmp_path, "logind", more, address=machine.address, every="20ms"), SLEEPER) as program:
+        with agent(config(tmp_path, "logind", more, endpoint=machine.address, every="20ms"), SLEEPER) as program:
             program.wait_for("ready")
             until(lambda: machine.inhibitors, "nothing holds the machine up")
             machine.schedule(seconds=300)

@@ -88,7 +88,7 @@ def profiles(tmp_path: Path) -> Path:
     [
         (POD | {"POD_GRACE_SECONDS": "25"}, "kubernetes", 25.0, 25.0, "configured"),
         (RUN, "cloud-run", 10.0, 10.0, "told"),
-        (FUNCTION, "lambda", 1.5, 2.0, "assumed"),
+        (FUNCTION, "lambda", 1.5, 2.0, "told"),
     ],
 )
 def test_what_is_well_is_said_to_be(
@@ -105,7 +105,7 @@ def test_what_is_well_is_said_to_be(
         said["windows"][0]["kind"],
     )
     assert profile == said["platforms"][0]["name"]
-    assert said["grace"]["source"].startswith("grace in processender.toml:")
+    assert said["grace"]["known_from"].startswith("grace in processender.toml:")
 
 
 def test_a_grace_that_is_longer_than_the_window_is_wrong(profiles: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_grace_that_is_longer_than_the_window_is_wrong(profiles: Path) -> None
     assert 1 == ran.code
     assert 10.0 == said["window"]["length_s"]
     (problem,) = said["problems"]
-    assert problem.startswith("the grace is 30s, and github-actions kills after 10s (the runner's rule")
+    assert problem.startswith("the grace is 30s, and github-actions kills after 10s (the code of actions/runner")
     assert 'write grace = "10s", below [profile.github-actions]' in problem
 
 
@@ -195,7 +195,7 @@ def test_a_running_agent_is_looked_at_from_outside(profiles: Path) -> None:
         program.wait()
 
     assert ("kubernetes", "kubernetes") == (said["platforms"][0]["name"], said["profile"])
-    assert (22.0, "the flag --grace") == (said["grace"]["seconds"], said["grace"]["source"])
+    assert (22.0, "the flag --grace") == (said["grace"]["seconds"], said["grace"]["known_from"])
 
 
 def test_a_process_that_is_not_there_cannot_be_looked_at(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_kubernetes(tmp_path: Path) -> None:
     with Cluster(token="t") as cluster:
         pod = Pod("shop-1", (GATE,))
         cluster.services["shop"] = [pod]
-        code = (EXAMPLES / "kubernetes.py").read_text().replace("gate=gate,", f"gate=gate, api={cluster.url!r},")
+        code = (EXAMPLES / "kubernetes.py").read_text().replace("gate=gate,", f"gate=gate, endpoint={cluster.url!r},")
         (tmp_path / "kubernetes.py").write_text(code)
         words = [str(tmp_path / "kubernetes"), "shop", GATE, str(tmp_path)]
 

@@ -281,7 +281,7 @@ class TestBadDays:
     def test_what_makes_no_sense_is_refused_at_once(self) -> None:
         """And not when the end has come."""
         with pytest.raises(HandlerError, match="automountServiceAccountToken"):
-            kubernetes.drain("shop", api="http://127.0.0.1:1", account="/nowhere")
+            kubernetes.drain("shop", endpoint="http://127.0.0.1:1", account="/nowhere")
         with pytest.raises(HandlerError, match="give service="):
             kubernetes.drain()
         with pytest.raises(HandlerError, match=r"must be like 'example\.com/serving'"):

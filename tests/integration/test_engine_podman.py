@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bench.containers import ROOT, CannotRunError, can_run_podman, root_directory, system, with_cgroups
+from processender.engine.clock import SystemClock
 from processender.integrations import docker
 from processender.testing.sources import Heard
 from tests.waits import until
@@ -94,12 +95,12 @@ def test_an_agent_behind_a_deaf_first_process_hears_of_the_stop(podman: Podman, 
     env = [f"--env=PROCESSENDER_STATE={state}", "--env=PATH=/usr/bin:/bin", f"--env=PYTHONPATH={ROOT / 'src'}"]
     id_ = podman.run(["sh", "-c", script], "--stop-timeout", "30", *env, mounts=[str(tmp_path)])
     until(lambda: "ready" in podman("logs", NAME))
-    known = docker.stop_timeout({}, container=NAME, socket=podman.socket)
+    known = docker.ask_grace(SystemClock(), 20.0, container=NAME, endpoint=podman.socket)
     podman("stop", NAME)
     (report,) = until(lambda: reports(state))
 
     assert 64 == len(id_)
-    assert (30.0, "the engine: StopTimeout", 15) == (known.seconds, known.known_from, known.signal)
+    assert (30.0, "the engine: StopTimeout") == (known.seconds, known.known_from)
     assert ["engine: container stop"] == [f"{each['origin']}: {each['cause']}" for each in report["notices"]]
     assert 20 < report["window"]["length_s"] <= 30
     assert "clean" == report["verdict"]
@@ -109,7 +110,7 @@ def test_a_container_that_dies_is_told_to_who_watches_it(podman: Podman) -> None
     """By the events of the engine, which is not asked about its state here."""
     podman.run(["sh", "-c", "trap 'exit 3' HUP; echo ready; while :; do sleep 0.05; done"], mounts=[])
     heard = Heard()
-    source = docker.listen(container=NAME, socket=podman.socket, every=600.0)
+    source = docker.listen(container=NAME, endpoint=podman.socket, every=600.0)
     source.start(heard)
     until(lambda: set(source.last) >= {"events", "state"} and "ready" in podman("logs", NAME))
     podman("kill", "--signal", "HUP", NAME)

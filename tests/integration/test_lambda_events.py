@@ -175,6 +175,23 @@ class TestEvents:
 
         assert ([], False) == (ears.troubles, source.registered)
 
+    def test_an_extension_outside_of_lambda_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It has nothing else to do, and ends."""
+        monkeypatch.delenv("AWS_LAMBDA_RUNTIME_API", raising=False)
+        source, ears = aws_lambda.listen(extension="flush"), Heard()
+        source.start(ears)
+        source.stop()
+
+        assert "AWS_LAMBDA_RUNTIME_API is not set" in ears.troubles[0][1]
+
+    def test_the_api_may_be_given_by_its_url(self, api: Extensions) -> None:
+        """As all endpoints may."""
+        source, ears = aws_lambda.listen(endpoint=f"http://{api.address}/"), Heard()
+        source.start(ears)
+        source.stop()
+
+        assert ([], True) == (ears.troubles, source.registered)
+
     def test_a_registration_that_is_refused_is_told(self, api: Extensions) -> None:
         """With the words of the API."""
         api.closed = True

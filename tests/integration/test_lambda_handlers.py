@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from processender.core.platforms import find
 from processender.errors import Permanent
 from processender.integrations import aws_lambda
 from tests.integration.drainers import Attempt
@@ -164,15 +165,16 @@ class TestPlaces:
     )
     def test_the_window(self, environ: dict[str, str], platform: str, seconds: float) -> None:
         """The rule of Lambda, for a function and for an extension, which has no handler."""
-        found = aws_lambda.window(environ)
+        found = aws_lambda.find_grace(environ)
 
         assert found is not None
-        assert (platform, seconds) == found[:2]
+        assert seconds == found.seconds
+        assert [platform] == [each.name for each in find(environ, {})]
         assert seconds == aws_lambda.settings(environ)["grace"]
 
     def test_elsewhere_nothing_is_known(self) -> None:
         """The same program has its own settings on a laptop."""
-        assert (None, {}) == (aws_lambda.window({}), aws_lambda.settings({}))
+        assert (None, {}) == (aws_lambda.find_grace({}), aws_lambda.settings({}))
 
     def test_an_extension_is_sent_no_signal(self) -> None:
         """It hears of the end as an event."""

@@ -14,6 +14,7 @@ from processender import Ender
 from processender.core.handler import Handler
 from processender.core.notice import Action, DeadlineKind, Notice
 from processender.engine.clock import SystemClock
+from processender.errors import SourceError
 from processender.integrations import alibaba, aws, azure, gcp
 from processender.ports import Context, Ears
 from processender.testing.metadata import Metadata, black_hole
@@ -397,3 +398,26 @@ def test_an_address_that_swallows_everything_delays_no_start(cloud: Any, tmp_pat
         pass
 
     assert not held.trouble("source-slow")
+
+
+@pytest.mark.parametrize("wrong", ["aws", aws.listen, Said, None])
+def test_what_is_no_source_is_refused_at_once(wrong: Any) -> None:
+    """Such as the name of one, or the function that was not called."""
+    with pytest.raises(SourceError, match=r"make one, like aws\.listen\(\)"):
+        Ender("web").listen(wrong)
+
+
+def test_two_sources_have_two_names() -> None:
+    """By its name it is known what is taken back, and who has seen what."""
+    ender = Ender("web")
+    ender.listen(Said("ups"))
+    with pytest.raises(SourceError, match="two sources called 'ups'"):
+        ender.listen(Said("ups"))
+    ender.listen(Said("other"))
+
+
+@pytest.mark.parametrize("make", [lambda: aws.listen(rebalance="drian"), lambda: gcp.listen(maintenance="drian")])  # type: ignore[arg-type]
+def test_an_action_that_there_is_not_is_told_with_those_that_there_are(make: Any) -> None:
+    """Where no type checker has looked."""
+    with pytest.raises(ValueError, match="'drian' is not a valid Action; write advise, drain, stop"):
+        make()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from processender import Ender
+from processender.core.platforms import find
 from processender.errors import HandlerError
 from processender.integrations import azure_apps, cloud_run
 from processender.testing.sources import until
@@ -140,10 +141,11 @@ class TestCloudRun:
     )
     def test_the_window(self, environ: dict[str, str], platform: str, seconds: float) -> None:
         """From the environment alone; the settings say the same."""
-        found = cloud_run.window(environ)
+        found = cloud_run.find_grace(environ)
 
         assert found is not None
-        assert (platform, seconds) == found[:2]
+        assert seconds == found.seconds
+        assert platform in {each.name for each in find(environ, {})}
         assert seconds == cloud_run.settings(environ)["grace"]
 
     @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ class TestCloudRun:
     )
     def test_elsewhere_nothing_is_known(self, environ: dict[str, str]) -> None:
         """Knative, whose variables are the same, is in a cluster, and has the time of the pod."""
-        assert (None, {}) == (cloud_run.window(environ), cloud_run.settings(environ))
+        assert (None, {}) == (cloud_run.find_grace(environ), cloud_run.settings(environ))
 
     def test_a_function_whose_worker_dies_by_the_signal_is_refused(self) -> None:
         """uvicorn raises SIGTERM again when it has served, and its worker has no handler for it."""
@@ -190,16 +192,17 @@ class TestAzure:
     )
     def test_the_window(self, environ: dict[str, str], platform: str, seconds: float) -> None:
         """30 s for an app; none for a function, whose process is killed."""
-        found = azure_apps.window(environ)
+        found = azure_apps.find_grace(environ)
 
         assert found is not None
-        assert (platform, seconds) == found[:2]
+        assert seconds == found.seconds
+        assert [platform] == [each.name for each in find(environ, {})]
         assert seconds == azure_apps.settings(environ).get("grace", 0.0)
 
     @pytest.mark.parametrize("environ", [{}, {"CONTAINER_APP_NAME": "x"}, {"WEBSITE_SITE_NAME": "x"}, RUN])
     def test_elsewhere_nothing_is_known(self, environ: dict[str, str]) -> None:
         """A web app that is no function among them."""
-        assert (None, {}) == (azure_apps.window(environ), azure_apps.settings(environ))
+        assert (None, {}) == (azure_apps.find_grace(environ), azure_apps.settings(environ))
 
 
 class TestSettings:

@@ -60,7 +60,7 @@ class TestHook:
     def source(self, double: Metadata, service: AutoScaling, **options: Any) -> Any:
         """Return the source that answers the group."""
         return aws.listen(
-            endpoint=double.url, every=PACE, spot=False, group=GROUP, hook=HOOK,
+            endpoint=double.url, every=PACE, group=GROUP, hook=HOOK,
             autoscaling_endpoint=service.url, **options,
         )  # fmt: skip
 

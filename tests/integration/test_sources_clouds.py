@@ -12,7 +12,7 @@ from processender.errors import SourceError
 from processender.integrations import alibaba, aws, azure, gcp
 from processender.ports import Source
 from processender.testing.metadata import ALIBABA, AWS, Metadata, iso
-from processender.testing.sources import Heard, check_source, until
+from processender.testing.sources import Heard, check_source, listening, until
 
 SPOT = AWS + "spot/instance-action"
 PACE = 0.01
@@ -52,30 +52,16 @@ def left(notice: Notice) -> float | None:
     return None if notice.deadline is None else notice.deadline - notice.at
 
 
-class Listening:
-    """A source that listens, for the length of a block."""
-
-    def __init__(self, source: Source) -> None:
-        self.source, self.heard = source, Heard()
-
-    def __enter__(self) -> Heard:
-        self.source.start(self.heard)
-        return self.heard
-
-    def __exit__(self, *_: object) -> None:
-        self.source.stop()
-
-
 def hear(source: Source, many: int = 1) -> list[Notice]:
     """Return the first notices that a source tells."""
-    with Listening(source) as heard:
+    with listening(source) as heard:
         until(lambda: len(heard.notices) >= many, f"no {many} notices were heard")
     return heard.notices
 
 
 def complain(source: Source, code: str) -> tuple[str, list[Notice]]:
     """Return the words of a trouble that a source tells, and what it has told else."""
-    with Listening(source) as heard:
+    with listening(source) as heard:
         until(lambda: code in heard.codes, f"there was no trouble {code!r}")
     return next(text for each, text in heard.troubles if each == code), heard.notices
 
@@ -138,7 +124,7 @@ class TestEc2:
     def test_after_a_hibernation_traffic_may_come_back(self, double: Metadata) -> None:
         """The process was frozen, and goes on."""
         double.spot("hibernate")
-        with Listening(of_aws(double.url, hibernate="drain")) as heard:
+        with listening(of_aws(double.url, hibernate="drain")) as heard:
             until(lambda: heard.notices, "nothing was heard")
             double.hide(SPOT)
             until(lambda: len(heard.notices) > 1, "the end of the hibernation was not heard")
@@ -156,7 +142,7 @@ class TestEc2:
     def test_other_text_on_the_older_path_is_no_notice(self, double: Metadata, text: str) -> None:
         """It is what stands there where nothing happens."""
         double.show(AWS + "spot/termination-time", text)
-        with Listening(of_aws(double.url)) as heard:
+        with listening(of_aws(double.url)) as heard:
             until(lambda: len(double.asked) > 20, "nobody has looked")
 
         assert ([], []) == (heard.notices, heard.troubles)
@@ -207,7 +193,7 @@ class TestEc2:
     def test_a_sliding_time_is_told_once(self, double: Metadata) -> None:
         """The first is the earliest."""
         double.spot(slides=True)
-        with Listening(of_aws(double.url)) as heard:
+        with listening(of_aws(double.url)) as heard:
             until(lambda: sum(each.path == SPOT for each in double.asked) > 10, "nobody has looked")
 
         assert 1 == len(heard.notices)
@@ -250,7 +236,7 @@ class TestEc2:
     def test_maintenance_that_is_called_off_is_taken_back(self, double: Metadata) -> None:
         """By its id."""
         double.maintenance(seconds=86400)
-        with Listening(of_aws(double.url, maintenance="stop_by")) as heard:
+        with listening(of_aws(double.url, maintenance="stop_by")) as heard:
             until(lambda: heard.notices, "nothing was heard")
             double.maintenance(seconds=86400, state="canceled")
             until(lambda: len(heard.notices) > 1, "it was not taken back")
@@ -261,7 +247,7 @@ class TestEc2:
     def test_maintenance_that_is_put_off_is_told_again(self, double: Metadata) -> None:
         """With its new time."""
         double.maintenance(seconds=86400)
-        with Listening(of_aws(double.url, maintenance="stop_by")) as heard:
+        with listening(of_aws(double.url, maintenance="stop_by")) as heard:
             until(lambda: heard.notices, "nothing was heard")
             double.maintenance(seconds=2 * 86400)
             until(lambda: len(heard.notices) > 1, "it was not told")
@@ -277,7 +263,7 @@ class TestEc2:
 
     def test_a_token_that_has_run_out_is_replaced(self, double: Metadata) -> None:
         """Once for each request, and nobody notices."""
-        with Listening(of_aws(double.url)) as heard:
+        with listening(of_aws(double.url)) as heard:
             until(lambda: len(double.asked) > 10, "nobody has looked")
             double.revoke()
             double.spot()
@@ -290,7 +276,7 @@ class TestEc2:
         """It is asked ever more rarely, at most twice for each look, and heard again when the storm is over."""
         double.storm = True
         double.spot()
-        with Listening(of_aws(double.url)) as heard:
+        with listening(of_aws(double.url)) as heard:
             until(lambda: len(double.asked) > 60, "nobody has looked")
             gets = [each for each in double.asked if each.method == "GET"]
             renewals = [each for each in double.asked if each.method == "PUT"]
@@ -304,7 +290,7 @@ class TestEc2:
     def test_the_client_may_be_kept_from_asking(self, double: Metadata, monkeypatch: pytest.MonkeyPatch) -> None:
         """By the variable that all clients of AWS know."""
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        with Listening(of_aws(double.url)) as heard:
+        with listening(of_aws(double.url)) as heard:
             assert [] == heard.troubles
 
         assert [] == double.asked
@@ -313,7 +299,7 @@ class TestEc2:
 class TestComputeEngine:
     def test_a_preempted_instance_has_thirty_seconds(self, double: Metadata) -> None:
         """An assumption, which never lengthens the grace; it comes as soon as it is there."""
-        with Listening(gcp.listen(endpoint=double.url, held=20)) as heard:
+        with listening(gcp.listen(endpoint=double.url, held=20)) as heard:
             until(lambda: any("last_etag" in each.query for each in double.asked), "nobody waits")
             double.value("preempted", "TRUE")
             until(lambda: heard.notices, "nothing was heard")
@@ -324,7 +310,7 @@ class TestComputeEngine:
 
     def test_nothing_is_asked_while_nothing_changes(self, double: Metadata) -> None:
         """Two values are waited for, by their ETag and in the query; the third is not there."""
-        with Listening(gcp.listen(endpoint=double.url, held=20)):
+        with listening(gcp.listen(endpoint=double.url, held=20)):
             until(lambda: sum(bool(each.query) for each in double.asked) == 2, "nobody waits")
             until(lambda: sum("stop-state" in each.path for each in double.asked) > 5, "nobody looks for the third")
 
@@ -332,7 +318,7 @@ class TestComputeEngine:
 
     def test_a_migration_comes_and_goes(self, double: Metadata) -> None:
         """Traffic leaves, and comes back."""
-        with Listening(gcp.listen(endpoint=double.url, held=1, maintenance="drain")) as heard:
+        with listening(gcp.listen(endpoint=double.url, held=1, maintenance="drain")) as heard:
             double.value("maintenance-event", "MIGRATE_ON_HOST_MAINTENANCE")
             until(lambda: heard.notices, "nothing was heard")
             double.value("maintenance-event", "NONE")
@@ -346,6 +332,17 @@ class TestComputeEngine:
         (notice,) = hear(gcp.listen(endpoint=double.url, terminate_within=60))
 
         assert (Action.STOP, DeadlineKind.CONFIGURED, 60.0) == (notice.action, notice.kind, left(notice))
+
+    def test_what_an_end_means_may_be_said(self, double: Metadata) -> None:
+        """That of the host may only take traffic away, and a preempted machine may have more time than 30 s."""
+        double.value("maintenance-event", "TERMINATE_ON_HOST_MAINTENANCE")
+        (leaves,) = hear(gcp.listen(endpoint=double.url, terminate="drain"))
+        double.value("maintenance-event", "NONE")
+        double.value("preempted", "TRUE")
+        (ends,) = hear(gcp.listen(endpoint=double.url, preempted_within=120))
+
+        assert Action.DRAIN is leaves.action
+        assert (DeadlineKind.ASSUMED, 120.0) == (ends.kind, left(ends))
 
     def test_a_graceful_shutdown_tells_its_end(self, double: Metadata) -> None:
         """When it was asked for, and how long it may take."""
@@ -370,7 +367,7 @@ class TestComputeEngine:
         """An ETag that is never right would be a busy loop."""
         monkeypatch.setattr("processender.integrations.gcp.PAUSE_S", 5.0)
         monkeypatch.setattr(double, "_hold", lambda _asked: None)
-        with Listening(gcp.listen(endpoint=double.url)):
+        with listening(gcp.listen(endpoint=double.url)):
             until(lambda: sum("stop-state" in each.path for each in double.asked) > 5, "nobody looks")
 
         assert 4 == sum("stop-state" not in each.path for each in double.asked)
@@ -399,7 +396,7 @@ class TestAzure:
     def test_what_vanishes_before_it_has_begun_was_called_off(self, double: Metadata) -> None:
         """And what it has begun here is taken back."""
         id_ = double.event("Terminate")
-        with Listening(of_azure(double.url)) as heard:
+        with listening(of_azure(double.url)) as heard:
             until(lambda: heard.notices, "nothing was heard")
             double.vanish(id_)
             until(lambda: len(heard.notices) > 1, "it was not taken back")
@@ -409,7 +406,7 @@ class TestAzure:
     def test_what_begins_early_ends_at_once(self, double: Metadata) -> None:
         """Somebody has approved it; no time stands there any more, and it is not called off when it vanishes."""
         id_ = double.event("Redeploy")
-        with Listening(of_azure(double.url)) as heard:
+        with listening(of_azure(double.url)) as heard:
             until(lambda: heard.notices, "nothing was heard")
             double.begin(id_)
             until(lambda: len(heard.notices) > 1, "its beginning was not heard")
@@ -429,7 +426,7 @@ class TestAzure:
     def test_traffic_comes_back_after_a_freeze(self, double: Metadata) -> None:
         """Where it was to leave."""
         id_ = double.event("Freeze")
-        with Listening(of_azure(double.url, freeze="drain")) as heard:
+        with listening(of_azure(double.url, freeze="drain")) as heard:
             until(lambda: heard.notices, "nothing was heard")
             double.begin(id_)
             double.vanish(id_)
@@ -440,7 +437,7 @@ class TestAzure:
     def test_a_garbled_event_is_not_called_off(self, double: Metadata) -> None:
         """What cannot be read may be what was read before; the others are heard."""
         first = double.event("Terminate")
-        with Listening(of_azure(double.url)) as heard:
+        with listening(of_azure(double.url)) as heard:
             until(lambda: heard.notices, "nothing was heard")
             double.events[first]["NotBefore"] = "?"
             double.event("Reboot")

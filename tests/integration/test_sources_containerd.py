@@ -45,7 +45,7 @@ class Ears:
 
     def __init__(self, containerd: Containerd) -> None:
         self.containerd, self.heard = containerd, Heard()
-        self.source = events.listen(container=ID, namespace="k8s.io", address=containerd.path)
+        self.source = events.listen(container=ID, namespace="k8s.io", endpoint=f"unix://{containerd.path}")
 
     def __enter__(self) -> Heard:
         self.source.start(self.heard)
@@ -101,7 +101,7 @@ def test_garbage_is_told_once_and_passed_over(containerd: Containerd, garbage: b
 def test_no_socket_is_one_trouble_and_may_come_later(tmp_path: Path) -> None:
     """As on every start of a machine."""
     path, heard = str(tmp_path / "s"), Heard()
-    source = events.listen(container=ID, address=path)
+    source = events.listen(container=ID, endpoint=path)
     source.start(heard)
     until(lambda: heard.troubles, "nobody has complained")
     with Containerd(path) as late:
@@ -119,7 +119,7 @@ def test_a_socket_that_never_answers_delays_neither_start_nor_stop(tmp_path: Pat
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen(8)
-        source, heard = events.listen(container=ID, address=path), Heard()
+        source, heard = events.listen(container=ID, endpoint=path), Heard()
         source.start(heard)
         source.stop()
 
@@ -133,7 +133,7 @@ def test_a_socket_that_never_answers_delays_neither_start_nor_stop(tmp_path: Pat
 def test_what_cannot_be_is_refused_at_once(container: str, address: str, text: str) -> None:
     """Before anything runs."""
     with pytest.raises(SourceError, match=text):
-        events.listen(container=container, address=address)
+        events.listen(container=container, endpoint=address)
 
 
 def test_an_envelope_is_read_field_by_field() -> None:

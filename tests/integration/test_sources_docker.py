@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from processender.core.grace import Grace
 from processender.core.notice import Action, DeadlineKind, Notice
+from processender.engine.clock import SystemClock
 from processender.errors import SourceError
 from processender.integrations import docker
 from processender.ports import Source
@@ -42,7 +44,7 @@ def engine() -> Iterator[Engine]:
 
 def listening(engine: Engine, **options: Any) -> Source:
     """Return the source that listens to an engine."""
-    return docker.listen(socket=engine.url, container=options.pop("container", ID), every=PACE, **options)
+    return docker.listen(endpoint=engine.url, container=options.pop("container", ID), every=PACE, **options)
 
 
 class Ears:
@@ -78,7 +80,7 @@ def left(notice: Notice) -> float:
 def test_it_promises_what_every_source_does() -> None:
     """Absent, a black hole, flapping, lying, silent; told once, and stopped at once."""
     check_source(
-        lambda url: docker.listen(socket=url, container=ID, every=PACE),
+        lambda url: docker.listen(endpoint=url, container=ID, every=PACE),
         Engine.stop,
         unclear=lambda double: setattr(double, "status", 7),
         double=lambda: Engine(podman=True, stop_timeout=25),
@@ -247,7 +249,7 @@ class TestBadDays:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path)
             server.listen(0)
-            source, heard = docker.listen(socket=path, container=ID), Heard()
+            source, heard = docker.listen(endpoint=path, container=ID), Heard()
             source.start(heard)
             source.stop()
 
@@ -256,7 +258,7 @@ class TestBadDays:
     def test_no_socket_is_one_trouble_with_a_hint(self, tmp_path: Path) -> None:
         """It may come later, and is looked for."""
         path = str(tmp_path / "s")
-        source, heard = docker.listen(socket=path, container=ID, every=PACE), Heard()
+        source, heard = docker.listen(endpoint=path, container=ID, every=PACE), Heard()
         source.start(heard)
         until(lambda: heard.troubles, "nobody has complained")
         with Engine(unix=path) as late:
@@ -272,7 +274,7 @@ class TestBadDays:
     def test_an_address_that_is_none_is_refused_at_once(self, address: str) -> None:
         """Before anything runs."""
         with pytest.raises(SourceError, match="give the path of its socket"):
-            docker.listen(socket=address)
+            docker.listen(endpoint=address)
 
     def test_one_from_the_environment_is_a_trouble(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nobody here has written it."""
@@ -285,10 +287,10 @@ class TestBadDays:
         assert "source-refused" == heard.codes[0]
 
 
-class TestStopTimeout:
-    def ask(self, engine: Engine, **environ: str) -> docker.StopTimeout:
+class TestGrace:
+    def ask(self, engine: Engine) -> Grace:
         """Return what is known of the container of an engine."""
-        return docker.stop_timeout(environ, container=ID, socket=engine.url)
+        return docker.ask_grace(SystemClock(), 20.0, container=ID, endpoint=engine.url)
 
     def test_the_engine_tells_it(self, engine: Engine) -> None:
         """And says so."""
@@ -308,7 +310,7 @@ class TestStopTimeout:
 
     def test_nobody_answers(self, tmp_path: Path) -> None:
         """Then it is a guess, and what would help is told."""
-        found = docker.stop_timeout({}, container=ID, socket=str(tmp_path / "none"))
+        found = docker.ask_grace(SystemClock(), container=ID, endpoint=str(tmp_path / "none"))
 
         assert (10.0, DeadlineKind.ASSUMED) == (found.seconds, found.kind)
         assert "PROCESSENDER_STOP_TIMEOUT" in found.better
@@ -323,7 +325,7 @@ class TestStopTimeout:
 FORKS = """
 from processender.integrations import docker
 ender = Ender('web', grace=20, signals=(), exit='return', drain_delay=0)
-ender.listen(docker.listen(socket=sys.argv[1], container=sys.argv[2]))
+ender.listen(docker.listen(endpoint=sys.argv[1], container=sys.argv[2]))
 ender.install()
 say('ready')
 os.read(os.open(sys.argv[3], os.O_RDONLY), 1)
@@ -356,7 +358,7 @@ class TestAgent:
     def test_a_stop_of_its_container_ends_the_command(self, tmp_path: Path) -> None:
         """Although the signal was swallowed by whoever is the first process."""
         with Engine(stop_timeout=25, unix=str(tmp_path / "s")) as engine:
-            options = config(tmp_path, "docker", socket=engine.url, container=ID)
+            options = config(tmp_path, "docker", endpoint=engine.url, container=ID)
             with agent([*options, "--grace", "60s"], SLEEPER) as program:
                 program.wait_for("ready")
                 until(lambda: engine.listening, "the agent does not listen")

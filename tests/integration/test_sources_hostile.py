@@ -220,15 +220,6 @@ class TestAnEnd:
         }  # fmt: skip
         until(lambda: "processender-file" not in {each.name for each in threading.enumerate()}, "it still listens")
 
-    def test_two_sources_of_one_name_are_refused(self, tmp_path: Path) -> None:
-        """What one takes back would be what the other has said."""
-        made = ender(tmp_path)
-        made.listen(files.listen("/run/a"))
-        made.listen(files.listen("/run/b", name="other"))
-
-        with pytest.raises(SourceError, match="give it another, with name="):
-            made.listen(files.listen("/run/b"))
-
     @pytest.mark.parametrize("within", [math.nan, math.inf, 1e300])
     def test_a_time_that_is_none_ends_all_the_same(self, within: float, tmp_path: Path) -> None:
         """With the grace, or with as much time as anybody can mean; every handler runs."""

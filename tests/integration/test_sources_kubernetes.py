@@ -10,9 +10,10 @@ import pytest
 
 from processender import Ender
 from processender.core.events import Event, NoticeHeard
+from processender.core.grace import Grace
 from processender.core.notice import Action, DeadlineKind, Notice
 from processender.core.platforms import Platform
-from processender.diagnosis.finding import ASSUMED, CONFIGURED, Scene
+from processender.diagnosis.scene import Scene
 from processender.diagnosis.windows import find_windows
 from processender.engine.clock import SystemClock
 from processender.errors import ProcessEnderError, SourceError
@@ -20,8 +21,8 @@ from processender.exchange import Request, exchange
 from processender.integrations import kubernetes
 from processender.testing.cluster import DELETE_PODS, LIST_PODS, WATCH_PODS, Cluster, Pod
 from processender.testing.metadata import black_hole
-from processender.testing.sources import Heard, check_source, until
-from tests.integration.clusters import PACE, POD, UID, Listening, Place, hurry, mount, populated
+from processender.testing.sources import Heard, check_source, listening, until
+from tests.integration.clusters import PACE, POD, UID, Place, hurry, mount, populated
 from tests.integration.drainers import Attempt
 
 
@@ -46,7 +47,7 @@ def left(notice: Notice) -> float:
 
 def hear(place: Place, deed: Callable[[], object], many: int = 1, **options: Any) -> list[Notice]:
     """Return what is told of a deed that is done while the pod is watched."""
-    with Listening(place.source(**options)) as heard:
+    with listening(place.source(**options)) as heard:
         place.watching()
         deed()
         until(lambda: len(heard.notices) >= many, f"no {many} notices were heard, but {heard.troubles}")
@@ -71,7 +72,7 @@ class TestPromises:
 
         account = mount(tmp_path)
         check_source(
-            lambda url: kubernetes.listen(api=url, account=account, pod=POD), delete, unclear=garble, double=make
+            lambda url: kubernetes.listen(endpoint=url, account=account, pod=POD), delete, unclear=garble, double=make
         )
 
 
@@ -109,7 +110,7 @@ class TestEnds:
     def test_a_pod_that_is_being_deleted_already_hears_at_once(self, place: Place) -> None:
         """The list shows it, before there is a watch."""
         place.cluster.delete(POD)
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: heard.notices, "nothing was heard")
 
         assert 1 == len(heard.notices)
@@ -127,14 +128,14 @@ class TestEnds:
         """In the cluster's own word, even if both come in one look."""
         place.cluster.disrupt(POD, reason)
         place.cluster.delete(POD)
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: heard.notices, "nothing was heard")
 
         assert [(reason, Action.STOP)] == [(each.cause, each.action) for each in heard.notices]
 
     def test_a_disruption_that_does_not_come_is_taken_back(self, place: Place) -> None:
         """After two minutes the cluster says so; traffic that has left comes back."""
-        with Listening(place.source(disruption="drain")) as heard:
+        with listening(place.source(disruption="drain")) as heard:
             place.watching()
             place.cluster.disrupt(POD, "PreemptionByScheduler")
             until(lambda: heard.notices, "nothing was heard")
@@ -158,7 +159,7 @@ class TestEnds:
 
     def test_a_pod_that_is_gone_while_nobody_looked_ends(self, place: Place) -> None:
         """It was met before, and the kubelet will find out."""
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             place.watching()
             place.cluster.history.compact()
             with place.cluster.lock:
@@ -187,7 +188,7 @@ class TestEnds:
 
     def test_what_else_happens_to_the_pod_is_no_news(self, place: Place) -> None:
         """Its status changes all the time."""
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             place.watching()
             for _ in range(5):
                 place.cluster.disrupt(POD, "", holds=False)
@@ -201,7 +202,7 @@ class TestEnds:
 class TestAnother:
     def test_of_the_same_name_is_not_this_one(self, place: Place) -> None:
         """Its deletion ends nothing; that it is there is told once."""
-        with Listening(place.source(uid="another")) as heard:
+        with listening(place.source(uid="another")) as heard:
             place.cluster.delete(POD)
             until(lambda: place.asked(watch=False) > 3, "nobody looks again")
 
@@ -217,7 +218,7 @@ class TestAnother:
             place.cluster.delete(POD)
             place.cluster.history.bookmark()
 
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             place.watching()
             deed()
             until(lambda: heard.notices, "nothing was heard")
@@ -229,7 +230,7 @@ class TestAnother:
     def test_name_is_asked_for_where_there_is_no_such_pod(self, place: Place) -> None:
         """As with `hostNetwork`, where the name of the host is that of the node."""
         del place.cluster.pods[POD]
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: heard.troubles, "nothing was said")
 
         assert "POD_NAME, from metadata.name" in heard.troubles[0][1]
@@ -238,8 +239,8 @@ class TestAnother:
 class TestBadDays:
     def test_a_watch_that_the_server_ends_goes_on(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         """From where it was: what happened meanwhile is told, and the pod is not listed again."""
-        monkeypatch.setattr("processender.integrations.kubernetes.listener.EVERY_S", 0.0)
-        with Listening(place.source()) as heard:
+        monkeypatch.setattr("processender.integrations.kubernetes.listener.EVERY_S", 1e-9)
+        with listening(place.source()) as heard:
             for number in range(3):
                 until(lambda n=number: place.asked(watch=True) > n, "it is not watched again")  # type: ignore[misc]
                 place.watching()
@@ -252,7 +253,7 @@ class TestBadDays:
     @pytest.mark.parametrize("status", [200, 410])
     def test_a_version_that_is_not_kept_leads_back_to_the_list(self, place: Place, status: int) -> None:
         """Whether the server says so in a line, as it does, or by the status."""
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             place.watching()
             if status == 410:
                 place.cluster.fail(410, path="/api/v1")
@@ -272,7 +273,7 @@ class TestBadDays:
         monkeypatch.setattr("processender.integrations.kubernetes.listener.EVERY_S", 20.0)
         place.cluster.history.compact()
         place.cluster.history._kept = 10**9
-        with Listening(place.source()):
+        with listening(place.source()):
             until(lambda: place.asked(watch=True) == 2, "it was not tried twice")
             place.cluster.history.compact()
 
@@ -283,7 +284,7 @@ class TestBadDays:
     )
     def test_a_line_that_nobody_understands_leads_back_to_the_list(self, place: Place, line: bytes) -> None:
         """It is told once, and nothing is lost."""
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             for _ in range(3):
                 place.watching()
                 place.cluster.history.say(line)
@@ -296,7 +297,7 @@ class TestBadDays:
 
     def test_a_watch_that_breaks_off_is_taken_up(self, place: Place) -> None:
         """In the midst of an answer; and where the server says what is wrong with it."""
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             place.watching()
             place.cluster.history.cut(abruptly=True)
             until(lambda: place.asked(watch=True) == 2, "it is not watched again")
@@ -316,7 +317,7 @@ class TestBadDays:
         monkeypatch.setattr(
             place.cluster.history, "watch", lambda *_, **__: iter(()),
         )  # fmt: skip
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: heard.troubles, "nothing was said")
 
         assert "ends each watch at once" in heard.troubles[0][1]
@@ -324,7 +325,7 @@ class TestBadDays:
 
     def test_a_token_that_is_replaced_is_read_anew(self, place: Place) -> None:
         """As the kubelet does it every hour."""
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             place.watching()
             mount(Path(place.account), "token-2")
             place.cluster.token = "token-2"
@@ -337,7 +338,7 @@ class TestBadDays:
     def test_a_token_that_is_refused_is_one_trouble(self, place: Place) -> None:
         """Until there is a better one."""
         mount(Path(place.account), "old")
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: len(place.cluster.asked) > 3, "it is not asked again")
             mount(Path(place.account))
             place.watching()
@@ -349,7 +350,7 @@ class TestBadDays:
     def test_what_is_not_granted_is_said_once(self, place: Place, what: tuple[str, str]) -> None:
         """With the verb; it is heard again once it is granted."""
         place.cluster.allowed.remove(what)
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: len(place.cluster.asked) > 4, "it is not asked again")
             place.cluster.allowed.add(what)
             place.watching()
@@ -360,7 +361,7 @@ class TestBadDays:
     def test_a_pod_without_a_service_account_says_so(self, place: Place) -> None:
         """Once, with what to set."""
         (Path(place.account) / "namespace").unlink()
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: heard.troubles, "nothing was said")
 
         assert ["source-refused"] == heard.codes
@@ -370,7 +371,7 @@ class TestBadDays:
         """It is one trouble, and what it says later is heard."""
         monkeypatch.setattr("processender.integrations.kubernetes.reading.SILENT_S", 0.05)
         place.cluster.delay = 0.3
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: heard.troubles, "nothing was said")
             monkeypatch.setattr("processender.integrations.kubernetes.reading.SILENT_S", 20.0)
             place.cluster.delay = 0.0
@@ -384,7 +385,7 @@ class TestBadDays:
     ) -> None:
         """There is nothing from where a watch could begin."""
         monkeypatch.setattr(place.cluster.history, "version", "")
-        with Listening(place.source()) as heard:
+        with listening(place.source()) as heard:
             until(lambda: place.asked(watch=False) > 3, "it is not asked again")
 
         assert (["source-unclear"], 0) == (heard.codes, place.asked(watch=True))
@@ -402,7 +403,7 @@ class TestBadDays:
     def test_outside_of_a_cluster_it_is_silent(self) -> None:
         """The same program runs anywhere."""
         source = kubernetes.listen()
-        with Listening(source) as heard:
+        with listening(source) as heard:
             until(lambda: "processender-kubernetes" not in _threads(), "it still listens")
 
         assert ([], {"pod": "no container of a cluster"}) == (heard.troubles, source.last)
@@ -418,59 +419,46 @@ class TestGrace:
     def test_of_the_specification_is_shown(self, place: Place) -> None:
         """As soon as the pod was listed, in what the report tells of the source."""
         source = place.source()
-        with Listening(source):
+        with listening(source):
             place.watching()
 
         assert "30 s, terminationGracePeriodSeconds of the pod, from the API" == source.last["grace"]
 
-    def test_is_asked_for_in_the_background(self, place: Place) -> None:
+    def test_can_be_asked_for(self, place: Place) -> None:
         """What a deletion says comes before the specification."""
-        told: list[kubernetes.Grace | ProcessEnderError | TimeoutError] = []
         place.cluster.delete(POD, grace=12)
-        kubernetes.ask_grace(told.append, SystemClock(), api=place.cluster.url, account=place.account, pod=POD)
-        until(lambda: told, "nothing was told")
+        told = kubernetes.ask_grace(SystemClock(), 20.0, endpoint=place.cluster.url, account=place.account, pod=POD)
 
-        assert [kubernetes.Grace(12.0, "deletionGracePeriodSeconds of the pod, from the API")] == told
+        assert Grace(12.0, "deletionGracePeriodSeconds of the pod, from the API") == told
 
     def test_is_what_doctor_asks_for_where_nothing_else_tells_it(self, place: Place) -> None:
         """Of the API of which the source was told; what is missing is told with it."""
-        told = {"api": place.cluster.url, "account": place.account}
-        scene = Scene({"POD_NAME": POD}, {}, lambda _path: "", {"kubernetes": told})
-        (known,) = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)
+        told = {"endpoint": place.cluster.url, "account": place.account}
+        environ = {"POD_NAME": POD, "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+        scene = Scene(environ, {}, sources={"kubernetes": told})
+        known = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)["kubernetes"]
         place.cluster.allowed.clear()
-        (guessed,) = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)
+        guessed = find_windows([Platform("kubernetes", "a sign")], scene, 20.0)["kubernetes"]
 
-        assert (30.0, "terminationGracePeriodSeconds of the pod, from the API", CONFIGURED) == (
-            known.seconds, known.source, known.kind,
-        )  # fmt: skip
-        assert (30.0, ASSUMED) == (guessed.seconds, guessed.kind)
-        assert "may not list pods" in guessed.source
+        assert Grace(30.0, "terminationGracePeriodSeconds of the pod, from the API") == known
+        assert (30.0, DeadlineKind.ASSUMED) == (guessed.seconds, guessed.kind)
+        assert "may not list pods" in guessed.known_from
 
     def test_of_a_pod_that_is_not_there_is_an_error(self, place: Place) -> None:
         """It says by which name it was looked for."""
         with pytest.raises(SourceError, match="there is no pod 'nobody'"):
-            kubernetes.read_grace(SystemClock(), 20.0, api=place.cluster.url, account=place.account, pod="nobody")
+            kubernetes.ask_grace(SystemClock(), 20.0, endpoint=place.cluster.url, account=place.account, pod="nobody")
 
     def test_that_nobody_tells_is_an_error(self, place: Place) -> None:
-        """Which says what is missing; asking never raises."""
-        told: list[kubernetes.Grace | ProcessEnderError | TimeoutError] = []
+        """Which says what is missing."""
         place.cluster.allowed.clear()
-        kubernetes.ask_grace(told.append, SystemClock(), api=place.cluster.url, account=place.account, pod=POD)
-        until(lambda: told, "nothing was told")
+        with pytest.raises(ProcessEnderError, match="may not list pods"):
+            kubernetes.ask_grace(SystemClock(), 20.0, endpoint=place.cluster.url, account=place.account, pod=POD)
 
-        assert "may not list pods" in str(told[0])
-
-    def test_from_an_address_that_swallows_everything_comes_to_nothing_at_once(self, place: Place) -> None:
-        """Nobody waits, and who asks no more is told nothing."""
-        told: list[object] = []
-        with black_hole() as url:
-            cancel = kubernetes.ask_grace(
-                told.append, SystemClock(), api=url, account=place.account, pod=POD, limit=0.2
-            )
-            cancel()
-            until(lambda: "processender-grace" not in _threads(), "it still asks")
-
-        assert [] == told
+    def test_from_an_address_that_swallows_everything_is_a_time_out(self, place: Place) -> None:
+        """After the time that was given for it."""
+        with black_hole() as url, pytest.raises(TimeoutError):
+            kubernetes.ask_grace(SystemClock(), 0.2, endpoint=url, account=place.account, pod=POD)
 
 
 class Said:
@@ -511,7 +499,7 @@ def test_the_watch_and_the_signal_are_one_end(place: Place, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: kubernetes.listen(api="ftp://here"),
+        lambda: kubernetes.listen(endpoint="ftp://here"),
         lambda: kubernetes.listen(held=0),
         lambda: kubernetes.listen(disruption="stop"),  # type: ignore[arg-type]
     ],

@@ -18,8 +18,8 @@ from processender.core.notice import Action, DeadlineKind, Notice
 from processender.errors import SourceError
 from processender.integrations import logind
 from processender.testing.logind import NEVER, SystemBus
-from processender.testing.sources import Heard, check_near_source, until
-from tests.integration.test_sources_clouds import Listening, left
+from processender.testing.sources import Heard, check_near_source, listening, until
+from tests.integration.test_sources_clouds import left
 
 PACE = 0.02
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
@@ -32,10 +32,10 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("processender.integrations.logind.listener.RETRY_S", PACE)
     monkeypatch.setattr("processender.listening.SLOWEST_S", 5 * PACE)
     yield
-    until(lambda: not listening(), "the thread of a source has not ended")
+    until(lambda: not is_listening(), "the thread of a source has not ended")
 
 
-def listening() -> bool:
+def is_listening() -> bool:
     """Tell whether a source has a thread."""
     return any(each.name == "processender-logind" for each in threading.enumerate())
 
@@ -49,7 +49,7 @@ def bus() -> Iterator[SystemBus]:
 
 def of(bus: SystemBus, **options: Any) -> Any:
     """Return the source that listens there."""
-    return logind.listen(**{"address": bus.address, "every": PACE, **options})
+    return logind.listen(**{"endpoint": bus.address, "every": PACE, **options})
 
 
 def locked(bus: SystemBus, many: int = 1) -> None:
@@ -78,7 +78,7 @@ def test_it_keeps_what_a_source_promises(bus: SystemBus) -> None:
 class TestShutdown:
     def test_it_is_told_at_once_with_the_delay_as_its_window(self, bus: SystemBus) -> None:
         """However seldom is looked: the signal is pushed."""
-        with Listening(of(bus, every=60)) as heard:
+        with listening(of(bus, every=60)) as heard:
             locked(bus)
             bus.prepare()
             (notice,) = told(heard, 1)
@@ -96,7 +96,7 @@ class TestShutdown:
     ) -> None:
         """Without a delay, and without an end of it, the grace counts."""
         bus.properties["InhibitDelayMaxUSec"] = ("t", usec)
-        with Listening(of(bus, beyond=beyond)) as heard:
+        with listening(of(bus, beyond=beyond)) as heard:
             looked(bus, 2)
             bus.prepare()
             (notice,) = told(heard, 1)
@@ -107,7 +107,7 @@ class TestShutdown:
 
     def test_one_that_was_called_off_is_taken_back_and_may_come_again(self, bus: SystemBus) -> None:
         """Each with a window of its own, and a lock that is held."""
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             locked(bus)
             for begins in (True, True, False, True):
                 bus.prepare(begins=begins)
@@ -120,7 +120,7 @@ class TestShutdown:
     def test_one_that_goes_on_already_is_told_at_the_start(self, bus: SystemBus) -> None:
         """How long it still takes is an assumption, and no lock is asked for that nobody would give."""
         bus.properties["PreparingForShutdown"] = ("b", True)
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             (notice,) = told(heard, 1)
             looked(bus, 2)
 
@@ -129,7 +129,7 @@ class TestShutdown:
 
     def test_a_property_that_lags_behind_its_signal_takes_nothing_back(self, bus: SystemBus) -> None:
         """Only the signal calls an end off."""
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             locked(bus)
             bus.prepare()
             told(heard, 1)
@@ -142,7 +142,7 @@ class TestShutdown:
 class TestLock:
     def test_it_delays_and_says_who_holds_it(self, bus: SystemBus) -> None:
         """As `systemd-inhibit --list` shows it."""
-        with Listening(of(bus)):
+        with listening(of(bus)):
             locked(bus)
             lock = bus.inhibitors[0]
 
@@ -155,7 +155,7 @@ class TestLock:
     )  # fmt: skip
     def test_only_what_is_acted_upon_is_held_up(self, bus: SystemBus, options: dict[str, str], what: str) -> None:
         """Nobody waits for who only listens."""
-        with Listening(of(bus, **options)):
+        with listening(of(bus, **options)):
             looked(bus, 3)
 
             assert [what][: bool(what)] == [each.what for each in bus.inhibitors]
@@ -183,14 +183,14 @@ class TestLock:
 
     def test_it_is_given_back_when_nobody_listens_any_more(self, bus: SystemBus) -> None:
         """Whatever has ended the process's interest."""
-        with Listening(of(bus)):
+        with listening(of(bus)):
             locked(bus)
 
         until(lambda: not bus.inhibitors[0].held, "the lock is still held")
 
     def test_no_child_holds_it(self, bus: SystemBus) -> None:
         """Neither a fork, which has all descriptors, nor a command."""
-        with Listening(of(bus)):
+        with listening(of(bus)):
             locked(bus)
             gate, go = os.pipe()
             command = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
@@ -210,7 +210,7 @@ class TestLock:
     def test_a_fork_child_that_listens_does_so_by_itself(self, bus: SystemBus) -> None:
         """Over a connection of its own, and with a lock of its own."""
         source = of(bus)
-        with Listening(source) as heard:
+        with listening(source) as heard:
             locked(bus)
             looked(bus, 2)
             child = os.fork()
@@ -231,7 +231,7 @@ class TestLock:
     def test_without_the_right_to_it_all_is_heard(self, bus: SystemBus) -> None:
         """That nothing is held up is said once."""
         bus.fail(*[DENIED] * 100, member="Inhibit")
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             until(lambda: bus.asked.count("Inhibit") > 2, "it is not asked for again")
             bus.prepare()
             told(heard, 1)
@@ -264,7 +264,7 @@ class TestSleep:
         """The lock that a drain gives back is that of a sleep alone."""
         source = of(bus, sleep="drain")
         _, leaves = source.handlers
-        with Listening(source) as heard:
+        with listening(source) as heard:
             locked(bus)
             bus.prepare("sleep")
             bus.prepare()
@@ -275,7 +275,7 @@ class TestSleep:
 
     def test_otherwise_it_is_only_told(self, bus: SystemBus) -> None:
         """Also that it is over."""
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             locked(bus)
             bus.prepare("sleep")
             bus.prepare("sleep", begins=False)
@@ -294,7 +294,7 @@ class TestScheduled:
     def test_one_that_was_planned_is_told_minutes_before(self, bus: SystemBus) -> None:
         """With its kind, and the instant."""
         bus.schedule("reboot", seconds=300)
-        with Listening(of(bus, scheduled="stop_by")) as heard:
+        with listening(of(bus, scheduled="stop_by")) as heard:
             (notice,) = told(heard, 1)
 
             assert ("scheduled reboot", Action.STOP_BY) == (notice.cause, notice.action)
@@ -302,7 +302,7 @@ class TestScheduled:
 
     def test_one_that_was_called_off_is_taken_back(self, bus: SystemBus) -> None:
         """By `shutdown -c`; what is planned then is another one."""
-        with Listening(of(bus, scheduled="stop_by")) as heard:
+        with listening(of(bus, scheduled="stop_by")) as heard:
             bus.schedule(seconds=300)
             told(heard, 1)
             bus.cancel()
@@ -318,7 +318,7 @@ class TestScheduled:
     def test_nonsense_is_said_once_and_nothing_is_done(self, bus: SystemBus, planned: tuple[str, Any]) -> None:
         """A shutdown is heard all the same."""
         bus.properties["ScheduledShutdown"] = planned
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             looked(bus, 4)
             assert (["source-unclear"], []) == (heard.codes, heard.notices)
             bus.prepare()
@@ -327,7 +327,7 @@ class TestScheduled:
     def test_one_that_is_long_past_is_believed_by_nobody(self, bus: SystemBus) -> None:
         """It has not come."""
         bus.schedule(seconds=-1000)
-        with Listening(of(bus, scheduled="stop_by")) as heard:
+        with listening(of(bus, scheduled="stop_by")) as heard:
             looked(bus, 3)
 
             assert (["source-stale"], []) == (heard.codes, heard.notices)
@@ -336,7 +336,7 @@ class TestScheduled:
 class TestBadDays:
     def test_nobody_there(self) -> None:
         """It is said once."""
-        with Listening(logind.listen(address="unix:path=/nowhere/bus", every=PACE)) as heard:
+        with listening(logind.listen(endpoint="unix:path=/nowhere/bus", every=PACE)) as heard:
             until(lambda: heard.troubles, "nothing is said")
 
             assert ["source-away"] == heard.codes
@@ -345,7 +345,7 @@ class TestBadDays:
     def test_a_bus_without_logind(self, bus: SystemBus) -> None:
         """Is the same, and it is heard when it comes."""
         bus.fail(*[ABSENT] * 2, member="GetAll")
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             looked(bus, 4)
             bus.prepare()
             told(heard, 1)
@@ -359,9 +359,9 @@ class TestBadDays:
         with socket.socket(socket.AF_UNIX) as deaf:
             deaf.bind(name)
             deaf.listen(64)
-            with Listening(logind.listen(address=f"unix:abstract={name[1:]}", every=PACE)) as heard:
+            with listening(logind.listen(endpoint=f"unix:abstract={name[1:]}", every=PACE)) as heard:
                 until(lambda: heard.troubles, "nothing is said")
-            until(lambda: not listening(), "it still waits")
+            until(lambda: not is_listening(), "it still waits")
 
             assert {"source-slow"} == set(heard.codes)
 
@@ -369,7 +369,7 @@ class TestBadDays:
     def test_a_bus_that_breaks_off(self, bus: SystemBus, fault: str) -> None:
         """It is connected to again."""
         bus.fail(fault, fault, member="GetAll")
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             looked(bus, 4)
             bus.prepare()
             told(heard, 1)
@@ -378,7 +378,7 @@ class TestBadDays:
 
     def test_a_bus_that_goes_away_for_a_while(self, bus: SystemBus) -> None:
         """The lock stays meanwhile, and what has begun meanwhile is told."""
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             locked(bus)
             looked(bus, 2)
             bus.vanish()
@@ -392,7 +392,7 @@ class TestBadDays:
 
     def test_a_bus_that_flaps(self, bus: SystemBus) -> None:
         """What is announced in between is told once, and so is the trouble."""
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             for number in range(4):
                 looked(bus, 2)
                 if number == 1:
@@ -406,7 +406,7 @@ class TestBadDays:
 
     def test_a_logind_that_is_started_anew(self, bus: SystemBus) -> None:
         """It has forgotten what was about to happen, and is asked for another lock."""
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             locked(bus)
             bus.prepare()
             told(heard, 1)
@@ -422,7 +422,7 @@ class TestBadDays:
         """It is said that it is slow, once; the connection stays."""
         monkeypatch.setattr("processender.integrations.logind.manager.LIMIT_S", 0.1)
         bus.fail(*["silent"] * 2)
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             until(lambda: heard.troubles, "nothing is said")
             bus.prepare()
             told(heard, 1)
@@ -431,7 +431,7 @@ class TestBadDays:
 
     def test_one_who_only_pretends_to_be_logind_is_not_heard(self, bus: SystemBus) -> None:
         """Any process may send a signal; nor is heard what makes no sense."""
-        with Listening(of(bus)) as heard:
+        with listening(of(bus)) as heard:
             locked(bus)
             bus.signal("PrepareForShutdown", "b", (True,), sender=":1.666")
             bus.signal("PrepareForShutdown", "s", ("true",))
@@ -444,7 +444,7 @@ class TestBadDays:
         """With another lock."""
         source = of(bus)
         for number in (1, 2):
-            with Listening(source) as heard:
+            with listening(source) as heard:
                 locked(bus, number)
             until(lambda: not bus.connected, "it is still connected")
             bus.prepare(begins=True)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from processender.integrations.http import listener as http
 from processender.listening import Polled
 from processender.testing.processes import Program
 from processender.testing.served import Asked, Served, Told, as_json
-from processender.testing.sources import Heard, check_near_source, check_source, until
+from processender.testing.sources import Heard, check_near_source, check_source, listening, until
 from tests.integration.agents import SLEEPER, agent
 
 PACE = 0.01
@@ -33,20 +34,6 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait long."""
     monkeypatch.setattr("processender.listening.SLOWEST_S", 5 * PACE)
-
-
-class Listening:
-    """A source that listens, for the length of a block."""
-
-    def __init__(self, source: Any) -> None:
-        self.source, self.heard = source, Heard()
-
-    def __enter__(self) -> Heard:
-        self.source.start(self.heard)
-        return self.heard
-
-    def __exit__(self, *_: object) -> None:
-        self.source.stop()
 
 
 def shown(heard: Heard) -> list[tuple[str, str, float | None]]:
@@ -62,9 +49,9 @@ class TestFile:
         place.mkdir(mode=0o700)
         return place / "leave"
 
-    def of(self, path: Path, **options: Any) -> Listening:
+    def of(self, path: Path, **options: Any) -> AbstractContextManager[Heard]:
         """Return what looks for it."""
-        return Listening(files.listen(str(path), every=PACE, **options))
+        return listening(files.listen(str(path), every=PACE, **options))
 
     def refused(self, path: Path, **options: Any) -> str:
         """Return why a file does not count; nothing else is told."""
@@ -199,7 +186,7 @@ class TestFile:
     def test_a_file_that_flaps_is_one_thing(self, path: Path) -> None:
         """It must be missing at two looks to be gone."""
         path.touch(0o600)
-        with Listening(files.listen(str(path), every=0.2)) as heard:
+        with listening(files.listen(str(path), every=0.2)) as heard:
             until(lambda: heard.notices, "nothing was heard")
             for _ in range(200):
                 path.unlink()
@@ -213,7 +200,7 @@ class TestFile:
             ("leave", {}, "from the root on"),
             ("/run/a\0b", {}, "from the root on"),
             ("/run/leave", {"every": 0}, "without a pause"),
-            ("/run/leave", {"within": -1}, "without a pause"),
+            ("/run/leave", {"within": -1}, "less than no time"),
             ("/run/leave", {"writers": "root"}, "give numbers of users"),
         ],
     )
@@ -297,7 +284,7 @@ print(told.cause, told.action, round(told.deadline - told.at), told.kind, source
     def test_a_fork_child_has_another_parent(self) -> None:
         """The one that has forked; and its stop is not that of its parent."""
         source, heard = parent.listen(), Heard()
-        with Listening(source):
+        with listening(source):
             child = os.fork()
             if not child:
                 source.start(heard)
@@ -308,15 +295,15 @@ print(told.cause, told.action, round(told.deadline - told.at), told.kind, source
     def test_the_first_process_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """That is told, and nothing watched."""
         monkeypatch.setattr(os, "getppid", lambda: 0)
-        with Listening(parent.listen()) as heard:
+        with listening(parent.listen()) as heard:
             assert ["source-away"] == heard.codes
 
         assert "process 0 is no parent that can end" in heard.troubles[0][1]
 
-    @pytest.mark.parametrize("options", [{"every": 0}, {"within": -1}])
-    def test_what_makes_no_sense_is_refused(self, options: dict[str, float]) -> None:
+    @pytest.mark.parametrize(("options", "text"), [({"every": 0}, "without a pause"), ({"within": -1}, "no time")])
+    def test_what_makes_no_sense_is_refused(self, options: dict[str, float], text: str) -> None:
         """When it is written."""
-        with pytest.raises(SourceError, match="without a pause"):
+        with pytest.raises(SourceError, match=text):
             parent.listen(**options)  # type: ignore[arg-type]
 
     def test_an_agent_ends_with_its_parent(self, tmp_path: Path) -> None:
@@ -382,7 +369,7 @@ class TestUrl:
 
     def test_it_says_what_is_to_happen(self, page: Page) -> None:
         """And takes it back by saying nothing more."""
-        with Listening(self.of(page)) as heard:
+        with listening(self.of(page)) as heard:
             page.say(action="drain", reason="rack 7")
             until(lambda: heard.notices, "nothing was heard")
             page.say(action="stop", within="40s", reason="rack 7")
@@ -400,14 +387,14 @@ class TestUrl:
         for told in (Told(status), Told(200), as_json({"reason": "none"})):
             page.told = told
             before = len(page.asked)
-            with Listening(self.of(page)) as heard:
+            with listening(self.of(page)) as heard:
                 until(lambda: len(page.asked) > before + 2, "nobody asks")  # noqa: B023
             assert ([], []) == (heard.notices, heard.troubles)
 
     def test_a_status_may_mean_it(self, page: Page) -> None:
         """Others are nothing, or a trouble."""
         page.told = Told(200, b"fine")
-        with Listening(self.of(page, statuses=[410, 503], action="drain", within=5)) as heard:
+        with listening(self.of(page, statuses=[410, 503], action="drain", within=5)) as heard:
             until(lambda: len(page.asked) > 2, "nobody asks")
             page.told = Told(500)
             until(lambda: heard.troubles, "nobody has said so")
@@ -427,7 +414,7 @@ class TestUrl:
         """By its value, as JSON writes it."""
         values = {"terminating": "stop", "cordoned": "drain", "true": "advise", "3": "drain", "null": "stop"}
         page.say(status={"phase": value})
-        with Listening(self.of(page, field="status.phase", values=values)) as heard:
+        with listening(self.of(page, field="status.phase", values=values)) as heard:
             until(lambda: heard.notices, "nothing was heard")
             page.say(status={"phase": "running"})
             until(lambda: len(heard.notices) > 1, "nothing was taken back")
@@ -439,7 +426,7 @@ class TestUrl:
     def test_a_field_that_is_not_there_is_unclear(self, page: Page, told: dict[str, Any]) -> None:
         """It may be spelt wrong."""
         page.say(**told)
-        with Listening(self.of(page, field="status.phase", values={"gone": "stop"})) as heard:
+        with listening(self.of(page, field="status.phase", values={"gone": "stop"})) as heard:
             until(lambda: heard.troubles, "nobody has said so")
 
         assert ["source-unclear"] == heard.codes
@@ -447,7 +434,7 @@ class TestUrl:
     def test_a_redirection_is_not_followed(self, page: Page) -> None:
         """It may lead anywhere."""
         page.told = Told(302, headers=(("Location", page.url),))
-        with Listening(self.of(page)) as heard:
+        with listening(self.of(page)) as heard:
             until(lambda: heard.troubles, "nobody has said so")
 
         assert ["source-refused"] == heard.codes
@@ -456,7 +443,7 @@ class TestUrl:
         """Read each time, from where it is."""
         monkeypatch.setenv("END_TOKEN", "Bearer sesame-street")
         page.told = Told(403, b"no Bearer sesame-street here")
-        with Listening(self.of(page, headers={"Authorization": {"env": "END_TOKEN"}, "X-Site": "a"})) as heard:
+        with listening(self.of(page, headers={"Authorization": {"env": "END_TOKEN"}, "X-Site": "a"})) as heard:
             until(lambda: heard.troubles, "nobody has said so")
 
         assert ("Bearer sesame-street", "a") == tuple(
@@ -468,7 +455,7 @@ class TestUrl:
         ("options", "problem"),
         [
             ({"every": 0}, "without a pause"),
-            ({"within": -1}, "without a pause"),
+            ({"within": -1}, "less than no time"),
             ({"field": "a"}, "both `field` and `values`"),
             ({"values": {"a": "stop"}}, "both `field` and `values`"),
             ({"field": "a", "values": {"a": "stop"}, "statuses": [503]}, "give `statuses`, or"),

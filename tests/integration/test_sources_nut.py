@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,9 +16,8 @@ import pytest
 from processender.core.notice import Action, Notice
 from processender.errors import SourceError
 from processender.integrations.nut import listen
-from processender.listening import Polled
 from processender.testing.nut import Upsd
-from processender.testing.sources import Heard, check_source, until
+from processender.testing.sources import Heard, check_source, listening, until
 from tests.integration.agents import SLEEPER, agent
 from tests.integration.servers import Nut, nut
 
@@ -41,23 +40,9 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 LOGIN: dict[str, Any] = {"user": "shop", "password": {"env": "UPS_PASSWORD"}}
 
 
-class Listening:
-    """A source that listens, for the length of a block."""
-
-    def __init__(self, source: Polled) -> None:
-        self.source, self.heard = source, Heard()
-
-    def __enter__(self) -> Heard:
-        self.source.start(self.heard)
-        return self.heard
-
-    def __exit__(self, *_: object) -> None:
-        self.source.stop()
-
-
-def of(place: str, **options: Any) -> Listening:
+def of(place: str, **options: Any) -> AbstractContextManager[Heard]:
     """Return what listens to a UPS, without long pauses."""
-    return Listening(listen(place, **{"every": PACE, "dead": 0.1, "steady": 0.1, **options}))
+    return listening(listen(place, **{"every": PACE, "dead": 0.1, "steady": 0.1, **options}))
 
 
 def told(notice: Notice) -> str:
@@ -166,7 +151,7 @@ class TestTheRealOne:
 
     def test_a_forced_shutdown_leaves_what_the_primary_waits(self, real: Nut, boss: Talk) -> None:
         """And is not taken back, since it sticks there; so this comes last."""
-        with of(f"rack@127.0.0.1:{real.port}", forced=12) as heard:
+        with of(f"rack@127.0.0.1:{real.port}", forced_within=12) as heard:
             assert "OK FSD-SET\n" == boss.say("FSD rack")
             notice = by_cause(heard, "forced shutdown")
 
@@ -267,7 +252,7 @@ class TestBadDays:
     def test_a_fork_child_has_a_connection_of_its_own(self, double: Upsd) -> None:
         """It must not say goodbye for its parent."""
         source = listen(double.place, every=PACE, **LOGIN)
-        with Listening(source):
+        with listening(source):
             until(lambda: double.logged_in, "nobody is logged in")
             child = os.fork()
             if not child:
@@ -313,7 +298,7 @@ class TestTls:
     ("options", "problem"),
     [
         ({"every": 0}, "without a pause"),
-        ({"dead": -1}, "without a pause"),
+        ({"dead": -1}, "less than no time"),
         ({"user": "shop"}, "give both `user` and `password`"),
         ({"password": {"env": "A"}}, "give both `user` and `password`"),
         ({"user": "shop", "password": "shop-secret"}, "must not be written out"),

@@ -290,6 +290,10 @@ class TestPlan:
         ("argv", "said"),
         [
             (["--window", "5"], "--window: '5' has no unit; give a unit: '5s'"),
+            (["--window", "0"], "--window: '0' is too short; it must be more than 0s"),
+            (["--window", "3d"], "--window: '3d' has the unknown unit 'd'; write it like"),
+            (["--window"], "--window/--grace: there is no value behind it"),
+            (["--window", "-1s"], "one that begins with - is written --window=..."),
             (["--app", "a:b", "-c", "x"], "--app and --config name two plans; choose one"),
             (["-c", "/no/such"], "/no/such: cannot be read"),
             (["--nope"], "there is no option '--nope'"),

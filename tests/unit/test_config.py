@@ -15,9 +15,9 @@ from processender.agent.builtin import builtin_handlers
 from processender.agent.config import load
 from processender.agent.decide import decide
 from processender.agent.errors import ConfigError
+from processender.agent.files import ConfigFile, find_file, overrides
 from processender.agent.locate import locate
 from processender.agent.settings import Settings
-from processender.agent.sources import Source, find_source, overrides
 from processender.core.handler import Importance
 
 WHOLE = """
@@ -57,7 +57,7 @@ priority = 3
 def read(text: str | bytes, root: tuple[str, ...] = (), **environ: str) -> Settings:
     """Return the settings of *text* under the given variables."""
     data = text.encode() if isinstance(text, str) else text
-    return load(Source("pe.toml", data, root), environ)
+    return load(ConfigFile("pe.toml", data, root), environ)
 
 
 def mistakes(text: str | bytes, root: tuple[str, ...] = (), **environ: str) -> list[str]:
@@ -101,7 +101,7 @@ class TestMeaning:
 
     def test_an_empty_file_means_the_defaults(self) -> None:
         """A file that says nothing changes nothing."""
-        assert Settings(source="pe.toml") == read("")
+        assert Settings(file="pe.toml") == read("")
 
     def test_a_byte_order_mark_means_nothing(self) -> None:
         """Editors on Windows write one."""
@@ -173,7 +173,7 @@ class TestTypes:
             ('"30"', "'30' has no unit; give a unit: '30s'"),
             ('"-5s"', "'-5s' is too short; it must be more than 0s"),
             ('"0s"', "'0s' is too short; it must be more than 0s"),
-            ('"5y"', "'5y' is not a length of time"),
+            ('"5y"', "'5y' has the unknown unit 'y'"),
             ('"5sm"', "'5sm' has the unknown unit 'sm'"),
             ('"fast"', "'fast' is not a length of time"),
             ('""', "'' is not a length of time"),
@@ -388,29 +388,29 @@ class TestFiles:
     def test_a_missing_file_is_a_mistake_when_it_was_named(self, tmp_path: Path) -> None:
         """Nobody names a file that is not to be read."""
         with pytest.raises(ConfigError, match=r"cannot be read: No such file or directory; check the path"):
-            find_source(str(tmp_path / "no.toml"))
+            find_file(str(tmp_path / "no.toml"))
 
     def test_a_directory_is_a_mistake(self, tmp_path: Path) -> None:
         """And the next step is to name the file in it."""
         with pytest.raises(ConfigError, match=r"Is a directory; name the file itself"):
-            find_source(str(tmp_path))
+            find_file(str(tmp_path))
 
     def test_an_unreadable_file_is_a_mistake(self) -> None:
         """A file in /proc that nobody may read, not even root."""
         with pytest.raises(ConfigError, match=r"cannot be read: .*; check the path"):
-            find_source("/proc/self/mem")
+            find_file("/proc/self/mem")
 
     def test_a_huge_file_is_not_read_to_its_end(self) -> None:
         """/dev/zero has no end."""
         with pytest.raises(ConfigError, match="is larger than 1 MiB"):
-            find_source("/dev/zero")
+            find_file("/dev/zero")
 
     def test_our_own_file_goes_before_the_projects(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """One of them is read, never both."""
         monkeypatch.chdir(tmp_path)
         (tmp_path / "pyproject.toml").write_text("[tool.processender]\n")
         (tmp_path / "processender.toml").write_text("")
-        found = find_source()
+        found = find_file()
 
         assert found is not None
         assert "processender.toml" == found.path
@@ -433,13 +433,13 @@ class TestFiles:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "pyproject.toml").write_text(text)
 
-        assert expected == (find_source() is not None)
+        assert expected == (find_file() is not None)
 
     def test_without_a_file_there_is_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The main job needs no configuration."""
         monkeypatch.chdir(tmp_path)
 
-        assert find_source() is None
+        assert find_file() is None
 
 
 class TestOverrides:

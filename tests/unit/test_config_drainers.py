@@ -128,7 +128,7 @@ class TestMistakes:
                 'drain = "consul"\nwith = { service = "w", how = "leave" }',
                 "must be one of 'maintenance', 'deregister', not 'leave'",
             ),
-            ('drain = "consul"\nwith = { service = "w", token = "x" }', "must be a table, not 'x'"),
+            ('drain = "consul"\nwith = { service = "w", token = "x" }', 'token = { env = "TOKEN" }'),
             (
                 'drain = "consul"\nwith = { service = "w", timeout = "3s" }',
                 "is a key of the handler; write it beside `drain`",

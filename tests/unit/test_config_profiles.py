@@ -9,9 +9,9 @@ import pytest
 from processender.agent.config import load
 from processender.agent.decide import decide
 from processender.agent.errors import ConfigError
+from processender.agent.files import ConfigFile
 from processender.agent.profiles import merge
 from processender.agent.settings import Settings
-from processender.agent.sources import Source
 from processender.core.handler import Importance
 from tests.unit.test_config import mistakes, only, read
 
@@ -51,7 +51,7 @@ grace = "9s"
 
 def on(text: str, *platforms: str, profile: str = "", **environ: str) -> Settings:
     """Return the settings of *text* on *platforms*."""
-    return load(Source("pe.toml", text.encode()), environ, profile=profile, platforms=platforms)
+    return load(ConfigFile("pe.toml", text.encode()), environ, profile=profile, platforms=platforms)
 
 
 class TestChoice:
@@ -137,6 +137,25 @@ class TestMerge:
 
         assert 8.0 == settings.grace
 
+    def test_a_variable_of_a_profile_reaches_whatever_a_key_does(self) -> None:
+        """Handlers and sources, also such as the profile does not have yet, with the type of the key."""
+        at = "PROCESSENDER_PROFILE__CLOUD_RUN__"
+        settings = on(
+            WHOLE,
+            "cloud-run",
+            **{
+                f"{at}HANDLERS__FLUSH__TIMEOUT": "3s",
+                f"{at}SOURCES__DOOR__LISTEN": "parent",
+                f"{at}SERVICE": "7",
+                f"{at}STRICT": "true",
+                f"{at}WITHOUT": '["handlers.tell"]',
+            },
+        )
+
+        assert ("cloud-run", "7", True) == (settings.profile, settings.service, settings.strict)
+        assert [("flush", 3.0)] == [(each.name, each.timeout) for each in settings.handlers]
+        assert ["door"] == [source.name for source in settings.sources]
+
     def test_nothing_of_what_is_merged_is_changed(self) -> None:
         """Another profile may be merged into the same tables."""
         base = {"a": {"b": 1, "c": [1]}, "d": 2}
@@ -188,6 +207,24 @@ class TestMistakes:
 
         assert 1 == len(caught.value.problems), caught.value.problems
         assert caught.value.problems[0].startswith(expected)
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("PROCESSENDER_PROFILE__KUBERNETS__GRACE", "profile.kubernets: there is no platform 'kubernets'"),
+            ("PROCESSENDER_HANDLERS__UPLOD__TIMEOUT", "there is no such key: handlers.uplod"),
+            (
+                "PROCESSENDER_PROFILE__NOMAD__HANDLERS__UPLOD__TIMEOUT",
+                "there is no such key: profile.nomad.handlers.uplod",
+            ),
+            ("PROCESSENDER_SOURCES__POD__WITH", "sources.pod: 'pod' does not say what"),
+        ],
+    )
+    def test_a_table_that_comes_from_a_variable_is_not_looked_for_in_the_file(self, name: str, expected: str) -> None:
+        """Nobody would find it there."""
+        value = "{}" if name.endswith("WITH") else "8s"
+
+        assert only('[profile.lambda]\ngrace = "1s"\n', **{name: value}).startswith(f"{name}: {expected}")
 
     def test_what_is_wrong_only_with_a_profile_names_it(self) -> None:
         """A handler that gets a second deed is wrong in the file's own table, and nowhere else."""

@@ -66,6 +66,8 @@ def test_what_it_is_told_has_units() -> None:
     (found,) = read('[sources.cloud]\nlisten = "aws"\nwith = { every = "500ms", rebalance = "drain" }\n').sources
 
     assert 0.5 == found._looks[0].every
+    for listen in ("gcp", "kubernetes"):
+        assert read(f'[sources.cloud]\nlisten = "{listen}"\nwith = {{ held = "90s" }}\n').sources
 
 
 def test_who_may_write_a_file_are_numbers_or_anyone() -> None:
@@ -101,14 +103,19 @@ class TestPlugins:
             ('listen = "aws"\nwith = { rebalence = "drain" }', "takes no 'rebalence'; did you mean 'rebalance'?"),
             ('listen = "aws"\nwith = { rebalance = "run" }', "advise"),
             ('listen = "aws"\nwith = { every = 2 }', "2s"),
+            ('listen = "aws"\nevery = "2s"', "no such key; what 'aws' takes is written in with = { every = ... }"),
+            ('listen = "aws"\nwth = { every = "2s" }', "did you mean 'with'?"),
             ('listen = "aws"\nwith = { group = "web" }', "give both `group` and `hook`"),
             ('listen = "gcp"\nwith = { endpoint = "ftp://here" }', "must be a URL with http or https"),
-            ('listen = "docker"\nwith = { socket = "ssh://here" }', "give the path of its socket"),
+            ('listen = "docker"\nwith = { endpoint = "ssh://here" }', "give the path of its socket"),
             ('listen = "docker"\nwith = { stop_timeout = 30 }', "30s"),
             ('listen = "docker"\nwith = { contaner = "web" }', "takes no 'contaner'; did you mean 'container'?"),
+            ('listen = "aws-queue"\nwith = { url = "notices" }', "give its URL, like https://sqs."),
+            ('listen = "gcp"\nwith = { held = "0s" }', "`held` must be 1 to 3600 s"),
             ('listen = "containerd"', "the source 'containerd' needs `container`"),
             ('listen = "nut"\nwith = { user = "shop" }', "give both `user` and `password`"),
-            ('listen = "nut"\nwith = { user = "shop", password = "x" }', "must be"),
+            ('listen = "nut"\nwith = { user = "shop", password = "x" }', 'password = { env = "PASSWORD" }'),
+            ('listen = "nut"\nwith = { ups = "rack@" }', "write NAME@HOST"),
             ('listen = "nut"\nwith = { batery = "drain" }', "did you mean 'battery'?"),
             ('listen = "nut"\nwith = { dead = 15 }', "15s"),
             ('listen = "parent"\nwith = { action = "halt" }', "advise"),
@@ -123,6 +130,27 @@ class TestPlugins:
     def test_mistakes_are_told_with_their_place(self, text: str, problem: str) -> None:
         """Before anything runs."""
         assert problem in only(f"[sources.door]\n{text}\n")
+
+
+def test_a_password_that_is_written_out_is_not_shown() -> None:
+    """What is wrong with a file stands in logs."""
+    told = only('[sources.ups]\nlisten = "nut"\nwith = { user = "shop", password = "open sesame" }\n')
+
+    assert "sesame" not in told
+
+
+def test_the_region_of_a_queue_stands_in_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance has no variable that says it; where nothing does, it is said what to give."""
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/notices"
+    hook = '[sources.queue]\nlisten = "aws"\nwith = { group = "web", hook = "bye" }\n'
+
+    (found,) = read(f'[sources.queue]\nlisten = "aws-queue"\nwith = {{ url = "{url}" }}\n').sources
+
+    assert "queue" == found.name
+    assert "give `region`, or set AWS_DEFAULT_REGION" in only(hook)
 
 
 def test_the_handler_of_a_source_may_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

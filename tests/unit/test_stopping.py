@@ -11,8 +11,8 @@ import pytest
 from processender.agent.config import load
 from processender.agent.decide import decide
 from processender.agent.errors import ConfigError
+from processender.agent.files import ConfigFile
 from processender.agent.settings import Settings, Style
-from processender.agent.sources import Source
 from processender.agent.steps import PRESETS
 from processender.cli import plan
 
@@ -21,7 +21,7 @@ LAST = '[[command.stop]]\nsignal = "TERM"\n'
 
 def read(text: str, **environ: str) -> Settings:
     """Return the settings of *text* under the given variables."""
-    return load(Source("pe.toml", text.encode(), ()), environ)
+    return load(ConfigFile("pe.toml", text.encode(), ()), environ)
 
 
 def mistakes(text: str, **environ: str) -> list[str]:

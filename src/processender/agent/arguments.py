@@ -25,6 +25,8 @@ _PLAIN: dict[str, Any] = {"str": str, "bool": bool, "int": int, "float": Delay}
 _LIST_OF: dict[str, Any] = {"str": list[str], "bool": list[bool], "int": list[int]}
 _LISTS = ("list[", "Sequence[", "tuple[", "Collection[", "Iterable[")
 _TABLES = ("dict", "Mapping")
+SECRETS = frozenset({"password", "token"})
+"""The arguments that are secrets, and so are given by reference; one that is written out is never shown."""
 
 
 def convert(
@@ -88,6 +90,10 @@ def _kind(parameter: inspect.Parameter) -> tuple[str, ...]:
 def _value(value: Any, kind: tuple[str, ...], path: Path, mistakes: Mistakes) -> Any:
     """Return *value* as one of the alternatives of *kind* takes it; if none does, what the first says is noted."""
     first: Mistakes | None = None
+    if path[-1] in SECRETS and isinstance(value, str) and any(each.startswith(_TABLES) for each in kind):
+        example = f'{path[-1]} = {{ env = "{str(path[-1]).upper()}" }}'
+        mistakes.add(path, f"must not stand here itself; name the variable or the file that holds it: {example}")
+        return value
     for text in kind:
         schema = _schema(text)
         if schema is None:

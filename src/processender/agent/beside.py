@@ -44,5 +44,5 @@ def refuse(settings: Settings) -> None:
 
 
 def _problem(settings: Settings, key: str, why: str) -> str:
-    where = settings.source or "the environment"
+    where = settings.file or "the environment"
     return f"{where}: {key} is not for a sidecar: {why}; give the sidecar a configuration without it"

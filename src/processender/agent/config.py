@@ -20,6 +20,7 @@ from ..integrations.command import Reaper
 from .builtin import builtin_handlers
 from .calls import make_call, make_crash_call
 from .durations import parse_duration
+from .files import ConfigFile
 from .kernel import number_of
 from .lifetime import in_plan, life_settings, make_hooks
 from .locate import Path
@@ -28,13 +29,12 @@ from .reading import decode, parse, understand
 from .schema import Config, CrashHandlerConfig, EndHandlerConfig, HandlerConfig
 from .schema_parts import RetryConfig
 from .settings import Settings, Style
-from .sources import Source
 from .steps import Step
 from .tokens import tokens
 
 
 def load(
-    source: Source | None,
+    file: ConfigFile | None,
     environ: Mapping[str, str],
     reaper: Reaper | None = None,
     *,
@@ -48,7 +48,7 @@ def load(
 
     Args:
 
-        source: The file, if there is one.
+        file: The file, if there is one.
 
         environ: The environment.
 
@@ -61,15 +61,15 @@ def load(
     Raises `ConfigError` with every mistake; each has its file and line, or the name of its variable, the key, and the
     nearest known name.
     """
-    text = decode(source) if source is not None else ""
-    mistakes = Mistakes(source.path if source else "", text, source.root if source else ())
-    data = parse(source, text, mistakes) if source is not None else {}
+    text = decode(file) if file is not None else ""
+    mistakes = Mistakes(file.path if file else "", text, file.root if file else ())
+    data = parse(file, text, mistakes) if file is not None else {}
     profile, config = understand(data, environ, (profile, platforms), mistakes)
     handlers = _handlers(config.handlers, ("handlers",), mistakes)
     following = _handlers(config.on_crash.handlers, ("on_crash", "handlers"), mistakes)
     _check_order(config, handlers, mistakes)
     _check_following(config, following, mistakes)
-    of_control = _of_control(config, None if source and source.elsewhere else environ, mistakes)
+    of_control = _of_control(config, None if file and file.elsewhere else environ, mistakes)
     of_command = _of_command(config, environ, reaper, mistakes)
     hooks = make_hooks(config.hooks, environ, reaper, mistakes)
     _check_drainers(config, mistakes)
@@ -98,8 +98,8 @@ def load(
         written=_written(config, hooks),
         **life_settings(config, reaper),
         profile=profile,
-        source=source.path if source else "",
-        root=source.root if source else (),
+        file=file.path if file else "",
+        root=file.root if file else (),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -55,12 +56,20 @@ def _check_table(value: Any, kind: type[msgspec.Struct], path: Path, mistakes: M
     taken = {}
     for key, each in value.items():
         if key not in known:
-            mistakes.add((*path, key), f"there is no such key{nearest(key, known)}")
+            mistakes.add((*path, key), f"there is no such key{_elsewhere(key, value, known) or nearest(key, known)}")
             continue
         converted = check(each, known[key], (*path, key), mistakes)
         if converted is not INVALID:
             taken[names[key]] = converted
     return kind(**taken)
+
+
+def _elsewhere(key: str, table: dict[str, Any], known: Mapping[str, Any]) -> str:
+    """Return where *key* may belong in a *table* that names a drainer or a source; empty for what is misspelt."""
+    kind = next((table[each] for each in ("listen", "drain") if each in table), None)
+    if "with" not in known or kind is None or "did you mean" in nearest(key, known):
+        return ""
+    return f"; what {kind!r} takes is written in with = {{ {key} = ... }}"
 
 
 def _check_mapping(value: Any, kind: Any, path: Path, mistakes: Mistakes) -> Any:

@@ -6,9 +6,9 @@ from ..demand import load
 from ..hints import TYPE_CHECKING, Any
 from .durations import format_duration, parse_duration
 from .errors import ConfigError
+from .files import find_file, overrides
 from .kernel import HUP, number_of
 from .settings import Settings
-from .sources import find_source, overrides
 from .steps import PRESETS
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def decide(
     problems: list[str] = []
     settings = Settings()
     try:
-        source = find_source(path, root)
+        file = find_file(path, root)
         profile = flags.get("profile") or ""
-        if source is not None or overrides(environ) or profile:
+        if file is not None or overrides(environ) or profile:
             # Only now: `msgspec` and `tomllib` are half of the agent's memory.
-            settings = _room(source, profile).load(source, environ, reaper, profile=profile, platforms=platforms)
+            settings = _room(file, profile).load(file, environ, reaper, profile=profile, platforms=platforms)
     except ConfigError as error:
         problems += error.problems
-    if settings.source:
+    if settings.file:
         settings = settings.replace(policy={**settings.policy, HUP: "reload"})
     settings, wrong = with_flags(settings, flags)
     settings = settings.replace(grace_given=settings.grace_given or bool(flags.get("grace")))
@@ -90,12 +90,12 @@ def with_flags(settings: Settings, flags: Mapping[str, Any]) -> tuple[Settings, 
     return settings.replace(**changes), problems
 
 
-def _room(source: Any, profile: str) -> Any:
+def _room(file: Any, profile: str) -> Any:
     try:
         return load("agent.config")
     except ModuleNotFoundError as error:
         where = "a profile" if profile else "variables PROCESSENDER_..."
-        where = f"the file {source.path}" if source is not None else where
+        where = f"the file {file.path}" if file is not None else where
         step = "say it by flags, or install the package `processender` and use `processender run`"
         raise ConfigError([f"cannot read {where}: {error.name} is not there; {step}"]) from error
 

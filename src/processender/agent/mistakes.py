@@ -82,6 +82,10 @@ class Mistakes:
             for length in range(len(known), 0, -1):
                 if known[:length] in self.named_by:
                     return f"{self.named_by[known[:length]]}: {show(known)}: {text}"
+        inside = [name for key, name in self.named_by.items() if key[: len(written)] == written]
+        if written and inside and self._root + written not in lines:
+            # The whole table comes from variables.
+            return f"{inside[0]}: {show(written)}: {text}"
         line = self._line(written, lines)
         place = f"{self._source}:{line}" if line else self._source
         return f"{place}: {show(written)}: {text}" if written else f"{place}: {text}"

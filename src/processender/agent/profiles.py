@@ -15,14 +15,15 @@ from typing import Any, TypeGuard
 from ..core.graph import nearest
 from ..core.platforms import NAMES
 from ..platforms import here
+from .files import PREFIX
 from .locate import Path
 from .mistakes import Mistakes, show
-from .sources import PREFIX
 
 AUTO, NONE = "auto", "none"
 VARIABLE = f"{PREFIX}PROFILE"
 _OWN = ("profile", "use_profile")
-_WITHOUT = "without"
+WITHOUT = "without"
+"""The key that names what does not hold in a profile."""
 
 
 class Anywhere(dict[str, str]):
@@ -123,7 +124,7 @@ class Profiles:
         said = self._all.get(name, {})
         for path in _left_out(said):
             data = without(data, path)
-        table = {key: each for key, each in said.items() if key not in {*_OWN, _WITHOUT}}
+        table = {key: each for key, each in said.items() if key not in {*_OWN, WITHOUT}}
         return merge(data, table, ("profile", name), mistakes.moved)
 
     def _check(self, name: str, table: Any) -> None:
@@ -139,13 +140,13 @@ class Profiles:
         for key in _OWN:
             if key in table:
                 self._mistakes.add((*at, key), "stands at the root of the file; a profile has none of its own")
-        left_out = table.get(_WITHOUT, [])
+        left_out = table.get(WITHOUT, [])
         if not (isinstance(left_out, list) and all(isinstance(each, str) for each in left_out)):
-            self._mistakes.add((*at, _WITHOUT), 'must be a list of keys, like ["handlers.flush", "sources.machine"]')
+            self._mistakes.add((*at, WITHOUT), 'must be a list of keys, like ["handlers.flush", "sources.machine"]')
         for number, path in enumerate(_left_out(table)):
             if without(self._data, path) == self._data:
                 text = f"there is no {'.'.join(path)!r} in the file; name a key like handlers.flush"
-                self._mistakes.add((*at, _WITHOUT, number), text)
+                self._mistakes.add((*at, WITHOUT, number), text)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any], at: Path, moved: dict[Path, Path]) -> dict[str, Any]:
@@ -188,7 +189,7 @@ def without(data: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
 
 
 def _left_out(table: Mapping[str, Any]) -> list[list[str]]:
-    found = table.get(_WITHOUT, [])
+    found = table.get(WITHOUT, [])
     return [each.split(".") for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 

@@ -8,45 +8,45 @@ from typing import Any
 
 from .. import demand
 from .conform import INVALID, check
+from .files import OF_PROFILES, ConfigFile, overrides
 from .lifetime import check_life
 from .mistakes import Mistakes
 from .schema import Config
 from .semantics import check_meaning
-from .sources import OF_PROFILES, Source, overrides
 from .variables import apply
 
 
-def decode(source: Source) -> str:
-    """Return the text of *source*; raise `ConfigError` for what is no UTF-8."""
+def decode(file: ConfigFile) -> str:
+    """Return the text of *file*; raise `ConfigError` for what is no UTF-8."""
     mistakes = Mistakes()
     try:
         # Editors on Windows put a mark before the text, which means nothing in UTF-8.
-        return source.data.decode("utf-8-sig")
+        return file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = source.data.count(b"\n", 0, error.start) + 1
-        mistakes.say(f"{source.path}:{line}: is not UTF-8: {error.reason}; save it as UTF-8")
+        line = file.data.count(b"\n", 0, error.start) + 1
+        mistakes.say(f"{file.path}:{line}: is not UTF-8: {error.reason}; save it as UTF-8")
         mistakes.raise_if_any()
         raise
 
 
-def parse(source: Source, text: str, mistakes: Mistakes) -> dict[str, Any]:
-    """Return the tables of *source* from its root down; what is no TOML at all ends the search for mistakes."""
+def parse(file: ConfigFile, text: str, mistakes: Mistakes) -> dict[str, Any]:
+    """Return the tables of *file* from its root down; what is no TOML at all ends the search for mistakes."""
     try:
         data: Any = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         reason, _, place = str(error).rpartition(" (at ")
         line = place.partition("line ")[2].partition(",")[0] or str(text.count("\n") + 1)
-        mistakes.say(f"{source.path}:{line}: is not TOML: {reason or error}")
+        mistakes.say(f"{file.path}:{line}: is not TOML: {reason or error}")
     except ValueError as error:
         # Such as a number with more digits than Python converts.
-        mistakes.say(f"{source.path}: is not TOML that can be read: {error}")
+        mistakes.say(f"{file.path}: is not TOML that can be read: {error}")
     except RecursionError:
-        mistakes.say(f"{source.path}: is nested too deeply to be a configuration")
+        mistakes.say(f"{file.path}: is nested too deeply to be a configuration")
     mistakes.raise_if_any()
-    for key in source.root:
+    for key in file.root:
         data = data.get(key, {}) if isinstance(data, dict) else {}
     if not isinstance(data, dict):
-        mistakes.add((), f"{'.'.join(source.root)} must be a table")
+        mistakes.add((), f"{'.'.join(file.root)} must be a table")
         mistakes.raise_if_any()
     return dict(data)
 

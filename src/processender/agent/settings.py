@@ -110,7 +110,7 @@ class Settings(Record):
     """The waits for signs of life, see `core.care.Vigil`."""
     profile: str = ""
     """The profile that holds; empty if none does."""
-    source: str = ""
+    file: str = ""
     """The file that it comes from; empty if there is none."""
     root: tuple[str, ...] = ()
     """The keys under which it stands in that file."""

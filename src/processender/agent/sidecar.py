@@ -114,6 +114,7 @@ class Sidecar(Listener):
         self._probes = ProbeServer(settings.probe_listen, self._health, self._clock) if settings.probe_listen else None
         self._desk = Holding(self._engine, self._told)
         self._since = self._clock.now()
+        self._seen: Callable[[], dict[str, Any]] = dict
         self._heard: dict[int, int] = {}
         self._signalled = False
         self._status: int | None = None
@@ -139,6 +140,7 @@ class Sidecar(Listener):
         listeners = Listeners(
             self._settings.sources, self._clock, self._alarms.soon, self._engine.take, self._engine.tell
         )
+        self._seen = listeners.seen
         self._engine.ender.tells(listeners.seen)
         listeners.start()
 
@@ -264,9 +266,10 @@ class Sidecar(Listener):
                 "watched": True,
             },
             "grace_s": self._settings.grace,
-            "config": self._settings.source,
+            "config": self._settings.file,
             "profile": self._settings.profile,
             "signals": {kernel.name_of(number): count for number, count in sorted(dict(self._heard).items())},
             "asked": in_words(engine.notices),
+            "sources": self._seen(),
             "joined": [],
         }

@@ -50,6 +50,12 @@ class Steered:
         """What the manager of the unit gives; None where there is none."""
 
     @property
+    def seen(self) -> dict[str, dict[str, str]]:
+        """What each source has seen last, by its name."""
+        seen: dict[str, dict[str, str]] = {} if self._listeners is None else self._listeners.seen()
+        return seen
+
+    @property
     def alarms(self) -> Alarms:
         """What brings others to the main thread."""
         return self._alarms

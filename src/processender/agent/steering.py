@@ -111,10 +111,11 @@ class Steering:
                 "restarts": 0 if agent.again is None else agent.again.restarts,
             },
             "grace_s": agent.settings.grace,
-            "config": agent.settings.source,
+            "config": agent.settings.file,
             "profile": agent.settings.profile,
             "signals": {kernel.name_of(number): count for number, count in sorted(dict(agent.heard).items())},
             "asked": in_words(agent.notices()),
+            "sources": agent.seen,
             "joined": agent.joined.names() if agent.joined is not None else [],
         }
 
@@ -146,7 +147,7 @@ def this_process(since: float, now: float) -> dict[str, Any]:
 
 def in_words(notices: Sequence[Notice]) -> list[str]:
     """Return what was asked for, and by whom."""
-    return [f"{each.cause} by {each.sender or each.origin}" for each in notices]
+    return [f"{each.cause} by {each.who}" for each in notices]
 
 
 def _memory() -> int:

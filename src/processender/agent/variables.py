@@ -9,11 +9,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from msgspec import Struct
 
 from ..core.graph import nearest
+from ..core.platforms import NAMES
 from .conform import keys, without_none
+from .files import PREFIX
 from .locate import Path
 from .mistakes import Mistakes
+from .profiles import WITHOUT
 from .schema import Config
-from .sources import PREFIX
 
 
 def apply(variables: Mapping[str, str], data: dict[str, Any], mistakes: Mistakes) -> None:
@@ -37,19 +39,38 @@ def _resolve(name: str, data: dict[str, Any], mistakes: Mistakes) -> tuple[Path,
     path: Path = ()
     kind: Any = Config
     here: Any = data
+    # What the file says without the profile that the variable is about.
+    below: Any = None
     for part in name.removeprefix(PREFIX).lower().split("__"):
         kind = without_none(kind)
-        known = _known(kind, here)
+        known = [*_known(kind, below), *_known(kind, here), *_of_profiles(path)]
         match = {_flat(key): key for key in known}
-        if part not in match and (get_origin(kind) is not dict or path == ("handlers",)):
+        if part not in match and (get_origin(kind) is not dict or _of_file(path) == ("handlers",)):
             near = nearest(part, match) if known else "; it has no keys"
             mistakes.say(f"{name}: there is no such key: {'.'.join(map(str, (*path, part)))}{near}")
             return None
         key = match.get(part, part)
-        kind = keys(kind)[key] if _is_struct(kind) else get_args(kind)[1]
-        here = here.get(key) if isinstance(here, dict) else None
         path = (*path, key)
+        here, below = (each.get(key) if isinstance(each, dict) else None for each in (here, below))
+        if path[0] == "profile" and len(path) == 2:
+            kind, below = Config, data
+        elif path[2:] == (WITHOUT,):
+            kind = list[str]
+        else:
+            kind = keys(kind)[key] if _is_struct(kind) else get_args(kind)[1]
     return path, without_none(kind)
+
+
+def _of_file(path: Path) -> Path:
+    """Return *path* as it is where no profile is."""
+    return path[2:] if path[:1] == ("profile",) else path
+
+
+def _of_profiles(path: Path) -> tuple[str, ...]:
+    """Return what may stand at *path* and no table says: the platforms, and what a profile leaves out."""
+    if path == ("profile",):
+        return NAMES
+    return (WITHOUT,) if path[:1] == ("profile",) and len(path) == 2 else ()
 
 
 def _known(kind: Any, here: Any) -> list[str]:

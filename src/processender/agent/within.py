@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import threading
 
+from ..core.grace import Grace
 from ..core.notice import Action, Notice
 from ..errors import ProcessEnderError
-from ..integrations.systemd.timeouts import PATIENT_S, StopTimeout, fitting_grace, stop_timeout
+from ..integrations.systemd.grace import PATIENT_S, ask_grace, fitting_grace
 from .settings import Settings
 from .steered import Steered
 
 VARIABLE = "INVOCATION_ID"
-"""What every process of a unit of systemd finds in its environment."""
+"""What every process of a unit of systemd finds in its environment; where it is missing, nobody is asked."""
+
+
+def fitted(settings: Settings, found: Grace) -> Settings:
+    """Return *settings* with the grace that fits into what the manager gives, as it was *found*."""
+    if found.seconds is None or settings.extend_to is not None:
+        return settings
+    grace = fitting_grace(settings.grace, found.seconds, given=settings.grace_given)
+    # The delay of a drain was checked against the other one.
+    return settings.replace(grace=grace) if grace > settings.drain_delay else settings
 
 
 class Within:
@@ -20,7 +30,7 @@ class Within:
     def __init__(self, agent: Steered) -> None:
         """Ask for *agent*, on a thread: a start never waits for it."""
         self._agent = agent
-        self._found: StopTimeout | None = None
+        self._found: Grace | None = None
         try:
             threading.Thread(target=self._ask, name="processender-within", daemon=True).start()
         except RuntimeError:
@@ -28,11 +38,11 @@ class Within:
             return
 
     def _ask(self) -> None:
-        found = stop_timeout(self._agent.clock, limit=PATIENT_S)
+        found = ask_grace(self._agent.clock, limit=PATIENT_S)
         if found.seconds is not None:
             self._agent.alarms.soon(lambda: self._take(found))
 
-    def _take(self, found: StopTimeout) -> None:
+    def _take(self, found: Grace) -> None:
         self._found = found
         agent = self._agent
         settings = self.fit(agent.settings)
@@ -43,12 +53,8 @@ class Within:
         except ProcessEnderError:
             # The end has begun already, in the time that was known then.
             return
-        agent.note(Notice(found.source, "systemd", agent.clock.now(), Action.ADVISE))
+        agent.note(Notice(found.known_from, "systemd", agent.clock.now(), Action.ADVISE))
 
     def fit(self, settings: Settings) -> Settings:
         """Return *settings* with the grace that fits into what the manager gives, as far as that is known."""
-        if self._found is None or self._found.seconds is None or settings.extend_to is not None:
-            return settings
-        grace = fitting_grace(settings.grace, self._found.seconds, given=settings.grace_given)
-        # The delay of a drain was checked against the other one.
-        return settings.replace(grace=grace) if grace > settings.drain_delay else settings
+        return settings if self._found is None else fitted(settings, self._found)

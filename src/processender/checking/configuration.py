@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from ..agent.builtin import DRAIN_DELAY
 from ..agent.config import load
 from ..agent.errors import ConfigError
+from ..agent.files import ConfigFile
 from ..agent.locate import Path, locate
 from ..agent.profiles import Anywhere
 from ..agent.settings import Settings
-from ..agent.sources import Source
 from ..agent.wiring import build_ender, calls_of_nothing
 from ..core.plan import Plan
 from ..core.record import Record
@@ -102,9 +102,9 @@ def read_configuration(
 
         platforms: Where that is, for a profile that is found by it.
     """
-    source = Source(text.file, text.text.encode(), text.root, elsewhere=True)
+    file = ConfigFile(text.file, text.text.encode(), text.root, elsewhere=True)
     try:
-        return Configuration(text, _load(source, variables or {}, profile, platforms), locate(text.text))
+        return Configuration(text, _load(file, variables or {}, profile, platforms), locate(text.text))
     except ConfigError as error:
         problems = error.problems
     except RecursionError:
@@ -127,13 +127,13 @@ def variants(read: Configuration) -> tuple[list[Configuration], list[Finding]]:
 def read_variables(variables: Mapping[str, str]) -> tuple[Settings, list[str]]:
     """Return what *variables* alone say, and what is wrong with them."""
     try:
-        return _load(Source("variables", b"", elsewhere=True), variables, "", ()), []
+        return _load(ConfigFile("variables", b"", elsewhere=True), variables, "", ()), []
     except ConfigError as error:
         return Settings(), list(error.problems)
 
 
-def _load(source: Source, variables: Mapping[str, str], profile: str, platforms: Sequence[str]) -> Settings:
-    return load(source, Anywhere(variables), profile=profile, platforms=platforms)
+def _load(file: ConfigFile, variables: Mapping[str, str], profile: str, platforms: Sequence[str]) -> Settings:
+    return load(file, Anywhere(variables), profile=profile, platforms=platforms)
 
 
 def _mistake(problem: str, text: Text) -> Finding:

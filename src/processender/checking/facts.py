@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..agent.decide import contradictions, with_flags
+from ..agent.files import PREFIX
 from ..agent.flags import mistake as mistake_of
 from ..agent.flags import parse
 from ..agent.settings import Settings
-from ..agent.sources import PREFIX
 from ..core.pods import left_of, stop_limit
 from ..core.record import Record
 from .configuration import Configuration, Text, mistake, read_configuration, read_variables, worst_case

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from ..agent.decide import decide
 from ..agent.durations import format_duration
+from ..core.grace import Grace
 from ..diagnosis.examination import LIMIT_S, Diagnosis, examine
-from ..diagnosis.finding import Finding
 from ..diagnosis.hearing import Heard
 from ..diagnosis.subject import become, this_process
 from ..errors import ProcessEnderError
@@ -65,15 +65,14 @@ def as_text(found: Diagnosis) -> str:
     """Return *found* as text for people, 80 columns wide."""
     window = found.plan.window
     platforms = [f"{each.name}: {each.sign}" for each in found.platforms] or ["none is known by its signs"]
-    grace = f"{_time(found.grace.seconds)} {found.grace.kind}: {found.grace.source}"
-    windows = [_window(each) for each in found.windows]
+    windows = [f"{name}: {_grace(given)}" for name, given in found.windows.items()]
     spent = [f"{name.replace('_', ' ')} {_time(seconds)}" for name, seconds in found.spent.items()]
     meant = [f"{name.removeprefix('SIG')} {what}" for name, what in found.signals.items()]
     parts = [
         _part("platform", platforms),
         _part("profile", [found.profile or "none"]),
-        _part("grace", [grace]),
-        _part("window", windows or [found.rule.said.source]),
+        _part("grace", [_grace(found.grace)]),
+        _part("window", windows or [found.rule.usual.known_from]),
         _part("counts", [f"{_time(window.length)}, and {_time(window.work)} of it for handlers"]),
         _part("spent on", [", ".join(spent)]),
         _part("signals", [f"{found.rule.sends}", f"here: {', '.join(meant)}"]),
@@ -84,8 +83,8 @@ def as_text(found: Diagnosis) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _window(found: Finding) -> str:
-    return f"{found.platform}: {_time(found.seconds)} {found.kind}: {found.source}"
+def _grace(found: Grace) -> str:
+    return f"{_time(found.seconds)} {found.kind}: {found.known_from}"
 
 
 def _source(heard: Heard) -> str:

@@ -43,5 +43,14 @@ class Options(ArgumentParser):
             word = words.split()[0].partition("=")[0]
             message = f"there is no {'option ' if word.startswith('-') else ''}{word!r}"
             message += nearest(word, self._option_string_actions) if word.startswith("--") else ""
-        output.complain(f"{message}; see `{self.prog} --help`")
+        output.complain(f"{_plain(message)}; see `{self.prog} --help`")
         raise SystemExit(self._code)
+
+
+def _plain(message: str) -> str:
+    """Return a *message* of argparse about an option as ours are: its name, and what to write."""
+    option, _, what = message.removeprefix("argument ").partition(": ")
+    if what == "expected one argument":
+        return f"{option}: there is no value behind it; one that begins with - is written {option.split('/')[0]}=..."
+    kind, _, value = what.partition(" value: ")
+    return f"{option}: {value} is no whole number" if kind == "invalid int" else message

@@ -76,9 +76,9 @@ def main(argv: Sequence[str], mask: frozenset[int], *, init: bool = False) -> No
 
         def read() -> Settings:
             # The file that was found at the start and no other: if it is gone, that is a mistake.
-            return decide(settings.source, vars(options), os.environ, children, settings.root)
+            return decide(settings.file, vars(options), os.environ, children, settings.root)
 
-        ending = Agent(command, settings, children, mask, read if settings.source else None).run()
+        ending = Agent(command, settings, children, mask, read if settings.file else None).run()
     except ProcessEnderError as error:
         load("cli.output").complain(str(error))
         # Not by the ordinary way: threads have been started, and nothing has begun that they should end.

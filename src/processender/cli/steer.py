@@ -124,9 +124,14 @@ def _as_text(status: dict[str, Any]) -> str:
     ]
     if status["signals"]:
         lines.append("signals  " + ", ".join(f"{name} {count}" for name, count in status["signals"].items()))
+    lines += [f"hears    {name}: {_seen(last)}" for name, last in status.get("sources", {}).items()]
     lines += [f"asked    {text}" for text in status["asked"]]
     lines += [f"joined   {each['service']} ({each['pid']})" for each in status["joined"]]
     return "\n".join(lines)
+
+
+def _seen(last: dict[str, str]) -> str:
+    return ", ".join(f"{what}: {text}" for what, text in last.items()) or "nobody has answered yet"
 
 
 def _life(command: dict[str, Any]) -> str:

@@ -89,7 +89,8 @@ class Attempts:
             self._events.append(HandlerStuck(report.at, cell.handler.name, str(error), error.stack))
             self._end(cell, Input.FAILED, report.at, Outcome.ABANDONED, str(error))
             return
-        cut = cell.state is State.CANCELLING
+        # Who looks at the time by itself may come before whoever asks it to give way.
+        cut = cell.state is State.CANCELLING or (isinstance(error, TimeoutError) and report.at >= cell.told)
         limit = cell.handler.attempt_timeout
         own_limit = cut and not cell.hurried and limit is not None and cell.began + limit < cell.deadline
         if own_limit:
@@ -105,7 +106,7 @@ class Attempts:
             self._events.append(AttemptFailed(report.at, cell.handler.name, cell.attempt, cell.error, again))
             self._alarms.set(cell, again)
             return
-        outcome, reason = (Outcome.TIMED_OUT, cell.why) if cut else (Outcome.FAILED, "")
+        outcome, reason = (Outcome.TIMED_OUT, cell.why or _up(cell)) if cut else (Outcome.FAILED, "")
         self._end(cell, Input.FAILED, report.at, outcome, reason)
 
     def _refit(self, cell: Cell, now: float) -> None:
@@ -154,7 +155,7 @@ class Attempts:
                 self._commands.append(Cancel(name, cell.attempt, "never began", stuck=False))
                 self._end(cell, Input.DEAF, now, Outcome.ABANDONED, "never began (loop blocked, or no worker free)")
             case State.RUNNING:
-                self._cancel(cell, now, f"its {cell.until - cell.began:.2f} s are up")
+                self._cancel(cell, now, _up(cell))
             case State.CANCELLING:
                 self._end(cell, Input.DEAF, now, Outcome.ABANDONED, f"{cell.why} and it does not give way")
             case State.PAUSED:
@@ -185,3 +186,7 @@ class Attempts:
             rank = phases.index(phase) if phase in phases else len(phases) - 1
             self._furthest = max(self._furthest, rank)
         cell.state = transition(cell.handler.name, cell.state, told)
+
+
+def _up(cell: Cell) -> str:
+    return f"its {cell.until - cell.began:.2f} s are up"

@@ -94,10 +94,6 @@ class Estimate:
             [time - elapsed for time in self.times[first:]], [(each - gone) / rest for each in self.chances[first:]]
         )
 
-    def times_as_long(self, factor: float) -> Estimate:
-        """Return the estimate of what takes *factor* times as long."""
-        return Estimate([time * factor for time in self.times], self.chances)
-
 
 def _survival(found: list[tuple[float, bool]]) -> tuple[list[float], list[float]]:
     """Return the points of the estimator of Kaplan and Meier, with one more at risk than there are."""

@@ -55,9 +55,17 @@ class Notice(Record):
     signum: int = 0
     """The number of the signal that brought it, 0 if none did."""
     sender: str = ""
-    """Who asked for it, where that is known: a process and its user, or the name of a token; never a secret."""
+    """Who asked for it, where that is known: a process and its user, or the name of a token; never a secret.
+    Of a source that gives a *key*, what it saw."""
     key: str = ""
     """What its source calls it, so that it can be changed or taken back alone; without a name only all of it can be."""
+
+    @property
+    def who(self) -> str:
+        """Who said so, in words; of a source, which has a key for what it sees, its name, and behind it what it saw."""
+        if self.key:
+            return f"{self.origin} ({self.sender})" if self.sender else self.origin
+        return self.sender or self.origin
 
     @property
     def ends(self) -> bool:

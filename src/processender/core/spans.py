@@ -11,15 +11,15 @@ def seconds_of(text: str) -> float | None:
     """
     Return the seconds that *text* means, None where it means none that are believed.
 
-    It is written as other programs write it: a number of seconds, `30`, or numbers with units, `1m30s` and `500ms`.
+    It is written as other programs write it: a number of seconds, `30`, or numbers with units, `1m30s` and `500 ms`.
     """
     import re  # noqa: PLC0415 - for those who read what others write
 
     text = text.strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         found = float(text)
-    elif re.fullmatch(r"([0-9]+(\.[0-9]+)?(ms|h|m|s))+", text):
-        parts = re.findall(r"([0-9.]+)([a-z]+)", text)
+    elif re.fullmatch(r"([0-9]+(\.[0-9]+)? *(ms|h|m|s) *)+", text):
+        parts = re.findall(r"([0-9.]+) *([a-z]+)", text)
         found = sum(float(number) * _UNITS[unit] for number, unit in parts)
     else:
         return None

@@ -34,7 +34,7 @@ else:
             try:
                 return cls._words[text]
             except (KeyError, TypeError):
-                raise ValueError(f"{text!r} is not a valid {cls.__name__}") from None
+                raise ValueError(f"{text!r} is not a valid {cls.__name__}; write {', '.join(cls._words)}") from None
 
         def __iter__(cls):
             """Return the words in their order."""

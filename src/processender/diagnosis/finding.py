@@ -22,6 +22,8 @@ class Said(Record):
     """`told`: the platform says so, and it is always so; `configured`: it was set there; `assumed`: a usual value."""
     better: str = ""
     """What it would take to know it better; empty if nothing is missing."""
+    wrong: str = ""
+    """What was written down about it and cannot be understood; empty for nothing."""
 
 
 class Finding(Record):
@@ -39,6 +41,8 @@ class Finding(Record):
     """How far that can be trusted, see `Said`."""
     better: str = ""
     """What it would take to know it better; empty if nothing is missing."""
+    wrong: str = ""
+    """What was written down about it and cannot be understood; empty for nothing."""
 
     @property
     def is_sure(self) -> bool:
@@ -70,7 +74,11 @@ class Scene(Record):
     """What each source was told, by what it listens to."""
 
 
+class Unreadable(ValueError):
+    """What was written down is no length of time."""
+
+
 Provider = Callable[[Scene], "Said | None"]
-"""Says how long a window is, without asking anybody; None where it does not know."""
+"""Says how long a window is, without asking anybody; None where it does not know. It may raise `Unreadable`."""
 Asker = Callable[[Scene, float], "Said | None"]
 """Asks somebody, for at most this many seconds; it may raise `ProcessEnderError` or `OSError`."""

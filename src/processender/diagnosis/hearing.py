@@ -8,7 +8,7 @@ answer. Only sources that do nothing but read are asked: another one might take 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from ..agent.settings import Settings
 from ..core.notice import Notice
@@ -18,12 +18,12 @@ from ..errors import ProcessEnderError
 from ..plugins import find_source, source_names
 from ..ports import Source
 from .aside import side_by_side
-from .windows import Rule
+from .windows import Rule, platforms_heard_by
 
-READ_ONLY = frozenset({"aws", "aws-ecs", "gcp", "azure", "alibaba", "kubernetes"})
-"""The sources that may be asked."""
-OF_PLATFORMS = frozenset({*READ_ONLY, "aws-lambda"})
+OF_PLATFORMS = frozenset({"aws", "aws-ecs", "aws-lambda", "gcp", "azure", "alibaba", "kubernetes"})
 """The sources that hear nothing where their platform is not."""
+READ_ONLY = frozenset({*OF_PLATFORMS - {"aws-lambda"}, "docker"})
+"""The sources that may be asked."""
 ANSWERS, SILENT, NOT_ASKED, NOT_HERE, MISSING = "answers", "silent", "not asked", "not here", "missing"
 _LOOK_S = 0.02
 
@@ -73,22 +73,27 @@ def hear(settings: Settings, rules: Mapping[str, Rule], limit: float) -> tuple[H
         limit: How long all of them may be asked together, seconds; 0 asks nobody.
     """
     written = settings.written.get("sources")
-    kinds = {name: each.listen for name, each in written.items()} if isinstance(written, dict) else {}
+    written = written if isinstance(written, dict) else {}
+    kinds = {name: each.listen for name, each in written.items()}
     fitting = {rule.source: rule for rule in rules.values() if rule.source in source_names()}
     made = {source.name: source for source in settings.sources}
     lacking = {each: _make(each) for each in fitting if each not in kinds.values() and each in READ_ONLY}
-    ask = {name: made[name] for name, kind in kinds.items() if kind in READ_ONLY & set(fitting) and name in made}
+    # Who was told where the service is means that one, whatever the signs say.
+    here = {name for name, each in written.items() if each.listen in fitting or "endpoint" in each.arguments}
+    ask = {name: made[name] for name, kind in kinds.items() if kind in READ_ONLY and name in here and name in made}
     ask |= {f"+{each}": source for each, source in lacking.items() if source is not None}
     calls = {name: (lambda source=source: _listen(source, limit)) for name, source in ask.items()}
     seen = side_by_side(calls, limit) if limit > 0 else {}
-    found = [_configured(name, kind, fitting, seen) for name, kind in kinds.items()]
+    found = [_configured(name, kind, name in here, settings.profile, seen) for name, kind in kinds.items()]
     found += [_lacking(each, rule, seen) for each, rule in fitting.items() if each not in kinds.values()]
     return tuple(found)
 
 
-def _configured(name: str, kind: str, fitting: Collection[str], seen: Mapping[str, object]) -> Heard:
-    if kind in OF_PLATFORMS and kind not in fitting:
-        return Heard(name, kind, NOT_HERE, "there is no sign of its platform", "give it to the profile of its platform")
+def _configured(name: str, kind: str, is_here: bool, profile: str, seen: Mapping[str, object]) -> Heard:
+    if kind in OF_PLATFORMS and not is_here:
+        own = platforms_heard_by(kind)
+        step = "" if profile in own else f"move it to [profile.{own[0]}.sources.{name}], so that it is only there"
+        return Heard(name, kind, NOT_HERE, "there is no sign of its platform", step)
     if name not in seen:
         return Heard(name, kind, NOT_ASKED, "it is asked by the agent only")
     state, text = _state(seen[name])

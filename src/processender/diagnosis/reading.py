@@ -1,65 +1,65 @@
-"""What can be read, or asked, about the window of one platform; a provider for each, to be replaced by a better one."""
+"""Who says how long a platform gives: the room of the platform, what its source was told, or who can be asked there."""
 
 from __future__ import annotations
 
 import re
 
+from ..core.grace import Grace
 from ..core.platforms import unit_of
-from ..core.spans import LONGEST_S
+from ..core.spans import seconds_of
 from ..demand import load
 from ..engine.clock import SystemClock
-from ..integrations.ci import runner
-from .finding import CONFIGURED, Said, Scene
+from .scene import Provider, Scene
 
-ANNOTATION = "processender.dev/grace-seconds"
-ANNOTATIONS = "/etc/podinfo/annotations"
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SPAN = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:us|ms|s|min|h|d|w) ?)+")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([a-z]+)")
 
 
-def kubernetes(scene: Scene) -> Said | None:
+def room(name: str) -> Provider:
+    """Return who goes by the environment alone: `find_grace` of the room *name*."""
+
+    def provider(scene: Scene) -> Grace | None:
+        found: Grace | None = load(f"integrations.{name}").find_grace(scene.environ)
+        return found
+
+    return provider
+
+
+def kubernetes(scene: Scene) -> Grace | None:
     """Return what the downward API says, in a variable or a file."""
-    text = scene.environ.get("POD_GRACE_SECONDS", "")
-    if text:
-        return _given(text, "the variable POD_GRACE_SECONDS")
-    pairs = (line.partition("=") for line in scene.read(ANNOTATIONS).splitlines())
-    text = next((value.strip('"') for name, _, value in pairs if name == ANNOTATION), "")
-    return _given(text, f"the annotation {ANNOTATION} in {ANNOTATIONS}") if text else None
+    grace = load("integrations.kubernetes.grace")
+    found: Grace | None = grace.find_grace(scene.environ, f"{scene.root}{grace.PODINFO}")
+    return found
 
 
-def cluster(scene: Scene, limit: float) -> Said | None:
+def cluster(scene: Scene, limit: float) -> Grace | None:
     """Ask the API of the cluster, where the source of the pod was told that it is."""
     told = scene.sources.get("kubernetes", {})
-    options = {name: str(told[name]) for name in ("pod", "namespace", "api", "account") if name in told}
+    options = {name: str(told[name]) for name in ("pod", "namespace", "endpoint", "account") if name in told}
     options.setdefault("pod", scene.environ.get("POD_NAME", ""))
-    found = load("integrations.kubernetes").read_grace(SystemClock(), limit, **options)
-    return Said(found.seconds, found.known_from, CONFIGURED)
+    found: Grace = load("integrations.kubernetes").ask_grace(SystemClock(), limit, **options)
+    return found
 
 
-def engine(scene: Scene) -> Said | None:
-    """Return what a container was told of its stop time-out."""
-    text = scene.environ.get("PROCESSENDER_STOP_TIMEOUT", "")
-    return _given(text, "the variable PROCESSENDER_STOP_TIMEOUT") if text else _of_source(scene, "docker")
+def container(scene: Scene) -> Grace | None:
+    """Return what a container was told of its stop time-out, or the usual one."""
+    found: Grace = load("integrations.docker").find_grace(scene.environ)
+    return found if found.is_sure else of_source("docker")(scene) or found
 
 
-def ecs(scene: Scene) -> Said | None:
-    """Return the stopTimeout that the source of the task was told; its metadata has none."""
-    return _of_source(scene, "aws-ecs")
+def engine(scene: Scene, limit: float) -> Grace | None:
+    """Ask the engine, where its socket is mounted."""
+    docker, told = load("integrations.docker"), scene.sources.get("docker", {})
+    id_ = docker.own_container(scene.root or "/")
+    if not id_ or told.get("container"):
+        return None
+    options = {"environ": scene.environ, "endpoint": str(told.get("endpoint", ""))}
+    found: Grace = docker.ask_grace(SystemClock(), limit, container=id_, **options)
+    return found
 
 
-def buildkite(scene: Scene) -> Said | None:
-    """Return what the agent of Buildkite says in its variables."""
-    return _of_runner(scene, "BUILDKITE")
-
-
-def gitlab(scene: Scene) -> Said | None:
-    """Return what follows where GitLab runs each job in a container of its own."""
-    found = _of_runner(scene, "GITLAB_CI")
-    return found if scene.environ.get("CI_DISPOSABLE_ENVIRONMENT") == "true" else None
-
-
-def systemd(scene: Scene, limit: float) -> Said | None:
+def systemd(scene: Scene, limit: float) -> Grace | None:
     """Ask the manager of the unit, by the program that comes with it."""
     import subprocess  # noqa: PLC0415 - for units only
 
@@ -71,39 +71,25 @@ def systemd(scene: Scene, limit: float) -> Said | None:
     argv = ["systemctl", *manager, "show", "--property=TimeoutStopUSec", "--value", "--", name]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, check=False, stdin=subprocess.DEVNULL)
     text = done.stdout.strip()
-    source = f"TimeoutStopUSec of {name}"
+    known_from = f"TimeoutStopUSec of {name}"
     if text == "infinity":
-        return Said(None, source, CONFIGURED)
+        return Grace(None, known_from)
     seconds = span(text)
-    return None if seconds is None else Said(seconds, source, CONFIGURED)
+    return None if seconds is None else Grace(seconds, known_from)
 
 
 def span(text: str) -> float | None:
-    """Return the seconds that *text* means, as systemd (`1min 30s`) and Buildkite (`10s`, or `10`) write them."""
-    text = text.strip()
-    if text.isascii() and text.replace(".", "", 1).isdigit():
-        return float(text)
+    """Return the seconds that *text* means, as `systemctl` prints them: `1min 30s`."""
     if not _SPAN.fullmatch(text):
         return None
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
-def _of_source(scene: Scene, kind: str) -> Said | None:
-    text = scene.sources.get(kind, {}).get("stop_timeout", "")
-    return _given(str(text), f"stop_timeout of the source {kind}") if text else None
+def of_source(kind: str) -> Provider:
+    """Return who goes by what the source *kind* was told, since the platform itself tells it nowhere."""
 
+    def provider(scene: Scene) -> Grace | None:
+        seconds = seconds_of(str(scene.sources.get(kind, {}).get("stop_timeout", "")))
+        return None if seconds is None else Grace(seconds, f"stop_timeout of the source {kind}")
 
-def _of_runner(scene: Scene, sign: str) -> Said | None:
-    """Return what the variables say of the runner that is known by *sign*, None where they say nothing."""
-    found = runner({**scene.environ, sign: "true"})
-    if found is None:
-        return None
-    better = "" if found.kind is CONFIGURED else found.longer
-    return Said(found.window, found.known_from, found.kind, better)
-
-
-def _given(text: str, where: str) -> Said | None:
-    seconds = span(text)
-    if seconds is None or seconds > LONGEST_S:
-        return None
-    return Said(seconds, where, CONFIGURED)
+    return provider

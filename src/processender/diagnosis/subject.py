@@ -13,7 +13,6 @@ from ..errors import ProcessEnderError
 from ..hints import Any
 from ..platforms import at_terminal, read_signs
 
-_MOST = 1 << 16
 _TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 
 
@@ -30,14 +29,6 @@ class Subject(Record):
     """Where its root directory is seen from here."""
     flags: Mapping[str, Any] = {}
     """The flags of the agent that it is; none if it is none."""
-
-    def read(self, path: str) -> str:
-        """Return the text of the file that it knows as *path*, empty if it is not there."""
-        try:
-            with open(f"{self.root}{path}", encoding="utf-8", errors="replace") as file:
-                return file.read(_MOST)
-        except OSError:
-            return ""
 
 
 def this_process() -> Subject:

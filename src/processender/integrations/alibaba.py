@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.sighting import Sighting
-from ..errors import SourceError
 from ..glance import Glance, instant, text_of
 from ..listening import Look, Polled
 from ..tokened import Tokened
@@ -42,8 +41,6 @@ def listen(*, name: str = "alibaba", every: float = 5.0, endpoint: str = "") -> 
 
         endpoint: Where the server is, instead of where it always is.
     """
-    if not every > 0:
-        raise SourceError("cannot look without a pause: `every` must be above 0")
     metadata = Tokened(endpoint or ADDRESS, _TOKEN, _HEADERS, TTL_S)
 
     def see(glance: Glance) -> Sequence[Sighting]:

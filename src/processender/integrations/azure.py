@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 from ..core.notice import Action
 from ..core.sighting import MOST, Sighting
-from ..errors import SourceError
 from ..glance import Glance, Later, Unclear, data_of, found, instant, text_of
 from ..hints import Any, Literal
 from ..listening import Look, Polled
@@ -111,7 +110,5 @@ def listen(
 
         endpoint: Where the service is, instead of where it always is.
     """
-    if not every > 0:
-        raise SourceError("cannot look without a pause: `every` must be above 0")
     events = Events((endpoint or ADDRESS).rstrip("/"), machine, Action(freeze))
     return Polled(name, [Look("events", events.look, every, FIRST_S)], hint=HINT)

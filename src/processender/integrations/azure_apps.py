@@ -18,6 +18,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from ..core.grace import Grace
+from ..core.notice import DeadlineKind
 from ..hints import Any
 
 WINDOW_S = 30.0
@@ -26,27 +28,30 @@ STATE = "/tmp/processender"  # noqa: S108 - the container is all the host there 
 """Where reports go; they are gone with the container, and stand in its log."""
 
 
-def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
-    """Return the platform, the seconds that an end has there, and how that is known; None outside of these two."""
+def find_grace(environ: Mapping[str, str] | None = None) -> Grace | None:
+    """Return how long an end has here, 0 for a function, whose process is told nothing; None outside of these two."""
+    environ = os.environ if environ is None else environ
     if environ.get("FUNCTIONS_WORKER_RUNTIME") and environ.get("WEBSITE_SITE_NAME"):
         how = "the host of Azure Functions kills the process that runs Python, and tells it nothing"
-        return "azure-functions", 0.0, f"{how} (FUNCTIONS_WORKER_RUNTIME)"
+        return Grace(0.0, f"{how} (FUNCTIONS_WORKER_RUNTIME)", DeadlineKind.TOLD)
     if environ.get("CONTAINER_APP_NAME") and environ.get("CONTAINER_APP_REVISION"):
         how = "the default of terminationGracePeriodSeconds, of which a container is not told (CONTAINER_APP_NAME)"
-        return "container-apps", WINDOW_S, f"{how}; if it is set, set the grace to the same"
+        better = "set terminationGracePeriodSeconds in the app's template, and the grace to the same"
+        return Grace(WINDOW_S, how, DeadlineKind.ASSUMED, better)
     return None
 
 
-def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     Return what an Ender is to be told here, `grace` and `state`; nothing outside of a container app.
 
     If `terminationGracePeriodSeconds` is set: `Ender("orders", **{**azure_apps.settings(), "grace": 120})`.
     """
-    found = window(environ)
-    if found is None or not found[1]:
+    environ = os.environ if environ is None else environ
+    found = find_grace(environ)
+    if found is None or not found.seconds:
         return {}
-    return {"grace": found[1], "state": environ.get("PROCESSENDER_STATE", STATE)}
+    return {"grace": found.seconds, "state": environ.get("PROCESSENDER_STATE", STATE)}
 
 
-__all__ = ["STATE", "WINDOW_S", "settings", "window"]
+__all__ = ["STATE", "WINDOW_S", "find_grace", "settings"]

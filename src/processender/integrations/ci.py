@@ -2,8 +2,8 @@
 Runners of CI: how a cancelled job is ended, chosen from the variables of the job's environment.
 
 Hears: nothing, since no runner says more than its signals: `runner` tells which one this is, which signals it sends and
-how long it takes to the kill, and `grace` that time alone. The first signal opens the whole window; what a runner sends
-after it, such as the SIGTERM of GitHub Actions after its SIGINT, makes it neither longer nor shorter.
+how long it takes to the kill, and `find_grace` that time alone. The first signal opens the whole window; what a runner
+sends after it, such as the SIGTERM of GitHub Actions after its SIGINT, makes it neither longer nor shorter.
 
 Leaves: what still runs when the step is gone: `always()` and `cancelled()` of GitHub Actions, `after_script` of GitLab,
 hooks of Buildkite, `post` of Jenkins.
@@ -16,11 +16,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
+from ..core.grace import Grace
 from ..core.notice import DeadlineKind
+from ..core.platforms import find
 from ..core.record import Record
 from ..core.spans import seconds_of
+from ..hints import Any
 
-__all__ = ["Runner", "Step", "grace", "runner"]
+__all__ = ["Runner", "Step", "find_grace", "runner", "settings"]
 
 
 class Step(Record):
@@ -36,7 +39,7 @@ class Runner(Record):
     """A runner, and how it ends a job."""
 
     name: str
-    """`github`, `gitlab`, `buildkite` or `jenkins`."""
+    """The platform: `github-actions`, `gitlab-ci`, `buildkite` or `jenkins`."""
     steps: tuple[Step, ...]
     """The signals in their order, `KILL` at last."""
     whom: str
@@ -47,7 +50,7 @@ class Runner(Record):
     """What makes the window longer."""
     then: str
     """What still runs when the step is gone."""
-    kind: DeadlineKind = DeadlineKind.CONFIGURED
+    kind: DeadlineKind = DeadlineKind.ASSUMED
     """How far the times can be trusted."""
 
     @property
@@ -55,22 +58,29 @@ class Runner(Record):
         """The seconds from the first signal to the kill."""
         return self.steps[-1].at
 
+    @property
+    def grace(self) -> Grace:
+        """The same time, with how it is known."""
+        better = f"say what this runner gives as the grace; what makes it longer: {self.longer}"
+        return Grace(self.window, self.known_from, self.kind, better if self.kind is DeadlineKind.ASSUMED else "")
+
 
 GITHUB = Runner(
-    "github",
+    "github-actions",
     (Step(0.0, "INT"), Step(7.5, "TERM"), Step(10.0, "KILL")),
     "process",
-    "the source of actions/runner",
-    "nothing does: put what takes longer into a step with `if: cancelled()`, which has up to 5 min",
+    "the code of actions/runner",
+    "nothing: put what takes longer into a step with `if: cancelled()`, which has up to 5 min",
     "steps with `if: always()` or `if: cancelled()`, for at most 5 min",
+    DeadlineKind.TOLD,
 )
 """GitHub Actions."""
 GITLAB = Runner(
-    "gitlab",
+    "gitlab-ci",
     (Step(0.0, "TERM"), Step(600.0, "KILL")),
     "group",
-    "the source of gitlab-runner: the shell executor",
-    "nothing does, and 10 min are long; of a custom executor, graceful_kill_timeout in config.toml",
+    "the code of gitlab-runner: the shell executor",
+    "nothing, with this executor; with a custom one, graceful_kill_timeout in config.toml",
     "`after_script`, for at most 5 min, or RUNNER_AFTER_SCRIPT_TIMEOUT",
 )
 """GitLab, with the shell executor."""
@@ -79,7 +89,6 @@ GITLAB_CONTAINER = GITLAB.replace(
     whom="tree",
     known_from="the default of the engine that runs the container of the job",
     longer="default-stop-timeout of the daemon, or the grace period of the pod, which whoever runs the runner sets",
-    kind=DeadlineKind.ASSUMED,
 )
 """GitLab, with an executor that makes a container or a machine for each job."""
 BUILDKITE = Runner(
@@ -89,7 +98,6 @@ BUILDKITE = Runner(
     "the default of the agent",
     "cancel-grace-period of agent v3, cancel-signal-timeout of agent v4",
     "the hooks `pre-exit`, and the upload of artifacts",
-    DeadlineKind.ASSUMED,
 )
 """Buildkite, where no variable says more."""
 JENKINS = Runner(
@@ -99,7 +107,6 @@ JENKINS = Runner(
     "the default of Jenkins",
     "-DSoftKillWaitSeconds=60 for the Java of the node; the pipeline has time-outs of its own",
     "`post { always { } }` and `post { aborted { } }`",
-    DeadlineKind.ASSUMED,
 )
 """Jenkins: all processes that have the cookie of the build in their environment."""
 
@@ -132,13 +139,13 @@ def _third(environ: Mapping[str, str]) -> float | None:
     return whole - part if text.startswith("-") else min(part, whole)
 
 
-_KNOWN: tuple[tuple[str, str, Callable[[Mapping[str, str]], Runner]], ...] = (
-    ("GITHUB_ACTIONS", "true", lambda _environ: GITHUB),
-    ("GITLAB_CI", "true", _gitlab),
-    ("BUILDKITE", "true", _buildkite),
-    ("JENKINS_URL", "", lambda _environ: JENKINS),
-)
-"""The variable of each, what it must be (anything, if that is empty), and what follows."""
+_KNOWN: Mapping[str, Callable[[Mapping[str, str]], Runner]] = {
+    "github-actions": lambda _environ: GITHUB,
+    "gitlab-ci": _gitlab,
+    "buildkite": _buildkite,
+    "jenkins": lambda _environ: JENKINS,
+}
+"""What follows from the environment, by the name of the platform."""
 
 
 def runner(environ: Mapping[str, str] | None = None) -> Runner | None:
@@ -150,21 +157,28 @@ def runner(environ: Mapping[str, str] | None = None) -> Runner | None:
         environ: The environment that is read, by default that of this process.
     """
     environ = os.environ if environ is None else environ
-    for name, wanted, found in _KNOWN:
-        if environ.get(name) and (not wanted or environ[name] == wanted):
-            return found(environ)
-    return None
+    return next((_KNOWN[each.name](environ) for each in find(environ, {}) if each.name in _KNOWN), None)
 
 
-def grace(otherwise: float = 30.0, environ: Mapping[str, str] | None = None) -> float:
+def find_grace(environ: Mapping[str, str] | None = None) -> Grace | None:
     """
-    Return the seconds that a runner gives, as the grace of an `Ender`: `Ender("tests", grace=ci.grace())`.
+    Return how long the runner gives; None outside of one that is known.
 
     Args:
-
-        otherwise: What it is outside of a runner, seconds.
 
         environ: The environment that is read, by default that of this process.
     """
     found = runner(environ)
-    return otherwise if found is None else found.window
+    return None if found is None else found.grace
+
+
+def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """
+    Return what an Ender is to be told here, its `grace`: `Ender("tests", **ci.settings())`; nothing elsewhere.
+
+    Args:
+
+        environ: The environment that is read, by default that of this process.
+    """
+    found = find_grace(environ)
+    return {} if found is None else {"grace": found.seconds}

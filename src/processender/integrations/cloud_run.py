@@ -19,6 +19,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from ..core.grace import Grace
+from ..core.notice import DeadlineKind
 from ..errors import HandlerError
 from ..hints import Any
 
@@ -26,6 +28,7 @@ WINDOW_S = 10.0
 """How long a container has from SIGTERM to SIGKILL, seconds."""
 FUNCTION_S = 5.0
 """What of it is for the end of a function, seconds; the rest is for the requests that it has begun."""
+TOLD = DeadlineKind.TOLD
 ASGI = "FUNCTION_USE_ASGI"
 """Tells the framework that a function is one of ASGI."""
 _YES = {"1", "true", "t", "yes", "y", "on"}
@@ -33,44 +36,47 @@ STATE = "/tmp/processender"  # noqa: S108 - the container is all the host there 
 """Where reports go; they are gone with the container, and stand in its log."""
 
 
-def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
+def find_grace(environ: Mapping[str, str] | None = None) -> Grace | None:
     """
-    Return the platform, the seconds that an end has there, and how that is known; None outside of Cloud Run.
+    Return how long an end has here; None outside of Cloud Run.
 
     Knative sets the same variables in a cluster, where the time is that of the pod: that is no Cloud Run.
     """
+    environ = os.environ if environ is None else environ
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return None
     if environ.get("CLOUD_RUN_JOB"):
-        return "cloud-run", WINDOW_S, "the rule of Cloud Run, for the tasks of jobs too (CLOUD_RUN_JOB)"
+        return Grace(WINDOW_S, "the rule of Cloud Run, for the tasks of jobs too (CLOUD_RUN_JOB)", TOLD)
     if not (environ.get("K_SERVICE") and environ.get("K_REVISION")):
         return None
     if environ.get("FUNCTION_TARGET"):
         how = "the rule of Cloud Run, less one half for the requests that its framework ends first (FUNCTION_TARGET)"
-        return "cloud-functions", FUNCTION_S, how
-    return "cloud-run", WINDOW_S, "the rule of Cloud Run (K_SERVICE)"
+        return Grace(FUNCTION_S, how, DeadlineKind.ASSUMED, "nobody tells how long the last requests take")
+    return Grace(WINDOW_S, "the rule of Cloud Run (K_SERVICE)", TOLD)
 
 
-def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     Return what an Ender is to be told here: `Ender("orders", **cloud_run.settings())`; nothing outside of Cloud Run.
 
     They are `grace` and `state`, and `signals` for a function, whose framework takes them.
     """
-    found = window(environ)
+    environ = os.environ if environ is None else environ
+    found = find_grace(environ)
     if found is None:
         return {}
-    silent = {"signals": ()} if found[0] == "cloud-functions" else {}
-    return {"grace": found[1], "state": environ.get("PROCESSENDER_STATE", STATE), **silent}
+    silent = {"signals": ()} if environ.get("FUNCTION_TARGET") and not environ.get("CLOUD_RUN_JOB") else {}
+    return {"grace": found.seconds, "state": environ.get("PROCESSENDER_STATE", STATE), **silent}
 
 
-def in_function(ender: Any, environ: Mapping[str, str] = os.environ) -> None:
+def in_function(ender: Any, environ: Mapping[str, str] | None = None) -> None:
     """
     Arm *ender* in each worker that is forked from this process; its plan runs when the worker has served its last.
 
     To be called where the function is defined, which its framework loads before it forks. The Ender is made with
     `settings()`, and not entered. Raises `HandlerError` for an ASGI function.
     """
+    environ = os.environ if environ is None else environ
     if environ.get(ASGI, "").strip().lower() in _YES:
         text = "cannot arm an Ender in an ASGI function: its worker dies by the signal, before anything can run"
         raise HandlerError(f"{text}; deploy it as a service, with uvicorn.serve(ender, app), or as a function of WSGI")
@@ -84,4 +90,4 @@ def in_function(ender: Any, environ: Mapping[str, str] = os.environ) -> None:
     os.register_at_fork(after_in_child=begin)
 
 
-__all__ = ["FUNCTION_S", "STATE", "WINDOW_S", "in_function", "settings", "window"]
+__all__ = ["FUNCTION_S", "STATE", "WINDOW_S", "find_grace", "in_function", "settings"]

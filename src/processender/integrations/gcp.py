@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from ..core.notice import Action, DeadlineKind
 from ..core.sighting import Sighting
+from ..errors import SourceError
 from ..exchange import Answer, Request
 from ..glance import Glance, Later, Unclear, found, instant, text_of
 from ..hints import Literal
@@ -27,8 +28,10 @@ ADDRESS = "169.254.169.254"
 """Where every instance finds the server."""
 VARIABLE = "GCE_METADATA_HOST"
 """The variable by which the clients of Google, and this, find it elsewhere."""
-HELD_S = 60
+HELD_S = 60.0
 """How long the server is asked to hold a request."""
+MOST_HELD_S = 3600.0
+"""How long it may be asked to."""
 PATIENCE_S = 70.0
 """How long it is waited for its answer."""
 PAUSE_S = 1.0
@@ -44,10 +47,10 @@ _HEADERS = {"Metadata-Flavor": "Google"}
 class Value:
     """One value of the metadata server, which is waited for."""
 
-    def __init__(self, base: str, path: str, held: int) -> None:
+    def __init__(self, base: str, path: str, held: float) -> None:
         """Take the address of the *base*, the *path* of the value, and how long a request is *held*."""
         self._url = base + path
-        self._held = held
+        self._held = int(held)
         self._etag = ""
         self._plain = Later("GET", self._url, _HEADERS)
 
@@ -84,7 +87,7 @@ def listen(
     terminate: Literal["stop", "drain", "advise"] = "stop",
     terminate_within: float | None = None,
     preempted_within: float = SPOT_S,
-    held: int = HELD_S,
+    held: float = HELD_S,
     endpoint: str = "",
 ) -> Together:
     """
@@ -104,8 +107,10 @@ def listen(
 
         held: How long the server is asked to hold a request, seconds.
 
-        endpoint: Where the server is, as HOST or HOST:PORT, instead of where it always is.
+        endpoint: Where the server is, as a URL, HOST or HOST:PORT, instead of where it always is.
     """
+    if not 1 <= held <= MOST_HELD_S:
+        raise SourceError(f"cannot wait for {held:g} s: `held` must be 1 to {MOST_HELD_S:g} s")
     host = endpoint or os.environ.get(VARIABLE) or ADDRESS
     base = f"{host if '//' in host else f'http://{host}'}/computeMetadata/v1/instance/"
     values = {path: Value(base, path, held) for path in (

@@ -119,8 +119,10 @@ def listen(
 
     Raises `SourceError` for what makes no sense.
     """
-    if not every > 0 or (within is not None and not within >= 0):
-        raise SourceError("cannot look without a pause: `every` must be above 0, and `within` not below")
+    if not every > 0:
+        raise SourceError("cannot look without a pause: `every` must be above 0")
+    if within is not None and not within >= 0:
+        raise SourceError("cannot end in less than no time: `within` must not be below 0")
     return Parent(name, Action(action), within, every)
 
 

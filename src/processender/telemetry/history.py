@@ -26,16 +26,10 @@ RING = 64
 MOST_HANDLERS = 512
 """How many handlers are kept; those that have not run for the longest time go first."""
 _LONGEST = 8 * 1024 * 1024
-_NAME = "history.tsv"
 _ENDLESS = float("inf")
 History = dict[str, list[Sample]]
 Shipped = str | os.PathLike[str] | Callable[[], Any]
 """A history from elsewhere: its file, or what returns its text."""
-
-
-def path_in(directory: str) -> str:
-    """Return where the history of the service lies whose state *directory* is given."""
-    return os.path.join(directory, _NAME)
 
 
 def read(path: str, *, put_aside: bool = True) -> tuple[History, str]:

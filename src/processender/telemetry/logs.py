@@ -70,7 +70,7 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
         case Drained():
             return INFO, "run.drained", "drained: traffic is left, and everything else goes on"
         case RunWithdrawn(notice=notice):
-            return INFO, "run.withdrawn", f"the end is taken back by {notice.sender or notice.origin}"
+            return INFO, "run.withdrawn", f"the end is taken back by {notice.who}"
         case Trouble(code=code, text=text):
             return WARNING, f"trouble.{code}", text
         case RoomEvent():
@@ -89,7 +89,7 @@ def _started(event: RunStarted) -> str:
 
 def _from(notice: Notice) -> str:
     """Return who said so; of what this process has found out itself, or heard of nobody, nothing."""
-    who = notice.sender or notice.origin
+    who = notice.who
     return "" if who in {"signals", "api", "body", notice.cause} else f" from {who}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from ..core.estimates import Sample
@@ -10,8 +11,8 @@ from ..core.outcome import Outcome, Result
 from ..core.plan import Plan
 from ..core.reserve import NAME
 from ..hints import Any, ClassVar
-from .history import path_in
 from .history import remember as remember_samples
+from .state import HISTORY
 
 _CUT = {Outcome.TIMED_OUT, Outcome.ABANDONED}
 """Ends after which it is only known that the handler would have taken longer."""
@@ -66,7 +67,7 @@ def account(plan: Plan, results: Mapping[str, Result], changes: int) -> dict[str
                 "expected_s": None if name in plan.skips else round(step.finish - step.start, 6),
                 "took_s": None if results[name].started is None else round(results[name].seconds, 6),
                 "guessed": step.guessed,
-                "chance": None if name not in plan.chances else round(plan.chances[name], 3),
+                "chance": None if step.guessed or name not in plan.chances else round(plan.chances[name], 3),
                 "done": name in done,
             }
             for name, step in steps.items()
@@ -101,7 +102,7 @@ def remember(
 
         kept: How long the record and the observers took; it is known only where a handler has run, too.
     """
-    path = path_in(directory)
+    path = os.path.join(directory, HISTORY)
     found = samples(results, sizes, version)
     if found:
         found[NAME] = Sample(kept.seconds, not kept.whole, version=version)

@@ -10,7 +10,8 @@ _VOLATILE = {"tmpfs", "ramfs", "overlay"}
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"}
 """Where locks and flushes may not hold what the journal builds on."""
 
-
+HISTORY = "history.tsv"
+"""The file, in the directory of a service, of how long its handlers took."""
 SYSTEM = "/var/lib/processender"
 """Where the services of root have theirs."""
 

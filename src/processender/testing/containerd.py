@@ -25,7 +25,7 @@ class Containerd:
 
     def __init__(self, path: str, *, namespace: str = "default") -> None:
         """Listen at *path*, with containers in a *namespace*."""
-        self.path = path
+        self.path = self.url = path
         """The path of its socket."""
         self.asked: list[bytes] = []
         """The requests so far."""

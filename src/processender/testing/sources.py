@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..core.notice import Notice
@@ -43,6 +44,17 @@ class Heard:
     def codes(self) -> list[str]:
         """The codes of the troubles, in order."""
         return [code for code, _ in self.troubles]
+
+
+@contextmanager
+def listening(source: Source, heard: Heard | None = None) -> Iterator[Heard]:
+    """Let *source* listen for the length of a block, in which it tells what it hears to *heard*, or to new ears."""
+    heard = heard or Heard()
+    source.start(heard)
+    try:
+        yield heard
+    finally:
+        source.stop()
 
 
 def until(happened: Callable[[], object], what: str) -> None:

@@ -171,6 +171,8 @@ def test_the_keys_are_frozen() -> None:
         (Notice("SIGHUP", "signals", 0.0), "heard SIGHUP"),
         (Notice("drain", "control", 0.0, sender="token ops"), "heard drain from token ops"),
         (Notice("spot", "metadata", 0.0), "heard spot from metadata"),
+        (Notice("on battery", "ups", 0.0, sender="OB", key="battery"), "heard on battery from ups (OB)"),
+        (Notice("spot stop", "machine", 0.0, key="spot"), "heard spot stop from machine"),
     ],
 )
 def test_what_nobody_has_said_has_no_sender(notice: Notice, words: str) -> None:

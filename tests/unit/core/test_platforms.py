@@ -35,6 +35,7 @@ def names(
         ({"CLOUD_RUN_JOB": "nightly", "CLOUD_RUN_TASK_INDEX": "0"}, ["cloud-run"]),
         (RUN | {"FUNCTION_TARGET": "main"}, ["cloud-functions", "cloud-run"]),
         (APP, ["container-apps"]),
+        ({"FUNCTIONS_WORKER_RUNTIME": "python", "WEBSITE_SITE_NAME": "orders"}, ["azure-functions"]),
         (TASK | {"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"}, ["fargate", "ecs"]),
         (TASK | {"AWS_EXECUTION_ENV": "AWS_ECS_EC2"}, ["ecs"]),
         (POD, ["kubernetes"]),

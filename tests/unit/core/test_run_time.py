@@ -54,6 +54,14 @@ def test_who_gives_way_has_timed_out() -> None:
     assert (Outcome.TIMED_OUT, 1.9, "its 2.00 s are up") == (result.outcome, pytest.approx(result.ended), result.reason)
 
 
+@pytest.mark.parametrize(("takes", "outcome"), [(1.8, Outcome.TIMED_OUT), (1.7, Outcome.FAILED)])
+def test_who_sees_itself_that_its_time_is_up_has_timed_out(takes: float, outcome: Outcome) -> None:
+    """It may come before whoever asks it to give way; a time-out of something else, before that, is a failure."""
+    result = simulate([Handler("a", timeout=2.0)], {"a": Behaviour(takes, TimeoutError("no answer"))}).results["a"]
+
+    assert outcome is result.outcome
+
+
 def test_who_does_not_give_way_is_abandoned_at_its_time_out() -> None:
     """Not a moment later."""
     result = simulate([Handler("a", timeout=2.0)], {"a": DEAF}).results["a"]

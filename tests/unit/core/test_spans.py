@@ -10,8 +10,8 @@ from processender.core.spans import LONGEST_S, seconds_of
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        ("30", 30.0), ("30s", 30.0), (" 1m30s ", 90.0), ("500ms", 0.5), ("1h2m3.5s", 3723.5), ("0", 0.0), ("2.5", 2.5),
-        ("", None), ("s", None), ("3x", None), ("1.2.3s", None), ("-1", None), ("10 s", None), ("1m30", None),
+        ("30", 30.0), ("30s", 30.0), (" 1m30s ", 90.0), ("1m 30s", 90.0), ("1.5 m", 90.0), ("500ms", 0.5), ("1h2m3.5s", 3723.5), ("0", 0.0), ("2.5", 2.5),
+        ("", None), ("s", None), ("3x", None), ("1.2.3s", None), ("-1", None), ("10 s", 10.0), ("1m30", None),
         (".5s", None), ("nan", None), ("1e3", None), ("٣s", None), (str(LONGEST_S + 1), None),
     ],
 )  # fmt: skip

@@ -7,12 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from processender.core.grace import Grace
+from processender.core.notice import DeadlineKind
 from processender.core.platforms import CGROUP, NAMES, Platform, unit_of
 from processender.diagnosis.aside import side_by_side
-from processender.diagnosis.finding import ASSUMED, CONFIGURED, TOLD, Finding, Scene
-from processender.diagnosis.reading import ANNOTATIONS, span
+from processender.diagnosis.reading import span
+from processender.diagnosis.scene import Scene
 from processender.diagnosis.windows import UNKNOWN, find_windows, rule_of, rules_of
+from processender.testing.engines import ID, Engine
 
+TOLD, CONFIGURED, ASSUMED = DeadlineKind.TOLD, DeadlineKind.CONFIGURED, DeadlineKind.ASSUMED
+SIGNS = {
+    "github-actions": {"GITHUB_ACTIONS": "true"},
+    "gitlab-ci": {"GITLAB_CI": "true"},
+    "buildkite": {"BUILDKITE": "true"},
+    "jenkins": {"JENKINS_URL": "x"},
+    "lambda": {"AWS_LAMBDA_RUNTIME_API": "x"},
+    "cloud-functions": {"FUNCTION_TARGET": "x", "K_SERVICE": "x", "K_REVISION": "x"},
+    "cloud-run": {"K_SERVICE": "x", "K_REVISION": "x"},
+    "azure-functions": {"FUNCTIONS_WORKER_RUNTIME": "python", "WEBSITE_SITE_NAME": "x"},
+    "container-apps": {"CONTAINER_APP_NAME": "x", "CONTAINER_APP_REVISION": "x"},
+    "kubernetes": {"KUBERNETES_SERVICE_HOST": "x"},
+}
+"""The variables of the platforms whose rooms go by them."""
 UNIT = {CGROUP: "0::/system.slice/orders.service\n"}
 PODINFO = 'processender.dev/team="shop"\nprocessender.dev/grace-seconds="45"\n'
 
@@ -22,13 +39,13 @@ def scene(
 ) -> Scene:
     """Return what can be looked at."""
     told = {name.replace("_", "-"): table for name, table in sources.items()}
-    return Scene(environ or {}, files or {}, (files or {}).get, told)  # type: ignore[arg-type]
+    return Scene(environ or {}, files or {}, "/nowhere", told)
 
 
-def window(name: str, at: Scene, limit: float = 0.0) -> Finding:
-    """Return what the platform *name* gives."""
-    (found,) = find_windows([Platform(name, "a sign")], at.replace(read=lambda path: at.files.get(path, "")), limit)
-    return found
+def window(name: str, at: Scene, limit: float = 0.0) -> Grace:
+    """Return what the platform *name* gives, by whose signs it is known."""
+    at = at.replace(environ={**SIGNS.get(name, {}), **at.environ})
+    return find_windows([Platform(name, "a sign")], at, limit)[name]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -36,7 +53,7 @@ def test_each_platform_has_a_rule(name: str) -> None:
     """It says how long it gives and, unless that is always so, what would tell it better."""
     found = window(name, scene())
 
-    assert found.source
+    assert found.known_from
     assert found.better or found.kind is TOLD or name in {"terminal", "ec2", "gce", "azure", "alibaba"}
     assert [name] == list(rules_of([Platform(name, "")]))
 
@@ -48,7 +65,9 @@ def test_each_platform_has_a_rule(name: str) -> None:
         ("systemd", 90.0, ASSUMED),
         ("docker", 10.0, ASSUMED),
         ("cloud-run", 10.0, TOLD),
-        ("lambda", 2.0, ASSUMED),
+        ("cloud-functions", 5.0, ASSUMED),
+        ("azure-functions", 0.0, TOLD),
+        ("lambda", 2.0, TOLD),
         ("github-actions", 10.0, TOLD),
         ("gitlab-ci", 600.0, ASSUMED),
         ("buildkite", 9.0, ASSUMED),
@@ -65,23 +84,44 @@ def test_the_rule_holds_where_nobody_knows_better(name: str, seconds: float | No
 
 
 @pytest.mark.parametrize(
-    ("name", "at", "seconds", "source"),
+    ("name", "at", "seconds", "known_from"),
     [
         ("kubernetes", scene({"POD_GRACE_SECONDS": "20"}), 20.0, "the variable POD_GRACE_SECONDS"),
-        ("kubernetes", scene(files={ANNOTATIONS: PODINFO}), 45.0, "the annotation processender.dev/grace-seconds"),
-        ("docker", scene({"PROCESSENDER_STOP_TIMEOUT": "1min 30s"}), 90.0, "the variable PROCESSENDER_STOP_TIMEOUT"),
+        ("docker", scene({"PROCESSENDER_STOP_TIMEOUT": "1m30s"}), 90.0, "the variable PROCESSENDER_STOP_TIMEOUT"),
+        ("docker", scene(docker={"stop_timeout": "20s"}), 20.0, "stop_timeout of the source docker"),
         ("podman", scene({"PROCESSENDER_STOP_TIMEOUT": "30"}), 30.0, "the variable PROCESSENDER_STOP_TIMEOUT"),
         ("buildkite", scene({"BUILDKITE_CANCEL_SIGNAL_TIMEOUT": "25s"}), 25.0, "the variable BUILDKITE_CANCEL_SIGNAL"),
         ("buildkite", scene({"BUILDKITE_CANCEL_GRACE_PERIOD": "15"}), 14.0, "the variable BUILDKITE_CANCEL_GRACE"),
         ("ecs", scene(aws_ecs={"stop_timeout": "120s"}), 120.0, "stop_timeout of the source aws-ecs"),
     ],
 )
-def test_what_somebody_has_written_down_is_believed(name: str, at: Scene, seconds: float, source: str) -> None:
+def test_what_somebody_has_written_down_is_believed(name: str, at: Scene, seconds: float, known_from: str) -> None:
     """It is configured, and nothing better is missing."""
     found = window(name, at)
 
     assert (seconds, CONFIGURED, "") == (found.seconds, found.kind, found.better)
-    assert found.source.startswith(source)
+    assert found.known_from.startswith(known_from)
+
+
+def test_the_annotations_of_a_pod_are_those_of_who_is_looked_at(tmp_path: Path) -> None:
+    """Below the root directory that it sees."""
+    (tmp_path / "etc" / "podinfo").mkdir(parents=True)
+    (tmp_path / "etc" / "podinfo" / "annotations").write_text(PODINFO)
+    found = window("kubernetes", scene().replace(root=str(tmp_path)))
+
+    assert (45.0, CONFIGURED) == (found.seconds, found.kind)
+
+
+def test_an_engine_whose_socket_is_mounted_is_asked(tmp_path: Path) -> None:
+    """Of the container of who is looked at; an answer that is only a guess changes nothing."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".containerenv").write_text(f'id="{ID}"\n')
+    with Engine(stop_timeout=25) as double:
+        at = scene(docker={"endpoint": double.url}).replace(root=str(tmp_path))
+        found, offline = window("docker", at, 20.0), window("docker", at)
+
+    assert Grace(25.0, "the engine: StopTimeout") == found
+    assert (10.0, ASSUMED) == (offline.seconds, offline.kind)
 
 
 def test_gitlab_gives_less_where_a_job_is_a_container() -> None:
@@ -101,7 +141,6 @@ def test_what_makes_no_sense_is_as_good_as_nothing(text: str) -> None:
     ("text", "seconds"),
     [
         ("1min 30s", 90.0),
-        ("90", 90.0),
         ("500ms", 0.5),
         ("2h 3min", 7380.0),
         ("1d", 86400.0),
@@ -110,7 +149,7 @@ def test_what_makes_no_sense_is_as_good_as_nothing(text: str) -> None:
     ],
 )
 def test_lengths_of_time_are_read_as_others_write_them(text: str, seconds: float | None) -> None:
-    """As systemd and runners do."""
+    """As systemd does."""
     assert seconds == span(text)
 
 
@@ -135,7 +174,7 @@ class TestSystemd:
         found = window("systemd", scene(files=UNIT), 5.0)
 
         assert (seconds, CONFIGURED) == (found.seconds, found.kind)
-        assert "TimeoutStopUSec of orders.service" == found.source
+        assert "TimeoutStopUSec of orders.service" == found.known_from
         asked = systemctl.with_name("systemctl.asked").read_text()
         assert "show --property=TimeoutStopUSec --value -- orders.service\n" == asked
 
@@ -162,7 +201,7 @@ class TestSystemd:
         found = window("systemd", scene(files=UNIT), 0.05)
 
         assert (90.0, ASSUMED) == (found.seconds, found.kind)
-        assert "(asked: " in found.source
+        assert "(asked: " in found.known_from
 
     def test_nobody_is_asked_where_nobody_may_be(self, systemctl: Path) -> None:
         """As with --offline."""
@@ -175,7 +214,7 @@ class TestSystemd:
 def test_without_a_platform_nobody_kills() -> None:
     """As far as it is known."""
     assert rule_of([]) is UNKNOWN
-    assert () == find_windows([], scene(), 0.0)
+    assert {} == find_windows([], scene(), 0.0)
 
 
 def test_several_questions_take_no_longer_than_one() -> None:

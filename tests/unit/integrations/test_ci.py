@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processender.core.notice import DeadlineKind
+from processender.core.platforms import find
 from processender.integrations import ci
 
 BUILDKITE = {"BUILDKITE": "true"}
@@ -13,9 +14,9 @@ BUILDKITE = {"BUILDKITE": "true"}
 @pytest.mark.parametrize(
     ("environ", "name", "window"),
     [
-        ({"GITHUB_ACTIONS": "true", "CI": "true"}, "github", 10.0),
-        ({"GITLAB_CI": "true"}, "gitlab", 600.0),
-        ({"GITLAB_CI": "true", "CI_DISPOSABLE_ENVIRONMENT": "true"}, "gitlab", 10.0),
+        ({"GITHUB_ACTIONS": "true", "CI": "true"}, "github-actions", 10.0),
+        ({"GITLAB_CI": "true"}, "gitlab-ci", 600.0),
+        ({"GITLAB_CI": "true", "CI_DISPOSABLE_ENVIRONMENT": "true"}, "gitlab-ci", 10.0),
         (BUILDKITE, "buildkite", 9.0),
         ({"JENKINS_URL": "https://ci.example/"}, "jenkins", 5.0),
     ],
@@ -26,7 +27,9 @@ def test_each_runner_has_its_window(environ: dict[str, str], name: str, window: 
 
     assert found is not None
     assert (name, window) == (found.name, found.window)
-    assert window == ci.grace(environ=environ)
+    assert found.grace == ci.find_grace(environ)
+    assert {"grace": window} == ci.settings(environ)
+    assert name == find(environ, {})[0].name
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def test_each_runner_has_its_window(environ: dict[str, str], name: str, window: 
 def test_outside_of_them_there_is_none(environ: dict[str, str]) -> None:
     """And the grace is what it would be."""
     assert ci.runner(environ) is None
-    assert 25.0 == ci.grace(25.0, environ)
+    assert (None, {}) == (ci.find_grace(environ), ci.settings(environ))
 
 
 def test_github_asks_twice_in_one_window() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from processender.core.notice import DeadlineKind
 from processender.integrations.docker import own_container
+from processender.integrations.docker.grace import grace_of, signal_of
 from processender.integrations.docker.identity import from_cgroup, from_mounts
-from processender.integrations.docker.timeout import understood
 
 ID = "b0221aeada50dd65291cbba774d7b8d78c766db5add92e82427fcfebe4bcf601"
 OTHER = "a48f1166b3cb523fdf37e9e4ed89480187f8ba44409bd389da137717866a40b7"
@@ -100,11 +100,11 @@ class TestTimeout:
     )  # fmt: skip
     def test_a_signal_has_a_name_or_a_number(self, text: str | None, number: int) -> None:
         """What is none is TERM, as the engines have it."""
-        assert number == understood({"Config": {"StopSignal": text}}, {}).signal
+        assert number == signal_of({"Config": {"StopSignal": text}})
 
     def test_the_variable_counts_before_all(self) -> None:
         """Whoever has written it knows with which time-out the container is stopped."""
-        found = understood({"Config": {"StopTimeout": 5}}, {"PROCESSENDER_STOP_TIMEOUT": "2m"})
+        found = grace_of({"Config": {"StopTimeout": 5}}, {"PROCESSENDER_STOP_TIMEOUT": "2m"})
 
         assert (120.0, "the variable PROCESSENDER_STOP_TIMEOUT") == (found.seconds, found.known_from)
 
@@ -112,14 +112,14 @@ class TestTimeout:
                                       {"Config": {"StopTimeout": True}}, {"Config": {"StopTimeout": 10**9}}])  # fmt: skip
     def test_nonsense_leaves_the_default(self, told: object) -> None:
         """It is assumed, and what would help is said."""
-        found = understood(told, {})
+        found = grace_of(told, {})
 
         assert (10.0, DeadlineKind.ASSUMED) == (found.seconds, found.kind)
         assert found.better.startswith("set PROCESSENDER_STOP_TIMEOUT=30s")
 
     def test_a_variable_that_is_no_time_is_named(self) -> None:
         """And what holds without it."""
-        found = understood(None, {"PROCESSENDER_STOP_TIMEOUT": "soon"})
+        found = grace_of(None, {"PROCESSENDER_STOP_TIMEOUT": "soon"})
 
         assert 10.0 == found.seconds
-        assert "'soon' in the variable PROCESSENDER_STOP_TIMEOUT is no length of time" in found.better
+        assert "the variable PROCESSENDER_STOP_TIMEOUT is 'soon', which is no length of time" in found.wrong

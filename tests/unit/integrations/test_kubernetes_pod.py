@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from processender.core.grace import Grace
 from processender.core.notice import Action, DeadlineKind
 from processender.core.sighting import Sighting
-from processender.errors import SourceError
 from processender.glance import Unclear
-from processender.integrations.kubernetes import Grace, find_grace
+from processender.integrations.kubernetes import find_grace
 from processender.integrations.kubernetes.pod import grace_of, removed, sightings_of, uid_of
 from processender.testing.cluster import Cluster, Pod
 from processender.testing.history import FIRST, gone, line
@@ -129,11 +129,22 @@ class TestGrace:
 
         assert (None, None) == (before, find_grace({}, str(tmp_path)))
 
-    @pytest.mark.parametrize("text", ["soon", "-1", "nan", "1e99", "30m"])
-    def test_that_is_no_number_is_refused(self, text: str) -> None:
-        """With the place and what to write."""
-        with pytest.raises(SourceError, match="POD_GRACE_SECONDS is no number of seconds; write 30"):
-            find_grace({"POD_GRACE_SECONDS": text})
+    @pytest.mark.parametrize("text", ["soon", "-1", "nan", "1e99", "999999999"])
+    def test_that_is_no_number_leaves_the_usual_one(self, text: str) -> None:
+        """And says which text that was, and what would tell it better."""
+        found = find_grace({"POD_GRACE_SECONDS": text})
+
+        assert found is not None
+        assert (30.0, DeadlineKind.ASSUMED) == (found.seconds, found.kind)
+        assert found.wrong.startswith(f"the variable POD_GRACE_SECONDS is {text!r}, which is no length of time")
+
+    def test_is_the_usual_one_in_a_pod_that_is_told_nothing(self, tmp_path: Path) -> None:
+        """An assumption, with what would tell it better."""
+        found = find_grace({"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, str(tmp_path))
+
+        assert found is not None
+        assert (30.0, False) == (found.seconds, found.is_sure)
+        assert found.better.startswith("repeat it as the annotation")
 
 
 class TestDouble:

@@ -236,6 +236,14 @@ def test_without_a_handler_that_ran_nothing_is_remembered(path: str) -> None:
     assert [] == os.listdir(os.path.dirname(path))
 
 
+def test_a_guess_has_no_chance() -> None:
+    """It would be that of a time that nobody knows."""
+    made = [Handler("done", expected=9.0, importance="may"), Handler("cut", importance="must", after=("done",))]  # type: ignore[arg-type]
+    account = planned.account(make_plan(made, 2.0).replace(chances={"done": 0.25, "cut": 1.0}), RESULTS, 0)
+
+    assert {"done": 0.25, "cut": None} == {name: each["chance"] for name, each in account["handlers"].items()}
+
+
 def test_a_history_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """And nothing is raised."""
     text = planned.remember(str(tmp_path / "gone"), RESULTS, {}, "", KEPT)

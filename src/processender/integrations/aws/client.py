@@ -33,7 +33,9 @@ class Client:
         try:
             self.api: Any = Session().client(service, config=config, **{n: v for n, v in named.items() if v})
         except (exceptions.BotoCoreError, ValueError) as error:
-            raise SourceError(f"cannot ask the service {service!r} of AWS: {error}") from error
+            hint = "; give `region`, or set AWS_DEFAULT_REGION" if isinstance(error, exceptions.NoRegionError) else ""
+            text = f"cannot ask the service {service!r} of AWS: {str(error).removesuffix('.')}"
+            raise SourceError(f"{text}{hint}") from error
 
     def ask(self, function: Callable[[], Any]) -> Any:
         """Call *function*; raise `Transient` or `Permanent` for what the client raises."""

@@ -14,7 +14,6 @@ from types import TracebackType
 
 from ...core.notice import DeadlineKind
 from ...core.sighting import Sighting
-from ...errors import SourceError
 from ...exchange import Request, exchange, judge
 from ...glance import Glance, Later, Unclear, data_of, found
 from ...hints import Any, Self
@@ -43,8 +42,6 @@ def listen_ecs(
         endpoint: Where the metadata is, instead of what ECS_CONTAINER_METADATA_URI_V4 says.
     """
     base = endpoint or os.environ.get(METADATA, "")
-    if not every > 0:
-        raise SourceError("cannot look without a pause: `every` must be above 0")
     request = Later("GET", f"{base.rstrip('/')}/task") if base else None
 
     def see(glance: Glance) -> Sequence[Sighting]:

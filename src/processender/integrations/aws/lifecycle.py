@@ -31,6 +31,8 @@ class Hook:
     def __init__(self, client: Client | None, heartbeat: float, extend_to: float | None) -> None:
         """Take the *client* of Auto Scaling, None where nobody is answered; see `listen`."""
         self._client = client
+        if not heartbeat > 0:
+            raise SourceError("cannot keep a hook waiting without a pause: `heartbeat` must be above 0")
         self._heartbeat = heartbeat
         self._extend_to = extend_to
         self._since: float | None = None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 
 from ...core.notice import Action
-from ...errors import SourceError
 from ...hints import Literal
-from ...listening import Look, Polled
+from ...listening import LIMIT_S, Look, Polled
 from .lifecycle import lifecycle
 from .metadata import Paths, service
 
@@ -24,11 +23,9 @@ LIFECYCLE_LIMIT_S = 10.0
 def listen(
     *,
     name: str = "aws",
-    spot: bool = True,
     rebalance: Literal["advise", "drain", "stop"] = "advise",
     maintenance: Literal["advise", "stop_by"] = "advise",
     hibernate: Literal["stop", "drain", "advise"] = "stop",
-    autoscaling: bool = True,
     group: str = "",
     hook: str = "",
     heartbeat: float = 30.0,
@@ -45,15 +42,11 @@ def listen(
 
         name: What it is called in notices and troubles.
 
-        spot: Whether it looks for interruptions of a spot instance: `terminate` and `stop` come with a deadline.
-
         rebalance: What a rebalance recommendation means; it has no deadline, and an end need not follow.
 
         maintenance: What a scheduled event means: only told, or an end that begins in time before `NotBefore`.
 
         hibernate: What a hibernation means, which begins at once; after `drain` traffic comes back when it is over.
-
-        autoscaling: Whether it looks if its Auto Scaling group lets the instance go.
 
         group: The name of that group, and with `hook` the wish to answer it (needs boto3).
 
@@ -71,22 +64,18 @@ def listen(
 
         autoscaling_endpoint: Where the service of the group is, instead of that of the region.
     """
-    if not every > 0 or not heartbeat > 0:
-        raise SourceError("cannot look without a pause: `every` and `heartbeat` must be above 0")
     paths = Paths(service(endpoint), Action(rebalance), Action(maintenance), Action(hibernate))
     group_of = lifecycle(
         paths, group=group, hook=hook, heartbeat=heartbeat, extend_to=extend_to, region=region,
         endpoint=autoscaling_endpoint,
     )  # fmt: skip
-    looks = []
-    if spot:
-        looks.append(Look("spot", paths.spot, every))
-        looks.append(Look("termination", paths.termination, max(every, CALM_S)))
-        looks.append(Look("rebalance", paths.rebalance, max(every, CALM_S)))
-    if autoscaling:
-        limit = LIFECYCLE_LIMIT_S if hook else 2.0
-        looks.append(Look("autoscaling", group_of.look, max(every, CALM_S), limit))
-    looks.append(Look("maintenance", paths.maintenance, max(every, RARE_S)))
+    looks = [
+        Look("spot", paths.spot, every),
+        Look("termination", paths.termination, max(every, CALM_S)),
+        Look("rebalance", paths.rebalance, max(every, CALM_S)),
+        Look("autoscaling", group_of.look, max(every, CALM_S), LIFECYCLE_LIMIT_S if hook else LIMIT_S),
+        Look("maintenance", paths.maintenance, max(every, RARE_S)),
+    ]
     if os.environ.get(OFF, "").lower() == "true":
         looks = []
     return Polled(name, looks, hint=HINT, handlers=group_of.handlers())

@@ -24,6 +24,7 @@ from .metadata import Paths, service
 PAUSE_S = 1.0
 """How long it waits between two looks; the queue holds a look that finds nothing."""
 SPOT_S = 120.0
+_EXAMPLE = "https://sqs.eu-west-1.amazonaws.com/123456789012/notices"
 _WARNING = "EC2 Spot Instance Interruption Warning"
 _REBALANCE = "EC2 Instance Rebalance Recommendation"
 _LIFECYCLE = "EC2 Instance-terminate Lifecycle Action"
@@ -142,6 +143,13 @@ class Queue:
         raise Unclear(f"the event {kind!r} is not known")
 
 
+def _region_of(url: str) -> str:
+    """Return the region in the URL of a queue of AWS, empty for another one."""
+    host = url.partition("//")[2].partition("/")[0]
+    service, _, rest = host.partition(".")
+    return rest.partition(".")[0] if service == "sqs" and ".amazonaws." in f".{rest}" else ""
+
+
 def listen_queue(
     url: str,
     *,
@@ -175,7 +183,7 @@ def listen_queue(
 
         rebalance: What a rebalance recommendation means.
 
-        region: The region of the queue and the group, if boto3 does not find it.
+        region: The region of the queue and the group; by default that in the URL, or the one that boto3 finds.
 
         queue_endpoint: Where the service is, instead of that of the region.
 
@@ -183,12 +191,11 @@ def listen_queue(
 
         autoscaling_endpoint: Where the service of the group is, instead of that of the region.
     """
-    if not url:
-        raise SourceError("cannot read a queue without its `url`")
+    if not url.startswith(("https://", "http://")):
+        raise SourceError(f"cannot read the queue {url!r}: give its URL, like {_EXAMPLE}")
     if extend_to is not None and not answer:
         raise SourceError("cannot ask the group for more time: `extend_to` needs `answer`")
-    if not heartbeat > 0:
-        raise SourceError("cannot keep a hook waiting without a pause: `heartbeat` must be above 0")
+    region = region or _region_of(url)
     client = Client("sqs", region, queue_endpoint)
     paths = Paths(service(endpoint), Action.ADVISE, Action.ADVISE, Action.STOP)
     hook = Hook(Client("autoscaling", region, autoscaling_endpoint) if answer else None, heartbeat, extend_to)

@@ -18,17 +18,17 @@ from __future__ import annotations
 
 from .extension import Extension, listen, run_extension
 from .handlers import empty_tmp, flush_telemetry, save_in_one
-from .places import EXTENSION_S, FUNCTION_S, settings, window
+from .places import EXTENSION_S, FUNCTION_S, find_grace, settings
 
 __all__ = [
     "EXTENSION_S",
     "FUNCTION_S",
     "Extension",
     "empty_tmp",
+    "find_grace",
     "flush_telemetry",
     "listen",
     "run_extension",
     "save_in_one",
     "settings",
-    "window",
 ]

@@ -49,7 +49,7 @@ class Extension:
         """Whether events may be asked for, which ends the start of the sandbox."""
         self.ready.set()
         self._extension = extension
-        self._endpoint = endpoint
+        self._endpoint = endpoint.removeprefix("http://").rstrip("/")
         self._api: Api | None = None
         self._over = threading.Event()
         if endpoint:
@@ -63,6 +63,9 @@ class Extension:
         self._over = over = threading.Event()
         if not self._endpoint:
             self.last = {"extension": "not in Lambda"}
+            if self._extension:
+                text = "cannot be an extension: AWS_LAMBDA_RUNTIME_API is not set, so this is not Lambda"
+                ears.trouble("source-away", f"{text}; processender.testing.extensions.Sandbox is one to try it in")
             return
         api = self._new_api(ears.clock.now)
         try:
@@ -179,7 +182,7 @@ def listen(*, name: str = "aws-lambda", extension: str = "", endpoint: str = "")
         extension: The name of the file in /opt/extensions that runs this, if it is an external extension. Without it,
             it is one inside the function, which hears nothing itself: it lets Lambda send SIGTERM.
 
-        endpoint: Where the API is, as HOST:PORT, instead of what AWS_LAMBDA_RUNTIME_API says.
+        endpoint: Where the API is, as HOST:PORT or its URL, instead of what AWS_LAMBDA_RUNTIME_API says.
     """
     return Extension(name, extension, endpoint or os.environ.get(VARIABLE, ""))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from ...core.grace import Grace
+from ...core.notice import DeadlineKind
 from ...hints import Any
 
 FUNCTION_S = 0.3
@@ -18,25 +20,27 @@ STATE = "/tmp/processender"  # noqa: S108 - the only place of a sandbox that can
 _HANDLER = "_HANDLER"
 
 
-def window(environ: Mapping[str, str] = os.environ) -> tuple[str, float, str] | None:
-    """Return the platform, the seconds that an end has there, and how that is known; None outside of Lambda."""
+def find_grace(environ: Mapping[str, str] | None = None) -> Grace | None:
+    """Return how long an end has here, in a function or in an extension; None outside of Lambda."""
+    environ = os.environ if environ is None else environ
     if not environ.get(VARIABLE):
         return None
     if _HANDLER in environ:
         how = "of a function that registers an extension inside itself; with an external one it is 30 % of 2 s"
-        return "lambda", FUNCTION_S, f"the rule of Lambda: 300 to 500 ms {how}; without any, nothing"
-    how = "is left of 2 s when the function has ended, as the deadline of SHUTDOWN tells"
-    return "lambda", EXTENSION_S, f"the rule of Lambda: an external extension has what {how}"
+        return Grace(FUNCTION_S, f"the rule of Lambda: 300 to 500 ms {how}; without any, nothing", DeadlineKind.TOLD)
+    how = "the rule of Lambda: an external extension has what is left of 2 s when the function has ended"
+    return Grace(EXTENSION_S, how, DeadlineKind.TOLD)
 
 
-def settings(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     Return what an Ender is to be told here: `Ender("orders", **aws_lambda.settings())`; nothing outside of Lambda.
 
     They are `grace` and `state`, and `signals` for an external extension, which Lambda sends none.
     """
-    found = window(environ)
+    environ = os.environ if environ is None else environ
+    found = find_grace(environ)
     if found is None:
         return {}
     silent = {} if _HANDLER in environ else {"signals": ()}
-    return {"grace": found[1], "state": environ.get("PROCESSENDER_STATE", STATE), **silent}
+    return {"grace": found.seconds, "state": environ.get("PROCESSENDER_STATE", STATE), **silent}

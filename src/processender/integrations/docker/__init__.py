@@ -6,7 +6,7 @@ the stop time-out of the container. On podman, which announces no stop, the stat
 second. Of another container (`container`) also that it has ended. The engine's socket must be mounted for that.
 
 Leaves: the signal, which the engine sends at the same moment: without a socket it is the whole notice. The engine does
-not tell its stop time-out inside; `stop_timeout` finds it in `PROCESSENDER_STOP_TIMEOUT`, in the label
+not tell its stop time-out inside: `find_grace` finds it in `PROCESSENDER_STOP_TIMEOUT`, and `ask_grace` in the label
 `dev.processender.stop-timeout`, or in what the engine says of the container. A time-out that is given with the stop
 itself (`docker stop -t 60`) is told by nobody.
 
@@ -15,8 +15,8 @@ Versions: Docker 20.10 and podman 4.3, whose answers the double repeats; the API
 
 from __future__ import annotations
 
+from .grace import ask_grace, find_grace
 from .identity import own_container
 from .listener import listen
-from .timeout import StopTimeout, stop_timeout
 
-__all__ = ["StopTimeout", "listen", "own_container", "stop_timeout"]
+__all__ = ["ask_grace", "find_grace", "listen", "own_container"]

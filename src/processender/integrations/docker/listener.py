@@ -14,15 +14,16 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
+from ...core.grace import Grace
 from ...core.notice import Action
 from ...core.sighting import Sighting
-from ...errors import Permanent, SourceError
+from ...errors import Permanent
 from ...glance import SKEW_S, Glance, Unclear
 from ...hints import Any
 from ...listening import Look, Polled, Together
 from .engine import Engine, Stream, whose
+from .grace import grace_of, signal_of
 from .identity import own_container
-from .timeout import StopTimeout, understood
 
 HINT = "is its socket mounted, and may this user use it?"
 AGAIN_S = 1.0
@@ -50,9 +51,9 @@ class Watched:
         """The id, or the name."""
         return whose(self._other or own_container())
 
-    def timeout(self, told: Any) -> StopTimeout:
+    def grace(self, told: Any) -> Grace:
         """Return how long it has, from what the engine has *told*."""
-        found = understood(told, {} if self._other else self._environ)
+        found = grace_of(told, {} if self._other else self._environ)
         return found if self._given is None else found.replace(seconds=self._given, known_from="`stop_timeout`")
 
 
@@ -66,7 +67,7 @@ class Events:
         self._since: float | None = None
         self._ahead = 0.0
         self._id = ""
-        self._timeout = watched.timeout(None)
+        self._grace, self._signal = watched.grace(None), signal_of(None)
         self._stands: list[Sighting] = []
         self._process = 0
 
@@ -99,7 +100,7 @@ class Events:
     def _open(self, glance: Glance) -> Stream:
         watched, id_ = self._watched, self._watched.id
         told = watched.engine.inspect(glance, id_)
-        self._timeout = watched.timeout(told)
+        self._grace, self._signal = watched.grace(told), signal_of(told)
         self._id = str(told.get("Id") or id_) if isinstance(told, dict) else id_
         ours, theirs = glance.clock.wall(), glance.wall()
         self._ahead = theirs - ours if abs(theirs - ours) > SKEW_S else 0.0
@@ -136,13 +137,13 @@ class Events:
 
     def _killed(self, number: str, at: float) -> Sighting | None:
         """Return what a signal means; podman does not say which it is, so that nothing can follow from it."""
-        timeout = self._timeout
         if number == str(_KILL):
             return Sighting(_KEY, "container killed")
-        if number != str(timeout.signal):
+        if number != str(self._signal):
             return None
-        deadline = None if not timeout.seconds else at - self._ahead + timeout.seconds
-        return Sighting(_KEY, "container stop", deadline=deadline, kind=timeout.kind)
+        seconds = self._grace.seconds
+        deadline = None if not seconds else at - self._ahead + seconds
+        return Sighting(_KEY, "container stop", deadline=deadline, kind=self._grace.kind)
 
 
 class State:
@@ -168,11 +169,11 @@ class State:
         if status in _GONE and self._ran is not None:
             return [Sighting(_KEY, f"container {status}")]
         if status == "stopping":
-            timeout = self._watched.timeout(told)
+            grace = self._watched.grace(told)
             # It may have begun right after the last look.
             passed = now - (now if self._ran is None else self._ran)
-            within = None if not timeout.seconds else max(0.0, timeout.seconds - passed)
-            return [Sighting(_KEY, "container stop", within=within, kind=timeout.kind)]
+            within = None if not grace.seconds else max(0.0, grace.seconds - passed)
+            return [Sighting(_KEY, "container stop", within=within, kind=grace.kind)]
         self._ran = now
         if not self._watched.engine.podman:
             glance.pause = RARE_S
@@ -185,7 +186,7 @@ def listen(
     container: str = "",
     stop_timeout: float | None = None,
     every: float = 1.0,
-    socket: str = "",
+    endpoint: str = "",
 ) -> Together:
     """
     Return the source that listens to the engine; nothing is asked before it is started.
@@ -196,16 +197,14 @@ def listen(
 
         container: The id or the name of another container, with whose end this one ends, too.
 
-        stop_timeout: How long the container has from its stop signal on, seconds; by default as `stop_timeout()` says.
+        stop_timeout: How long the container has from its stop signal on, seconds; by default as `ask_grace` says.
 
         every: How often the state is looked at on podman, seconds.
 
-        socket: The path of the engine's socket, or http://HOST:PORT; by default DOCKER_HOST, CONTAINER_HOST, or the
+        endpoint: The path of the engine's socket, or http://HOST:PORT; by default DOCKER_HOST, CONTAINER_HOST, or the
             first that is there of /var/run/docker.sock, /run/podman/podman.sock and that of the user's podman.
     """
-    if not every > 0:
-        raise SourceError("cannot look without a pause: `every` must be above 0")
-    watched = Watched(Engine(socket), container, stop_timeout, os.environ)
+    watched = Watched(Engine(endpoint), container, stop_timeout, os.environ)
     events, state = Events(watched), State(watched)
     stream = Polled(name, [Look("events", events.look, AGAIN_S)], hint=HINT, close=events.close)
     return Together(name, [stream, Polled(name, [Look("state", state.look, every)], hint=HINT)])

@@ -51,8 +51,8 @@ def listen(
 
     Raises `SourceError` for what makes no sense.
     """
-    if not every > 0 or (within is not None and not within >= 0):
-        raise SourceError("cannot look without a pause: `every` must be above 0, and `within` not below")
+    if within is not None and not within >= 0:
+        raise SourceError("cannot end in less than no time: `within` must not be below 0")
     if not os.path.isabs(path) or "\0" in path:
         raise SourceError(f"cannot look for {path!r}: write its path from the root on, like /run/shop/leave")
     if isinstance(writers, str) and writers != "anyone":

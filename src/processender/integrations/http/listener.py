@@ -65,8 +65,8 @@ def listen(
 
     Raises `SourceError` for what makes no sense.
     """
-    if not every > 0 or (within is not None and not within >= 0):
-        raise SourceError("cannot look without a pause: `every` must be above 0, and `within` not below")
+    if within is not None and not within >= 0:
+        raise SourceError("cannot end in less than no time: `within` must not be below 0")
     if bool(field) != bool(values) or (field and statuses):
         raise SourceError("cannot tell what is heard: give `statuses`, or both `field` and `values`, or none of them")
     unknown = [str(each) for each in (values or {}).values() if each not in ACTIONS]

@@ -2,7 +2,7 @@
 Kubernetes, as a pod sees it: its own end, when traffic has left it, its readiness gate, its termination message.
 
 The source, `listen`, and what it hears, stand on [a page of their own](../../how-to/platforms/kubernetes.md), with
-`find_grace`, `read_grace` and `ask_grace`, which tell how long the pod has to end. What follows is about the drainer.
+`find_grace` and `ask_grace`, which tell how long the pod has to end. What follows is about the drainer.
 
 Takes over: looking in the EndpointSlices of a Service for the pod's own entry, so that the end waits for what has
 happened and not for a guess; all of them are listed once, then only the one that has the entry, every 0.5 to 2 s. And
@@ -26,16 +26,14 @@ from __future__ import annotations
 
 from .api import ACCOUNT
 from .drainer import drain
-from .grace import ask_grace, find_grace, read_grace
+from .grace import ask_grace, find_grace
 from .listener import listen
-from .pod import Grace
 from .termination import MOST_BYTES, PATH, TerminationMessage, encode, encode_outcome, termination_message
 
 __all__ = [
     "ACCOUNT",
     "MOST_BYTES",
     "PATH",
-    "Grace",
     "TerminationMessage",
     "ask_grace",
     "drain",
@@ -43,6 +41,5 @@ __all__ = [
     "encode_outcome",
     "find_grace",
     "listen",
-    "read_grace",
     "termination_message",
 ]

@@ -27,7 +27,7 @@ def drain(
     gate: str = "",
     pod: str = "",
     namespace: str = "",
-    api: str = "",
+    endpoint: str = "",
     account: str = ACCOUNT,
     name: str = "",
     timeout: float | None = None,
@@ -47,7 +47,7 @@ def drain(
 
         namespace: Its namespace; by default that of the service account.
 
-        api: Where the API is; by default as the cluster tells its containers.
+        endpoint: Where the API is; by default as the cluster tells its containers.
 
         account: The directory of the service account: `token`, `ca.crt` and `namespace`.
 
@@ -66,10 +66,10 @@ def drain(
     if gate and not _GATE.fullmatch(gate):
         raise HandlerError(f"cannot drain in Kubernetes: gate={gate!r} must be like 'example.com/serving'")
     name = name or f"kubernetes {service or gate}"
-    if not api and not in_cluster():
+    if not endpoint and not in_cluster():
         return drainer(name, _stay, wait=wait, timeout=timeout)
     own = pod or os.environ.get("POD_NAME", "") or socket.gethostname()
-    target = _Pod(Api(api, account, namespace), service, gate, own, wait)
+    target = _Pod(Api(endpoint, account, namespace), service, gate, own, wait)
     return drainer(name, target.leave, target.come_back if gate else None, wait=wait, timeout=timeout)
 
 

@@ -147,7 +147,7 @@ class Watch(threading.local):
             return
         self._met = True
         grace = grace_of(pod)
-        if grace is not None:
+        if grace is not None and grace.seconds is not None:
             self._last["grace"] = f"{grace.seconds:g} s, {grace.known_from}"
         found = sightings_of(pod, glance.wall(), self._disruption)
         self._seen = [removed(uid)] if gone and not any(each.deadline for each in found) else found
@@ -171,7 +171,7 @@ def listen(
     namespace: str = "",
     disruption: Literal["advise", "drain"] = "advise",
     held: float = 300.0,
-    api: str = "",
+    endpoint: str = "",
     account: str = ACCOUNT,
 ) -> Polled:
     """
@@ -192,7 +192,7 @@ def listen(
 
         held: How long the server is asked to hold a watch, seconds.
 
-        api: Where the API is; by default as the cluster tells its containers.
+        endpoint: Where the API is; by default as the cluster tells its containers.
 
         account: The directory of the service account: `token`, `ca.crt` and `namespace`.
     """
@@ -200,13 +200,13 @@ def listen(
         raise SourceError(f"cannot take {disruption!r} for `disruption`: it is 'advise' or 'drain'")
     if not 1 <= held <= LONGEST_S:
         raise SourceError(f"cannot watch for {held} s: `held` must be 1 to {LONGEST_S:.0f} s")
-    if api:
-        Later("GET", api)
-    if not api and not in_cluster():
+    if endpoint:
+        Later("GET", endpoint)
+    if not endpoint and not in_cluster():
         nowhere = Polled(name, [])
         nowhere.last["pod"] = _ELSEWHERE
         return nowhere
-    reader = Reader(api, account, namespace, pod or own_name())
+    reader = Reader(endpoint, account, namespace, pod or own_name())
     last: dict[str, str] = {}
     watch = Watch(reader, uid or os.environ.get(UID, ""), Action(disruption), held, last)
     source = Polled(name, [Look("pod", watch.see, EVERY_S, held + PATIENCE_S)], hint=HINT, close=watch.close)

@@ -12,9 +12,9 @@ ended (`mergePodStatus`); one that comes earlier says that they are being ended.
 
 from __future__ import annotations
 
+from ...core.grace import Grace
 from ...core.notice import Action, DeadlineKind
 from ...core.pods import FLOOR_S
-from ...core.record import Record
 from ...core.sighting import Sighting
 from ...core.spans import LONGEST_S
 from ...glance import Unclear, instant
@@ -24,15 +24,6 @@ BY_KUBELET = "TerminationByKubelet"
 """The reason with which the kubelet itself ends a pod."""
 DELETED, REMOVED = "pod deleted", "pod removed"
 _SHOWN = 200
-
-
-class Grace(Record):
-    """How long a pod has to end."""
-
-    seconds: float
-    """The whole of it: the preStop hook, and the time from the signal to KILL."""
-    known_from: str
-    """Where that stands, in words."""
 
 
 def uid_of(pod: Any) -> str:
@@ -75,7 +66,7 @@ def sightings_of(pod: Any, wall: float, disruption: Action) -> list[Sighting]:
         if deadline is not None and deadline > wall:
             return [Sighting(key, cause, deadline=deadline, about=about)]
         grace = grace_of(pod)
-        within = None if grace is None else max(grace.seconds, FLOOR_S)
+        within = None if grace is None or grace.seconds is None else max(grace.seconds, FLOOR_S)
         return [Sighting(key, cause, within=within, kind=DeadlineKind.ASSUMED, about=about)]
     if reason == BY_KUBELET:
         return [Sighting(key, cause, about=about)]

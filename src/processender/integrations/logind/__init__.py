@@ -10,7 +10,7 @@ handler of the end gives it back, and the machine goes on at once. Without the r
 nothing held up. After a sleep, and after an end that was called off, the lock is taken anew.
 
 Leaves: the signal. A shutdown that is asked of process 1 itself, by a signal or with `--force`, is told by nobody: the
-unit gets SIGTERM as ever. How long it has from there is what `integrations.systemd.timeouts.stop_timeout` tells.
+unit gets SIGTERM as ever. How long it has from there is what `integrations.systemd.grace.ask_grace` tells.
 
 Versions: systemd from 252 on, with jeepney from 0.9 on (`pip install 'processender[systemd]'`).
 """

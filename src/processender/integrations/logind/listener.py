@@ -30,7 +30,7 @@ def listen(
     scheduled: Literal["advise", "drain", "stop_by"] = "advise",
     beyond: float = 0.0,
     every: float = 10.0,
-    address: str = "",
+    endpoint: str = "",
 ) -> Polled:
     """
     Return the source that listens to logind; nothing is asked before it is started.
@@ -49,7 +49,7 @@ def listen(
 
         every: How often it looks for a planned shutdown, seconds.
 
-        address: Where the bus is, as in DBUS_SYSTEM_BUS_ADDRESS, instead of where the bus of the system always is.
+        endpoint: Where the bus is, as in DBUS_SYSTEM_BUS_ADDRESS, instead of where the bus of the system always is.
     """
     if not every > 0:
         raise SourceError("cannot look without a pause: `every` must be above 0")
@@ -58,7 +58,7 @@ def listen(
     if not has_client():
         raise SourceError(f"cannot listen to logind: the client of D-Bus is missing; {EXTRA}")
     actions = {"shutdown": Action(shutdown), "sleep": Action(sleep), "scheduled": Action(scheduled)}
-    logind = Logind(address or system_address(), actions, every, beyond)
+    logind = Logind(endpoint or system_address(), actions, every, beyond)
     handlers = [_handler(f"{name}-lock", logind.over, RELEASE)]
     if Action.DRAIN in {actions["shutdown"], actions["sleep"]}:
         handlers.append(_handler(f"{name}-left", logind.left, DRAIN))

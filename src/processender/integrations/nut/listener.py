@@ -27,7 +27,7 @@ def listen(
     user: str = "",
     password: Mapping[str, str] | None = None,
     battery: Literal["advise", "drain", "stop"] = "advise",
-    forced: float = 15.0,
+    forced_within: float = 15.0,
     dead: float = 15.0,
     steady: float = 30.0,
     tls: bool = False,
@@ -51,7 +51,7 @@ def listen(
         battery: What it means that the power is out and the battery not low yet; after `drain` traffic comes back with
             the power.
 
-        forced: How long a forced shutdown leaves, seconds: `HOSTSYNC` of the primary's upsmon.
+        forced_within: How long a forced shutdown leaves, seconds: `HOSTSYNC` of the primary's upsmon.
 
         dead: How long nothing fresh may be known of a UPS on battery before that is taken for the end, seconds.
 
@@ -65,8 +65,8 @@ def listen(
 
     Raises `SourceError` for what makes no sense.
     """
-    if not every > 0 or not min(forced, dead, steady) >= 0:
-        raise SourceError("cannot look without a pause: `every` must be above 0, and no time below")
+    if not min(forced_within, dead, steady) >= 0:
+        raise SourceError("cannot wait for less than no time: `forced_within`, `dead` and `steady` must not be below 0")
     if bool(user) != (password is not None):
         raise SourceError("cannot log in to upsd: give both `user` and `password`, or neither")
     if authority is not None and not tls:
@@ -77,7 +77,7 @@ def listen(
     except (ReleaserError, HandlerError) as error:
         raise SourceError(f"cannot log in to upsd: {error}") from error
     upsd = _Upsd(place_of(ups), (user, password), tls, authority)
-    watched = _Watched(upsd, Power(Action(battery), forced, dead, steady))
+    watched = _Watched(upsd, Power(Action(battery), forced_within, dead, steady))
     look = Look("status", watched.look, every, max(2.0, every), SLOWEST * every)
     return Polled(name, [look], hint=HINT, close=upsd.leave)
 

@@ -45,13 +45,19 @@ class NoData(Transient):
 
 def place_of(text: str) -> tuple[str, str, int]:
     """Return the name, the host and the port of *text*, `NAME@HOST:PORT` of which each may be left out."""
-    ups, _, where = text.partition("@")
+    ups, at, where = text.partition("@")
     host, colon, port = where.rpartition(":")
     if not colon or where.endswith("]"):
         host, port = where, str(PORT)
     is_v6 = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if is_v6 else host
-    bad = (":" in host and not is_v6) or not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536
+    bad = (
+        bool(at and not where)
+        or (":" in host and not is_v6)
+        or not port.isascii()
+        or not port.isdigit()
+        or not 0 < int(port[:6]) < 65536
+    )
     if bad or (ups and not _PLAIN.fullmatch(ups)) or not host.isprintable() or " " in host or "/" in host:
         raise SourceError(f"cannot listen to the UPS {text!r}: write NAME@HOST or NAME@HOST:PORT, like rack@10.0.0.5")
     return ups, host or "localhost", int(port)

@@ -123,7 +123,7 @@ class Events:
         return Sighting("exit", "container died", about=f"exit {told.status}") if ended else None
 
 
-def listen(*, container: str, name: str = "containerd", namespace: str = "default", address: str = ADDRESS) -> Polled:
+def listen(*, container: str, name: str = "containerd", namespace: str = "default", endpoint: str = ADDRESS) -> Polled:
     """
     Return the source that hears when another container has ended (needs grpcio); nothing is asked before it is started.
 
@@ -135,11 +135,12 @@ def listen(*, container: str, name: str = "containerd", namespace: str = "defaul
 
         namespace: The namespace of containerd in which it is: `k8s.io` for Kubernetes, `moby` for Docker.
 
-        address: The path of the socket of containerd.
+        endpoint: The path of the socket of containerd.
     """
     if not container:
         raise SourceError("cannot watch a container without its `container`, the id")
-    if not address.startswith("/"):
-        raise SourceError(f"cannot listen to containerd at {address!r}: give the path of its socket, like {ADDRESS}")
-    events = Events(container, namespace, address)
+    endpoint = endpoint.removeprefix("unix://")
+    if not endpoint.startswith("/"):
+        raise SourceError(f"cannot listen to containerd at {endpoint!r}: give the path of its socket, like {ADDRESS}")
+    events = Events(container, namespace, endpoint)
     return Polled(name, [Look("events", events.look, AGAIN_S, READY_S)], hint=HINT, close=events.close)

@@ -1,4 +1,13 @@
-"""systemd, as the manager of a unit: what a service says to it, and what it hands to a service."""
+"""
+systemd, as the manager of a unit: what a service says to it, what it hands to a service, and how long that has to end.
+
+Hears: by `grace.listen`, how long the unit has to stop, which shortens a grace that is longer; `grace.ask_grace` asks
+the same once. An agent in a unit asks by itself.
+
+Leaves: the end of the machine, of which [logind](logind.md) tells.
+
+Versions: systemd from 252 on; `grace` with jeepney from 0.9 on (`pip install 'processender[systemd]'`).
+"""
 
 from __future__ import annotations
 

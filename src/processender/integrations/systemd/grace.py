@@ -14,13 +14,14 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from ...bus import EXTRA, Bus, Thing, has_client, system_address
-from ...core.notice import Action, Notice
-from ...core.record import Record
+from ...core.grace import Grace
+from ...core.notice import Action, DeadlineKind, Notice
 from ...core.spans import LONGEST_S
 from ...errors import Permanent, ProcessEnderError
 from ...hints import Any
 from ...ports import Clock, Ears
 
+__all__ = ["ask_grace", "listen"]
 LIMIT_S = 2.0
 """How long the manager may take for one answer, where somebody waits for it."""
 PATIENT_S = 30.0
@@ -36,42 +37,33 @@ _PATH = "/org/freedesktop/systemd1"
 _SERVICE = ".service"
 
 
-class StopTimeout(Record):
-    """What the manager gives this process."""
-
-    seconds: float | None
-    """The seconds from the stop signal to SIGKILL; None where there is no end of them, or they are not known."""
-    source: str
-    """In words, from where that is known, or why it is not."""
-    unit: str = ""
-    """The unit, empty where there is none."""
-
-
-def stop_timeout(
-    clock: Clock, *, address: str = "", environ: Mapping[str, str] | None = None, limit: float = LIMIT_S
-) -> StopTimeout:
+def ask_grace(
+    clock: Clock, limit: float = LIMIT_S, *, endpoint: str = "", environ: Mapping[str, str] | None = None
+) -> Grace:
     """
     Ask how long the unit of this process has to stop; it takes some milliseconds, at most seconds, and never raises.
+
+    What is not known is an assumption without end, which says why.
 
     Args:
 
         clock: The time.
 
-        address: Where the bus of the manager is, instead of where it always is.
+        limit: How long the manager may take for one answer, seconds.
+
+        endpoint: Where the bus of the manager is, instead of where it always is.
 
         environ: The environment, which names the bus of a user's manager.
-
-        limit: How long the manager may take for one answer, seconds.
     """
-    if not address and not os.path.isdir(BOOTED):
-        return StopTimeout(None, "systemd is not the init here")
-    unit, of_user = ("", False) if address else _own_unit()
-    if not address and not unit.endswith(_SERVICE):
-        return StopTimeout(None, f"this process is in no service of systemd, but in {unit or 'no unit'}", unit)
+    if not endpoint and not os.path.isdir(BOOTED):
+        return _unknown("systemd is not the init here")
+    unit, of_user = ("", False) if endpoint else _own_unit()
+    if not endpoint and not unit.endswith(_SERVICE):
+        return _unknown(f"this process is in no service of systemd, but in {unit or 'no unit'}")
     if not has_client():
-        return StopTimeout(None, f"the manager of {unit} cannot be asked without a client of D-Bus; {EXTRA}", unit)
+        return _unknown(f"the manager of {unit} cannot be asked without a client of D-Bus; {EXTRA}")
     known = _addresses(os.environ if environ is None else environ, of_user=of_user)
-    return _first([(address, True)] if address else known, clock, limit, unit)
+    return _first([(endpoint, True)] if endpoint else known, clock, limit, unit)
 
 
 def fitting_grace(grace: float, stop: float, *, given: bool) -> float:
@@ -106,17 +98,17 @@ class Told:
         self._over.set()
 
     def _ask(self, ears: Ears, over: threading.Event) -> None:
-        found = stop_timeout(ears.clock, address=self._address, limit=PATIENT_S)
-        self.last = {"stop": found.source}
+        found = ask_grace(ears.clock, endpoint=self._address, limit=PATIENT_S)
+        self.last = {"stop": found.known_from}
         if over.is_set() or found.seconds is None:
             return
         within: Any = getattr(ears, "within", None)
         if within is not None:
             within(found.seconds)
-        ears.notify(Notice(found.source, self.name, ears.clock.now(), Action.ADVISE))
+        ears.notify(Notice(found.known_from, self.name, ears.clock.now(), Action.ADVISE))
 
 
-def listen(*, name: str = "systemd", address: str = "") -> Told:
+def listen(*, name: str = "systemd", endpoint: str = "") -> Told:
     """
     Return the source that asks the manager how long this unit has to stop, and shortens a grace that is longer.
 
@@ -124,9 +116,9 @@ def listen(*, name: str = "systemd", address: str = "") -> Told:
 
         name: What it is called in the report.
 
-        address: Where the bus of the manager is, instead of where it always is.
+        endpoint: Where the bus of the manager is, instead of where it always is.
     """
-    return Told(name, address)
+    return Told(name, endpoint)
 
 
 def _own_unit() -> tuple[str, bool]:
@@ -158,23 +150,27 @@ def _addresses(environ: Mapping[str, str], *, of_user: bool) -> list[tuple[str, 
     return [(bus, True), (f"unix:path={own}/systemd/private", False)]
 
 
-def _first(addresses: Sequence[tuple[str, bool]], clock: Clock, limit: float, unit: str) -> StopTimeout:
+def _unknown(why: str) -> Grace:
+    return Grace(None, why, DeadlineKind.ASSUMED)
+
+
+def _first(addresses: Sequence[tuple[str, bool]], clock: Clock, limit: float, unit: str) -> Grace:
     why = ""
     for address, greets in addresses:
         try:
             return _ask(address, clock, limit, greets=greets)
         except (ProcessEnderError, TimeoutError) as error:
             why = f"{why}, and {error}" if why else str(error)
-    return StopTimeout(None, f"the manager of {unit or 'this process'} cannot be asked: {why}", unit)
+    return _unknown(f"the manager of {unit or 'this process'} cannot be asked: {why}")
 
 
-def _ask(address: str, clock: Clock, limit: float, *, greets: bool) -> StopTimeout:
+def _ask(address: str, clock: Clock, limit: float, *, greets: bool) -> Grace:
     bus = Bus(address, clock, limit, greets=greets)
     try:
         (path,) = bus.call(Thing(_OWNER, _PATH, f"{_OWNER}.Manager"), "GetUnitByPID", "u", (0,))
         unit = re.sub("_([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), str(path).rpartition("/")[2])
         if not unit.endswith(_SERVICE):
-            return StopTimeout(None, f"this process is in no service of systemd, but in {unit}", unit)
+            return _unknown(f"this process is in no service of systemd, but in {unit}")
         usec = bus.get(Thing(_OWNER, str(path), f"{_OWNER}.Service"), "TimeoutStopUSec")
     except (TypeError, ValueError, LookupError) as error:
         raise Permanent(f"its answer cannot be understood ({error!r})") from error
@@ -183,6 +179,6 @@ def _ask(address: str, clock: Clock, limit: float, *, greets: bool) -> StopTimeo
     if type(usec) is not int or usec <= 0:
         raise Permanent(f"TimeoutStopSec cannot be {str(usec)[:40]!r}")
     if usec / 1_000_000 > LONGEST_S:
-        return StopTimeout(None, f"TimeoutStopSec of {unit} is infinity", unit)
+        return Grace(None, f"TimeoutStopSec of {unit} is infinity")
     seconds = usec / 1_000_000
-    return StopTimeout(seconds, f"TimeoutStopSec of {unit} is {seconds:g} s", unit)
+    return Grace(seconds, f"TimeoutStopSec of {unit} is {seconds:g} s")

@@ -25,7 +25,7 @@ RESERVED = frozenset(
 container is told of its engine."""
 
 
-class Source(Record):
+class ConfigFile(Record):
     """A file that was found."""
 
     path: str
@@ -38,7 +38,7 @@ class Source(Record):
     """Whether it is used in another place, where its secrets are."""
 
 
-def find_source(path: str = "", root: tuple[str, ...] = ()) -> Source | None:
+def find_file(path: str = "", root: tuple[str, ...] = ()) -> ConfigFile | None:
     """
     Return the configuration file, or None if there is none.
 
@@ -50,15 +50,15 @@ def find_source(path: str = "", root: tuple[str, ...] = ()) -> Source | None:
         data = _read(path)
         if root and not _has_table(data):
             raise ConfigError([f"{path}: there is no table [{'.'.join(root)}] any more; put it back, even if empty"])
-        return Source(path, data, root)
+        return ConfigFile(path, data, root)
     if os.path.lexists("processender.toml"):
-        return Source("processender.toml", _read("processender.toml"))
+        return ConfigFile("processender.toml", _read("processender.toml"))
     try:
         data = _read("pyproject.toml")
     except ConfigError:
         # It is not our file: if it cannot be read, others will say so.
         return None
-    return Source("pyproject.toml", data, ("tool", "processender")) if _has_table(data) else None
+    return ConfigFile("pyproject.toml", data, ("tool", "processender")) if _has_table(data) else None
 
 
 def _has_table(data: bytes) -> bool:

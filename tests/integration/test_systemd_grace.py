@@ -13,8 +13,8 @@ from processender.agent.settings import Settings
 from processender.agent.within import Within
 from processender.engine.clock import SystemClock
 from processender.errors import StateError
-from processender.integrations.systemd import timeouts
-from processender.integrations.systemd.timeouts import fitting_grace, listen, stop_timeout, unit_of
+from processender.integrations.systemd import grace as grace_module
+from processender.integrations.systemd.grace import ask_grace, fitting_grace, listen, unit_of
 from processender.testing.logind import SystemBus
 from processender.testing.sources import until
 
@@ -36,8 +36,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
     def put(path: str) -> None:
         (tmp_path / "cgroup").write_text(f"1:name=systemd:{path}\n0::{path}\n")
 
-    monkeypatch.setattr(timeouts, "BOOTED", str(tmp_path))
-    monkeypatch.setattr(timeouts, "CGROUP", str(tmp_path / "cgroup"))
+    monkeypatch.setattr(grace_module, "BOOTED", str(tmp_path))
+    monkeypatch.setattr(grace_module, "CGROUP", str(tmp_path / "cgroup"))
     put("/system.slice/shop.service")
     return put
 
@@ -58,40 +58,40 @@ class TestAnswers:
     ) -> None:
         """With words on where it is from, or why it is not known."""
         bus.unit, bus.stop_timeout = unit, given
-        found = stop_timeout(CLOCK, address=bus.address)
+        found = ask_grace(CLOCK, endpoint=bus.address)
 
         assert seconds == found.seconds
-        assert words in found.source
+        assert words in found.known_from
 
     @pytest.mark.parametrize("fault", ["hang-up", "garbage", "silent", "org.freedesktop.DBus.Error.AccessDenied"])
     @pytest.mark.parametrize("member", ["GetUnitByPID", "Get"])
     def test_whatever_goes_wrong_is_said(self, bus: SystemBus, fault: str, member: str) -> None:
         """And raises nothing."""
         bus.fail(fault, member=member)
-        found = stop_timeout(CLOCK, address=bus.address, limit=0.2)
+        found = ask_grace(CLOCK, endpoint=bus.address, limit=0.2)
 
         assert found.seconds is None
-        assert "cannot be asked: " in found.source
+        assert "cannot be asked: " in found.known_from
         until(lambda: not bus.connected, "the connection is left open")
 
     @pytest.mark.parametrize("address", ["unix:path=/nowhere", "tcp:host=x", "nonsense"])
     def test_nobody_there(self, address: str) -> None:
         """Nor at an address that is none."""
-        assert "cannot be asked: cannot connect" in stop_timeout(CLOCK, address=address).source
+        assert "cannot be asked: cannot connect" in ask_grace(CLOCK, endpoint=address).known_from
 
     def test_a_bus_that_talks_of_something_else(self, bus: SystemBus) -> None:
         """What has another type is no time."""
         bus.of_unit["TimeoutStopUSec"] = ("s", "soon")
 
-        assert "cannot be 'soon'" in stop_timeout(CLOCK, address=bus.address).source
+        assert "cannot be 'soon'" in ask_grace(CLOCK, endpoint=bus.address).known_from
 
 
 class TestWhereItAsks:
     def test_without_systemd_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing is connected to."""
-        monkeypatch.setattr(timeouts, "BOOTED", "/nowhere")
+        monkeypatch.setattr(grace_module, "BOOTED", "/nowhere")
 
-        assert "systemd is not the init here" == stop_timeout(CLOCK).source
+        assert "systemd is not the init here" == ask_grace(CLOCK).known_from
 
     @pytest.mark.parametrize(
         ("path", "unit"),
@@ -115,34 +115,34 @@ class TestWhereItAsks:
         """On the bus of the system."""
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
 
-        found = stop_timeout(CLOCK)
+        found = ask_grace(CLOCK)
 
-        assert (90.0, "shop.service") == (found.seconds, found.unit)
+        assert (90.0, "TimeoutStopSec of shop.service is 90 s") == (found.seconds, found.known_from)
 
     def test_a_service_of_a_user(self, bus: SystemBus, place: Callable[[str], None]) -> None:
         """On the bus of the user."""
         place(f"{SLICE}/app.slice/shop.service")
 
-        assert 90.0 == stop_timeout(CLOCK, environ={"DBUS_SESSION_BUS_ADDRESS": bus.address}).seconds
+        assert 90.0 == ask_grace(CLOCK, environ={"DBUS_SESSION_BUS_ADDRESS": bus.address}).seconds
 
     def test_a_manager_without_a_bus(self, place: Callable[[str], None], tmp_path: Path) -> None:
         """On its own socket, where nobody greets."""
         place(f"{SLICE}/app.slice/shop.service")
         (tmp_path / "systemd").mkdir()
         with SystemBus(path=str(tmp_path / "systemd/private"), stop_timeout=7.0):
-            assert 7.0 == stop_timeout(CLOCK, environ={"XDG_RUNTIME_DIR": str(tmp_path)}).seconds
+            assert 7.0 == ask_grace(CLOCK, environ={"XDG_RUNTIME_DIR": str(tmp_path)}).seconds
 
     def test_a_login_is_no_service(self, place: Callable[[str], None]) -> None:
         """Nobody is asked."""
         place("/user.slice/user-1000.slice/session-3.scope")
 
-        assert "but in session-3.scope" in stop_timeout(CLOCK).source
+        assert "but in session-3.scope" in ask_grace(CLOCK).known_from
 
     def test_the_missing_client_is_named(self, place: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
         """With the extra that brings it."""
-        monkeypatch.setattr(timeouts, "has_client", lambda: False)
+        monkeypatch.setattr(grace_module, "has_client", lambda: False)
 
-        assert "processender[systemd]" in stop_timeout(CLOCK).source
+        assert "processender[systemd]" in ask_grace(CLOCK).known_from
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ class TestEnder:
         """The report says what the manager has said."""
         bus.stop_timeout = gives
         ender = Ender("shop", signals=(), exit="return", state=str(tmp_path))
-        source = ender.listen(listen(address=bus.address))
+        source = ender.listen(listen(endpoint=bus.address))
         with ender:
             until(lambda: source.last["stop"] != "nothing" and not bus.connected, "it does not listen")
             until(lambda: gives is None or ender._session.coordinator.notices, "nothing was told")
@@ -241,7 +241,7 @@ class TestEnder:
         """Where the drain alone takes longer than the manager gives."""
         bus.stop_timeout = 3.0
         ender = Ender("shop", drain_delay=5, signals=(), exit="return", state=str(tmp_path))
-        ender.listen(listen(address=bus.address))
+        ender.listen(listen(endpoint=bus.address))
         ender.install()
         until(lambda: ender._session.coordinator.notices, "nothing was told")
         ender.stop("end", within=0.5).wait(20)
