@@ -120,8 +120,8 @@ def test_a_slow_disk_does_not_lose_the_record() -> None:
     """It is waited for longer than the last words of a log, while the handlers' time is not used up."""
     source = """
     from processender.telemetry import report
-    write = report._write_all
-    report._write_all = lambda path, data: (time.sleep(0.8), write(path, data))
+    write = report.write_new
+    report.write_new = lambda path, data: (time.sleep(0.8), write(path, data))
     with Ender('orders', grace=30) as ender:
         pass
     """
