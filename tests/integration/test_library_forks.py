@@ -256,3 +256,21 @@ def test_a_child_that_is_forked_during_the_run_can_run_its_own() -> None:
 
     assert "status 1\n" in end.output
     assert 0 == end.code
+
+
+def test_a_last_resort_that_hangs_does_not_hold_up_the_other() -> None:
+    """In a child that is forked while the application waits with `faulthandler`, Python's own call never returns."""
+    source = """
+    import faulthandler
+    faulthandler.dump_traceback_later(60)
+    child = os.fork()
+    if not child:
+        with Ender('child', grace=0.5) as ender:
+            ender.stop()
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    faulthandler.cancel_dump_traceback_later()
+    say(code in (0, -signal.SIGALRM))
+    """
+
+    assert ["True"] == run(source).lines

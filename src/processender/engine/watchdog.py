@@ -75,14 +75,15 @@ class _Shared:
             return ""
         no_thread = ""
         window, file = min(self._windows.values(), key=lambda each: each[0].hard)
+        # First, since the other waits for ever in a child that was forked while the application itself had used it.
+        if self._alarm_is_ours:
+            _signal.setitimer(_signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
         if file >= 0:
             try:
                 faulthandler.dump_traceback_later(max(_LEAST_S, window.dump_at - now), exit=True, file=file)
             except RuntimeError as error:
                 # It has a thread of its own, and at the end the system may refuse to start one.
                 no_thread = f"the first last resort is not armed: {error}; the second one is, where the kernel lets it"
-        if self._alarm_is_ours:
-            _signal.setitimer(_signal.ITIMER_REAL, max(_LEAST_S, window.kill_at - now))
         return no_thread
 
 
