@@ -49,21 +49,35 @@ def _watch(*words: str, state: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
+def _armed(process: subprocess.Popen[str]) -> float:
+    """Return the seconds that it took to begin to listen."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"{process.args} has ended before it listened")
+    return float(line)
+
+
+def _told(process: subprocess.Popen[str]) -> float:
+    """Return when the first handler ran, and wait for the end."""
+    assert process.stdout is not None
+    told = float(process.stdout.readline())
+    process.wait(60)
+    process.stdout.close()
+    return told
+
+
 def _delay(cloud: str, double: Any, announce: Callable[[], object], offset: float) -> float:
     """Return the seconds from the platform's word to the first handler."""
     with tempfile.TemporaryDirectory() as state:
         process = _watch(cloud, double.url, str(PERIOD_S), state=state)
-        assert process.stdout is not None
-        process.stdout.readline()
+        _armed(process)
         while not double.asked:
             time.sleep(0.005)
         time.sleep(offset)
         said = time.monotonic()
         announce()
-        told = float(process.stdout.readline())
-        process.wait(60)
-        process.stdout.close()
-        return told - said
+        return _told(process) - said
 
 
 def _latencies() -> list[Figure]:
@@ -122,17 +136,13 @@ def _pushed() -> float:
     """Return the seconds from the signal of logind to the first handler."""
     with tempfile.TemporaryDirectory() as state, SystemBus() as machine:
         process = _watch("logind", machine.address, "0", state=state)
-        assert process.stdout is not None
-        process.stdout.readline()
+        _armed(process)
         while not machine.inhibitors:
             time.sleep(0.005)
         time.sleep(0.1)
         said = time.monotonic()
         machine.prepare()
-        told = float(process.stdout.readline())
-        process.wait(60)
-        process.stdout.close()
-        return told - said
+        return _told(process) - said
 
 
 class Queue:
@@ -217,8 +227,8 @@ def _orphaned() -> float:
         command = [sys.executable, "-c", BETWEEN, sys.executable, str(SCRIPTS / "watch.py"), "parent", "-", "1"]
         env = {"PROCESSENDER_STATE": state, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as between:
+            _armed(between)
             assert between.stdout is not None
-            between.stdout.readline()
             time.sleep(0.1)
             said = time.monotonic()
             between.kill()
@@ -255,8 +265,7 @@ def _start() -> list[Figure]:
             for _ in range(5):
                 with tempfile.TemporaryDirectory() as state:
                     process = _watch(cloud, url, "2.0", state=state)
-                    assert process.stdout is not None
-                    times.append(float(process.stdout.readline()) * 1000)
+                    times.append(_armed(process) * 1000)
                     process.kill()
                     process.communicate()
             took[cloud] = statistics.median(times)

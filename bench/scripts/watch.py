@@ -23,7 +23,7 @@ MAKE = {
     "logind": lambda: logind.listen(endpoint=address),
     "kubernetes": lambda: kubernetes.listen(endpoint=address, account=os.environ["ACCOUNT"], pod="shop"),
     "docker": lambda: docker.listen(endpoint=address, container=ID),
-    "containerd": lambda: events.listen(container=ID, address=address),
+    "containerd": lambda: events.listen(container=ID, endpoint=address),
     "lambda": lambda: aws_lambda.listen(extension="flush", endpoint=address.removeprefix("http://")),
     "nut": lambda: nut.listen(f"rack@{address.removeprefix('nut://')}", every=period),
     "file": lambda: files.listen(address, every=period),
