@@ -273,4 +273,5 @@ def test_a_last_resort_that_hangs_does_not_hold_up_the_other() -> None:
     say(code in (0, -signal.SIGALRM))
     """
 
-    assert ["True"] == run(source).lines
+    # Python 3.12 warns of the fork.
+    assert "True" == run(source).lines[-1]

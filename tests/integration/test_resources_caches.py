@@ -208,4 +208,5 @@ say('main is over')
 
     assert 0 == ended.code, ended.output
     assert {"done"} == set(ended.outcomes.values()), ended.report
-    assert ["main is over", "wrote second"] == [line for line in ended.lines if line.startswith(("main", "wrote s"))]
+    # What others print meanwhile may stand on the same line.
+    assert ended.output.index("main is over") < ended.output.index("wrote second")
