@@ -163,6 +163,15 @@ def test_silence_on_battery_is_the_end() -> None:
     assert ["stop: on battery, and not heard of since 285"] == film.look(None, seconds=60)
 
 
+def test_a_look_that_could_not_ask_for_the_runtime_forgets_nothing() -> None:
+    """The host of the UPS may go between two of its answers."""
+    film = Film()
+    film.look("OB", 120)
+    film.look("OB")
+
+    assert ["stop: on battery, and not heard of since 104"] == film.look(None, seconds=15)
+
+
 def test_a_ups_that_is_heard_of_again_takes_it_back() -> None:
     """It was only the network."""
     film = Film()

@@ -106,9 +106,12 @@ class Power:
         if not self._is_on_battery:
             flaps = self._back is not None and now - self._back < self._needed() + CALM_S
             self._flaps = self._flaps + 1 if flaps else 0
+            self._empty = None
         self._is_on_battery, self._back = True, None
         self._is_low |= "LB" in words
-        self._empty = None if runtime is None else now + runtime
+        if runtime is not None:
+            # A look that could not ask for it forgets nothing.
+            self._empty = now + runtime
 
     def _on_line(self, now: float) -> None:
         if self._is_on_battery:
