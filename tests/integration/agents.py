@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from processender.testing.processes import Program
 
@@ -51,3 +54,11 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def wait_until(condition: Callable[[], Any], limit: float = 60.0) -> None:
+    """Wait until *condition* holds; fail when it does not in time."""
+    until = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)

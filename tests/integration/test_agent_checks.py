@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from processender.testing.processes import Program
-from tests.integration.agents import SLEEPER, agent, lives, stops_with
+from tests.integration.agents import SLEEPER, agent, lives, stops_with, wait_until
 from tests.integration.servers import free_port
 
 LIMIT_S = 60.0
@@ -60,14 +58,6 @@ class Probed:
     def comes_to(self, *expected: int) -> None:
         """Wait until the three probes say this; fail when they do not in time."""
         wait_until(lambda: self.all() == expected)
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    """Wait until *condition* holds; fail when it does not in time."""
-    until = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def exists(name: str, path: Path, more: str = "") -> str:

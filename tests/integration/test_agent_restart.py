@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from processender.testing.processes import Program
-from tests.integration.agents import agent, lives, python
+from tests.integration.agents import agent, lives, python, wait_until
 
 LIMIT_S = 60.0
 QUICK = 'backoff = { initial = "10ms", maximum = "20ms" }\n'
@@ -210,14 +210,6 @@ def test_a_command_that_is_gone_from_the_disk_is_given_up(tmp_path: Path) -> Non
         code = program.wait(LIMIT_S)
 
         assert (69, True) == (code, "there is no such file" in program.output)
-
-
-def wait_until(condition: Any, limit: float = LIMIT_S) -> None:
-    """Wait until *condition* holds; fail when it does not in time."""
-    until = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 # No memory.

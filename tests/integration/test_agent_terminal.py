@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from processender.testing.processes import Program
-from tests.integration.agents import agent, python
+from tests.integration.agents import agent, python, wait_until
 from tests.integration.inits import LIMIT_S, Terminal, until, witness, witness_pid
 
 RUN = [sys.executable, "-m", "processender", "run"]
@@ -89,10 +88,7 @@ class TestOneSession:
         with Terminal([*RUN, "--", *python(source)]) as terminal:
             pid = int(terminal.wait_for(">").rpartition("<")[2].partition(">")[0])
             # While it waits for the signal the kernel does not count it as blocked.
-            end = time.monotonic() + LIMIT_S
-            while blocks(pid, signal.SIGINT):
-                assert time.monotonic() < end
-                time.sleep(0.005)
+            wait_until(lambda: not blocks(pid, signal.SIGINT))
             terminal.type("\x03")
 
             assert 0 == terminal.wait()

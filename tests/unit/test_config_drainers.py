@@ -10,6 +10,7 @@ from processender.agent.settings import Settings
 from processender.core.handler import Handler
 from processender.core.retry import Retry
 from processender.plugins import drainer_names
+from tests.unit.plugin_packages import install
 from tests.unit.test_config import mistakes, only, read
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "drainers").glob("*.toml"))
@@ -48,12 +49,7 @@ acme-text = acme_drains:PLACE
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install a package with drainers, of which some are broken."""
-    (tmp_path / "acme_drains.py").write_text(PLUGIN + '\nPLACE = "text"\n')
-    info = tmp_path / "acme_drains-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-drains\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(POINTS)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    install(tmp_path, monkeypatch, "acme_drains", PLUGIN + '\nPLACE = "text"\n', POINTS)
 
 
 def handler(settings: Settings) -> Handler:

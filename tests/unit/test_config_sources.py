@@ -8,6 +8,7 @@ import pytest
 
 from processender.core.handler import Handler
 from processender.plugins import source_names
+from tests.unit.plugin_packages import install
 from tests.unit.test_config import only, read
 
 PLUGIN = """
@@ -43,12 +44,7 @@ acme-text = acme_listens:PLACE
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install a package with sources, of which some are broken."""
-    (tmp_path / "acme_listens.py").write_text(PLUGIN + '\nPLACE = "text"\n')
-    info = tmp_path / "acme_listens-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-listens\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(POINTS)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    install(tmp_path, monkeypatch, "acme_listens", PLUGIN + '\nPLACE = "text"\n', POINTS)
 
 
 @pytest.mark.parametrize(
