@@ -131,9 +131,11 @@ class TestOneSession:
         """Under a shell, Ctrl-Z stops agent and command, and `fg` wakes both."""
         # Its line editor would lose what is typed while it makes the terminal its own.
         with Terminal(["bash", "--norc", "--noediting", "-i"], PS1=r"jobs:\j ") as terminal:
-            terminal.type(f"{sys.executable} -m processender run -- sh -c 'echo rea''dy; read line; echo got $line'\n")
-            terminal.wait_for("ready")
+            terminal.type(f"{sys.executable} -m processender run -- sh -c 'echo \"<$$>\"; read line; echo got $line'\n")
+            command = int(terminal.wait_for(">").rpartition("<")[2].partition(">")[0])
             terminal.type("\x1a")
+            # The shell knows of the agent alone; a command that reads until it is stopped takes a byte from the shell.
+            assert until("T", command)
             # Only with its prompt the shell reads on; what is typed before that may be lost.
             terminal.wait_for("jobs:1 ")
             terminal.type("fg\n")

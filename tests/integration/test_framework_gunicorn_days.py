@@ -46,7 +46,7 @@ def answer(environ, start_response):
     start_response('200 OK', [('Content-Length', '3')])
     return [b'ok\\n']
 
-@ender.handler(phase='flush', importance='must')
+@ender.handler(phase='flush', importance='must', expected=0.3)
 def flush(ctx):
     if os.environ.get('SLOW_FLUSH'):
         threading.Event().wait(float(os.environ['SLOW_FLUSH']))
