@@ -19,7 +19,8 @@ from .engine.resources import Resource, from_async_context_manager, from_context
 from .errors import HandlerError, StateError
 from .hints import AbstractAsyncContextManager, AbstractContextManager, Any, TypeVar, overload
 from .settings import Settings
-from .telemetry.report import Facts, ReportWriter
+from .telemetry.facts import Facts
+from .telemetry.report import ReportWriter
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

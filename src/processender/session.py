@@ -27,9 +27,11 @@ from .hints import Any
 from .ports import Body, Clock, Observer
 from .settings import Settings, numbers
 from .taking import Taking
-from .telemetry.report import Facts, ReportWriter
+from .telemetry.facts import Facts
+from .telemetry.report import ReportWriter
 from .telemetry.stacks import stacks_path
-from .telemetry.state import HISTORY, state_place
+from .telemetry.state import HISTORY
+from .telling import tell_all
 
 FORCED = 70
 """The exit code of a forced end that no signal began (EX_SOFTWARE of sysexits.h)."""
@@ -94,24 +96,15 @@ class Session:
         atexit.register(self._at_exit)
 
     def _observe(self) -> None:
-        settings = self._settings
-        self._outlets.add(self.report, before_effect=True)
-        usual = () if settings.observers is not None else (load("telemetry.logs").LoggingObserver(settings.name),)
-        for observer in settings.observers or usual:
-            self._outlets.add(observer)
-        environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
-        place = state_place(settings.place_name, environ)
-        self._history = place.path and os.path.join(place.path, HISTORY)
-        if place.path:
-            self.report.open(place.path)
-            # Before a command nothing is loaded that can wait; a program may be over in a moment, and is to learn too.
-            if settings.exit != "return":
-                self.coordinator.kept = self.report.learn(load("telemetry.planned"))
-        else:
-            self.coordinator.trouble("no-state", place.trouble)
-        why_not = self.coordinator.watchdog.prepare(stacks_path(place.path) if place.path else os.devnull)
+        trouble = self.coordinator.trouble
+        place = tell_all(self._settings, self._outlets, self.report, trouble)
+        self._history = place and os.path.join(place, HISTORY)
+        # Before a command nothing is loaded that can wait; a program may be over in a moment, and is to learn too.
+        if place and self._settings.exit != "return":
+            self.coordinator.kept = self.report.learn(load("telemetry.planned"))
+        why_not = self.coordinator.watchdog.prepare(stacks_path(place) if place else os.devnull)
         if why_not:
-            self.coordinator.trouble("no-stacks", why_not)
+            trouble("no-stacks", why_not)
 
     def join_agent(self, joined: Any) -> None:
         """Let the agent that was *joined* decide the deadline, and have the report."""

@@ -215,6 +215,8 @@ class RoomEvent(Record):
     """The stable name."""
     version: ClassVar[int] = 1
     """The version of its fields."""
+    level: ClassVar[int] = 20
+    """How grave it is, as in `logging`."""
 
     at: float
     """When."""

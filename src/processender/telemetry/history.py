@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..core.estimates import Sample
 from ..core.spans import LONGEST_S
 from ..hints import Any
+from ..opening import open_beyond
 
 SCHEMA = 1
 _HEAD = "processender history "
@@ -149,8 +150,7 @@ def _write(path: str, history: Mapping[str, Sequence[Sample]]) -> None:
             lines.append(f"{each.seconds:.6f}\t{each.censored:d}\t{size}\t{version}\t{name}")
     draft = f"{path}.new"
     # Whatever else bears the name of the draft must not hold up the end.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(draft, flags, 0o600)
+    descriptor = open_beyond(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK)
     with open(descriptor, "wb") as file:
         file.write("\n".join(lines).encode("utf-8", "replace") + b"\n")
     os.replace(draft, path)

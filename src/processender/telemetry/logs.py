@@ -74,7 +74,7 @@ def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR091
         case Trouble(code=code, text=text):
             return WARNING, f"trouble.{code}", text
         case RoomEvent():
-            return INFO, event.key, event.text
+            return event.level, event.key, event.text
         case _:
             assert_never(event)
 

@@ -30,36 +30,12 @@ from ..core.plan import Plan, Step
 from ..core.written import as_text
 from ..hints import Any
 from ..ports import Clock
+from .facts import Accounted, Facts
 from .state import link_last, write_new
 
 SCHEMA = 1
 KEPT = 64
 """How many reports of a service are kept."""
-
-
-class Facts:
-    """What the report says beside the events."""
-
-    def __init__(self, service: str, version: str, run_id: str) -> None:
-        """Take what is known beforehand."""
-        self.service = service
-        self.version = version
-        self.run_id = run_id
-        system = os.uname()
-        self.host = system.nodename
-        self.platform = f"{system.sysname} {system.release}"
-        self.in_flight: Callable[[], list[str]] = list
-        """Tells what work was not finished."""
-        self.beginning: Callable[[], Notice | None] = lambda: None
-        """Tells what the end has begun with; None if nobody knows."""
-        self.exit: Callable[[], int | None] = lambda: None
-        """Tells the exit code of the process, as far as it is known."""
-        self.journal: Callable[[], dict[str, Any] | None] = lambda: None
-        """Tells what is still owed; None for a process that has opened no journal."""
-        self.sources: Callable[[], dict[str, Any]] = dict
-        """Tells what each source has seen last."""
-        self.command: Callable[[], dict[str, Any] | None] = lambda: None
-        """Tells the account of an application that has joined this process; None if none has."""
 
 
 class ReportWriter:
@@ -70,6 +46,8 @@ class ReportWriter:
         self.facts = facts
         self.last: dict[str, Any] | None = None
         """The account, once a run has begun."""
+        self.emit: Callable[[Event], object] = lambda _event: None
+        """Tells everybody of the account."""
         self.send: Callable[[dict[str, Any]], bool] = lambda _account: False
         """Sends the account to whoever keeps it instead of the directory, and tells whether it is there."""
         # The difference of the two clocks turns monotonic instants into dates.
@@ -93,6 +71,7 @@ class ReportWriter:
         self._removed: dict[str, Step] = {}
         self._opened = 0.0
         self._forced = 0
+        self._at_start = 0
 
     def open(self, directory: str) -> None:
         """Write the report into *directory* from now on."""
@@ -129,7 +108,7 @@ class ReportWriter:
                 self._cut.add(*({"what": what, **about} for what in event.what), more=event.more)
             case AttemptFailed():
                 failed = {"handler": event.handler, "error": event.error, "at_s": self._since(event.at)}
-                self._retries.append({**failed, "attempt": event.attempt})
+                self._retries.append({**failed, "attempt": event.attempt, "again_s": self._since(event.again_at)})
             case RoomEvent() if self.learning is not None and isinstance(event, self.learning.Kept):
                 self._remember(event)
             case Trouble():
@@ -152,6 +131,7 @@ class ReportWriter:
         self._first, self._changes, self._sizes = started.plan, 0, {}
         self._results, self._stuck, self._retries, self._removed = {}, [], [], {}
         self._notes, self._cut = {}, Several()
+        self._at_start = len(self.facts.in_flight())
         if not first:
             self.facts.run_id, self._linked = started.run, False
             self._path = self._directory and os.path.join(self._directory, f"{started.run}.json")
@@ -163,8 +143,18 @@ class ReportWriter:
         self._plan, self._changes = plan, self._changes + 1
 
     def _save(self, verdict: Verdict, ended: float | None) -> None:
-        self.last = self._account(verdict, ended)
-        self._write(self.last)
+        try:
+            kept = self._write(verdict, ended)
+        except OSError:
+            self._tell(ended, kept=True)
+            raise
+        self._tell(ended, kept=kept)
+
+    def _tell(self, ended: float | None, *, kept: bool) -> None:
+        """Tell of the account, whose file is *kept* here."""
+        assert self.last is not None  # it was just made
+        place = os.path.dirname(self._directory) if kept else ""
+        self.emit(Accounted(self._opened if ended is None else ended, self.last, place))
 
     def _remember(self, kept: Any) -> None:
         """Let the next plan know how long everything took, and say so if it cannot be written."""
@@ -173,7 +163,7 @@ class ReportWriter:
             trouble = self.learning.remember(directory, self._results, self._sizes, version, kept)
             if trouble:
                 self._troubles.add({"code": "history", "text": trouble})
-                self._save(self._end.verdict, self._end.at)
+                self._write(self._end.verdict, self._end.at)
 
     def _since(self, at: float) -> float:
         return round(at - self._opened, 6)
@@ -195,6 +185,7 @@ class ReportWriter:
             "version": self.facts.version,
             "instance": os.environ.get("HOSTNAME") or self.facts.host,
             "host": self.facts.host,
+            **{name: self.facts.where[name] for name in ("deployment", "zone", "node")},
             "cause": first.cause if first else "",
             "notices": [self._notice(notice) for notice in self._notices],
             "sources": self.facts.sources(),
@@ -211,6 +202,7 @@ class ReportWriter:
             "seconds": None if ended is None else self._since(ended),
             "handlers": [self._handler(step) for step in sorted((*plan.in_order(), *gone), key=self._begun)],
             "plan": None if ended is None else self._planned(),
+            "in_flight_at_start": self._at_start,
             "in_flight": self.facts.in_flight(),
             "cut": self._cut.shown(lambda more: {"what": more}),
             "skipped": {name: r.reason for name, r in self._results.items() if r.outcome is Outcome.SKIPPED},
@@ -243,12 +235,20 @@ class ReportWriter:
 
     def _handler(self, step: Step) -> dict[str, Any]:
         result = self._results.get(step.handler)
-        if result is None:
-            return {"name": step.handler, "phase": step.phase, "importance": str(step.importance), "outcome": None}
-        return {
+        graph = self._plan.graph if self._plan is not None else None
+        node = graph.index.get(step.handler) if graph is not None else None
+        handler = graph.handlers[node] if graph is not None and node is not None else None
+        about = {
             "name": step.handler,
             "phase": step.phase,
             "importance": str(step.importance),
+            "needs": [] if handler is None else [*handler.needs],
+            "timeout_s": None if handler is None else handler.timeout,
+        }
+        if result is None:
+            return {**about, "outcome": None}
+        return {
+            **about,
             "outcome": str(result.outcome),
             "reason": result.reason,
             "error": result.error,
@@ -266,9 +266,11 @@ class ReportWriter:
                 if name != os.path.basename(self._path):
                     os.unlink(os.path.join(directory, name))
 
-    def _write(self, account: dict[str, Any]) -> None:
+    def _write(self, verdict: Verdict, ended: float | None) -> bool:
+        """Make the account and write it; return whether it is kept here."""
+        self.last = account = self._account(verdict, ended)
         if self.send(account) or not self._path:
-            return
+            return False
         data = as_text(account).encode()
         try:
             if account["ended"] is None:
@@ -283,6 +285,7 @@ class ReportWriter:
                 self._linked = True
         except OSError as error:
             raise OSError(f"the report {self._path} cannot be written: {error}") from error
+        return True
 
 
 def _newest_last(names: Iterable[str]) -> list[str]:

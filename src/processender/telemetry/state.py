@@ -6,6 +6,8 @@ import os
 import stat
 from collections.abc import Mapping
 
+from ..opening import open_beyond
+
 _VOLATILE = {"tmpfs", "ramfs", "overlay"}
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"}
 """Where locks and flushes may not hold what the journal builds on."""
@@ -82,7 +84,7 @@ def file_name(service: str) -> str:
 
 def write_new(path: str, data: bytes) -> None:
     """Write *data* to a new file at *path*, readable by this user alone; leave nothing when that fails."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = open_beyond(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         while data:
             data = data[os.write(descriptor, data) :]

@@ -28,7 +28,8 @@ from processender.core.handler import Handler, Importance
 from processender.core.notice import Notice
 from processender.core.outcome import Outcome, Result, Verdict
 from processender.core.window import Window
-from processender.telemetry.report import Facts, ReportWriter
+from processender.telemetry.facts import Facts
+from processender.telemetry.report import ReportWriter
 from processender.testing.clock import VirtualClock
 from processender.testing.processes import Program
 from processender.testing.simulate import make_plan
@@ -71,8 +72,9 @@ def report(place: Path) -> dict[str, Any]:
 def test_the_keys_are_frozen() -> None:
     """Programs read them."""
     assert [
-        "schema", "id", "service", "version", "instance", "host", "cause", "notices", "sources", "window", "verdict", "exit",
-        "started", "ended", "seconds", "handlers", "plan", "in_flight", "cut", "skipped", "stuck", "retries", "journal",
+        "schema", "id", "service", "version", "instance", "host", "deployment", "zone", "node", "cause", "notices",
+        "sources", "window", "verdict", "exit", "started", "ended", "seconds", "handlers", "plan", "in_flight_at_start",
+        "in_flight", "cut", "skipped", "stuck", "retries", "journal",
         "command", "troubles", "environment",
     ] == list(account())  # fmt: skip
 
@@ -111,6 +113,8 @@ def test_a_handler_is_shown_with_its_end() -> None:
         "name": "flush",
         "phase": "flush",
         "importance": "must",
+        "needs": [],
+        "timeout_s": None,
         "outcome": "failed",
         "reason": "why",
         "error": "OSError: x",
@@ -146,7 +150,9 @@ def test_a_retry_is_listed() -> None:
     """With its error."""
     failed = AttemptFailed(NOW + 1, "flush", 1, "OSError: x", NOW + 2)
 
-    assert [{"handler": "flush", "error": "OSError: x", "at_s": 1.0, "attempt": 1}] == account(failed)["retries"]
+    assert [{"handler": "flush", "error": "OSError: x", "at_s": 1.0, "attempt": 1, "again_s": 2.0}] == account(failed)[
+        "retries"
+    ]
 
 
 def test_a_trouble_is_listed() -> None:
