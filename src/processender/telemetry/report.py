@@ -27,6 +27,7 @@ from ..core.labels import Several
 from ..core.notice import Notice
 from ..core.outcome import Outcome, Result, Verdict
 from ..core.plan import Plan, Step
+from ..core.window import Window
 from ..core.written import as_text
 from ..hints import Any
 from ..ports import Clock
@@ -174,7 +175,6 @@ class ReportWriter:
     def _account(self, verdict: Verdict, ended: float | None) -> dict[str, Any]:
         plan = self._plan
         assert plan is not None  # a run has begun
-        window = plan.window
         heard = [notice for notice in self._notices if notice.ends] or self._notices
         first = self.facts.beginning() or next(iter(heard), None)
         gone = [step for name, step in self._removed.items() if name in self._results and name not in plan.graph.index]
@@ -189,12 +189,7 @@ class ReportWriter:
             "cause": first.cause if first else "",
             "notices": [self._notice(notice) for notice in self._notices],
             "sources": self.facts.sources(),
-            "window": {
-                "length_s": round(window.length, 6),
-                "work_s": round(window.work, 6),
-                "reserve_s": round(window.reserve, 6),
-                "kind": str(window.kind),
-            },
+            "window": _shown(plan.window),
             "verdict": str(verdict),
             "exit": self._forced or self.facts.exit(),
             "started": self._date(self._opened),
@@ -286,6 +281,11 @@ class ReportWriter:
         except OSError as error:
             raise OSError(f"the report {self._path} cannot be written: {error}") from error
         return True
+
+
+def _shown(window: Window) -> dict[str, Any]:
+    slices = {"length_s": window.length, "work_s": window.work, "reserve_s": window.reserve}
+    return {**{name: round(seconds, 6) for name, seconds in slices.items()}, "kind": str(window.kind)}
 
 
 def _newest_last(names: Iterable[str]) -> list[str]:
