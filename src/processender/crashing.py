@@ -30,6 +30,7 @@ from .ports import Clock, Context
 from .recovering import recover_at_start
 from .rounds import Find
 from .telemetry.crash import untold_crashes, write_crash
+from .telemetry.facts import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks
 
@@ -239,9 +240,13 @@ class Aftermath:
                 Handler(RECOVERY, self._recover, phase="release", importance=Importance.MUST, expected=share)
             )
         if not handlers:
+            self._tell(CrashAccounted(self._clock.now(), report.as_dict()))
             return report
         results = carry_out(self._registry(handlers), self._clock, self._window, "crash", (self,))
-        return self._write(report.replace(handlers=tuple(_ended(results[name]) for name in results)))
+        shift = self._clock.wall() - self._clock.now() - report.at
+        report = self._write(report.replace(handlers=tuple(_ended(results[name], shift) for name in results)))
+        self._tell(CrashAccounted(self._clock.now(), report.as_dict()))
+        return report
 
     def _registry(self, handlers: Sequence[Handler]) -> Registry:
         registry = Registry(PHASES, self.lanes, ())
@@ -288,5 +293,8 @@ def _about(report: CrashReport, handler: Handler) -> Callable[[Context], Any]:
     return tell_async if is_async(call) else tell
 
 
-def _ended(result: Result) -> dict[str, Any]:
-    return {"name": result.handler, "outcome": str(result.outcome), "error": result.error or result.reason}
+def _ended(result: Result, shift: float) -> dict[str, Any]:
+    """Return what became of a handler, with its times as seconds since the crash was noticed."""
+    started = result.ended if result.started is None else result.started
+    times = {"started_s": round(started + shift, 6), "ended_s": round(result.ended + shift, 6)}
+    return {"name": result.handler, "outcome": str(result.outcome), "error": result.error or result.reason, **times}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .errors import HandlerError, Permanent
+from .errors import AccountRefused, HandlerError
 from .exchange import Answer, Request, exchange, judge
 from .hints import Any
 from .ports import Context
@@ -13,12 +13,6 @@ from .secret import SECRET_HEADERS, check_reference, reveal
 REFUSED = frozenset({400, 413, 415, 422})
 """The status codes by which a server says that it will never take what it was sent; others may be set right."""
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-class AccountRefused(Permanent):
-    """Whoever was sent the account will never take it; sending it again is of no use."""
-
-    code = "account-refused"
 
 
 class Address:

@@ -102,6 +102,4 @@ def _of_crash(account: Mapping[str, Any]) -> Iterator[LogRecord]:
         ended = at + (number(each.get("ended_s")) or 0.0)
         severity = INFO if outcome == "done" else WARN
         span = span_id(account, "handler", "", name)
-        yield LogRecord(
-            ended, severity, words.event_name("handler.ended"), f"{name}: {outcome}", more, trace, span
-        )
+        yield LogRecord(ended, severity, words.event_name("handler.ended"), f"{name}: {outcome}", more, trace, span)

@@ -29,6 +29,21 @@ class Accounted(RoomEvent):
         return f"the {kind}account {self.account['id']} is {'written' if self.directory else 'made'}"
 
 
+class CrashAccounted(RoomEvent):
+    """The account of a crash is complete: what follows it is over."""
+
+    key: ClassVar[str] = "crash.accounted"
+    level: ClassVar[int] = 10
+
+    account: dict[str, Any]
+    """The account; data of JSON."""
+
+    @property
+    def text(self) -> str:
+        """Which."""
+        return f"the account {self.account['id']} of a crash is complete"
+
+
 class Facts:
     """What the report says beside the events."""
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 
-from ...accounts.figures import figures
+from ...accounts.figures import Figure, figures, of_crash
+from ...accounts.plain import text
 from ...accounts.records import records
-from ...accounts.spans import spans, where
-from ...errors import HandlerError
+from ...accounts.spans import is_crash, spans, where
+from ...errors import AccountRefused, HandlerError
 from ...hints import Any
 from ...ports import Context
-from ...sending import AccountRefused, Address
+from ...sending import Address
 from . import messages, metrics, wire
 
 ENDPOINT = "http://localhost:4318"
@@ -77,10 +78,8 @@ class OtlpExporter:
         resource = where(account)
         refused = []
         for signal, address in self._addresses.items():
-            body = _ENCODERS[signal](resource, account)
-            if body:
-                said = _rejected(address.send(body, ctx).body)
-                refused += [f"{signal}: {said}"] if said else []
+            said = _rejected(address.send(_ENCODERS[signal](resource, account), ctx).body)
+            refused += [f"{signal}: {said}"] if said else []
         if refused:
             # What it took it must not get again, so nothing of it is sent again.
             raise AccountRefused(f"the collector has taken it in part only: {'; '.join(refused)}")
@@ -95,8 +94,13 @@ def _logs(resource: Mapping[str, Any], account: Mapping[str, Any]) -> bytes:
 
 
 def _metrics(resource: Mapping[str, Any], account: Mapping[str, Any]) -> bytes:
-    found = figures(account)
-    return metrics.metrics(resource, found, account) if found else b""
+    return metrics.metrics(resource, _figures(account), account)
+
+
+def _figures(account: Mapping[str, Any]) -> tuple[Figure, ...]:
+    if is_crash(account):
+        return of_crash(text(account.get("service")), text(account.get("cause")))
+    return figures(account)
 
 
 _ENCODERS = {"traces": _traces, "metrics": _metrics, "logs": _logs}
@@ -112,7 +116,7 @@ def _rejected(answer: bytes) -> str:
         return ""
     count, said = found.get(1, 0), found.get(2, b"")
     words = said.decode("utf-8", "replace")[:300] if isinstance(said, bytes) else ""
-    return f"{count} rejected{': ' if words else ''}{words}" if count else ""
+    return f"{count!r} rejected{': ' if words else ''}{words}" if count else ""
 
 
 def _headers(told: str) -> dict[str, str]:

@@ -18,15 +18,15 @@ _SAMPLED = 1
 
 def traces(resource: Mapping[str, Any], spans: Iterable[Span]) -> bytes:
     """Return an `ExportTraceServiceRequest`."""
-    return _request(resource, b"".join(wire.message(2, _span(each)) for each in spans))
+    return request(resource, b"".join(wire.message(2, _span(each)) for each in spans))
 
 
 def logs(resource: Mapping[str, Any], records: Iterable[LogRecord]) -> bytes:
     """Return an `ExportLogsServiceRequest`."""
-    return _request(resource, b"".join(wire.message(2, _record(each)) for each in records))
+    return request(resource, b"".join(wire.message(2, _record(each)) for each in records))
 
 
-def _request(resource: Mapping[str, Any], content: bytes) -> bytes:
+def request(resource: Mapping[str, Any], content: bytes) -> bytes:
     """Return a request with one resource and one scope; its numbers are those of traces, logs and metrics alike."""
     scope = wire.message(1, wire.text(1, SCOPE) + wire.text(2, __version__))
     of_resource = wire.message(1, wire.attributes(1, resource))

@@ -1,5 +1,5 @@
 """
-The little of Protocol Buffers that OTLP needs: messages as bytes, made from the inside out; and read, as far as answers.
+The little of Protocol Buffers that OTLP needs: messages are made from the inside out; of answers it reads the fields.
 
 Source: the encoding of Protocol Buffers (varints, and fields as a number with a wire type), and the files
 `opentelemetry/proto/*/v1/*.proto` of opentelemetry-proto 1.10, whose field numbers never change.
