@@ -56,6 +56,7 @@ PID = _word("process.pid", INT, "The number of the process.")
 EXIT_CODE = _word("process.exit.code", INT, "The exit code of the process, as far as it is known.")
 ERROR_TYPE = _word("error.type", STRING, "The class of the error, or the outcome where there was no exception.")
 ERROR_TEXT = _word("exception.message", STRING, "The text of the error, at most 500 characters.")
+ERROR_STACK = _word("exception.stacktrace", STRING, "The stack of an exception.")
 STACK = _word("code.stacktrace", STRING, "Where a thread, or the chain of what a task awaits, stands.")
 
 # The run, and what it was given.
