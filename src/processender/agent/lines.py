@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..core.events import Event, NoticeHeard
 from ..core.notice import Action, Notice
+from ..core.rendering import DEBUG, INFO, WARNING, render
 from ..core.written import as_text
 from ..demand import load
 from ..engine.clock import SystemClock
 from ..hints import Any
-from ..telemetry.logs import DEBUG, INFO, WARNING, render, write_line
+from ..telemetry.logs import write_line
 
 _NAMES = {DEBUG: "debug", INFO: "info", WARNING: "warning"}
 STDERR = 2
@@ -37,7 +38,7 @@ class Lines:
 
             descriptor: Where to write.
         """
-        self._wording: Any = load("telemetry.wording").Wording() if as_json else None
+        self._wording: Any = load("core.wording").Wording() if as_json else None
         self._clock = SystemClock()
         self._fixed = bool(verbosity)
         self._least = {1: DEBUG, -1: WARNING}.get(verbosity, INFO if talkative else WARNING)

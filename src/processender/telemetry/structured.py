@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from ..core.events import Event
-from .wording import Wording
+from ..core.wording import Wording
 
 
 class LoggingObserver:
-    """Hands events to `logging`, each with its attributes as those of the record: `extra` of the words."""
+    """Hands events to `logging`; the attributes of an event are those of its record, as `extra` would give them."""
 
     def __init__(self, name: str) -> None:
         """Log under `processender.<name>`."""
@@ -19,4 +19,9 @@ class LoggingObserver:
     def observe(self, event: Event) -> None:
         """Log one event."""
         level, text, told = self._wording.say(event)
-        self._logger.log(level, "%s", text, extra=told)
+        logger = self._logger
+        if logger.isEnabledFor(level):
+            # Not `log`: it would look through the stack for a caller, who is always this one.
+            record = logger.makeRecord(logger.name, level, __file__, 0, text, (), None, "observe")
+            vars(record).update(told)
+            logger.handle(record)

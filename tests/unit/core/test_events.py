@@ -35,7 +35,7 @@ from processender.core.handler import Handler
 from processender.core.notice import Notice
 from processender.core.outcome import Outcome, Result, Verdict
 from processender.core.record import Record
-from processender.telemetry.logs import ERROR, INFO, WARNING, render
+from processender.core.rendering import ERROR, INFO, WARNING, render
 from processender.testing.simulate import make_plan
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from processender.core.events import AttemptStarted, Waiting
-from processender.telemetry.logs import DEBUG, ERROR, INFO, WARNING, StreamObserver, write_line
+from processender.core.rendering import DEBUG, ERROR, INFO, WARNING
+from processender.telemetry.logs import StreamObserver, write_line
 
 WAITING = Waiting(1.0, ("one",))
 

@@ -13,9 +13,9 @@ from processender.core.events import AttemptStarted, Event, HandlerEnded, PlanCh
 from processender.core.handler import Handler, Importance
 from processender.core.notice import Notice
 from processender.core.outcome import Outcome, Result, Verdict
+from processender.core.wording import Wording
 from processender.telemetry.json_lines import JsonFormatter
 from processender.telemetry.structured import LoggingObserver
-from processender.telemetry.wording import Wording
 from processender.testing.simulate import make_plan
 
 STARTED = RunStarted(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..core import vocabulary as words
-from ..core.attributes import attributes
-from ..core.events import Event, PlanChanged, RunEnded, RunStarted
-from ..core.plan import Plan
 from ..hints import Any
-from .logs import render
+from . import vocabulary as words
+from .attributes import attributes
+from .events import Event, PlanChanged, RunEnded, RunStarted
+from .plan import Plan
+from .rendering import render
 
 
 class Wording:
