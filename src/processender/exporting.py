@@ -33,6 +33,10 @@ class Undelivered(RoomEvent):
     """Accounts of earlier runs wait for an exporter, and are sent now."""
 
     key: ClassVar[str] = "export.waiting"
+    words: ClassVar[dict[str, str]] = {
+        "exporter": "processender.exporter.name",
+        "count": "processender.exporter.waiting",
+    }
 
     exporter: str
     """The name of the exporter."""
@@ -50,6 +54,10 @@ class Delivered(RoomEvent):
 
     key: ClassVar[str] = "export.delivered"
     level: ClassVar[int] = 10
+    words: ClassVar[dict[str, str]] = {
+        "exporter": "processender.exporter.name",
+        "account": "processender.account.id",
+    }
 
     exporter: str
     """The name of the exporter."""

@@ -56,6 +56,7 @@ PID = _word("process.pid", INT, "The number of the process.")
 EXIT_CODE = _word("process.exit.code", INT, "The exit code of the process, as far as it is known.")
 ERROR_TYPE = _word("error.type", STRING, "The class of the error, or the outcome where there was no exception.")
 ERROR_TEXT = _word("exception.message", STRING, "The text of the error, at most 500 characters.")
+ERROR_STACK = _word("exception.stacktrace", STRING, "The stack of an exception.")
 STACK = _word("code.stacktrace", STRING, "Where a thread, or the chain of what a task awaits, stands.")
 
 # The run, and what it was given.
@@ -130,6 +131,12 @@ CRASH_ID = _word("processender.crash.id", STRING, "The id of the account of a cr
 CRASH_CAUSE = _word("processender.crash.cause", STRING, "Why the process died: `signal`, `exit`, `oom`, `watchdog`.")
 CRASH_SIGNAL = _word("processender.crash.signal", STRING, "The name of the signal of which it died.")
 CRASH_RESTARTS = _word("processender.crash.restarts", INT, "How often it had been started again before.")
+
+# What is sent away.
+
+EXPORTER = _word("processender.exporter.name", STRING, "The name of the exporter.")
+EXPORTER_WAITING = _word("processender.exporter.waiting", INT, "How many accounts wait for it.", "{account}")
+ACCOUNT = _word("processender.account.id", STRING, "The id of an account: of a run, or of a crash.")
 
 # The agent, and the record.
 
