@@ -18,6 +18,7 @@ from .core.handler import PHASES, Handler, Importance
 from .core.obligation import Entry, Kind, Standing
 from .core.outcome import Outcome, Result
 from .core.record import Record
+from .demand import load
 from .engine.aside import carry_out
 from .engine.callables import is_async, positional
 from .engine.registry import Registry
@@ -180,6 +181,7 @@ class Aftermath:
         """The capacity of each named resource that they occupy."""
         self.unaccounted: set[str] = set()
         """The journals whose crash could not be written down; they must stay, so that a later process can do it."""
+        self._seen_at = 0.0
 
     def observe(self, event: Event) -> None:
         """Tell of what went wrong; the rest stands in the account."""
@@ -227,6 +229,7 @@ class Aftermath:
     def follow(self, report: CrashReport, dead: Sequence[tuple[Dead, OwnerLock]] = ()) -> CrashReport:
         """Write *report*, which speaks of *dead*, run what follows, and return it with what became of that."""
         report = self._write(report)
+        self._seen_at = 0.0 if report.exit is None else report.at
         for each, lock in dead:
             self._accounted(each, lock, written=bool(report.path))
             lock.release()
@@ -259,7 +262,7 @@ class Aftermath:
         if not self._place:
             return
         recovered = recover_at_start(
-            self._place, self._find, self._clock, ctx.remaining() * 0.9, self._tell, self.unaccounted
+            self._place, self._find, self._clock, ctx.remaining() * 0.9, self._tell, self.unaccounted, self._seen_at
         )
         if recovered.open:
             count, first = len(recovered.open), recovered.open[0]
@@ -269,10 +272,11 @@ class Aftermath:
         if not self._place:
             return report
         try:
-            return write_crash(self._place, report)
+            report = write_crash(self._place, report)
+            load("telemetry.totals").take_crash(self._place, report)
         except OSError as error:
             self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))
-            return report
+        return report
 
 
 def _about(report: CrashReport, handler: Handler) -> Callable[[Context], Any]:

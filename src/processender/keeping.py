@@ -155,7 +155,8 @@ class Keeping(Registration):
     def _journal_opened(self, journal: Journal) -> None:
         if self._session is not None:
             self._session.watch(JournalObserver(journal))
-            self._session.report.facts.journal = lambda: still_owed(journal)
+            home = self._home_of_obligations
+            self._session.report.facts.journal = lambda: {**still_owed(journal), "released": home.released}
             self._session.tidy = self._home_of_obligations.tidy
         if OBLIGATIONS in self._registry:
             # A fork child has it already, and so has a journal that was closed and is opened again.
