@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 
 from .accounts.figures import Figure, ending, of_crash, of_recovery, owed
@@ -23,12 +24,13 @@ AT_ONCE = 200
 
 
 class Measuring:
-    """The figures of one service, read anew each time. For one thread at a time."""
+    """The figures of one service, read anew each time. Safe for threads."""
 
     def __init__(self, place: str, service: str) -> None:
         """Take the state directory of the service, empty if there is none, and its name."""
         self._place = place
         self._service = service
+        self._lock = threading.Lock()
         self._seen: dict[str, tuple[Files, int, int]] = {}
 
     def tally(self, now: float) -> Tally:
@@ -37,7 +39,8 @@ class Measuring:
         tally.seed(_zeros(self._service, tally))
         tally.take(tally.derived(now))
         if self._place:
-            tally.take(owed(self._service, *self._owed()))
+            with self._lock:
+                tally.take(owed(self._service, *self._owed()))
         return tally
 
     def _owed(self) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ..hints import Any
 from .kinds import HISTOGRAM, KINDS
 from .tally import Spread, Tally
 
@@ -14,6 +15,13 @@ _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 def exposition(tally: Tally) -> str:
     """Return all of *tally*, in the order of the table of kinds; empty for an empty one."""
     return "".join(f"{line}\n" for line in _lines(tally))
+
+
+def of_account(account: Mapping[str, Any]) -> str:
+    """Return the figures of one *account* alone, for a Pushgateway: what it adds, and nothing from before."""
+    tally = Tally()
+    tally.count(account)
+    return exposition(tally)
 
 
 def named(labels: Iterable[tuple[str, str]]) -> str:
