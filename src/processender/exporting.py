@@ -56,18 +56,18 @@ class Delivered(RoomEvent):
     level: ClassVar[int] = 10
     words: ClassVar[dict[str, str]] = {
         "exporter": "processender.exporter.name",
-        "account": "processender.account.id",
+        "id": "processender.account.id",
     }
 
     exporter: str
     """The name of the exporter."""
-    account: str
+    id: str
     """The id of the account."""
 
     @property
     def text(self) -> str:
         """Which, and by whom."""
-        return f"{self.exporter}: the account {self.account} is delivered"
+        return f"{self.exporter}: the account {self.id} is delivered"
 
 
 class Delivery:
