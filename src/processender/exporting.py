@@ -10,10 +10,12 @@ the agent, or by `processender deliver`.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 
 from .core.events import Event, RoomEvent, Trouble
 from .core.outcome import describe
+from .core.spans import LONGEST_S
 from .core.texts import counted
 from .engine.brief import BriefContext
 from .engine.clock import SystemClock
@@ -94,6 +96,7 @@ class Delivery:
         self._clock = clock
         self._tell = tell
         self._host = os.uname().nodename
+        self._until = clock.now() + LONGEST_S
 
     def open(self) -> None:
         """Make the outbox; where that cannot be, nothing waits, and that is said."""
@@ -117,21 +120,30 @@ class Delivery:
     def take(self, event: Accounted) -> None:
         """Deliver the account of *event* first, and then what waits."""
         if self.outbox is None:
+            self._until = self._clock.now() + LIMIT_S
             self._send(event.account)
             return
         self.put(event)
         self.deliver(first=str(event.account["id"]))
 
-    def deliver(self, *, first: str = "", wait: bool = True) -> int | None:
+    def deliver(self, *, first: str = "", seconds: float = LONGEST_S, wait: bool = True) -> int | None:
         """
         Send what waits and return how many were delivered; None where another process does it just now.
 
-        The account with the id *first* goes before the others, which go as they are old. After some failures the rest
-        is left for later.
+        After some failures the rest is left for later.
+
+        Args:
+
+            first: The id of the account that goes before the others, which go as they are old.
+
+            seconds: How long all of it may take.
+
+            wait: Whether to wait for another process that delivers.
         """
         outbox = self.outbox
         if outbox is None or not outbox.waiting():
             return 0
+        self._until = self._clock.now() + seconds
         if not outbox.begin(wait=wait):
             return None
         try:
@@ -141,7 +153,7 @@ class Delivery:
 
     def _deliver(self, outbox: Outbox, first: str) -> int:
         delivered, failures, seen = 0, 0, set[str]()
-        while failures < _FAILURES:
+        while failures < _FAILURES and self._clock.now() < self._until:
             # Looked up anew each time: the account of an end that comes meanwhile is not to wait for old ones.
             names = [name for name in outbox.waiting() if name not in seen]
             name = first if first in names else next(iter(names), None)
@@ -153,7 +165,9 @@ class Delivery:
                 continue
             error = self._send(kept.account, kept)
             delivered += error is None
-            failures += _FAILURES if isinstance(error, TimeoutError | Unreachable) else error is not None
+            if isinstance(error, TimeoutError | Unreachable):
+                break  # the next one would wait as long
+            failures += error is not None and not isinstance(error, AccountRefused)
         return delivered
 
     def _read(self, outbox: Outbox, name: str) -> Kept | None:
@@ -166,14 +180,14 @@ class Delivery:
     def _send(self, account: dict[str, Any], kept: Kept | None = None) -> Exception | None:
         """Send *account*, *kept* in the outbox if it is; return why that failed, None where it did not."""
         name, outbox = str(account["id"]), self.outbox
-        until = self._clock.now() + LIMIT_S
+        until = min(self._clock.now() + LIMIT_S, self._until)
         ctx = BriefContext(until, self._clock, handler=f"export-{self.exporter.name}", cause="export", key=name)
         try:
             self.exporter.send(account, ctx)
         except AccountRefused as error:
             aside = f"; it is put aside as {outbox.refused(kept.name)}" if kept is not None and outbox else ""
             self._trouble(f"the account {name}: {error}{aside}")
-            return None
+            return error
         except Exception as error:  # foreign code
             later = "it waits in the outbox, and is sent by the next start" if kept is not None else "it is lost"
             self._trouble(f"cannot send the account {name}: {describe(error)}; {later}")
@@ -239,3 +253,20 @@ def export_all(exporters: Sequence[Exporter], outlets: Outlets, place: str) -> N
         count = len(each.outbox.waiting()) if each.outbox is not None else 0
         if count:
             outlets.emit(Undelivered(clock.now(), each.exporter.name, count))
+
+
+def deliver_within(
+    seconds: float, exporters: Sequence[Exporter], place: str, clock: Clock, tell: Callable[[Event], object]
+) -> None:
+    """Send what waits for *exporters* in the directory *place*, side by side, and come back after *seconds* at most."""
+    threads = []
+    for each in exporters:
+        delivery = Delivery(each, place, clock, tell)
+        name = f"processender-export-{each.name}"
+        thread = threading.Thread(target=delivery.deliver, kwargs={"seconds": seconds}, name=name, daemon=True)
+        thread.start()
+        threads.append(thread)
+    until = clock.now() + seconds
+    for thread in threads:
+        # What looks up a name cannot be broken off; it is left behind.
+        thread.join(max(0.0, until - clock.now()))

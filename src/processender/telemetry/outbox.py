@@ -125,6 +125,15 @@ class Outbox:
             _unlink(os.path.join(aside, old))
         return os.path.join(aside, name)
 
+    def recall(self) -> int:
+        """Let all that was put aside wait once more, and return how many there are."""
+        aside = os.path.join(self.path, _REFUSED)
+        names = [each for each in os.listdir(aside) if each.endswith(_ENDING)] if os.path.isdir(aside) else []
+        for name in names:
+            _link(os.path.join(aside, name), os.path.join(self.path, name))
+            _unlink(os.path.join(aside, name))
+        return len(names)
+
     def begin(self, *, wait: bool) -> bool:
         """Have the lock of who delivers, or *wait* until the one who has it is ready; tell whether it is ours."""
         # A lock of POSIX: a child that was forked while we send must not keep it.
