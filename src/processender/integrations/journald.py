@@ -13,10 +13,10 @@ Versions: systemd from 252 on.
 
 from __future__ import annotations
 
+import _socket
 import errno
 import fcntl
 import os
-import socket
 import sys
 import uuid
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ class JournaldObserver:
         self._path = path
         self._wording = Wording(name)
         self._ids: dict[type, str] = {}
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
         self._socket.settimeout(WAIT_S)
 
     def observe(self, event: Event) -> None:
@@ -86,6 +86,10 @@ class JournaldObserver:
         head["MESSAGE_ID"] = self._ids[kind]
         fields = head | {field_of(word): value for word, value in told.items()}
         self._send(b"".join(_encoded(fields)))
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
 
     def _send(self, data: bytes) -> None:
         try:
@@ -104,7 +108,7 @@ class JournaldObserver:
             # journald takes none that could still change under it.
             fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
             packed = descriptor.to_bytes(4, sys.byteorder)
-            self._socket.sendmsg([b""], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)], 0, self._path)
+            self._socket.sendmsg([b""], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)], 0, self._path)
         finally:
             os.close(descriptor)
 
