@@ -45,8 +45,7 @@ class Accounted(RoomEvent):
     @property
     def text(self) -> str:
         """Where it stands."""
-        kind = "provisional " if self.is_provisional else ""
-        return f"the {kind}account {self.run} is {'written' if self.directory else 'made'}"
+        return f"the account of the run is {'kept here' if self.directory else 'made'}"
 
 
 class Facts:
