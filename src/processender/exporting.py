@@ -58,7 +58,7 @@ class Delivered(RoomEvent):
     level: ClassVar[int] = 10
     words: ClassVar[dict[str, str]] = {
         "exporter": "processender.exporter.name",
-        "id": "processender.account.id",
+        "id": "processender.exporter.account",
     }
 
     exporter: str

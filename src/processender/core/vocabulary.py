@@ -67,6 +67,7 @@ RUN_VERDICT = _word("processender.run.verdict", STRING, "How it ended: a `Verdic
 RUN_DURATION = _word("processender.run.duration", DOUBLE, "How long it took.", "s")
 RUN_PROVISIONAL = _word("processender.run.provisional", BOOLEAN, "Whether its end is still to come.")
 RUN_CLEAN = _word("processender.run.graceful", BOOLEAN, "Whether it ended `clean`.")
+RUN_UNDONE = _word("processender.run.undone", STRINGS, "The handlers that were not done, each with its outcome.")
 RUN_SOURCE = _word("processender.run.origin", STRING, "Which source the notice came from that began it.")
 WINDOW_LENGTH = _word("processender.window.length", DOUBLE, "From the notice to the hard deadline.", "s")
 WINDOW_WORK = _word("processender.window.work", DOUBLE, "The part of the window that the handlers have.", "s")
@@ -130,15 +131,11 @@ RECOVERY_LAG = _word("processender.recovery.lag", DOUBLE, "From the crash to its
 CRASH_ID = _word("processender.crash.id", STRING, "The id of the account of a crash.")
 CRASH_CAUSE = _word("processender.crash.cause", STRING, "Why the process died: `signal`, `exit`, `oom`, `watchdog`.")
 CRASH_SIGNAL = _word("processender.crash.signal", STRING, "The name of the signal of which it died.")
+CRASH_SUMMARY = _word("processender.crash.summary", STRING, "The crash in a line.")
+CRASH_TIME = _word("processender.crash.time", DOUBLE, "When it was noticed, since 1970.", "s")
 CRASH_RESTARTS = _word("processender.crash.restarts", INT, "How often it had been started again before.")
 
-# What is sent away.
-
-EXPORTER = _word("processender.exporter.name", STRING, "The name of the exporter.")
-EXPORTER_WAITING = _word("processender.exporter.waiting", INT, "How many accounts wait for it.", "{account}")
-ACCOUNT = _word("processender.account.id", STRING, "The id of an account: of a run, or of a crash.")
-
-# The agent, and the record.
+# The agent, the record, and who sends it away.
 
 STOP_STEP = _word("processender.stop.step", STRING, "What is done to bring the command to its end.")
 STOP_NUMBER = _word("processender.stop.number", INT, "The number of this step, from 1.")
@@ -146,3 +143,6 @@ STOP_OF = _word("processender.stop.steps", INT, "How many there are.", "{step}")
 WATCHED = _word("processender.sidecar.watches", STRING, "What a sidecar watches, in words.")
 RECORD_DURATION = _word("processender.record.duration", DOUBLE, "How long record and flush took.", "s")
 RECORD_WHOLE = _word("processender.record.whole", BOOLEAN, "Whether all observers had taken everything.")
+EXPORTER = _word("processender.exporter.name", STRING, "The name of an exporter.")
+EXPORTER_ACCOUNT = _word("processender.exporter.account", STRING, "The id of the account that it has sent.")
+EXPORTER_WAITING = _word("processender.exporter.waiting", INT, "How many accounts wait for it.", "{account}")
