@@ -73,8 +73,7 @@ def load(
     of_command = _of_command(config, environ, reaper, mistakes)
     hooks = make_hooks(config.hooks, environ, reaper, mistakes)
     _check_drainers(config, mistakes)
-    exporters = demand.load("agent.exports").make_exporters(config.export, mistakes) if config.export else ()
-    sources = demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else ()
+    sources, exporters = _outside(config, mistakes)
     mistakes.raise_if_any()
     handlers = [_with_call(handler, config.handlers[handler.name], environ, reaper, mistakes) for handler in handlers]
     after = config.on_crash.handlers
@@ -102,6 +101,14 @@ def load(
         profile=profile,
         file=file.path if file else "",
         root=file.root if file else (),
+    )
+
+
+def _outside(config: Config, mistakes: Mistakes) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return whom the agent listens to, and who sends accounts away."""
+    return (
+        demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else (),
+        demand.load("agent.exports").make_exporters(config.export, mistakes) if config.export else (),
     )
 
 
