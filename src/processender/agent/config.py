@@ -73,7 +73,7 @@ def load(
     of_command = _of_command(config, environ, reaper, mistakes)
     hooks = make_hooks(config.hooks, environ, reaper, mistakes)
     _check_drainers(config, mistakes)
-    sources, exporters = _outside(config, mistakes)
+    outside = _outside(config, mistakes)
     mistakes.raise_if_any()
     handlers = [_with_call(handler, config.handlers[handler.name], environ, reaper, mistakes) for handler in handlers]
     after = config.on_crash.handlers
@@ -92,10 +92,13 @@ def load(
         **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
-        handlers=(*handlers, *in_plan(hooks), *(h for source in sources for h in getattr(source, "handlers", ()))),
+        handlers=(
+            *handlers,
+            *in_plan(hooks),
+            *(h for source in outside["sources"] for h in getattr(source, "handlers", ())),
+        ),
         hooks=hooks,
-        sources=sources,
-        exporters=exporters,
+        **outside,
         written=_written(config, hooks),
         **life_settings(config, reaper),
         profile=profile,
@@ -104,12 +107,12 @@ def load(
     )
 
 
-def _outside(config: Config, mistakes: Mistakes) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Return whom the agent listens to, and who sends accounts away."""
-    return (
-        demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else (),
-        demand.load("agent.exports").make_exporters(config.export, mistakes) if config.export else (),
-    )
+def _outside(config: Config, mistakes: Mistakes) -> dict[str, tuple[Any, ...]]:
+    """Return the settings that say whom the agent listens to, and who sends accounts away."""
+    return {
+        "sources": demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else (),
+        "exporters": demand.load("agent.exports").make_exporters(config.export, mistakes) if config.export else (),
+    }
 
 
 def _written(config: Config, hooks: Mapping[str, object]) -> dict[str, object]:
