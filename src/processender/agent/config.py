@@ -92,11 +92,7 @@ def load(
         **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
-        handlers=(
-            *handlers,
-            *in_plan(hooks),
-            *(h for source in outside["sources"] for h in getattr(source, "handlers", ())),
-        ),
+        handlers=(*handlers, *in_plan(hooks), *_answers(outside["sources"])),
         hooks=hooks,
         **outside,
         written=_written(config, hooks),
@@ -107,12 +103,17 @@ def load(
     )
 
 
-def _outside(config: Config, mistakes: Mistakes) -> dict[str, tuple[Any, ...]]:
+def _outside(config: Config, mistakes: Mistakes) -> dict[str, Any]:
     """Return the settings that say whom the agent listens to, and who sends accounts away."""
     return {
         "sources": demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else (),
         "exporters": demand.load("agent.exports").make_exporters(config.export, mistakes) if config.export else (),
     }
+
+
+def _answers(sources: Sequence[Any]) -> list[Handler]:
+    """Return what answers the platforms to which the *sources* listen."""
+    return [handler for source in sources for handler in getattr(source, "handlers", ())]
 
 
 def _written(config: Config, hooks: Mapping[str, object]) -> dict[str, object]:
