@@ -22,6 +22,7 @@ from processender.core.notice import Notice
 from processender.core.outcome import Outcome, Result, Verdict
 from processender.engine.clock import SystemClock
 from processender.engine.observers import Outlets
+from processender.integrations.opentelemetry import TracingObserver
 from processender.integrations.structlog import StructlogObserver
 from processender.ports import Observer
 from processender.telemetry.structured import LoggingObserver
@@ -102,6 +103,20 @@ def structured() -> Observer:
     return StructlogObserver("bench", logger=silent)
 
 
+def traced() -> Observer:
+    """Return the observer of the OpenTelemetry SDK, with a batch of spans that goes nowhere."""
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: object) -> SpanExportResult:
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(Nowhere()))
+    return TracingObserver(provider, close=False)
+
+
 def measure() -> list[Figure]:
     """Measure the emit cost with no observer, with one that does nothing, and with each that comes along."""
     say("emit ...")
@@ -111,4 +126,5 @@ def measure() -> list[Figure]:
         Figure("an event with no observer", microseconds(), "us", bar=0.3),
         Figure("an event to logging", microseconds(logs()), "us", bar=10.0, beside=beside),
         Figure("an event to structlog", microseconds(structured()), "us", bar=10.0, beside=beside),
+        Figure("an event to the OpenTelemetry SDK", microseconds(traced()), "us", bar=25.0, beside=beside),
     ]
