@@ -85,6 +85,7 @@ PACKED = {"times": "cell", "deeds": "handler", "spans": "handler"}
 ADD_WHYS = "INSERT INTO whys VALUES (?, ?, ?) ON CONFLICT (day, reason) DO UPDATE SET n = whys.n + excluded.n"
 SET_SOURCE = """INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET head = excluded.head,
  size = excluded.size, done = excluded.done, damaged = excluded.damaged, newer = excluded.newer"""
+ADD_BEGUN_ACCOUNTS = "INSERT INTO accounts VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
 ADD_ACCOUNTS = """INSERT INTO accounts VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET account = excluded.account"""
 
 
