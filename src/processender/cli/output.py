@@ -5,14 +5,37 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 
 from ..core.events import Event, Trouble
 from ..hints import Any
+from .screen import Line, Screen
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
+"""What a terminal is told for each word of a style."""
 
 
-def say(text: str) -> None:
-    """Print *text* on standard output, as far as that can encode it; one that nobody reads any more is no error."""
-    text = _plain(text)
+def say(text: str) -> bool:
+    """
+    Print *text* on standard output, as far as that can encode it, and return whether somebody reads it.
+
+    One that nobody reads any more is no error; who has much to say can stop.
+    """
+    return _write(_plain(text))
+
+
+def say_lines(lines: Iterable[Line], screen: Screen) -> bool:
+    """Print *lines* on standard output, in colour if the *screen* has it, and return as `say` does."""
+    return _write("\n".join(["".join([_styled(*span, screen) for span in line]).rstrip() for line in lines]))
+
+
+def _styled(text: str, style: str, screen: Screen) -> str:
+    text = _plain(text, but="")
+    codes = ";".join([_CODES[word] for word in style.split()]) if screen.colour and text.strip() else ""
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
+
+
+def _write(text: str) -> bool:
     try:
         try:
             print(text)
@@ -22,6 +45,8 @@ def say(text: str) -> None:
         sys.stdout.flush()
     except (BrokenPipeError, AttributeError, ValueError):
         _give_up_stdout()
+        return False
+    return True
 
 
 def say_json(value: Any) -> None:

@@ -1,0 +1,237 @@
+"""How the runs went, on a terminal: the graceful share and its trend, what differs, handlers, causes, versions, zones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..archive.answers import Counts, Entry, Group, HandlerAnswer, Overview
+from ..archive.days import day_of, instant_of
+from ..archive.sentences import sentences, share
+from ..archive.shares import percent
+from ..core.texts import counted
+from .columns import Cell, Column, table_lines
+from .report_last import COLOURS, seconds_text
+from .screen import Line, Screen
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+_ROWS = 8
+"""How many rows a table of this page has at most; `--json` and `--csv` have all."""
+_WIDE = 60
+GOOD, FAIR = 0.99, 0.9
+"""From which graceful share on it is shown as good, and as fair."""
+_MARKS = {"deployment": ("▲", "^"), "incident": ("✗", "x")}
+
+
+def overview_lines(overview: Overview, screen: Screen) -> Iterator[Line]:
+    """Give the lines that show *overview*."""
+    yield from _head(overview, screen)
+    yield ()
+    yield from _trend(overview, screen)
+    yield from _told(overview, screen)
+    if len(overview.services) > 1:
+        yield from _groups("service", overview.services, screen)
+    yield from _handlers(overview, screen)
+    for kind, groups in (
+        ("cause", overview.causes),
+        ("version", overview.versions),
+        ("zone", overview.zones),
+        ("deployment", overview.deployments),
+    ):
+        if len(groups) > 1 or any(each.name for each in groups):
+            yield from _groups(kind, groups, screen)
+    yield from _recent(overview.recent, screen)
+    for text in overview.troubles:
+        yield ()
+        yield from (((line, "yellow"),) for line in screen.wrapped(text, "trouble: ", "  "))
+
+
+def title(overview: Overview) -> str:
+    """Return whose runs these are."""
+    names = [each.name for each in overview.services]
+    if overview.question.service:
+        return overview.question.service
+    return names[0] if len(names) == 1 else f"{len(names)} services"
+
+
+def _head(overview: Overview, screen: Screen) -> Iterator[Line]:
+    counts = overview.counts
+    texts = [
+        counted(counts.runs, "shutdown"),
+        f"{instant_of(overview.first)[:16]} to {instant_of(overview.last)[:16]} UTC",
+    ]
+    asked = [f"{name} {text}" for name in ("version", "zone", "cause") if (text := getattr(overview.question, name))]
+    yield ((screen.cut(title(overview), screen.width), "bold"),)
+    yield from (((line, "dim"),) for line in screen.wrapped(", ".join([*asked, *texts])))
+    yield ()
+    found = share(counts)
+    low, high = found.bounds()
+    text = percent(found.value) if counts.runs else "-"
+    width = min(40, screen.width - len(text) - 14)
+    bar = _bar(found.value, width, screen) if width >= 8 and counts.runs else ()
+    yield (("  graceful  ", ""), (f"{text}  ", f"bold {_colour(found.value)}"), *bar)
+    if counts.runs:
+        sure = f"between {percent(low)} and {percent(high)}, with a chance of 95 %"
+        yield from (((line, "dim"),) for line in screen.wrapped(sure, " " * min(12, screen.width // 4), "    "))
+    yield from _verdicts(overview, screen)
+
+
+def _verdicts(overview: Overview, screen: Screen) -> Iterator[Line]:
+    """Say how many ended how, and how long they took."""
+    counts, names = overview.counts, ("clean", "degraded", "forced", "killed", "crashed", "cancelled")
+    parts = [(f"{getattr(counts, name)} {name}", COLOURS[name]) for name in names if getattr(counts, name)]
+    if len(overview.services) == 1 and overview.services[0].p50_s is not None:
+        p50, p95 = overview.services[0].p50_s, overview.services[0].p95_s
+        tail = "" if p95 is None else f", {seconds_text(p95)} at most in 19 of 20"
+        parts.append((f"half took {seconds_text(p50)} or less{tail}", ""))
+    line: list[tuple[str, str]] = []
+    used = 0
+    for text, style in parts:
+        if used and used + len(text) + 2 > screen.width:
+            yield tuple(line)
+            line, used = [], 0
+        line += [("  ", ""), (text, style)]
+        used += len(text) + 2
+    yield tuple(line)
+
+
+def _bar(value: float, width: int, screen: Screen) -> Line:
+    full = round(value * width)
+    full = min(max(full, value > 0), width - (value < 1))
+    return ((screen.pick("█", "#") * full, _colour(value)), (screen.pick("░", "-") * (width - full), "dim"))
+
+
+def _colour(value: float) -> str:
+    return "green" if value >= GOOD else "yellow" if value >= FAIR else "red"
+
+
+def _trend(overview: Overview, screen: Screen) -> Iterator[Line]:
+    """Show each day as a block, as high as its share, and what was marked below it."""
+    days = overview.days[-(screen.width - 14 if screen.width >= _WIDE else screen.width - 2) :]
+    if len(days) < 2:
+        return
+    label = "  by day    " if screen.width >= _WIDE else "  "
+    ends = f" {days[0].name[5:]} to {days[-1].name[5:]}"
+    cells = [_day(each, screen) for each in days]
+    yield ((label, ""), *cells, (ends if len(label) + len(days) + len(ends) <= screen.width else "", "dim"))
+    places = {each.name: place for place, each in enumerate(days)}
+    marked = [each for each in overview.marks if day_of(each.at) in places]
+    if marked:
+        row = [" "] * len(days)
+        for each in marked:
+            row[places[day_of(each.at)]] = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
+        yield ((" " * len(label) + "".join(row), "blue"),)
+        for each in marked[-_ROWS:]:
+            sign = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
+            yield (
+                (
+                    screen.cut(f"{' ' * len(label)}{sign} {day_of(each.at)[5:]} {each.kind} {each.text}", screen.width),
+                    "blue",
+                ),
+            )
+    yield ()
+
+
+def _day(day: Group, screen: Screen) -> tuple[str, str]:
+    if not day.counts.runs:
+        return screen.pick("·", "."), "dim"
+    value = share(day.counts).value
+    # Most days are good: the lower half of the scale is for what hardly ever happens.
+    level = min(int(max(value - 0.5, 0.0) * 2 * len(_LEVELS)), len(_LEVELS) - 1)
+    return (_LEVELS[level] if screen.signs else str(min(int(value * 10), 9))), _colour(value)
+
+
+def _told(overview: Overview, screen: Screen) -> Iterator[Line]:
+    for each in sentences(overview):
+        sign = "! " if each.bad else "- "
+        for number, line in enumerate(screen.wrapped(each.text, f"  {sign}", "    ")):
+            yield ((line[:4], "bold red" if each.bad and not number else ""), (line[4:], ""))
+
+
+def _groups(kind: str, groups: Sequence[Group], screen: Screen) -> Iterator[Line]:
+    heads = [
+        Column(f"by {kind}", right=False), Column("runs"), Column("graceful"), Column("", right=False, rank=5),
+        Column("killed", rank=3), Column("p50", rank=4), Column("p95", rank=2),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for each in groups[:_ROWS]:
+        value = share(each.counts).value
+        shown: Cell = (percent(value), _colour(value)) if each.counts.runs else "-"
+        bar = "".join(text for text, _ in _bar(value, 12, screen)) if each.counts.runs else ""
+        times = [_seconds(each.p50_s), _seconds(each.p95_s)]
+        rows.append(
+            [each.name or "(not told)", str(each.counts.runs), shown, (bar, _colour(value)), _some(each.counts), *times]
+        )
+    yield ()
+    yield from table_lines(heads, rows, screen)
+    yield from _more(len(groups), kind)
+
+
+def _some(counts: Counts) -> Cell:
+    return (str(counts.killed), "red") if counts.killed else ""
+
+
+def _more(number: int, kind: str) -> Iterator[Line]:
+    if number > _ROWS:
+        yield ((f"  and {counted(number - _ROWS, f'other {kind}')}: --json has all", "dim"),)
+
+
+def _handlers(overview: Overview, screen: Screen) -> Iterator[Line]:
+    if not overview.handlers:
+        return
+    heads = [
+        Column("slowest handlers", right=False), Column("p95"), Column("p50", rank=4), Column("change", rank=2),
+        Column("runs", rank=5), Column("skipped", rank=3), Column("timed out", rank=3), Column("failed", rank=3),
+        Column("retries", rank=6),
+    ]  # fmt: skip
+    many = len(overview.services) > 1
+    rows = [_handler(each, many=many) for each in overview.handlers[:_ROWS]]
+    yield ()
+    yield from table_lines(heads, rows, screen)
+    yield from _more(len(overview.handlers), "handler")
+
+
+def _handler(each: HandlerAnswer, *, many: bool) -> list[Cell]:
+    cut = each.outcomes.get("timed_out", 0) + each.outcomes.get("abandoned", 0)
+    counts = (each.outcomes.get("skipped", 0), cut, each.outcomes.get("failed", 0))
+    missed: list[Cell] = [(f"{number}", "yellow") if number else "" for number in counts]
+    name = f"{each.service}: {each.name}" if many else each.name
+    times = [_seconds(each.p95_s), _seconds(each.p50_s)]
+    return [name, *times, _growth(each), str(each.runs), *missed, str(each.retries) if each.retries else ""]
+
+
+def _growth(each: HandlerAnswer) -> Cell:
+    """Return how much slower the handler is in the newest version than in the one before it."""
+    now, then = each.newest_p95_s, each.before_p95_s
+    if now is None or not then:
+        return ""
+    growth = now / then - 1
+    # Within 5 % each of the two may be off.
+    text = "same" if abs(growth) < 0.1 else f"x{now / then:.1f}" if growth > 2 else f"{growth:+.0%}"
+    return text, "red" if growth > 0.3 else "green" if growth < -0.1 else ""
+
+
+def _recent(entries: Sequence[Entry], screen: Screen) -> Iterator[Line]:
+    if not entries:
+        return
+    heads = [
+        Column("recent (UTC)", right=False), Column("verdict", right=False), Column("after", right=False, rank=2),
+        Column("took", rank=3), Column("of", rank=5), Column("service", right=False, rank=4),
+        Column("version", right=False, rank=6), Column("zone", right=False, rank=7), Column("id", right=False, rank=8),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for each in entries[:_ROWS]:
+        verdict = f"{each.verdict} ({each.undone})" if each.undone and each.verdict != "killed" else each.verdict
+        took = ["" if each.seconds is None else seconds_text(each.seconds), f"{each.window_s:g} s"]
+        names = [each.service, each.version, each.zone, each.id]
+        row: list[Cell] = [
+            instant_of(each.began)[5:],
+            (verdict, COLOURS.get(each.verdict, "")),
+            screen.cut(each.cause, 24),
+        ]
+        rows.append([*row, *took, *(screen.cut(name, 24) for name in names)])
+    yield ()
+    yield from table_lines(heads, rows, screen)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else seconds_text(value)
