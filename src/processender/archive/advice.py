@@ -176,8 +176,6 @@ def _for_cut(each: HandlerAnswer, done: int, cut: int) -> Advice:
         why += f", and those that were done took {p95:.2f} s at p95 of {timeout:g} s"
         return Advice(each.name, f"timeout {timeout:g}s -> {rounded(2 * max(p95, timeout))}", why, float(cut))
     why += f", though those that were done took only {p95:.2f} s at p95 of {timeout:g} s"
-    why += ": it hangs, and more time does not help"
-    shorter = rounded(max(ROOM * p95, LEAST_TIMEOUT_S))
-    return Advice(
-        each.name, f"timeout {timeout:g}s -> {shorter} and a retry; the report has its stack", why, float(cut)
-    )
+    enough = max(ROOM * p95, LEAST_TIMEOUT_S)
+    change = f"timeout {timeout:g}s -> {rounded(enough)} and a retry" if enough < timeout else "find out where it hangs"
+    return Advice(each.name, f"{change}: the report has its stack", f"{why}: more time does not help", float(cut))

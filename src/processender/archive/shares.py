@@ -56,7 +56,7 @@ class Share(Record):
 def percent(value: float) -> str:
     """Return the share *value* in per cent; one that is not all, or not none, is not shown as if it were."""
     exact = value <= 0 or value >= 1
-    decimals = 0 if exact or 0.1 <= value <= 0.9 else 1 if 0.001 <= value <= 0.999 else 2
+    decimals = 0 if exact else 1 if 0.001 <= value <= 0.999 else 2
     if not exact and not 0.0001 <= value <= 0.9999:
         return "> 99.99 %" if value > 0.5 else "< 0.01 %"
     return f"{100 * value:.{decimals}f} %"

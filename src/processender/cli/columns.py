@@ -1,11 +1,11 @@
-"""Tables that are fitted to a screen: what matters least is left out first, and on a narrow one each row is a few lines."""
+"""Tables that are fitted to a screen: what matters least is left out first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from ..core.record import Record
-from .screen import Line, Screen, Span, columns
+from .screen import Line, Screen, Span, columns, lines_of
 
 _LEAST = 8
 """How narrow the first column becomes at most, before another one goes."""
@@ -22,6 +22,8 @@ class Column(Record):
     """Which goes first on a narrow screen: the highest; that of rank 0 never goes."""
 
 
+_NARROW = 40
+"""Below which width each row is a few lines."""
 Cell = Span | str
 
 
@@ -42,6 +44,11 @@ def table_lines(heads: Sequence[Column], rows: Sequence[Sequence[Cell]], screen:
         max([columns(head.title), *(columns(screen.clean(row[place][0])) for row in cells)])
         for place, head in enumerate(heads)
     ]
+    if screen.width < _NARROW:
+        yield ((screen.cut(heads[0].title, screen.width), "dim"),)
+        for row in cells:
+            yield from _stacked(heads, row, screen)
+        return
     kept = _kept(heads, widths, cells, screen.width)
     room = screen.width - 2 - sum(widths[place] + 2 for place in kept[1:])
     first = min(widths[0], max(room, _LEAST))
@@ -52,6 +59,13 @@ def table_lines(heads: Sequence[Column], rows: Sequence[Sequence[Cell]], screen:
             text, style = row[place]
             line += [("  ", ""), (screen.fit(text, widths[place], right=heads[place].right), style)]
         yield tuple(line)
+
+
+def _stacked(heads: Sequence[Column], row: Sequence[Span], screen: Screen) -> Iterator[Line]:
+    """Give one row as its name and, below it, what else it says that has a title."""
+    yield ((screen.cut(row[0][0], screen.width), row[0][1] or "bold"),)
+    said = [f"{head.title} {text}" for head, (text, _) in zip(heads[1:], row[1:], strict=True) if head.title and text]
+    yield from lines_of(screen.wrapped(", ".join(said), "  ", "  "))
 
 
 def _kept(heads: Sequence[Column], widths: Sequence[int], cells: Sequence[Sequence[Span]], width: int) -> list[int]:

@@ -1,22 +1,24 @@
-"""How the runs went, on a terminal: the graceful share and its trend, what differs, handlers, causes, versions, zones."""
+"""How the runs went, on a terminal: the graceful share, its trend, what differs, and tables of what is known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from ..archive.answers import Counts, Entry, Group, HandlerAnswer, Overview
-from ..archive.days import day_of, instant_of
+from ..archive.answers import Counts, Entry, Group, HandlerAnswer, Mark, Overview
+from ..archive.days import day_of, instant_at, instant_of
 from ..archive.sentences import sentences, share
 from ..archive.shares import percent
 from ..core.texts import counted
 from .columns import Cell, Column, table_lines
 from .report_last import COLOURS, seconds_text
-from .screen import Line, Screen
+from .screen import MOST, Line, Screen
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _ROWS = 8
 """How many rows a table of this page has at most; `--json` and `--csv` have all."""
 _WIDE = 60
+_DAY = 4
+"""How wide a day of the trend is at most."""
 GOOD, FAIR = 0.99, 0.9
 """From which graceful share on it is shown as good, and as fair."""
 _MARKS = {"deployment": ("▲", "^"), "incident": ("✗", "x")}
@@ -70,7 +72,7 @@ def _head(overview: Overview, screen: Screen) -> Iterator[Line]:
     bar = _bar(found.value, width, screen) if width >= 8 and counts.runs else ()
     yield (("  graceful  ", ""), (f"{text}  ", f"bold {_colour(found.value)}"), *bar)
     if counts.runs:
-        sure = f"between {percent(low)} and {percent(high)}, with a chance of 95 %"
+        sure = f"95 % sure: {percent(low)} to {percent(high)}"
         yield from (((line, "dim"),) for line in screen.wrapped(sure, " " * min(12, screen.width // 4), "    "))
     yield from _verdicts(overview, screen)
 
@@ -81,8 +83,8 @@ def _verdicts(overview: Overview, screen: Screen) -> Iterator[Line]:
     parts = [(f"{getattr(counts, name)} {name}", COLOURS[name]) for name in names if getattr(counts, name)]
     if len(overview.services) == 1 and overview.services[0].p50_s is not None:
         p50, p95 = overview.services[0].p50_s, overview.services[0].p95_s
-        tail = "" if p95 is None else f", {seconds_text(p95)} at most in 19 of 20"
-        parts.append((f"half took {seconds_text(p50)} or less{tail}", ""))
+        parts.append((f"p50 {seconds_text(p50)}", "bold"))
+        parts += [] if p95 is None else [(f"p95 {seconds_text(p95)}", "bold")]
     line: list[tuple[str, str]] = []
     used = 0
     for text, style in parts:
@@ -106,29 +108,47 @@ def _colour(value: float) -> str:
 
 def _trend(overview: Overview, screen: Screen) -> Iterator[Line]:
     """Show each day as a block, as high as its share, and what was marked below it."""
-    days = overview.days[-(screen.width - 14 if screen.width >= _WIDE else screen.width - 2) :]
+    label = "  by day    " if screen.width >= _WIDE else "  "
+    room = screen.width - len(label) - (16 if screen.width >= _WIDE else 0)
+    days = _filled(overview.days)[-room:]
     if len(days) < 2:
         return
-    label = "  by day    " if screen.width >= _WIDE else "  "
-    ends = f" {days[0].name[5:]} to {days[-1].name[5:]}"
-    cells = [_day(each, screen) for each in days]
-    yield ((label, ""), *cells, (ends if len(label) + len(days) + len(ends) <= screen.width else "", "dim"))
-    places = {each.name: place for place, each in enumerate(days)}
-    marked = [each for each in overview.marks if day_of(each.at) in places]
-    if marked:
-        row = [" "] * len(days)
-        for each in marked:
-            row[places[day_of(each.at)]] = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
-        yield ((" " * len(label) + "".join(row), "blue"),)
-        for each in marked[-_ROWS:]:
-            sign = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
-            yield (
-                (
-                    screen.cut(f"{' ' * len(label)}{sign} {day_of(each.at)[5:]} {each.kind} {each.text}", screen.width),
-                    "blue",
-                ),
-            )
+    wide = max(min(_DAY, room // len(days)), 1)
+    cells = [
+        (sign * max(wide - (wide > 2), 1) + " " * (wide > 2), style)
+        for sign, style in (_day(each, screen) for each in days)
+    ]
+    ends = f"  {days[0].name[5:]} to {days[-1].name[5:]}" if screen.width >= _WIDE else ""
+    yield ((label, ""), *cells, (ends, "dim"))
+    yield from _marked(overview.marks, {each.name: place * wide for place, each in enumerate(days)}, len(label), screen)
     yield ()
+
+
+def _marked(marks: Sequence[Mark], places: Mapping[str, int], indent: int, screen: Screen) -> Iterator[Line]:
+    """Draw the *marks* below the days at their *places*, and name the last of them."""
+    shown = [each for each in marks if day_of(each.at) in places]
+    row = [" "] * (max(places.values()) + 1)
+    for each in shown:
+        row[places[day_of(each.at)]] = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
+    if shown:
+        yield ((" " * indent + "".join(row), "blue"),)
+    for each in shown[-_ROWS:]:
+        sign = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
+        text = f"{' ' * indent}{sign} {day_of(each.at)[5:]} {each.kind} {each.text}"
+        yield ((screen.cut(text, screen.width), "blue"),)
+
+
+def _filled(days: Sequence[Group]) -> list[Group]:
+    """Return the *days* with those between them on which nothing ended, as far as there are not too many."""
+    known = {each.name: each for each in days}
+    try:
+        numbers = [int(instant_at(name) // 86400) for name in known]
+    except ValueError:
+        return list(days)
+    if not numbers or max(numbers) - min(numbers) > 2 * MOST:
+        return list(days)
+    names = [day_of(86400.0 * number) for number in range(min(numbers), max(numbers) + 1)]
+    return [known.get(name) or Group(name, Counts()) for name in names]
 
 
 def _day(day: Group, screen: Screen) -> tuple[str, str]:
