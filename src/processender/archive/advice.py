@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, log10
+from math import ceil, floor, log10
 
 from ..core.record import Record
 from .answers import HandlerAnswer, Overview
@@ -75,7 +75,7 @@ def rounded(seconds: float) -> str:
     """Return *seconds*, upward to two digits, as a configuration says them: `1.2s`, `90s`."""
     if seconds <= 0:
         return "0s"
-    step = 10.0 ** (max(ceil(log10(seconds)), 0) - 2)
+    step = 10.0 ** (floor(log10(seconds) + 1e-9) - 1)
     return f"{round(ceil(seconds / step - 1e-9) * step, 3):g}s"
 
 

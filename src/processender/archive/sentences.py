@@ -154,13 +154,14 @@ def _gathered(overview: Overview) -> Iterator[Sentence]:
         by_zone[zone] = by_zone.get(zone, 0) + counts.runs
         by_cause[cause] = by_cause.get(cause, 0) + counts.runs
     whole = sum(by_zone.values())
+    usual = max(by_cause, key=lambda each: by_cause[each], default="")
     for cause, zone, counts in overview.pairs:
-        if OTHERS in {cause, zone} or not (cause and zone):
+        if OTHERS in {cause, zone} or cause == usual or not (cause and zone):
             continue
         here = Share(counts.runs, by_zone[zone])
         elsewhere = Share(by_cause[cause] - counts.runs, whole - by_zone[zone])
         gap = elsewhere.below(here)
-        # What always ends by the same cause is gathered nowhere.
+        # Where another cause comes often, the usual one comes less often.
         if gap > 0.05 and here.value > 1.5 * elsewhere.value:
             verb = "preempted often" if cause in PREEMPTED else f"ended often by {name_of(cause)}"
             text = f"{verb} in zone {name_of(zone)}: {_of(here)} ends, elsewhere {_of(elsewhere)}"
