@@ -77,11 +77,10 @@ def _killed(overview: Overview) -> Iterator[Sentence]:
     killed, runs = overview.counts.killed, overview.counts.runs
     if killed:
         most = max(overview.causes, key=lambda each: each.counts.killed, default=None)
-        where = (
-            f", {most.counts.killed} of them after {name_of(most.name)}"
-            if most is not None and most.counts.killed
-            else ""
-        )
+        where = ""
+        if most is not None and most.counts.killed:
+            some = f"{most.counts.killed} of them " if most.counts.killed < killed else ""
+            where = f", {some}after {name_of(most.name)}"
         text = f"{killed} of {counted(runs, 'run')} began and never ended{where}: SIGKILL, or the power"
         yield Sentence(text, float(killed), about="killed")
 

@@ -62,6 +62,16 @@ def complain(text: str) -> None:
         return
 
 
+def complain_in_place(text: str, *, last: bool) -> None:
+    """Print *text* on standard error in place of the former one, if that is a terminal; the *last* is taken away."""
+    try:
+        if sys.stderr.isatty():
+            shown = "" if last else f"processender: {_plain(text)}"
+            print(f"\r\x1b[K{shown}", end="", file=sys.stderr, flush=True)
+    except (OSError, AttributeError, ValueError):
+        return
+
+
 def complain_of(event: Event) -> None:
     """Print what went wrong beside, on standard error."""
     if isinstance(event, Trouble):

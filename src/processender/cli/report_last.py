@@ -32,7 +32,8 @@ class _Scale:
         self.last = max([run.seconds or 0.0, *ends, 0.0])
         # A window of half a minute would leave nothing to be seen of a run of a second.
         self.broken = self.width >= 16 and self.last > 0 and run.hard > _FAR * self.last
-        self.inner = self.width - (6 if self.broken else 1)
+        self.end = f"{run.hard:g}"
+        self.inner = self.width - (max(len(self.end), 3) + 3 if self.broken else 1)
         self.span = (self.last if self.broken else max(run.end, self.last)) or 1.0
         self.soft = self.width - 3 if self.broken else self.at(run.soft)
         self.hard = self.width - 1 if self.broken else self.at(run.hard)
@@ -87,7 +88,7 @@ def _chart(run: Timeline, screen: Screen) -> Iterator[Line]:
     names = max(min(longest + 2, screen.width // 3), 7) if beside else 0
     behind = 24 if screen.width >= _ROOMY else 9 if beside else 0
     scale = _Scale(run, screen.width - names - beside - behind)
-    yield _axis(scale, names + beside, run)
+    yield _axis(scale, names + beside)
     phase = None
     for bar in run.bars:
         row = _marks(_row(bar, scale, screen), scale, screen)
@@ -111,21 +112,18 @@ def _style(bar: Bar) -> str:
     return "bold" if bar.critical else COLOURS.get(bar.outcome, "") if bar.outcome != "done" else ""
 
 
-def _axis(scale: _Scale, names: int, run: Timeline) -> Line:
+def _axis(scale: _Scale, names: int) -> Line:
     """Return the row of times above the bars."""
     cells = [" "] * scale.width
     step, number = scale.step(), 0
     while number * step <= scale.span * 1.0001:
         text = f"{number * step:g}" + (" s" if not number else "")
-        start = scale.at(number * step)
-        if start + len(text) <= scale.inner + 1 and all(
-            each == " " for each in cells[max(start - 1, 0) : start + len(text)]
-        ):
+        start = min(scale.at(number * step), scale.inner + 1 - len(text))
+        if start >= 0 and all(each == " " for each in cells[max(start - 1, 0) : start + len(text)]):
             cells[start : start + len(text)] = text
         number += 1
     if scale.broken:
-        text = f"{run.hard:g}"
-        cells[scale.inner + 1 :] = "//" + text.rjust(scale.width - scale.inner - 3)
+        cells[scale.inner + 1 :] = "//" + scale.end.rjust(scale.width - scale.inner - 3)
     return ((" " * names, ""), ("".join(cells)[: scale.width], "dim"))
 
 

@@ -21,6 +21,8 @@ _DAY = 4
 """How wide a day of the trend is at most."""
 GOOD, FAIR = 0.99, 0.9
 """From which graceful share on it is shown as good, and as fair."""
+_NOTHING_S = 0.01
+"""A difference of times that is none."""
 _MARKS = {"deployment": ("▲", "^"), "incident": ("✗", "x")}
 
 
@@ -112,6 +114,7 @@ def _trend(overview: Overview, screen: Screen) -> Iterator[Line]:
     room = screen.width - len(label) - (16 if screen.width >= _WIDE else 0)
     days = _filled(overview.days)[-room:]
     if len(days) < 2:
+        yield from _named(overview.marks, len(label), screen)
         return
     wide = max(min(_DAY, room // len(days)), 1)
     cells = [
@@ -132,7 +135,11 @@ def _marked(marks: Sequence[Mark], places: Mapping[str, int], indent: int, scree
         row[places[day_of(each.at)]] = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
     if shown:
         yield ((" " * indent + "".join(row), "blue"),)
-    for each in shown[-_ROWS:]:
+    yield from _named(shown, indent, screen)
+
+
+def _named(marks: Sequence[Mark], indent: int, screen: Screen) -> Iterator[Line]:
+    for each in marks[-_ROWS:]:
         sign = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
         text = f"{' ' * indent}{sign} {day_of(each.at)[5:]} {each.kind} {each.text}"
         yield ((screen.cut(text, screen.width), "blue"),)
@@ -225,8 +232,10 @@ def _growth(each: HandlerAnswer) -> Cell:
     if now is None or not then:
         return ""
     growth = now / then - 1
-    # Within 5 % each of the two may be off.
-    text = "same" if abs(growth) < 0.1 else f"x{now / then:.1f}" if growth > 2 else f"{growth:+.0%}"
+    # Within 5 % each of the two may be off, and what takes no time may take twice as much.
+    if abs(growth) < 0.1 or abs(now - then) < _NOTHING_S:
+        return "same", ""
+    text = f"x{now / then:.1f}" if growth > 2 else f"{growth:+.0%}"
     return text, "red" if growth > 0.3 else "green" if growth < -0.1 else ""
 
 
@@ -234,21 +243,19 @@ def _recent(entries: Sequence[Entry], screen: Screen) -> Iterator[Line]:
     if not entries:
         return
     heads = [
-        Column("recent (UTC)", right=False), Column("verdict", right=False), Column("after", right=False, rank=2),
-        Column("took", rank=3), Column("of", rank=5), Column("service", right=False, rank=4),
-        Column("version", right=False, rank=6), Column("zone", right=False, rank=7), Column("id", right=False, rank=8),
+        Column("recent (UTC)", right=False), Column("verdict", right=False), Column("undone", rank=5),
+        Column("after", right=False, rank=2), Column("took", rank=3), Column("of", rank=6),
+        Column("service", right=False, rank=4), Column("version", right=False, rank=7),
+        Column("zone", right=False, rank=8), Column("id", right=False, rank=4),
     ]  # fmt: skip
+    many = len({each.service for each in entries}) > 1
     rows: list[list[Cell]] = []
     for each in entries[:_ROWS]:
-        verdict = f"{each.verdict} ({each.undone})" if each.undone and each.verdict != "killed" else each.verdict
-        took = ["" if each.seconds is None else seconds_text(each.seconds), f"{each.window_s:g} s"]
-        names = [each.service, each.version, each.zone, each.id]
-        row: list[Cell] = [
-            instant_of(each.began)[5:],
-            (verdict, COLOURS.get(each.verdict, "")),
-            screen.cut(each.cause, 24),
-        ]
-        rows.append([*row, *took, *(screen.cut(name, 24) for name in names)])
+        undone = str(each.undone) if each.undone else ""
+        row: list[Cell] = [instant_of(each.began)[5:], (each.verdict, COLOURS.get(each.verdict, "")), undone]
+        row += [screen.cut(each.cause, 24), _seconds(each.seconds), f"{each.window_s:g} s"]
+        names = [each.service if many else "", each.version, each.zone, each.id]
+        rows.append([*row, *(screen.cut(name, 24) for name in names)])
     yield ()
     yield from table_lines(heads, rows, screen)
 
