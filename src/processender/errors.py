@@ -116,3 +116,9 @@ class SourceError(ProcessEnderError, ValueError):
     """A source of notices cannot be made as it was described."""
 
     code = "source"
+
+
+class ArchiveError(ProcessEnderError):
+    """The archive cannot be read, or cannot be written to."""
+
+    code = "archive"
