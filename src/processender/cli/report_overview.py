@@ -114,7 +114,9 @@ def _trend(overview: Overview, screen: Screen) -> Iterator[Line]:
     room = screen.width - len(label) - (16 if screen.width >= _WIDE else 0)
     days = _filled(overview.days)[-room:]
     if len(days) < 2:
-        yield from _named(overview.marks, len(label), screen)
+        yield from _named(overview.marks, 2, screen)
+        if overview.marks:
+            yield ()
         return
     wide = max(min(_DAY, room // len(days)), 1)
     cells = [
