@@ -46,7 +46,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     place = tmp_path_factory.mktemp("report")
     (place / "shop.py").write_text(PROGRAM)
     told = {"PROCESSENDER_STATE": str(place / "state"), "OTEL_RESOURCE_ATTRIBUTES": "cloud.availability_zone=eu-1b"}
-    environ = {**os.environ, **told}
+    environ = {**os.environ, **told, "NO_COLOR": "", "FORCE_COLOR": ""}
     begun = [start([str(place / "shop.py"), *argv], environ) for argv in RUNS]
     command = [sys.executable, "-c", "import os, signal; os.kill(os.getppid(), signal.SIGTERM); signal.pause()"]
     begun.append(start(["-m", "processender", "run", "--service", "web", "--grace", "5s", "--", *command], environ))
