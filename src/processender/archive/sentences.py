@@ -36,14 +36,19 @@ class Sentence(Record):
     bad: bool = True
     """Whether something is to be done; else it is good to know."""
     about: str = ""
-    """Of what: `time`, `version`, `zone`, `cause`, `deployment`, `handler`, `killed`."""
+    """Of what: `time`, `version`, `service`, `zone`, `cause`, `deployment`, `handler`, `killed`."""
 
 
 def sentences(overview: Overview) -> tuple[Sentence, ...]:
     """Return what *overview* says, the gravest first."""
     found = [*_killed(overview), *_versions(overview)]
     found += [each for each in _time(overview) if not _is_explained(each, found, overview)]
-    for about, groups in (("zone", overview.zones), ("cause", overview.causes), ("deployment", overview.deployments)):
+    for about, groups in (
+        ("service", overview.services),
+        ("zone", overview.zones),
+        ("cause", overview.causes),
+        ("deployment", overview.deployments),
+    ):
         found += _stands_out(about, groups, overview.counts)
     found += [*_gathered(overview), *_handlers(overview)]
     found.sort(key=lambda each: (not each.bad, -each.weight))
@@ -88,6 +93,8 @@ def _killed(overview: Overview) -> Iterator[Sentence]:
 def _versions(overview: Overview) -> Iterator[Sentence]:
     """Say which version was the first that was worse, or better, than the one before it."""
     known = [each for each in overview.versions if each.name not in {"", OTHERS}]
+    if len(overview.services) > 1:
+        return  # versions of one service and of another are not one behind the other
     for newer, older in pairwise(known):
         now, then = share(newer.counts), share(older.counts)
         worse, better = now.below(then), then.below(now)
@@ -128,7 +135,8 @@ def _marked(marks: Sequence[Mark], day: str, days: Sequence[Group]) -> str:
     before = next((earlier.name for earlier, each in pairwise(days) if each.name == day), "")
     near = [each for each in marks if day_of(each.at) in {before, day}]
     near.sort(key=lambda each: (day_of(each.at) != day, each.kind != "incident"))
-    return f" ({', '.join(f'{each.kind} {name_of(each.text)}' for each in near[:2])})" if near else ""
+    texts = list(dict.fromkeys(f"{each.kind} {name_of(each.text)}" for each in near))
+    return f" ({', '.join(texts[:2])})" if texts else ""
 
 
 def _stands_out(about: str, groups: Sequence[Group], counts: Counts) -> Iterator[Sentence]:
@@ -140,7 +148,8 @@ def _stands_out(about: str, groups: Sequence[Group], counts: Counts) -> Iterator
         gap = here.below(elsewhere)
         if gap:
             name = name_of(each.name)
-            where = f"after {name}" if about == "cause" else f"in {about} {name}"
+            word = {"cause": "after", "service": "with"}.get(about, f"in {about}")
+            where = f"{word} {name}"
             text = f"worse {where}: {_of(here)} graceful, otherwise {_of(elsewhere)}"
             yield Sentence(text, gap * here.whole, about=about)
 

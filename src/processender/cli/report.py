@@ -12,10 +12,10 @@ from ..archive.answers import Overview, Question
 from ..archive.find import Archive, open_archive
 from ..archive.sentences import sentences
 from ..core.texts import counted
+from ..demand import load
 from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
-from ..html import page
 from ..telemetry.state import state_root
 from . import output
 from .kept_times import kept_times
@@ -182,7 +182,7 @@ class _Report:
         """Write the page in one go: who looks at it must never see half of it."""
         account = self._account()
         path = self._options.html
-        parts = page(overview, account, [each.text for each in sentences(overview)])
+        parts = load("html").page(overview, account, [each.text for each in sentences(overview)])
         if path == "-":
             output.say("".join(parts))
             return

@@ -21,6 +21,14 @@ def test_a_version_that_is_worse_is_named() -> None:
     assert ["worse since 1.4.2: 80.0 % of 100 graceful, with 1.4.1 99.0 % of 100"] == said("version", versions=versions)
 
 
+def test_versions_of_several_services_are_not_compared() -> None:
+    """They do not follow one another; the service that is worse is named instead."""
+    services = (group("shop", 100, 80), group("web", 100, 99))
+    found = said("version", "service", services=services, versions=services, counts=counts(200, 179))
+
+    assert ["worse with shop: 80.0 % of 100 graceful, otherwise 99.0 % of 100"] == found
+
+
 def test_a_version_that_is_better_is_named_too() -> None:
     """It is good to know, and stands behind what is bad."""
     found = sentences(overview(versions=(group("2", 100, 100), group("1", 100, 70)), counts=counts(200, 170, killed=1)))
