@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 
 from processender.archive.lines import take
 from processender.cli import main as door
+from processender.cli.report import Reading
 from processender.engine.clock import SystemClock
 from processender.telemetry.state import state_place
+from tests.unit.test_report_screen import Terminal
 
 NOW = SystemClock().wall()
 HOUR = 3600.0
@@ -219,6 +222,20 @@ class TestReport:
 
         assert (2, "") == (code, out)
         assert said in err
+
+
+def test_a_long_reading_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, in place; what is short, and what goes into a file, is not told of."""
+    stream = Terminal("utf-8")
+    monkeypatch.setattr(sys, "stderr", stream)
+    reading = Reading()
+    for done, whole in ((10, 20), (1 << 28, 1 << 30), ((1 << 28) + 1, 1 << 30), (1 << 30, 1 << 30)):
+        reading.tell(done, whole)
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO()))
+    Reading().tell(1 << 28, 1 << 30)
+
+    assert b"\r\x1b[Kprocessender: reading what is new: 25 %\r\x1b[K" == stream.buffer.getvalue()
+    assert b"" == sys.stderr.buffer.getvalue()
 
 
 def test_before_the_first_run_there_is_nothing(

@@ -18,6 +18,8 @@ PREEMPTED = frozenset({"spot", "preempted"})
 """Causes for which there is a verb."""
 ENOUGH = 20
 """From how many runs on anything is compared."""
+FEW = 5
+"""From how many runs on it is said that a handler was often not done."""
 SLOWER, SLOWER_S = 1.3, 0.05
 """A handler has become slower from this factor on, and by at least so many seconds: the times are within 5 %."""
 OFTEN = 0.05
@@ -185,7 +187,7 @@ def _handlers(overview: Overview) -> Iterator[Sentence]:
             yield Sentence(text, each.runs * 0.05, about="handler")
         undone = {outcome: n for outcome, n in each.outcomes.items() if outcome not in {"done", ""}}
         missed = Share(sum(undone.values()), each.runs)
-        if missed.bounds()[0] > OFTEN:
+        if each.runs >= FEW and missed.bounds()[0] > OFTEN:
             how = listed(f"{outcome.replace('_', ' ')} {n}" for outcome, n in _most(undone))
             text = f"{name} was not done in {_of(missed)} runs: {how}{_why(each)}"
             yield Sentence(text, float(missed.part), about="handler")

@@ -75,17 +75,18 @@ def main(argv: Sequence[str]) -> int:
         output.complain(unborn(where))
         return NOTHING
     try:
-        with open_archive(_referred(where), progress=_Progress().tell) as archive:
+        with open_archive(_referred(where), progress=Reading().tell) as archive:
             return _Report(options, question, where, archive).show()
     except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE
 
 
-class _Progress:
+class Reading:
     """Tells on a terminal how far the reading of what is new has come; nobody is told of a short one."""
 
     def __init__(self) -> None:
+        """Begin with nothing told."""
         self._shown = ""
 
     def tell(self, done: int, whole: int) -> None:

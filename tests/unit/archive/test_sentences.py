@@ -109,6 +109,11 @@ def test_a_handler_that_is_often_not_done_is_named_with_how_and_why() -> None:
     )
 
 
+def test_a_handler_that_was_not_done_once_is_no_sentence() -> None:
+    """The run itself says it."""
+    assert [] == said("handler", handlers=(handler(runs=1, outcomes={"failed": 1}),))
+
+
 def test_the_others_together_are_no_zone() -> None:
     """What stands for many is not to blame."""
     assert [] == said("zone", counts=counts(300, 270), zones=(group("a", 200, 199), group("(others)", 100, 71)))
