@@ -62,7 +62,8 @@ class Tally:
                 of_time = step(seconds)
                 took = str(of_time)
                 _add(spans, day, number, one(of_time))
-            _add(deeds, day, number, one(lane) + retries * one(RETRIES) if retries else one(lane))
+            key = (day, number)
+            deeds[key] = deeds.get(key, 0) + (one(lane) + retries * one(RETRIES) if retries else one(lane))
             why = self._names.reason(number, reason) if reason else 0
             if why:
                 self._whys[day, why] = self._whys.get((day, why), 0) + 1
