@@ -184,7 +184,7 @@ def _handlers(overview: Overview) -> Iterator[Sentence]:
         now, then = each.newest_p95_s, each.before_p95_s
         if now is not None and then is not None and now > SLOWER * then and now > then + SLOWER_S:
             text = f"{name} is slower since {name_of(each.version)}: {now:.2f} s at p95, {then:.2f} s before"
-            yield Sentence(text, each.runs * 0.05, about="handler")
+            yield Sentence(text, each.runs * 0.02, about="handler")
         undone = {outcome: n for outcome, n in each.outcomes.items() if outcome not in {"done", ""}}
         missed = Share(sum(undone.values()), each.runs)
         if each.runs >= FEW and missed.bounds()[0] > OFTEN:

@@ -181,7 +181,8 @@ class _Report:
 
     def _html(self, overview: Overview) -> None:
         """Write the page in one go: who looks at it must never see half of it."""
-        account = self._account()
+        newest = self._archive.recent(self._question, 1)
+        account = self._archive.account(newest[0].id) if newest else None
         path = self._options.html
         parts = load("html").page(overview, account, [each.text for each in sentences(overview)])
         if path == "-":
