@@ -12,8 +12,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from ..accounts.entry import line_of
+from ..accounts.entry import crash_line, line_of
 from ..accounts.reading import Line
+from ..accounts.spans import is_crash
 from ..errors import ArchiveError, ReleaserError
 from ..hints import Any
 from ..secret import reveal
@@ -60,23 +61,9 @@ class Server(Database):
         self._connection.close()
 
 
-class PostgresExporter:
-    """Sends accounts to an archive in PostgreSQL, each at least once."""
-
-    def __init__(self, url: Any, name: str = "postgresql") -> None:
-        """Take the *url*, text or a reference to a secret, and the *name* under which it is told of."""
-        self.name = name
-        """Under which name it is told of."""
-        self._url = url
-
-    def send(self, account: Mapping[str, Any], within: float) -> None:
-        """Write the *account*, a provisional one or a final one; raise `ArchiveError` if it is not there in time."""
-        write(self._url, [account], within)
-
-
 def connect(url: Any, patience: float = WITHIN_S) -> Server:
     """Return the archive at *url*, for reading: all that is asked of it comes from one moment; raise `ArchiveError`."""
-    connection = _connected(url, patience)
+    connection = connected(url, patience)
     with translated(connection):
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         if not connection.execute(_THERE).fetchone()[0]:
@@ -87,46 +74,39 @@ def connect(url: Any, patience: float = WITHIN_S) -> Server:
     return Server(connection)
 
 
-def write(url: Any, accounts: Iterable[Mapping[str, Any]], within: float = WITHIN_S) -> None:
+def write(connection: Any, accounts: Iterable[Mapping[str, Any]], within: float = WITHIN_S) -> None:
     """
-    Write *accounts* to the archive at *url*, all of them or none; those that are there already stay as they are.
+    Write *accounts*, of runs and of crashes, and close the *connection*: all of them or none, each once.
 
-    Raise `ArchiveError` if that did not happen *within* so many seconds.
+    Raise `ArchiveError` if that did not happen *within* so many seconds, and `ValueError` for what is no account.
     """
-    kept = list(accounts)
-    lines = [(_line(account), "") for account in kept]
-    connection = _connected(url, within)
-    with translated(connection):
-        connection.execute(f"SET LOCAL statement_timeout = {max(1, int(within * 1000))}")
-        connection.execute(_LOCK)
-        _make(connection)
-        _begin(connection)
-        _check(connection)
-        server = Server(connection)
-        Book(server).note(lines)
-        for (line, _), account in zip(lines, kept, strict=True):
-            statement = sql.ADD_ACCOUNTS if line.kind == "end" else sql.ADD_BEGUN_ACCOUNTS
-            server.many(statement, [(line.id, json.dumps(account))])
-        connection.commit()
+    try:
+        kept = [(Line(crash_line(each, {}) if is_crash(each) else line_of(each)), each) for each in accounts]
+        with translated(connection):
+            connection.execute(f"SET LOCAL statement_timeout = {max(1, int(within * 1000))}")
+            connection.execute(_LOCK)
+            _make(connection)
+            _begin(connection)
+            _check(connection)
+            server = Server(connection)
+            Book(server).note((line, "") for line, _ in kept)
+            for line, account in kept:
+                statement = sql.ADD_BEGUN_ACCOUNTS if line.kind == "start" else sql.ADD_ACCOUNTS
+                server.many(statement, [(line.id, json.dumps(account))])
+            connection.commit()
+    finally:
         connection.close()
 
 
-def _line(account: Mapping[str, Any]) -> Line:
-    try:
-        return Line(line_of(account))
-    except ValueError as error:
-        raise ArchiveError(f"cannot write an account to the archive: {error}") from error
-
-
-def _connected(url: Any, within: float) -> Any:
-    """Return a connection, in whose first transaction nothing has happened yet."""
+def connected(url: Any, within: float = WITHIN_S) -> Any:
+    """Return a connection to *url*, text or a reference to a secret; raise `ArchiveError` if there is none in time."""
     try:
         import psycopg  # noqa: PLC0415 - for those who have a PostgreSQL
     except ImportError as error:
         text = f"cannot reach PostgreSQL: {error}"
         raise ArchiveError(f"{text}; install it with: pip install 'processender[postgres]'") from error
     try:
-        settings = psycopg.conninfo.conninfo_to_dict(reveal(url))
+        settings: dict[str, Any] = {**psycopg.conninfo.conninfo_to_dict(reveal(url))}
     except ReleaserError as error:
         raise ArchiveError(f"cannot reach the archive: {error}") from error
     except psycopg.Error:
@@ -134,7 +114,7 @@ def _connected(url: Any, within: float) -> Any:
         text = "cannot read the URL of the archive; write postgresql://user@host:port/database"
         raise ArchiveError(f"{text}, with %-codes for what is no letter or digit") from None
     wait = max(_LEAST_S, int(within))
-    limits = {"connect_timeout": wait, "tcp_user_timeout": wait * 1000, "application_name": NAME}
+    limits: dict[str, Any] = {"connect_timeout": wait, "tcp_user_timeout": wait * 1000, "application_name": NAME}
     try:
         return psycopg.connect(**{**settings, **limits})
     except (psycopg.Error, ValueError) as error:
