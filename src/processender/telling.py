@@ -31,19 +31,25 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
     outlets.add(report, before_effect=True)
     usual: tuple[Any, ...] = ()
     if settings.observers is None:
-        usual = (load("telemetry.logs").LoggingObserver(settings.name),)
+        usual = (load("telemetry.structured").LoggingObserver(settings.name),)
     for observer in settings.observers or usual:
         outlets.add(observer)
     environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
     place = state_place(settings.place_name, environ)
     if place.path:
         report.open(place.path)
-        outlets.add(Bookkeeper(BOOKS))
+        bookkeeper = Bookkeeper(BOOKS)
+        if settings.exit != "return":
+            # A program may be over in a moment; in front of a command the thread of the bookkeeper does it.
+            bookkeeper.prepare()
+        outlets.add(bookkeeper)
     else:
         trouble("no-state", place.trouble)
     report.emit = outlets.emit
+    if settings.exporters:
+        load("exporting").export_all(settings.exporters, outlets, place.path)
     return place.path
 
 
 BOOKS = ("archive.lines", "telemetry.totals")
-"""The modules that keep books; each has `take(directory, account)`, and is loaded when there is something to take."""
+"""The modules that keep books; each has `take(directory, account)`, and is loaded before the end."""

@@ -98,6 +98,18 @@ class TestLast:
         assert any(line.startswith("no end: it began, and nothing was heard of it again") for line in lines)
         assert "planned: leave, flush, metrics, pool, audit" in lines
 
+    def test_an_application_that_has_joined_has_a_part_of_its_own(self) -> None:
+        """With its phases, and its own critical path."""
+        joined = {"service": "orders", "started": FIRST + 2, "handlers": [
+            {**handlers()[0], "name": "orders/leave"}, {**handlers()[1], "name": "orders/flush"}]}  # fmt: skip
+        lines = last(command=joined, retries=[])
+
+        assert ["orders: drain", "orders: flush"] == [
+            line.split(" :")[0].rstrip() for line in lines if "orders: " in line
+        ]
+        assert "critical path: leave > flush > pool" in lines
+        assert "               orders/leave > orders/flush" in lines
+
     def test_a_run_that_took_too_long_says_by_how_much(self) -> None:
         """It was to be cut, and was not."""
         assert "window: handlers had 5 s, and it ended at 6 s; 2.00 s too late" in last(

@@ -1,4 +1,4 @@
-"""What a question selects, read out of a database: counts by cell and day, times by step, handlers."""
+"""What a question selects, read out of a database: counts by cell, by day and by handler."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from datetime import date
 from math import ceil, floor
 
 from ..accounts.entry import KILLED
-from ..accounts.reading import OUTCOMES
 from ..hints import Any
 from .answers import Question
-from .buckets import bucket
+from .buckets import ONE, step, unpack
 from .sql import Database
-from .tally import DAY_S, UNTIMED
+from .tally import DAY_S, RETRIES, UNTIMED
 
 MOST_AT_THE_EDGES = 50_000
 """How many runs of a day that is only partly asked for are looked at one by one; of more the whole day is taken."""
+Counted = dict[tuple[int, str], list[float]]
+"""By number and verdict: how many, when the first began, when the last."""
 _ALWAYS = (-(1 << 60), 1 << 60)
 _EPOCH = date(1970, 1, 1).toordinal()
 _LATEST = 1e12
 _FILTERS = ("service", "version", "zone", "cause")
+_WITHIN = "WHERE day >= ? AND day < ?"
+_HANDLERS = "SELECT id FROM handlers WHERE cell IN ({})"
+_CHOSEN = {
+    "cell": "{}",
+    "id": "{}",
+    "handler": _HANDLERS,
+    "reason": f"SELECT id FROM reasons WHERE handler IN ({_HANDLERS})",
+}
 
 
 class Counting:
@@ -30,22 +39,25 @@ class Counting:
         self._database = database
         self.troubles: list[str] = []
         """What is not as it was asked."""
-        self.cells: dict[int, tuple[str, ...]] = {}
-        """Service, version, zone, deployment and cause of each cell that is meant."""
-        self.days: dict[tuple[int, int, str], list[float]] = {}
-        """By cell, day and verdict: how many, when the first began, when the last."""
-        self.times: dict[tuple[int, int], int] = {}
-        """By cell and step, how many runs took so long."""
-        self.times_by_day: dict[tuple[int, int], int] = {}
-        """By day and step."""
-        self.deeds: dict[tuple[int, str], list[int]] = {}
-        """By handler and outcome: how many, and how many retries."""
-        self.spans: dict[tuple[int, int], int] = {}
-        """By handler and step."""
+        self.by_cell: Counted = {}
+        """The runs of each cell."""
+        self.by_day: Counted = {}
+        """The runs of each day."""
+        self.times_by_cell: dict[int, int] = {}
+        """How long they took, counted by step in one number."""
+        self.times_by_day: dict[int, int] = {}
+        """The same of each day."""
+        self.deeds: dict[int, int] = {}
+        """By handler: how often it ended how, and its retries, in the lanes of `tally`."""
+        self.spans: dict[int, int] = {}
+        """By handler: how long it took."""
         self.whys: dict[int, int] = {}
-        """By reason."""
+        """By reason, how often."""
         self._chosen, self._values = filters(question)
-        self.cells = {row[0]: tuple(row[1:]) for row in self._rows("SELECT * FROM cells WHERE TRUE", "id")}
+        self.cells: dict[int, tuple[str, ...]] = {
+            row[0]: tuple(row[1:]) for row in self._rows("SELECT * FROM cells WHERE TRUE", "id")
+        }
+        """Service, version, zone, deployment and cause of each cell that is meant."""
         whole, edges = self._split(question)
         if whole[0] < whole[1]:
             self._count_days(whole)
@@ -56,14 +68,8 @@ class Counting:
 
     def _rows(self, sql: str, column: str, values: Sequence[Any] = (), end: str = "") -> Iterator[Any]:
         """Return the rows of the cells that are meant, by the *column* that holds the cell, or the handler."""
-        chosen = self._chosen
-        if chosen:
-            if column == "handler":
-                chosen = f"SELECT id FROM handlers WHERE cell IN ({chosen})"
-            if column == "reason":
-                of_handlers = f"SELECT id FROM handlers WHERE cell IN ({chosen})"
-                chosen = f"SELECT id FROM reasons WHERE handler IN ({of_handlers})"
-            sql = f"{sql} AND {column} IN ({chosen})"
+        if self._chosen:
+            sql = f"{sql} AND {column} IN ({_CHOSEN[column].format(self._chosen)})"
         return iter(self._database.rows(f"{sql} {end}", (*values, *self._values)))
 
     def _split(self, question: Question) -> tuple[tuple[int, int], list[tuple[float, float]]]:
@@ -93,23 +99,21 @@ class Counting:
         return int(found)
 
     def _count_days(self, whole: tuple[int, int]) -> None:
-        meant = "WHERE day >= ? AND day < ?"
-        sql = f"SELECT cell, day, verdict, n, first, last FROM days {meant}"
-        for cell, day, verdict, n, first, last in self._rows(sql, "cell", whole):
-            self.days[cell, day, verdict] = [n, first, last]
-        sql, end = f"SELECT cell, bucket, sum(n) FROM times {meant}", "GROUP BY cell, bucket"
-        self.times = {(cell, step): int(n) for cell, step, n in self._rows(sql, "cell", whole, end)}
-        sql, end = f"SELECT day, bucket, sum(n) FROM times {meant}", "GROUP BY day, bucket"
-        self.times_by_day = {(day, step): int(n) for day, step, n in self._rows(sql, "cell", whole, end)}
+        for column, counted in (("cell", self.by_cell), ("day", self.by_day)):
+            sql = f"SELECT {column}, verdict, sum(n), min(first), max(last) FROM days {_WITHIN}"
+            for number, verdict, n, first, last in self._rows(sql, "cell", whole, f"GROUP BY {column}, verdict"):
+                counted[number, verdict] = [int(n), first, last]
+        by_cell, by_day = self.times_by_cell, self.times_by_day
+        for day, cell, counts in self._rows(f"SELECT day, cell, counts FROM times {_WITHIN}", "cell", whole):
+            times = unpack(counts)
+            by_cell[cell] = by_cell.get(cell, 0) + times
+            by_day[day] = by_day.get(day, 0) + times
 
     def _count_handlers(self, whole: tuple[int, int]) -> None:
-        meant = "WHERE day >= ? AND day < ?"
-        sql, end = f"SELECT handler, outcome, sum(n), sum(retries) FROM deeds {meant}", "GROUP BY handler, outcome"
-        found = self._rows(sql, "handler", whole, end)
-        self.deeds = {(handler, outcome): [int(n), int(retries)] for handler, outcome, n, retries in found}
-        sql, end = f"SELECT handler, bucket, sum(n) FROM spans {meant}", "GROUP BY handler, bucket"
-        self.spans = {(handler, step): int(n) for handler, step, n in self._rows(sql, "handler", whole, end)}
-        sql, end = f"SELECT reason, sum(n) FROM whys {meant}", "GROUP BY reason"
+        for table, counted in (("deeds", self.deeds), ("spans", self.spans)):
+            for handler, counts in self._rows(f"SELECT handler, counts FROM {table} {_WITHIN}", "handler", whole):
+                counted[handler] = counted.get(handler, 0) + unpack(counts)
+        sql, end = f"SELECT reason, sum(n) FROM whys {_WITHIN}", "GROUP BY reason"
         self.whys = {reason: int(n) for reason, n in self._rows(sql, "reason", whole, end)}
 
     def _count_runs(self, since: float, until: float) -> None:
@@ -119,37 +123,34 @@ class Counting:
             day = int(began // DAY_S)
             self._count(cell, day, verdict, 1, began, began)
             if seconds is not None and verdict not in UNTIMED:
-                step = bucket(seconds)
-                self.times[cell, step] = self.times.get((cell, step), 0) + 1
-                self.times_by_day[day, step] = self.times_by_day.get((day, step), 0) + 1
+                time = ONE[step(seconds)]
+                self.times_by_cell[cell] = self.times_by_cell.get(cell, 0) + time
+                self.times_by_day[day] = self.times_by_day.get(day, 0) + time
             for deed in deeds.split(";") if deeds else ():
                 self._count_deed(*deed.split(","))
 
-    def _count_deed(self, handler: str, code: str, step: str, retries: str, reason: str) -> None:
-        number, outcome = int(handler), OUTCOMES[int(code)]
-        did = self.deeds.setdefault((number, outcome), [0, 0])
-        did[0] += 1
-        did[1] += int(retries)
-        if step:
-            key = (number, int(step))
-            self.spans[key] = self.spans.get(key, 0) + 1
-        if reason != "0":
-            self.whys[int(reason)] = self.whys.get(int(reason), 0) + 1
+    def _count_deed(self, handler: str, lane: str, of_time: str, retries: str, reason: str) -> None:
+        number, why = int(handler), int(reason)
+        self.deeds[number] = self.deeds.get(number, 0) + ONE[int(lane)] + int(retries) * ONE[RETRIES]
+        if of_time:
+            self.spans[number] = self.spans.get(number, 0) + ONE[int(of_time)]
+        if why:
+            self.whys[why] = self.whys.get(why, 0) + 1
 
     def _count_killed(self, question: Question, now: float) -> None:
         """Count the runs that must have ended by now, and of which nothing was heard again."""
-        until = min(question.until, now * 2)
         sql = "SELECT cell, day, count(*), min(began), max(began) FROM opened"
         meant = "WHERE due < ? AND began >= ? AND began < ?"
-        values = (now, question.since, until)
+        values = (now, question.since, min(question.until, _LATEST))
         for cell, day, n, first, last in self._rows(f"{sql} {meant}", "cell", values, "GROUP BY cell, day"):
             self._count(cell, day, KILLED, int(n), first, last)
 
     def _count(self, cell: int, day: int, verdict: str, n: int, first: float, last: float) -> None:
-        counted = self.days.setdefault((cell, day, verdict), [0, first, last])
-        counted[0] += n
-        counted[1] = min(counted[1], first)
-        counted[2] = max(counted[2], last)
+        for counted, number in ((self.by_cell, cell), (self.by_day, day)):
+            known = counted.setdefault((number, verdict), [0, first, last])
+            known[0] += n
+            known[1] = min(known[1], first)
+            known[2] = max(known[2], last)
 
 
 def filters(question: Question) -> tuple[str, tuple[str, ...]]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..hints import Any
+from ..accounts.reading import OUTCOMES
 from .answers import HandlerAnswer
-from .buckets import quantile
+from .buckets import lanes, quantile
 from .counting import Counting
 from .names import OTHERS
 from .sql import Database
+from .tally import LANES, RETRIES
 
 MOST = 200
 """How many handlers are told: the slowest."""
 MOST_REASONS = 5
+_NONE = (0,) * (RETRIES + 1)
 _Key = tuple[str, str]
 
 
@@ -28,8 +30,8 @@ class _Seen:
         self.reasons: dict[str, int] = {}
         self.skipped: dict[str, int] = {}
         self.retries = 0
-        self.steps: dict[int, int] = {}
-        self.by_version: dict[str, dict[int, int]] = {}
+        self.times = 0
+        self.by_version: dict[str, int] = {}
 
     def about(self, phase: str, importance: str, timeout: float | None, seen: float) -> None:
         """Keep what the last run says."""
@@ -47,16 +49,17 @@ def answers(database: Database, counting: Counting) -> tuple[HandlerAnswer, ...]
             handler = found.setdefault((about[0], name), _Seen())
             handler.about(phase, importance, timeout, seen)
             of[number] = (handler, about)
-    for (number, outcome), (n, retries) in counting.deeds.items():
+    for number, counts in counting.deeds.items():
         handler, about = of[number]
-        _add(handler.outcomes, outcome, n)
+        *ends, retries = (*lanes(counts), *_NONE)[: RETRIES + 1]
+        for outcome, n in zip(OUTCOMES, ends, strict=True):
+            _add(handler.outcomes, outcome, n)
         handler.retries += retries
-        if outcome == "skipped":
-            _add(handler.skipped, about[4], n)
-    for (number, step), n in counting.spans.items():
+        _add(handler.skipped, about[4], ends[LANES["skipped"]])
+    for number, times in counting.spans.items():
         handler, about = of[number]
-        _add(handler.steps, step, n)
-        _add(handler.by_version.setdefault(about[1], {}), step, n)
+        handler.times += times
+        handler.by_version[about[1]] = handler.by_version.get(about[1], 0) + times
     _add_reasons(database, counting, of)
     versions = _versions(counting)
     made = [_answer(key, handler, versions.get(key[0], [])) for key, handler in found.items() if handler.outcomes]
@@ -76,7 +79,7 @@ def _add_reasons(database: Database, counting: Counting, of: dict[int, tuple[_Se
 def _versions(counting: Counting) -> dict[str, list[str]]:
     """Return the versions of each service, the newest first: the one whose first run came last."""
     firsts: dict[_Key, float] = {}
-    for (cell, _, _), (_, first, _) in counting.days.items():
+    for (cell, _), (_, first, _) in counting.by_cell.items():
         about = counting.cells[cell]
         if about[1] not in {"", OTHERS}:
             firsts[about[0], about[1]] = min(first, firsts.get((about[0], about[1]), first))
@@ -99,8 +102,8 @@ def _answer(key: _Key, handler: _Seen, versions: list[str]) -> HandlerAnswer:
         reasons=dict(list(_most(handler.reasons.items()).items())[:MOST_REASONS]),
         skipped_by_cause=_most(handler.skipped.items()),
         retries=handler.retries,
-        p50_s=quantile(handler.steps, 0.5),
-        p95_s=quantile(handler.steps, 0.95),
+        p50_s=quantile(handler.times, 0.5),
+        p95_s=quantile(handler.times, 0.95),
         version=newest or next(iter(versions), ""),
         newest_p95_s=None if newest is None else quantile(handler.by_version[newest], 0.95),
         before_p95_s=None if before is None else quantile(handler.by_version[before], 0.95),
@@ -113,5 +116,6 @@ def _most(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
     return dict(sorted(counts, key=lambda item: (-item[1], item[0])))
 
 
-def _add(counts: dict[Any, int], key: Any, n: int) -> None:
-    counts[key] = counts.get(key, 0) + n
+def _add(counts: dict[str, int], key: str, n: int) -> None:
+    if n:
+        counts[key] = counts.get(key, 0) + n

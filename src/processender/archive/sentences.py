@@ -18,6 +18,8 @@ PREEMPTED = frozenset({"spot", "preempted"})
 """Causes for which there is a verb."""
 ENOUGH = 20
 """From how many runs on anything is compared."""
+FEW = 5
+"""From how many runs on it is said that a handler was often not done."""
 SLOWER, SLOWER_S = 1.3, 0.05
 """A handler has become slower from this factor on, and by at least so many seconds: the times are within 5 %."""
 OFTEN = 0.05
@@ -36,14 +38,19 @@ class Sentence(Record):
     bad: bool = True
     """Whether something is to be done; else it is good to know."""
     about: str = ""
-    """Of what: `time`, `version`, `zone`, `cause`, `deployment`, `handler`, `killed`."""
+    """Of what: `time`, `version`, `service`, `zone`, `cause`, `deployment`, `handler`, `killed`."""
 
 
 def sentences(overview: Overview) -> tuple[Sentence, ...]:
     """Return what *overview* says, the gravest first."""
     found = [*_killed(overview), *_versions(overview)]
     found += [each for each in _time(overview) if not _is_explained(each, found, overview)]
-    for about, groups in (("zone", overview.zones), ("cause", overview.causes), ("deployment", overview.deployments)):
+    for about, groups in (
+        ("service", overview.services),
+        ("zone", overview.zones),
+        ("cause", overview.causes),
+        ("deployment", overview.deployments),
+    ):
         found += _stands_out(about, groups, overview.counts)
     found += [*_gathered(overview), *_handlers(overview)]
     found.sort(key=lambda each: (not each.bad, -each.weight))
@@ -88,6 +95,8 @@ def _killed(overview: Overview) -> Iterator[Sentence]:
 def _versions(overview: Overview) -> Iterator[Sentence]:
     """Say which version was the first that was worse, or better, than the one before it."""
     known = [each for each in overview.versions if each.name not in {"", OTHERS}]
+    if len(overview.services) > 1:
+        return  # versions of one service and of another are not one behind the other
     for newer, older in pairwise(known):
         now, then = share(newer.counts), share(older.counts)
         worse, better = now.below(then), then.below(now)
@@ -128,7 +137,8 @@ def _marked(marks: Sequence[Mark], day: str, days: Sequence[Group]) -> str:
     before = next((earlier.name for earlier, each in pairwise(days) if each.name == day), "")
     near = [each for each in marks if day_of(each.at) in {before, day}]
     near.sort(key=lambda each: (day_of(each.at) != day, each.kind != "incident"))
-    return f" ({', '.join(f'{each.kind} {name_of(each.text)}' for each in near[:2])})" if near else ""
+    texts = list(dict.fromkeys(f"{each.kind} {name_of(each.text)}" for each in near))
+    return f" ({', '.join(texts[:2])})" if texts else ""
 
 
 def _stands_out(about: str, groups: Sequence[Group], counts: Counts) -> Iterator[Sentence]:
@@ -140,7 +150,8 @@ def _stands_out(about: str, groups: Sequence[Group], counts: Counts) -> Iterator
         gap = here.below(elsewhere)
         if gap:
             name = name_of(each.name)
-            where = f"after {name}" if about == "cause" else f"in {about} {name}"
+            word = {"cause": "after", "service": "with"}.get(about, f"in {about}")
+            where = f"{word} {name}"
             text = f"worse {where}: {_of(here)} graceful, otherwise {_of(elsewhere)}"
             yield Sentence(text, gap * here.whole, about=about)
 
@@ -173,10 +184,10 @@ def _handlers(overview: Overview) -> Iterator[Sentence]:
         now, then = each.newest_p95_s, each.before_p95_s
         if now is not None and then is not None and now > SLOWER * then and now > then + SLOWER_S:
             text = f"{name} is slower since {name_of(each.version)}: {now:.2f} s at p95, {then:.2f} s before"
-            yield Sentence(text, each.runs * 0.05, about="handler")
+            yield Sentence(text, each.runs * 0.02, about="handler")
         undone = {outcome: n for outcome, n in each.outcomes.items() if outcome not in {"done", ""}}
         missed = Share(sum(undone.values()), each.runs)
-        if missed.bounds()[0] > OFTEN:
+        if each.runs >= FEW and missed.bounds()[0] > OFTEN:
             how = listed(f"{outcome.replace('_', ' ')} {n}" for outcome, n in _most(undone))
             text = f"{name} was not done in {_of(missed)} runs: {how}{_why(each)}"
             yield Sentence(text, float(missed.part), about="handler")

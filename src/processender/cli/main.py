@@ -32,6 +32,7 @@ COMMANDS = {
     "restart": "let an agent end its command and start it again",
     "reload": "let an agent read its configuration again",
     "signal": "send a signal to the command of an agent",
+    "deliver": "send the accounts of earlier ends that no exporter has delivered yet",
     "track": "let an agent, or a process, owe what a script has made",
     "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
     "unit": "print a systemd unit for a command",

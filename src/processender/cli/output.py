@@ -26,11 +26,19 @@ def say(text: str) -> bool:
 
 def say_lines(lines: Iterable[Line], screen: Screen) -> bool:
     """Print *lines* on standard output, in colour if the *screen* has it, and return as `say` does."""
-    return _write("\n".join(["".join([_styled(*span, screen) for span in line]).rstrip() for line in lines]))
+    return _write("\n".join(["".join(_styled(line, screen)).rstrip() for line in lines]))
 
 
-def _styled(text: str, style: str, screen: Screen) -> str:
-    text = _plain(text, but="")
+def _styled(line: Line, screen: Screen) -> list[str]:
+    """Return the parts of *line*, those of one style together."""
+    joined: list[tuple[str, str]] = []
+    for text, style in line:
+        before = joined.pop()[0] if joined and joined[-1][1] == style else ""
+        joined.append((before + text, style))
+    return [_coded(_plain(text, but=""), style, screen) for text, style in joined]
+
+
+def _coded(text: str, style: str, screen: Screen) -> str:
     codes = ";".join([_CODES[word] for word in style.split()]) if screen.colour and text.strip() else ""
     return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
 

@@ -11,12 +11,11 @@ from ..archive.advice import Advice, advice
 from ..archive.answers import Overview, Question
 from ..archive.find import Archive, open_archive
 from ..archive.sentences import sentences
-from ..core.graph import nearest
 from ..core.texts import counted
+from ..demand import load
 from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
-from ..html import page
 from ..telemetry.state import state_root
 from . import output
 from .kept_times import kept_times
@@ -25,6 +24,7 @@ from .options import Options
 from .report_advice import advice_lines
 from .report_data import HEAD, advice_data, csv_text, entry_row, last_data, overview_data
 from .report_last import last_lines
+from .report_nothing import in_short, missing, nothing, unborn
 from .report_overview import overview_lines
 from .screen import screen_of
 
@@ -71,18 +71,22 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     question = _question(parser, options)
     where = options.where or state_root(os.environ)
+    if not (options.where or os.path.isdir(where)):
+        output.complain(unborn(where))
+        return NOTHING
     try:
-        with open_archive(_referred(where), progress=_Progress().tell) as archive:
+        with open_archive(_referred(where), progress=Reading().tell) as archive:
             return _Report(options, question, where, archive).show()
     except ProcessEnderError as error:
         output.complain(str(error))
         return _MISTAKE
 
 
-class _Progress:
+class Reading:
     """Tells on a terminal how far the reading of what is new has come; nobody is told of a short one."""
 
     def __init__(self) -> None:
+        """Begin with nothing told."""
         self._shown = ""
 
     def tell(self, done: int, whole: int) -> None:
@@ -128,6 +132,9 @@ class _Report:
     def _last(self) -> int:
         account = self._account()
         if account is None:
+            if self._options.id:
+                output.complain(missing(self._options.id, self._where))
+                return NOTHING
             return self._nothing(self._archive.overview(self._question))
         run = timeline(account)
         if self._options.json:
@@ -137,11 +144,17 @@ class _Report:
         return 0
 
     def _account(self) -> dict[str, Any] | None:
-        """Return the account of the run that is asked for, or of the newest one."""
+        """Return the account of the run that is asked for, or of the newest one, in short if it is not kept."""
         if self._options.id:
             return self._archive.account(self._options.id)
-        newest = self._archive.recent(self._question, 1)
-        return self._archive.account(newest[0].id) if newest else None
+        for entry in self._archive.recent(self._question, 1):
+            found = self._archive.account(entry.id)
+            if found is None:
+                output.complain(
+                    f"the report of {entry.id} is not kept any more, or was never: this is its line in the archive"
+                )
+            return in_short(entry) if found is None else found
+        return None
 
     def _csv(self) -> int:
         entries = self._archive.recent(self._question, _PAGE)
@@ -168,9 +181,10 @@ class _Report:
 
     def _html(self, overview: Overview) -> None:
         """Write the page in one go: who looks at it must never see half of it."""
-        account = self._account()
+        newest = self._archive.recent(self._question, 1)
+        account = self._archive.account(newest[0].id) if newest else None
         path = self._options.html
-        parts = page(overview, account, [each.text for each in sentences(overview)])
+        parts = load("html").page(overview, account, [each.text for each in sentences(overview)])
         if path == "-":
             output.say("".join(parts))
             return
@@ -185,19 +199,7 @@ class _Report:
     def _nothing(self, overview: Overview) -> int:
         for text in overview.troubles:
             output.complain(text)
-        if self._options.id:
-            output.complain(f"there is no run {self._options.id!r} in {_shown(self._where)}; --csv lists them")
-            return NOTHING
-        service, since = self._question.service, self._options.since
-        known = [each.name for each in self._archive.overview(Question()).services]
-        whose = f" of {service!r}" if service else ""
-        if service and service not in known:
-            hint = nearest(service, known) if known else "; nothing is there yet: a run is noted as it begins"
-        elif known:
-            hint = f"; there are others{'' if since else f', or older ones than {_USUAL}'}: --since 1y looks further"
-        else:
-            hint = "; nothing is there yet: a run is noted as it begins. PROCESSENDER_STATE names another place"
-        output.complain(f"there is no such shutdown{whose} in {_shown(self._where)}{hint}")
+        output.complain(nothing(self._archive, self._question, self._where, self._options.since))
         return NOTHING
 
 
@@ -205,12 +207,6 @@ def _referred(where: str) -> str | dict[str, str]:
     """Return *where*, or the reference that it is: `env:NAME`, or `file:PATH`."""
     kind, colon, name = where.partition(":")
     return {kind: name} if colon and kind in {"env", "file"} and not name.startswith("//") else where
-
-
-def _shown(where: str) -> str:
-    """Return *where* without what may be a password."""
-    scheme, slashes, rest = where.partition("://")
-    return f"{scheme}{slashes}{rest.rpartition('@')[2]}" if slashes else where
 
 
 def _question(parser: Options, options: Any) -> Question:

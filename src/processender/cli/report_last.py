@@ -177,7 +177,7 @@ def _words(run: Timeline, screen: Screen) -> Iterator[Line]:
         text = "it began, and nothing was heard of it again: SIGKILL, or the power; what ran until then is not known"
         yield from _said("no end", [text], screen, "red")
         yield from _said("planned", [", ".join(bar.name for bar in run.bars[:50])] if run.bars else [], screen)
-    yield from _said("critical path", [" > ".join(run.critical)] if run.critical else [], screen)
+    yield from _said("critical path", _paths(run), screen)
     yield from _said("window", [_window(run)] if run.hard else [], screen)
     undone = [bar for bar in run.bars if bar.outcome not in {"done", ""}]
     whys = [f"{bar.name}: {bar.outcome.replace('_', ' ')}{f': {bar.why}' if bar.why else ''}" for bar in undone]
@@ -190,6 +190,15 @@ def _words(run: Timeline, screen: Screen) -> Iterator[Line]:
     yield from _said("tried again", tried, screen)
     if not run.bars:
         yield from _said("handlers", ["none are known of this run"], screen)
+
+
+def _paths(run: Timeline) -> list[str]:
+    """Return the critical path, and below it those of applications that have joined."""
+    parts: dict[str, list[str]] = {}
+    critical = [bar for bar in run.bars if bar.critical]
+    for bar in sorted(critical, key=lambda each: (each.part, each.start or 0.0)):
+        parts.setdefault(bar.part, []).append(bar.name)
+    return [" > ".join(names) for names in parts.values()]
 
 
 def _window(run: Timeline) -> str:

@@ -114,7 +114,9 @@ def _trend(overview: Overview, screen: Screen) -> Iterator[Line]:
     room = screen.width - len(label) - (16 if screen.width >= _WIDE else 0)
     days = _filled(overview.days)[-room:]
     if len(days) < 2:
-        yield from _named(overview.marks, len(label), screen)
+        yield from _named(overview.marks, 2, screen)
+        if overview.marks:
+            yield ()
         return
     wide = max(min(_DAY, room // len(days)), 1)
     cells = [
@@ -139,10 +141,15 @@ def _marked(marks: Sequence[Mark], places: Mapping[str, int], indent: int, scree
 
 
 def _named(marks: Sequence[Mark], indent: int, screen: Screen) -> Iterator[Line]:
-    for each in marks[-_ROWS:]:
-        sign = screen.pick(*_MARKS.get(each.kind, ("·", ".")))
-        text = f"{' ' * indent}{sign} {day_of(each.at)[5:]} {each.kind} {each.text}"
-        yield ((screen.cut(text, screen.width), "blue"),)
+    """Name the last of the *marks*, those that several services share on one day only once."""
+    whose: dict[tuple[str, str, str], list[str]] = {}
+    for each in marks:
+        whose.setdefault((day_of(each.at)[5:], each.kind, each.text), []).append(each.service)
+    for (day, kind, text), services in list(whose.items())[-_ROWS:]:
+        sign = screen.pick(*_MARKS.get(kind, ("·", ".")))
+        known = {service for service in services if service}
+        of = f" of {known.pop()}" if len(known) == 1 else f" of {len(known)} services" if known else ""
+        yield ((screen.cut(f"{' ' * indent}{sign} {day} {kind} {text}{of}", screen.width), "blue"),)
 
 
 def _filled(days: Sequence[Group]) -> list[Group]:

@@ -21,6 +21,14 @@ def test_a_version_that_is_worse_is_named() -> None:
     assert ["worse since 1.4.2: 80.0 % of 100 graceful, with 1.4.1 99.0 % of 100"] == said("version", versions=versions)
 
 
+def test_versions_of_several_services_are_not_compared() -> None:
+    """They do not follow one another; the service that is worse is named instead."""
+    services = (group("shop", 100, 80), group("web", 100, 99))
+    found = said("version", "service", services=services, versions=services, counts=counts(200, 179))
+
+    assert ["worse with shop: 80.0 % of 100 graceful, otherwise 99.0 % of 100"] == found
+
+
 def test_a_version_that_is_better_is_named_too() -> None:
     """It is good to know, and stands behind what is bad."""
     found = sentences(overview(versions=(group("2", 100, 100), group("1", 100, 70)), counts=counts(200, 170, killed=1)))
@@ -99,6 +107,11 @@ def test_a_handler_that_is_often_not_done_is_named_with_how_and_why() -> None:
     assert ["flush was not done in 40.0 % of 100 runs: timed out 30, skipped 10 (no room)"] == said(
         "handler", handlers=(missed,)
     )
+
+
+def test_a_handler_that_was_not_done_once_is_no_sentence() -> None:
+    """The run itself says it."""
+    assert [] == said("handler", handlers=(handler(runs=1, outcomes={"failed": 1}),))
 
 
 def test_the_others_together_are_no_zone() -> None:
