@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import (
     agent,
+    archive,
     balancers,
     calls,
     containers,
@@ -56,6 +57,7 @@ BENCHES = {
     "kubelet": kubelet.measure,
     "calls": calls.measure,
     "middleware": middleware.measure,
+    "archive": archive.measure,
 }
 
 

@@ -34,6 +34,7 @@ from .telemetry.crash import untold_crashes, what_followed, write_crash
 from .telemetry.facts import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks
+from .telemetry.whereabouts import whereabouts
 
 LAST = 20
 """How many entries of a journal are told as last events."""
@@ -280,6 +281,7 @@ class Aftermath:
         try:
             report = write_crash(self._place, report)
             load("telemetry.totals").take_crash(self._place, report)
+            load("archive.lines").take_crash(self._place, report.as_dict(), whereabouts(os.environ))
         except OSError as error:
             self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))
         return report

@@ -15,6 +15,8 @@ MARKS = ("deployment", "incident")
 """What can be marked."""
 LAST_DATE = 4102444800.0
 """2100-01-01: a later date is none."""
+_OUTCOMES = frozenset(OUTCOMES)
+_MOST_RETRIES = 1_000_000
 _KINDS = ("end", "start", "crash", "mark")
 Deed = tuple[str, str, str, str, float | None, int, str, float | None]
 """One handler: name, phase, importance, outcome, seconds, retries, reason, time-out."""
@@ -43,15 +45,12 @@ class Line:
         if not self.id or at is None or not 0.0 <= at < LAST_DATE:
             raise ValueError("it has no id, or no date")
         self.at = at
-        self.service = text(data.get("service"))
-        self.version = text(data.get("version"))
-        self.zone = text(data.get("zone"))
-        self.deployment = text(data.get("deployment"))
-        self.cause = text(data.get("cause"))
-        self.node = text(data.get("node"))
-        self.instance = text(data.get("instance"))
+        get = data.get
+        about = _clean.texts(get("service"), get("version"), get("zone"), get("deployment"), get("cause"))
+        self.service, self.version, self.zone, self.deployment, self.cause = about
+        self.node, self.instance = _clean.texts(get("node"), get("instance"))
         self.window_s = max(0.0, number(data.get("window_s")) or 0.0)
-        self.text = text(data.get("text"))
+        self.text = text(get("text"))
         self.seconds: float | None = None
         self.handlers: list[Deed] = []
         self.verdict = "crashed" if self.kind == "crash" else ""
@@ -64,8 +63,7 @@ class Line:
         self.verdict = text(data.get("verdict"))
         if self.verdict not in VERDICTS:
             raise ValueError("it has no verdict")
-        seconds = number(data.get("seconds"))
-        self.seconds = None if seconds is None else max(0.0, seconds)
+        self.seconds = _positive(data.get("seconds"))
         handlers = data.get("handlers")
         if not isinstance(handlers, list):
             raise ValueError("it has no handlers")  # noqa: TRY004 - all that is wrong with a line is a ValueError
@@ -77,13 +75,50 @@ class Line:
         return sum(1 for each in self.handlers if each[3] != "done")
 
 
+class _Clean:
+    """Names that were found to be as they should be: the same few come a million times."""
+
+    _MOST = 20_000
+
+    def __init__(self) -> None:
+        self._known: set[tuple[Any, ...]] = set()
+
+    def texts(self, *values: Any) -> tuple[str, ...]:
+        """Return the *values* as names, see `text`."""
+        try:
+            if values in self._known:
+                return values
+        except TypeError:  # a list, or an object
+            return tuple(map(text, values))
+        clean = tuple(map(text, values))
+        if clean == values:
+            if len(self._known) >= self._MOST:
+                self._known.clear()
+            self._known.add(clean)
+        return clean
+
+
+_clean = _Clean()
+
+
 def _deed(each: Any) -> Deed:
-    if not isinstance(each, list) or len(each) < 8:
-        raise ValueError("one of its handlers is none")
-    outcome = text(each[3])
-    if outcome not in OUTCOMES:
+    try:
+        name, phase, importance, outcome, took, retries, reason, timeout = each[:8]
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError("one of its handlers is none") from error
+    name, phase, importance, outcome, reason = _clean.texts(name, phase, importance, outcome, reason)
+    if outcome not in _OUTCOMES:
         raise ValueError("a handler ended in no way that is known")
-    took, retries, timeout = number(each[4]), number(each[5]), number(each[7])
-    seconds = None if took is None else max(0.0, took)
-    about = (text(each[0]), text(each[1]), text(each[2]))
-    return (*about, outcome, seconds, max(0, int(retries or 0)), text(each[6]), timeout)
+    seconds = took if type(took) is float and 0.0 <= took < LAST_DATE else _positive(took)
+    limit = timeout if type(timeout) is float else number(timeout)
+    again = retries if type(retries) is int and 0 <= retries < _MOST_RETRIES else _retries(retries)
+    return (name, phase, importance, outcome, seconds, again, reason, limit)
+
+
+def _positive(value: Any) -> float | None:
+    known = number(value)
+    return None if known is None else max(0.0, known)
+
+
+def _retries(value: Any) -> int:
+    return min(_MOST_RETRIES, max(0, int(number(value) or 0)))

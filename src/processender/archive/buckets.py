@@ -19,16 +19,13 @@ _MOST = 400
 _LOG = log(STEP)
 _MIDDLE = 2.0 / (STEP + 1.0)
 _HEAD = struct.Struct("<H")
+ONE = tuple(1 << (lane * LANE) for lane in range(_MOST + 1))
+"""The numbers that have 1 in one lane, by lane."""
 
 
 def step(seconds: float) -> int:
     """Return the number of the step in which *seconds* lie, 0 for what takes no time."""
     return 0 if seconds <= _LEAST_S else min(_MOST, ceil(log(seconds / _LEAST_S) / _LOG))
-
-
-def one(lane: int) -> int:
-    """Return the number that has 1 in *lane*."""
-    return 1 << (lane * LANE)
 
 
 def lanes(number: int) -> tuple[int, ...]:

@@ -9,11 +9,11 @@ from math import ceil, floor
 from ..accounts.entry import KILLED
 from ..hints import Any
 from .answers import Question
-from .buckets import one, step, unpack
+from .buckets import ONE, step, unpack
 from .sql import Database
 from .tally import DAY_S, RETRIES, UNTIMED
 
-MOST_AT_THE_EDGES = 50_000
+MOST_AT_THE_EDGES = 20_000
 """How many runs of a day that is only partly asked for are looked at one by one; of more the whole day is taken."""
 Counted = dict[tuple[int, str], list[float]]
 """By number and verdict: how many, when the first began, when the last."""
@@ -123,7 +123,7 @@ class Counting:
             day = int(began // DAY_S)
             self._count(cell, day, verdict, 1, began, began)
             if seconds is not None and verdict not in UNTIMED:
-                time = one(step(seconds))
+                time = ONE[step(seconds)]
                 self.times_by_cell[cell] = self.times_by_cell.get(cell, 0) + time
                 self.times_by_day[day] = self.times_by_day.get(day, 0) + time
             for deed in deeds.split(";") if deeds else ():
@@ -131,9 +131,9 @@ class Counting:
 
     def _count_deed(self, handler: str, lane: str, of_time: str, retries: str, reason: str) -> None:
         number, why = int(handler), int(reason)
-        self.deeds[number] = self.deeds.get(number, 0) + one(int(lane)) + int(retries) * one(RETRIES)
+        self.deeds[number] = self.deeds.get(number, 0) + ONE[int(lane)] + int(retries) * ONE[RETRIES]
         if of_time:
-            self.spans[number] = self.spans.get(number, 0) + one(int(of_time))
+            self.spans[number] = self.spans.get(number, 0) + ONE[int(of_time)]
         if why:
             self.whys[why] = self.whys.get(why, 0) + 1
 

@@ -30,6 +30,15 @@ MOST_DAYS = 1_100
 _DAY_S = 86400
 _MARK = 0x50456E64
 _MEMORY = ":memory:"
+# A log written ahead costs a flush for many transactions; with one connection alone there is no memory to share.
+_PRAGMAS = {
+    "locking_mode": "EXCLUSIVE",
+    "journal_mode": "WAL",
+    "synchronous": "NORMAL",
+    "cache_size": -24_000,
+    "wal_autocheckpoint": 8_000,
+    "temp_store": "MEMORY",
+}
 _BROKEN = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_CONSTRAINT")
 _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
@@ -44,7 +53,7 @@ class Index:
         """What could not be read."""
         self._database = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         try:
-            for name, value in (("locking_mode", "EXCLUSIVE"), ("cache_size", -24_000), ("temp_store", "MEMORY")):
+            for name, value in _PRAGMAS.items():
                 self._database.execute(f"PRAGMA {name} = {value}")
             self._database.execute("BEGIN EXCLUSIVE")
             self._prepare()
@@ -102,8 +111,8 @@ class Index:
         if tables and (mark, version) != (_MARK, SCHEMA):
             raise Unusable("it is of a later version" if mark == _MARK else "it is no index of ours")
         if not tables:
-            for statement in making(suffix=""):
-                self._database.execute(statement + (" WITHOUT ROWID" if "CREATE TABLE" in statement else ""))
+            for statement in making(end=" WITHOUT ROWID"):
+                self._database.execute(statement)
             self._database.execute(f"PRAGMA application_id = {_MARK}")
             self._database.execute(f"PRAGMA user_version = {SCHEMA}")
 
@@ -167,10 +176,11 @@ def _make(root: str, path: str) -> None:
 def _put_aside(path: str, why: Exception) -> str:
     aside = f"{path}.broken"
     os.replace(path, aside)
-    try:
-        os.unlink(f"{path}-journal")  # it would be played back into the new one
-    except FileNotFoundError:
-        pass
+    for beside in (f"{path}-wal", f"{path}-journal"):
+        try:
+            os.unlink(beside)  # it would be played back into the new one
+        except FileNotFoundError:
+            continue
     return f"the index {path} could not be used ({why}): it was put aside as {aside}, and made anew"
 
 

@@ -9,6 +9,7 @@ closed by the next one.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from ..accounts.entry import crash_line, line_of, mark_line
 from ..core.written import as_text
@@ -30,7 +31,7 @@ def take(directory: str, account: dict[str, Any]) -> None:
     append(directory, line_of(account))
 
 
-def take_crash(directory: str, crash: dict[str, Any], where: dict[str, str]) -> None:
+def take_crash(directory: str, crash: dict[str, Any], where: Mapping[str, str]) -> None:
     """Append the line of a *crash*, that happened *where*, see `crash_line`; raise `OSError`."""
     append(directory, crash_line(crash, where))
 

@@ -41,7 +41,7 @@ _TABLES = {
     "accounts": "id text PRIMARY KEY, account text NOT NULL",
 }
 _INDEXES = (
-    "runs_began ON runs (began, id)",
+    "runs_began ON runs (began)",
     "runs_cell ON runs (cell, began)",
     "opened_due ON opened (due)",
     "cells_service ON cells (service)",
@@ -60,13 +60,13 @@ class Database(Protocol):
         """Carry out the statement with each of the *rows*."""
 
 
-def making(prefix: str = "", suffix: str = "") -> list[str]:
-    """Return the statements that make what is missing; *prefix* stands before each name, *suffix* ends each table."""
-    tables = [f"CREATE TABLE IF NOT EXISTS {prefix}{name} ({columns}){suffix}" for name, columns in _TABLES.items()]
-    return [
-        *tables,
-        *(f"CREATE INDEX IF NOT EXISTS {prefix}{each.replace(' ON ', f' ON {prefix}')}" for each in _INDEXES),
+def making(end: str = "") -> list[str]:
+    """Return the statements that make what is missing; *end* stands behind each table but that of the runs."""
+    tables = [
+        f"CREATE TABLE IF NOT EXISTS {name} ({columns}){'' if name == 'runs' else end}"
+        for name, columns in _TABLES.items()
     ]
+    return [*tables, *(f"CREATE INDEX IF NOT EXISTS {each}" for each in _INDEXES)]
 
 
 ADD_RUNS = "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -85,6 +85,7 @@ PACKED = {"times": "cell", "deeds": "handler", "spans": "handler"}
 ADD_WHYS = "INSERT INTO whys VALUES (?, ?, ?) ON CONFLICT (day, reason) DO UPDATE SET n = whys.n + excluded.n"
 SET_SOURCE = """INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET head = excluded.head,
  size = excluded.size, done = excluded.done, damaged = excluded.damaged, newer = excluded.newer"""
+ADD_BEGUN_ACCOUNTS = "INSERT INTO accounts VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
 ADD_ACCOUNTS = """INSERT INTO accounts VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET account = excluded.account"""
 
 

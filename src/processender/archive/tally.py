@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..accounts.reading import OUTCOMES, Line
 from . import sql
-from .buckets import one, pack, step, unpack
+from .buckets import ONE, pack, step, unpack
 from .names import Names
 from .sql import Database
 
@@ -44,30 +44,34 @@ class Tally:
             counted[1] = min(counted[1], at)
             counted[2] = max(counted[2], at)
         if line.seconds is not None and line.verdict not in UNTIMED:
-            _add(self._packed["times"], day, cell, one(step(line.seconds)))
+            times, key = self._packed["times"], (day, cell)
+            times[key] = times.get(key, 0) + ONE[step(line.seconds)]
         if line.verdict == "cancelled":
             # What was taken back says nothing of how long its handlers take, or why they were left out.
             return cell, line.undone, ""
         return self._add_handlers(line, cell, day)
 
     def _add_handlers(self, line: Line, cell: int, day: int) -> tuple[int, int, str]:
-        undone, short = 0, []
-        deeds, spans = self._packed["deeds"], self._packed["spans"]
+        undone, short, at = 0, [], line.at
+        deeds, spans, number_of = self._packed["deeds"], self._packed["spans"], self._names.handler
         for name, phase, importance, outcome, seconds, retries, reason, timeout in line.handlers:
-            number = self._names.handler(cell, name, phase, importance)
-            lane, took = LANES[outcome], ""
+            number = number_of(cell, name, phase, importance)
+            key = (day, number)
+            lane, took, why = LANES[outcome], "", 0
             if outcome != "done":
                 undone += 1
             elif seconds is not None:
                 of_time = step(seconds)
                 took = str(of_time)
-                _add(spans, day, number, one(of_time))
-            _add(deeds, day, number, one(lane) + retries * one(RETRIES) if retries else one(lane))
-            why = self._names.reason(number, reason) if reason else 0
-            if why:
+                spans[key] = spans.get(key, 0) + ONE[of_time]
+            deeds[key] = deeds.get(key, 0) + (ONE[lane] + retries * ONE[RETRIES] if retries else ONE[lane])
+            if reason:
+                why = self._names.reason(number, reason)
                 self._whys[day, why] = self._whys.get((day, why), 0) + 1
-            if timeout is not None and line.at >= self._timeouts.get(number, (0.0, 0.0))[0]:
-                self._timeouts[number] = (line.at, timeout)
+            if timeout is not None:
+                known = self._timeouts.get(number)
+                if known is None or at >= known[0]:
+                    self._timeouts[number] = (at, timeout)
             short.append(f"{number},{lane},{took},{retries},{why}")
         return cell, undone, ";".join(short)
 
@@ -81,11 +85,6 @@ class Tally:
         database.many(sql.ADD_WHYS, [(*key, n) for key, n in sorted(self._whys.items())])
         timeouts = sorted(self._timeouts.items())
         database.many(sql.SET_TIMEOUTS, [(timeout, at, number, at) for number, (at, timeout) in timeouts])
-
-
-def _add(packed: Packed, day: int, number: int, counts: int) -> None:
-    key = (day, number)
-    packed[key] = packed.get(key, 0) + counts
 
 
 def _merge(database: Database, table: str, found: Packed, keys: list[tuple[int, int]]) -> None:
