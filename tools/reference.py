@@ -10,6 +10,7 @@ import sys
 import typing
 from pathlib import Path
 
+import pages_figures
 import room_pages
 from describing import fields, function, has, public, thing
 
@@ -129,7 +130,7 @@ def testing_page() -> str:
 
 def index_page() -> str:
     """Return the page that lists the others."""
-    links = "- [The library](library.md)\n- [Events](events.md)\n- [The journal](journal.md)\n"
+    links = "- [The library](library.md)\n- [Events](events.md)\n- [Metrics](metrics.md)\n- [The journal](journal.md)\n"
     links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
     links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [Platforms](platforms/index.md)\n"
     links += "- [The test kit](testing.md)\n"
@@ -139,7 +140,8 @@ def index_page() -> str:
 def main() -> int:
     """Write the pages, or say which are stale."""
     pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
-             "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE)}  # fmt: skip
+             "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE),
+             "metrics": pages_figures.metrics_page(NOTE)}  # fmt: skip
     stale = []
     for name, text in pages.items():
         path = PAGES / f"{name}.md"
