@@ -48,7 +48,12 @@ class Recovered(Record):
 class RecoveryEnded(RoomEvent):
     """A recovery came to its end."""
 
-    key: ClassVar[str] = "recovery-ended"
+    key: ClassVar[str] = "recovery.ended"
+    words: ClassVar[dict[str, str]] = {
+        "found": "processender.obligation.found",
+        "released": "processender.obligation.settled",
+        "dead": "processender.obligation.dead",
+    }
 
     found: int = 0
     """How many obligations the dead have left."""

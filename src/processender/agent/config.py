@@ -120,6 +120,7 @@ def _of_root(config: Config) -> dict[str, Any]:
         "strict": config.strict,
         "exit": config.exit,
         "termination_log": config.termination_log,
+        "tell": tuple(config.tell),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..core.crash import CrashReport
 from ..core.events import Event, Trouble
+from ..core.rendering import render
 from ..crashing import Aftermath, Dead, new_id, the_dead
 from ..demand import load
 from ..engine.clock import SystemClock
@@ -16,7 +17,6 @@ from ..hints import Any
 from ..identity import boot_id
 from ..journal.owner import OwnerLock
 from ..plugins import find_releaser
-from ..telemetry.logs import render
 from ..telemetry.stacks import take_stacks
 from ..telemetry.state import state_place
 from .settings import Settings

@@ -16,11 +16,31 @@ class Accounted(RoomEvent):
 
     key: ClassVar[str] = "run.accounted"
     level: ClassVar[int] = 10
+    words: ClassVar[dict[str, str]] = {
+        "run": "processender.run.id",
+        "is_provisional": "processender.run.provisional",
+        "verdict": "processender.run.verdict",
+    }
 
     account: dict[str, Any]
     """As it stands in the report; `ended` is None in a provisional one. It belongs to all, and nobody changes it."""
     directory: str
     """The state directory of the service; empty where there is none, or where the agent around it keeps the account."""
+
+    @property
+    def run(self) -> str:
+        """The id of the run."""
+        return str(self.account["id"])
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether the end of the run is still to come."""
+        return self.account["ended"] is None
+
+    @property
+    def verdict(self) -> str:
+        """How the run has ended, or how it will have ended if nothing is heard of it again."""
+        return str(self.account["verdict"])
 
     @property
     def text(self) -> str:
