@@ -11,6 +11,7 @@ import typing
 from pathlib import Path
 
 import pages_export
+import pages_figures
 import room_pages
 from describing import fields, function, has, public, thing
 
@@ -130,7 +131,7 @@ def testing_page() -> str:
 
 def index_page() -> str:
     """Return the page that lists the others."""
-    links = "- [The library](library.md)\n- [Events](events.md)\n- [The journal](journal.md)\n"
+    links = "- [The library](library.md)\n- [Events](events.md)\n- [Metrics](metrics.md)\n- [The journal](journal.md)\n"
     links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
     links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [Platforms](platforms/index.md)\n"
     links += "- [Exporters](exporters.md)\n- [The test kit](testing.md)\n"
@@ -140,7 +141,8 @@ def index_page() -> str:
 def main() -> int:
     """Write the pages, or say which are stale."""
     pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
-             "journal": journal_page(), "exporters": pages_export.exporters_page(NOTE), "testing": testing_page(), **room_pages.pages(NOTE)}  # fmt: skip
+             "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE),
+             "exporters": pages_export.exporters_page(NOTE), "metrics": pages_figures.metrics_page(NOTE)}  # fmt: skip
     stale = []
     for name, text in pages.items():
         path = PAGES / f"{name}.md"
