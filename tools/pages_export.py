@@ -11,19 +11,19 @@ from describing import function, thing
 from processender import exporting, ports
 from processender.plugins import _EXPORTERS, EXPORTERS
 
+INTRODUCTION = f"""
+How they are used is told [in a guide](../how-to/export.md). In a configuration one is found by its `kind`:
+`[export.NAME]` has `kind`, `url`, `headers`, and in `with` what else its function takes. A package makes one of its own
+known by an entry point of the group `{EXPORTERS}`: its value is a function that takes `name` and the fields of
+`with`, and returns an `Exporter`.
+"""
+"""What the page says first."""
 _HEADINGS = re.compile(r"^(Sends|Leaves|Evidence|Versions|Source):", re.MULTILINE)
 
 
 def exporters_page(note: str) -> str:
     """Return the page: each kind with what makes it, what an own one must do, and what is told of them."""
-    parts = [
-        "# Exporters\n",
-        note,
-        "How they are used is told [in a guide](../how-to/export.md). In a configuration one is found by its `kind`:\n"
-        "`[export.NAME]` has `kind`, `url`, `headers`, and in `with` what else its function takes. A package makes one of\n"
-        f"its own known by an entry point of the group `{EXPORTERS}`: its value is a function that takes `name` and the\n"
-        "fields of `with`, and returns an `Exporter`.\n",
-    ]
+    parts = ["# Exporters\n", note, INTRODUCTION]
     for kind, (place, name) in _EXPORTERS.items():
         module = importlib.import_module(f"processender.{place}")
         told = _HEADINGS.sub(r"**\1:**", inspect.getdoc(module) or "")
