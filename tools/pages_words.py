@@ -171,6 +171,6 @@ def logs_page(note: str) -> str:
     return "\n".join(parts)
 
 
-def pages(note: str) -> dict[str, str]:
+def words_pages(note: str) -> dict[str, str]:
     """Return the text of each page by its name."""
     return {"configuration": configuration_page(note), "logs": logs_page(note)}
