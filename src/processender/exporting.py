@@ -119,12 +119,15 @@ class Delivery:
 
     def take(self, event: Accounted) -> None:
         """Deliver the account of *event* first, and then what waits."""
-        if self.outbox is None:
-            self._until = self._clock.now() + LIMIT_S
+        kept = self.outbox is not None
+        try:
+            self.put(event)
+        except OSError:  # a full disk; who keeps it says so
+            kept = False
+        if kept:
+            self.deliver(first=str(event.account["id"]))
+        else:
             self._send(event.account)
-            return
-        self.put(event)
-        self.deliver(first=str(event.account["id"]))
 
     def deliver(self, *, first: str = "", seconds: float = LONGEST_S, wait: bool = True) -> int | None:
         """
@@ -180,7 +183,8 @@ class Delivery:
     def _send(self, account: dict[str, Any], kept: Kept | None = None) -> Exception | None:
         """Send *account*, *kept* in the outbox if it is; return why that failed, None where it did not."""
         name, outbox = str(account["id"]), self.outbox
-        until = min(self._clock.now() + LIMIT_S, self._until)
+        until = self._clock.now() + LIMIT_S
+        until = until if kept is None else min(until, self._until)
         ctx = BriefContext(until, self._clock, handler=f"export-{self.exporter.name}", cause="export", key=name)
         try:
             self.exporter.send(account, ctx)

@@ -36,6 +36,7 @@ COMMANDS = {
     "track": "let an agent, or a process, owe what a script has made",
     "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
     "unit": "print a systemd unit for a command",
+    "schema": "print the JSON Schema of the configuration, for editors",
     "journal": "look into the journals of what is owed, and retry dead letters",
     "oci-hook": "be a hook of runc, crun or podman: release what a container has left behind",
 }
