@@ -127,11 +127,12 @@ def refusing() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("how", ["refuses", "connect", "silent", "stalls"])
+@pytest.mark.parametrize("how", ["refuses", "connect", "deaf", "silent", "stalls"])
 def test_a_collector_that_is_not_there_delays_no_exit(collector: Collector, tmp_path: Path, how: str) -> None:
-    """Nobody listens, no connection comes about, no answer comes, or it does not end: the reserve bounds it."""
-    with Unanswered() as unanswered:
-        url = {"refuses": refusing(), "connect": unanswered.url}.get(how, collector.url)
+    """Nobody listens, no connection comes about, nobody reads, no answer comes or ends: the reserve bounds it."""
+    with Unanswered() as unanswered, socket.create_server(("127.0.0.1", 0)) as deaf:
+        urls = {"refuses": refusing(), "connect": unanswered.url}
+        url = {**urls, "deaf": f"http://127.0.0.1:{deaf.getsockname()[1]}"}.get(how, collector.url)
         if how == "silent":
             collector.fail("silent")
         collector.stall(how == "stalls")
@@ -208,3 +209,15 @@ def test_what_a_collector_will_never_take_is_put_aside(collector: Collector, tmp
     first, second, third = (each["id"] for each in reports(tmp_path))
     assert {first, second} == {path.stem for path in tmp_path.glob("orders/outbox/otlp/refused/*")}
     assert [third] == [each["id"] for each in waiting(tmp_path)]
+
+
+def test_where_nothing_can_be_kept_it_is_sent_all_the_same(collector: Collector, tmp_path: Path) -> None:
+    """And that nothing is kept is said; the run is not harmed."""
+    (tmp_path / "orders").mkdir(mode=0o700)
+    (tmp_path / "orders" / "outbox").write_text("in the way")
+    with service(collector.url, tmp_path) as program:
+        ended(program)
+
+    assert "cannot keep what is not delivered" in program.output
+    assert ["clean"] == [each["verdict"] for each in reports(tmp_path)]
+    assert 1 == len(collector.traces())
