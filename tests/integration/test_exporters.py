@@ -221,3 +221,31 @@ def test_where_nothing_can_be_kept_it_is_sent_all_the_same(collector: Collector,
     assert "cannot keep what is not delivered" in program.output
     assert ["clean"] == [each["verdict"] for each in reports(tmp_path)]
     assert 1 == len(collector.traces())
+
+
+def test_a_crash_is_told_by_the_next_start(collector: Collector, tmp_path: Path) -> None:
+    """Its trace comes when the recovery is over, which is in it; and it comes once."""
+    source = PREAMBLE + (
+        "from processender.integrations import otlp\n"
+        "ender = Ender('orders', recover='on-start', exporters=[otlp.exporter(sys.argv[1])])\n"
+        "with ender:\n"
+        "    owed = ender.obligation('file', key=sys.argv[2], root=os.path.dirname(sys.argv[2]))\n"
+        "    owed.acquire()\n"
+        "    say('ready')\n"
+        "    ender.stopping.wait()\n"
+    )
+    told: dict[str, Any] = {"env": {"PROCESSENDER_STATE": str(tmp_path)}}
+    with Program(source, collector.url, str(tmp_path / "thing"), **told) as program:
+        program.wait_for("ready", LIMIT_S)
+        program.signal("KILL")
+        program.wait()
+    with Program(source, collector.url, str(tmp_path / "other"), **told) as program:
+        program.wait_for("ready", LIMIT_S)
+
+        assert collector.await_(lambda found: any(each.name == "crash" for each in found.spans))
+        ended(program)
+
+    crashes = [each for each in collector.spans if each.name == "crash"]
+    beneath = {each.name for each in collector.spans if each.parent_span_id == crashes[0].span_id}
+    assert ["killed"] == [read(each.attributes)["processender.crash.cause"] for each in crashes]
+    assert {"handler recovery"} == beneath
