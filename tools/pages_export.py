@@ -8,8 +8,9 @@ import re
 
 from describing import function, thing
 
-from processender import exporting, ports
+from processender import ports
 from processender.plugins import _EXPORTERS, EXPORTERS
+from processender.telemetry import facts
 
 INTRODUCTION = f"""
 How they are used is told [in a guide](../how-to/export.md). In a configuration one is found by its `kind`:
@@ -31,5 +32,5 @@ def exporters_page(note: str) -> str:
         parts += [f"## `{kind}`\n\n{told}\n", function(f"{room}.{name}", getattr(module, name))]
     parts.append(thing("processender.ports.Exporter", ports.Exporter, ports))
     parts.append("# What is told of them\n")
-    parts += [thing(each.__name__, each, exporting) for each in (exporting.Undelivered, exporting.Delivered)]
+    parts += [thing(each.__name__, each, facts) for each in (facts.Undelivered, facts.Delivered)]
     return "\n".join(parts)

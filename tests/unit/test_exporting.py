@@ -12,9 +12,10 @@ import pytest
 from processender import Ender
 from processender.core.events import Event, Trouble
 from processender.engine.clock import SystemClock
+from processender.engine.observers import Outlets
 from processender.errors import AccountRefused, HandlerError, Unreachable
-from processender.exporting import Delivered, Delivery, Keeper, Sender, Undelivered, deliver_within
-from processender.telemetry.facts import Accounted, CrashAccounted
+from processender.exporting import Delivery, Keeper, Sender, deliver_within
+from processender.telemetry.facts import Accounted, CrashAccounted, Delivered, Undelivered
 from processender.testing.recorder import Recorder
 from tests.waits import until
 
@@ -138,6 +139,23 @@ def test_a_sender_hears_what_is_for_it(tmp_path: Path) -> None:
     sender.observe(CrashAccounted(1.0, {"id": "c", "cause": "killed"}))
 
     assert ["001", "002"] == shelf.got
+
+
+def test_what_is_left_is_tried_again_while_the_process_lives(tmp_path: Path) -> None:
+    """The collector may be back only after the start; then there is an end of it."""
+    bad_days = [Unreachable("gone"), Unreachable("gone")]
+    shelf, told = Shelf(lambda _id: bad_days.pop() if bad_days else None), Recorder()
+    outlets = Outlets(SystemClock())
+    delivery = Delivery(shelf, str(tmp_path), SystemClock(), outlets.emit)
+    delivery.open()
+    delivery.put(accounted(1))
+    for observer in (Sender(delivery, pause=0.001), told):
+        outlets.add(observer)
+    delivery.announce()
+
+    until(lambda: told.of(Delivered))
+    assert 3 == len(shelf.got) == len(told.of(Undelivered))
+    outlets.close()
 
 
 def test_all_that_waits_is_sent_side_by_side(tmp_path: Path) -> None:
