@@ -86,7 +86,7 @@ def test_who_points_at_a_day_is_told_of_it(browser: Browser, path: str) -> None:
     assert told.startswith("2026-10-31: ")
     assert "incident zone b lost power" in told
     assert gone
-    assert "flush orders: p50 1.2 s, p95 6.9 s, time-out 8.0 s" == bar
+    assert "flush orders: p50 1.20 s, p95 6.90 s, time-out 8.00 s" == bar
 
 
 def test_each_attempt_in_the_run_can_be_pointed_at(browser: Browser, path: str) -> None:
