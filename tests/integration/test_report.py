@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from processender.archive.postgres import connected, write
 from processender.cli.screen import columns
 from tests.integration.inits import Terminal
 
@@ -142,3 +143,33 @@ def test_nobody_need_read_to_the_end(environ: dict[str, str]) -> None:
         ran = subprocess.run(["sh", "-c", command], env=environ, capture_output=True, text=True, check=False)
 
         assert (0, "") == (ran.returncode, ran.stderr), shell
+
+
+def test_a_fleet_is_read_from_postgresql(environ: dict[str, str], postgres_url: str) -> None:
+    """Its runs, one of them second by second, what was marked there; the URL may stand in a variable."""
+    files = sorted(Path(environ["PROCESSENDER_STATE"]).glob("*/reports/*-*.json"))
+    write(connected(postgres_url), [json.loads(each.read_text()) for each in files])
+    told = {**environ, "FLEET": postgres_url}
+    marked = start(["-m", "processender", "mark", "incident", "broker away", "--to", "env:FLEET"], told)
+    out, err = marked.communicate(timeout=60)
+
+    assert (0, "", True) == (marked.returncode, err, out.startswith("incident broker away at "))
+    assert {"shop": 3, "web": 1} == {
+        each["name"]: each["counts"]["runs"]
+        for each in json.loads(report(told, "--json", "--from", "env:FLEET"))["services"]
+    }
+    assert " incident broker away\n" in report(told, "--from", postgres_url)
+    assert "critical path: " in report(told, "--from", postgres_url, "web", "--last")
+    assert 5 == report(told, "--from", postgres_url, "--csv").count("\n")
+    assert "nothing to change" in " ".join(report(told, "--from", postgres_url, "--advise").split())
+
+
+def test_no_password_is_repeated(environ: dict[str, str]) -> None:
+    """Whatever is wrong with a database."""
+    for where in ("postgresql://me:hunter2@127.0.0.1:1/none", "postgresql://me:hunter2@127.0.0.1:x"):
+        ran = start(["-m", "processender", "report", "--from", where], environ)
+        out, err = ran.communicate(timeout=60)
+
+        assert (2, "") == (ran.returncode, out)
+        assert "cannot re" in err
+        assert "hunter2" not in err

@@ -13,7 +13,7 @@ from .buckets import ONE, step, unpack
 from .sql import Database
 from .tally import DAY_S, RETRIES, UNTIMED
 
-MOST_AT_THE_EDGES = 50_000
+MOST_AT_THE_EDGES = 20_000
 """How many runs of a day that is only partly asked for are looked at one by one; of more the whole day is taken."""
 Counted = dict[tuple[int, str], list[float]]
 """By number and verdict: how many, when the first began, when the last."""

@@ -83,12 +83,7 @@ def write(connection: Any, accounts: Iterable[Mapping[str, Any]], within: float 
     try:
         kept = [(Line(crash_line(each, {}) if is_crash(each) else line_of(each)), each) for each in accounts]
         with translated(connection):
-            connection.execute(f"SET LOCAL statement_timeout = {max(1, int(within * 1000))}")
-            connection.execute(_LOCK)
-            _make(connection)
-            _begin(connection)
-            _check(connection)
-            server = Server(connection)
+            server = _alone(connection, within)
             Book(server).note((line, "") for line, _ in kept)
             for line, account in kept:
                 statement = sql.ADD_BEGUN_ACCOUNTS if line.kind == "start" else sql.ADD_ACCOUNTS
@@ -96,6 +91,26 @@ def write(connection: Any, accounts: Iterable[Mapping[str, Any]], within: float 
             connection.commit()
     finally:
         connection.close()
+
+
+def add_mark(connection: Any, line: Line, within: float = WITHIN_S) -> None:
+    """Write the *line* of a mark and close the *connection*; raise `ArchiveError` if it was not there in time."""
+    try:
+        with translated(connection):
+            Book(_alone(connection, within)).note([(line, "")])
+            connection.commit()
+    finally:
+        connection.close()
+
+
+def _alone(connection: Any, within: float) -> Server:
+    """Return the archive, whose tables are there, and to which nobody else writes until the transaction ends."""
+    connection.execute(f"SET LOCAL statement_timeout = {max(1, int(within * 1000))}")
+    connection.execute(_LOCK)
+    _make(connection)
+    _begin(connection)
+    _check(connection)
+    return Server(connection)
 
 
 def connected(url: Any, within: float = WITHIN_S) -> Any:

@@ -27,6 +27,7 @@ from .report_last import last_lines
 from .report_nothing import in_short, missing, nothing, unborn
 from .report_overview import overview_lines
 from .screen import screen_of
+from .wheres import referred
 
 NOTHING = 1
 """The exit code when no run was found."""
@@ -75,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
         output.complain(unborn(where))
         return NOTHING
     try:
-        with open_archive(_referred(where), progress=Reading().tell) as archive:
+        with open_archive(referred(where), progress=Reading().tell) as archive:
             return _Report(options, question, where, archive).show()
     except ProcessEnderError as error:
         output.complain(str(error))
@@ -201,12 +202,6 @@ class _Report:
             output.complain(text)
         output.complain(nothing(self._archive, self._question, self._where, self._options.since))
         return NOTHING
-
-
-def _referred(where: str) -> str | dict[str, str]:
-    """Return *where*, or the reference that it is: `env:NAME`, or `file:PATH`."""
-    kind, colon, name = where.partition(":")
-    return {kind: name} if colon and kind in {"env", "file"} and not name.startswith("//") else where
 
 
 def _question(parser: Options, options: Any) -> Question:

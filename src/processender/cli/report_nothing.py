@@ -6,6 +6,7 @@ from ..archive.answers import Entry, Question
 from ..archive.find import Archive
 from ..core.graph import nearest
 from ..hints import Any
+from .wheres import public
 
 _KINDS = {"service": "services", "version": "versions", "zone": "zones", "cause": "causes"}
 """What is asked for, and where an overview has what is known of it."""
@@ -48,12 +49,6 @@ def in_short(entry: Entry) -> dict[str, Any]:
     names = ("id", "service", "version", "cause", "verdict", "deployment", "zone", "node", "instance", "seconds")
     about = {name: getattr(entry, name) for name in names}
     return {**about, "started": entry.began, "ended": ended, "window": {"length_s": entry.window_s}}
-
-
-def public(where: str) -> str:
-    """Return *where* without what may be a password."""
-    scheme, slashes, rest = where.partition("://")
-    return f"{scheme}{slashes}{rest.rpartition('@')[2].partition('?')[0]}" if slashes else where
 
 
 def _hint(archive: Archive, question: Question, since: str) -> str:
