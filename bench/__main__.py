@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import (
     agent,
+    archive,
     balancers,
     calls,
     containers,
@@ -54,6 +55,7 @@ BENCHES = {
     "kubelet": kubelet.measure,
     "calls": calls.measure,
     "middleware": middleware.measure,
+    "archive": archive.measure,
 }
 
 

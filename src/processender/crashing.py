@@ -16,7 +16,7 @@ from .core.crash import RECOVERY, CrashReport
 from .core.events import Event, HandlerEnded, Trouble
 from .core.handler import PHASES, Handler, Importance
 from .core.obligation import Entry, Kind, Standing
-from .core.outcome import Outcome, Result
+from .core.outcome import Outcome
 from .core.record import Record
 from .demand import load
 from .engine.aside import carry_out
@@ -30,9 +30,11 @@ from .looking import journal_root, look
 from .ports import Clock, Context
 from .recovering import recover_at_start
 from .rounds import Find
-from .telemetry.crash import untold_crashes, write_crash
+from .telemetry.crash import untold_crashes, what_followed, write_crash
+from .telemetry.facts import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks
+from .telemetry.whereabouts import whereabouts
 
 LAST = 20
 """How many entries of a journal are told as last events."""
@@ -242,9 +244,14 @@ class Aftermath:
                 Handler(RECOVERY, self._recover, phase="release", importance=Importance.MUST, expected=share)
             )
         if not handlers:
-            return report
+            return self._complete(report)
         results = carry_out(self._registry(handlers), self._clock, self._window, "crash", (self,))
-        return self._write(report.replace(handlers=tuple(_ended(results[name]) for name in results)))
+        followed = what_followed(results, self._clock.wall() - self._clock.now() - report.at)
+        return self._complete(self._write(report.replace(handlers=followed)))
+
+    def _complete(self, report: CrashReport) -> CrashReport:
+        self._tell(CrashAccounted(self._clock.now(), report.as_dict()))
+        return report
 
     def _registry(self, handlers: Sequence[Handler]) -> Registry:
         registry = Registry(PHASES, self.lanes, ())
@@ -273,6 +280,7 @@ class Aftermath:
             return report
         try:
             report = write_crash(self._place, report)
+            load("archive.lines").take_crash(self._place, report.as_dict(), whereabouts(os.environ))
             load("telemetry.totals").take_crash(self._place, report.id, report.service, report.cause)
         except OSError as error:
             self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))
@@ -290,7 +298,3 @@ def _about(report: CrashReport, handler: Handler) -> Callable[[Context], Any]:
         call(report, ctx) if with_context else call(report)
 
     return tell_async if is_async(call) else tell
-
-
-def _ended(result: Result) -> dict[str, Any]:
-    return {"name": result.handler, "outcome": str(result.outcome), "error": result.error or result.reason}

@@ -46,6 +46,8 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
     else:
         trouble("no-state", place.trouble)
     report.emit = outlets.emit
+    if settings.exporters:
+        load("exporting").export_all(settings.exporters, outlets, place.path)
     return place.path
 
 

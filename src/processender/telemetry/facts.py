@@ -48,6 +48,32 @@ class Accounted(RoomEvent):
         return f"the account of the run is {'kept here' if self.directory else 'made'}"
 
 
+class CrashAccounted(RoomEvent):
+    """The account of a crash is complete: what follows it is over."""
+
+    key: ClassVar[str] = "crash.accounted"
+    level: ClassVar[int] = 10
+    words: ClassVar[dict[str, str]] = {"crash": "processender.crash.id", "cause": "processender.crash.cause"}
+
+    account: dict[str, Any]
+    """The account; data of JSON."""
+
+    @property
+    def crash(self) -> str:
+        """The id of the account."""
+        return str(self.account["id"])
+
+    @property
+    def cause(self) -> str:
+        """Why the process died, in a word."""
+        return str(self.account["cause"])
+
+    @property
+    def text(self) -> str:
+        """That it is there."""
+        return "the account of the crash is complete"
+
+
 class Facts:
     """What the report says beside the events."""
 

@@ -103,7 +103,7 @@ def test_every_event_is_rendered(kind: type) -> None:
 
 def made(kind: Any) -> Any:
     """Return an event of a room, with a number in each field but the account."""
-    account = {"id": "a", "ended": None, "verdict": "forced"}
+    account = {"id": "a", "ended": None, "verdict": "forced", "cause": "killed"}
     return kind(*(account if name == "account" else 1.0 + number for number, name in enumerate(kind.fields)))
 
 
