@@ -7,11 +7,14 @@ import time
 from pathlib import Path
 
 from processender import Ender
+from processender.accounts.tally import OTHERS
 from processender.core.events import Event, Trouble
 from processender.errors import Permanent
 from processender.measuring import Measuring
 from processender.testing.processes import Program
 from tests.integration.agents import agent
+from tests.integration.test_agent_drain import steer
+from tests.integration.test_agent_join import joined
 from tests.waits import until
 
 OWING = """
@@ -110,6 +113,38 @@ def test_broken_totals_are_said_and_the_end_is_as_clean_as_without(tmp_path: Pat
 
     assert "observer-failed" in [each.code for each in told if isinstance(each, Trouble)]
     assert {"exit clean": 1} == counted(tmp_path, "shutdowns_completed_total")
+
+
+def test_an_agent_and_the_application_that_has_joined_it_have_one_shutdown_in_one_place(tmp_path: Path) -> None:
+    """The handlers of both are told apart, and the totals of the application are those of the agent's service."""
+    with joined(
+        PROCESSENDER_STATE=str(tmp_path), more="print('known', ender.totals().values.keys() != set(), flush=True)"
+    ) as program:
+        program.wait_for("ready 1")
+        steer(program, "stop")
+        program.wait()
+        output = program.output
+
+    assert "known True" in output
+    assert {"stop clean": 1} == counted(tmp_path, "shutdowns_completed_total")
+    assert {"command done": 1, "command/orders/flush done": 1}.items() <= counted(
+        tmp_path, "handler_outcomes_total"
+    ).items()
+    assert not (tmp_path / "orders").exists()
+
+
+def test_a_life_of_many_names_says_so_and_stays_small(tmp_path: Path) -> None:
+    """A run with a thousand handlers is in a file that the next process reads as quickly."""
+    ender = shop(tmp_path)
+    for number in range(1000):
+        ender.add(lambda: None, name=f"handler-{number}", phase="flush")
+    with ender:
+        pass
+    done = counted(tmp_path, "handler_outcomes_total")
+
+    assert (1001, True) == (sum(done.values()), OTHERS + " done" in done)
+    assert "processender_folded_total" in ender.totals().values
+    assert (tmp_path / "shop" / "totals").stat().st_size < 100_000
 
 
 class Told:
