@@ -8,7 +8,7 @@ from ..agent.durations import parse_duration
 from ..core.graph import nearest
 from ..core.record import Record
 from ..errors import ProcessEnderError
-from ..faults import Fault
+from ..faults.handlers import Fault
 
 OF_HANDLERS = ("fails", "hangs", "slow", "twice", "killed")
 OF_NETWORK = ("latency", "resets", "black-hole", "half-open")

@@ -14,14 +14,14 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 
-from .core.events import Event
-from .core.handler import Handler
-from .core.record import Record
-from .engine.callables import is_async, takes_context
-from .engine.executor import Executor
-from .errors import ProcessEnderError
-from .hints import Any
-from .ports import Context
+from ..core.events import Event
+from ..core.handler import Handler
+from ..core.record import Record
+from ..engine.callables import is_async, takes_context
+from ..engine.executor import Executor
+from ..errors import ProcessEnderError
+from ..hints import Any
+from ..ports import Context
 
 VARIABLE = "PROCESSENDER_FAULTS"
 """The variable of the environment."""
