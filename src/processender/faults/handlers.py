@@ -43,7 +43,7 @@ class Fault(Record):
     """One thing that goes wrong on purpose."""
 
     kind: str
-    """`fails`, `hangs`, is `slow`, runs `twice`, or is `killed`: the process, in the midst of it; `kill` at an event."""
+    """`fails`, `hangs`, is `slow`, runs `twice`, or the process is `killed` in the midst of it; `kill` at an event."""
     handler: str = ""
     """The handler that it happens to; with `kill` at an event, that of which the event is; empty for any."""
     times: int = 0
