@@ -11,8 +11,10 @@ from ..faults.handlers import Fault
 from ..faults.line import Line
 
 OF_HANDLERS = ("fails", "hangs", "slow", "twice", "killed")
-_EXAMPLES = "'flush fails 2', 'flush hangs', 'flush slow 200ms', 'db black-hole', 'db latency=200ms',"
-    " 'disk full' or 'kill at run-started'; 'db' is one of [rehearsal.upstreams]"
+_EXAMPLES = (
+    "'flush fails 2', 'flush hangs', 'flush slow 200ms', 'disk full' or 'kill at run-started', or with one of"
+    " [rehearsal.upstreams] 'db black-hole' or 'db latency=200ms'"
+)
 
 
 class RehearsalError(ProcessEnderError, ValueError):

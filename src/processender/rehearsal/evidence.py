@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from ..core.record import Record
 from ..hints import Any
 from .load import Answer
@@ -72,7 +70,7 @@ class Evidence(Record):
 def _stretches(account: dict[str, Any]) -> list[Stretch]:
     inner = account.get("command")
     found = _stretches(inner) if isinstance(inner, dict) and "handlers" in inner else []
-    zero = datetime.fromisoformat(account["started"]).timestamp()
+    zero = float(account["started"])
     for each in account["handlers"]:
         began, ended = (each.get(key) for key in ("started_s", "ended_s"))
         found.append(

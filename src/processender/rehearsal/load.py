@@ -11,6 +11,7 @@ import http.client
 import select
 import threading
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from urllib.parse import urlsplit
 
@@ -119,7 +120,7 @@ class Load:
     def start(self) -> None:
         """Let the clients come."""
         for client in self._clients:
-            self._spawn(lambda client=client: self._come(client))
+            self._spawn(partial(self._come, client))
 
     def leave_when(self, ready: Callable[[], bool], late: float) -> None:
         """Let the clients stay away, *late* seconds after *ready* tells no."""
@@ -152,7 +153,9 @@ class Load:
 
     def _come(self, client: Client) -> None:
         pause = self._config.clients / self._config.rate
-        while not self._left.wait(pause * (0.5 + self._clock.chance())):
+        share = self._clock.chance()
+        while not self._left.wait(pause * share):
+            share = 0.5 + self._clock.chance()
             number = next(self._numbers)
             if 0 < self._config.requests < number:
                 return

@@ -138,9 +138,9 @@ def _script(
         else:
             deeds.append(Deed(at, step))
     signals.sort(key=lambda each: each.at)
-    late = [each for each in (*signals, *deeds) if each.at >= window]
-    if late:
-        raise RehearsalError(f"a step comes {late[0].at:g} s after the first, and the kill after {window:g} s")
+    late = max([*(each.at for each in signals), *(each.at for each in deeds)], default=0.0)
+    if late >= window:
+        raise RehearsalError(f"a step comes {late:g} s after the first, and the kill after {window:g} s")
     return Sequence("script", (*signals, Step(window, "KILL"))), tuple(deeds)
 
 

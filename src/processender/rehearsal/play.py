@@ -11,7 +11,6 @@ import contextlib
 import glob
 import json
 import os
-import resource
 import signal
 import socket
 import tempfile
@@ -24,9 +23,9 @@ from ..agent.durations import parse_duration
 from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..faults.handlers import VARIABLE, as_text
-from ..hints import Any
+from ..hints import Any, Self
 from ..looking import journals_of, look
-from ..stage.program import Program, ProgramError
+from ..stage.program import Program
 from ..stage.sequences import Replayed, replay
 from .drawing import Faults, fill
 from .evidence import Evidence
@@ -82,7 +81,7 @@ class Play:
         self._ports = ports
         self._stack = ExitStack()
 
-    def __enter__(self) -> Play:
+    def __enter__(self) -> Self:
         """Make the place."""
         self.place = Place(self.part, self._ports, self._stack)
         return self
@@ -184,9 +183,7 @@ class Play:
         config = self._config.load
         return Load(config, self.url, str(self.part.seed), parse_duration(config.timeout), self._clock)
 
-    def _seen(
-        self, program: Program, replayed: Replayed, load: Load | None, began: float, wall: float
-    ) -> Evidence:
+    def _seen(self, program: Program, replayed: Replayed, load: Load | None, began: float, wall: float) -> Evidence:
         code = program.wait()
         killed = any(step.signal == "KILL" for step in replayed.sent)
         sent = tuple(signal.Signals[f"SIG{step.signal}"] for step in replayed.sent if step.signal != "KILL")

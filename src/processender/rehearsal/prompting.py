@@ -1,4 +1,4 @@
-"""What is done to a program during its end beside its signals: notices of other sources, a failing network, a full disk."""
+"""What is done to a program during its end beside its signals: other notices, a failing network, a full disk."""
 
 from __future__ import annotations
 
