@@ -19,20 +19,14 @@ from ..core.handler import Handler
 from ..core.record import Record
 from ..engine.callables import is_async, takes_context
 from ..engine.executor import Executor
-from ..errors import ProcessEnderError
 from ..hints import Any
 from ..ports import Context
+from .line import FaultError
 
 VARIABLE = "PROCESSENDER_FAULTS"
 """The variable of the environment."""
 KINDS = ("fails", "hangs", "slow", "twice", "killed", "kill")
 """What can be done to a handler; the last is done at an event."""
-
-
-class FaultError(ProcessEnderError, ValueError):
-    """A fault cannot be understood."""
-
-    code = "fault"
 
 
 class Injected(OSError):
@@ -43,7 +37,7 @@ class Fault(Record):
     """One thing that goes wrong on purpose."""
 
     kind: str
-    """`fails`, `hangs`, is `slow`, runs `twice`, or is `killed`: the process, in the midst of it; `kill` at an event."""
+    """`fails`, `hangs`, is `slow`, runs `twice`, or the process is `killed` in the midst of it; `kill` at an event."""
     handler: str = ""
     """The handler that it happens to; with `kill` at an event, that of which the event is; empty for any."""
     times: int = 0
@@ -144,7 +138,7 @@ def _async(fault: Fault, call: Callable[..., Any]) -> Callable[[Context], Any]:
         if fault.kind == "slow":
             loop = asyncio.get_running_loop()
             late = loop.create_future()
-            loop.call_later(fault.seconds, lambda: late.done() or late.set_result(None))
+            loop.call_later(fault.seconds, lambda: None if late.done() else late.set_result(None))
             await late
         result = [await _called(call, ctx) for _ in range(_often(fault))][-1]
         _end(fault)

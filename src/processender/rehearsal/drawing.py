@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..agent.durations import parse_duration
-from ..core.graph import nearest
 from ..core.record import Record
 from ..errors import ProcessEnderError
 from ..faults.handlers import Fault
+from ..faults.line import Line
 
 OF_HANDLERS = ("fails", "hangs", "slow", "twice", "killed")
-OF_NETWORK = ("latency", "resets", "black-hole", "half-open")
-_EXAMPLES = "'flush fails 2', 'flush hangs', 'flush slow 200ms', 'db black-hole', 'disk full' or 'kill at run-started'"
+_EXAMPLES = (
+    "'flush fails 2', 'flush hangs', 'flush slow 200ms', 'disk full' or 'kill at run-started', or with one of"
+    " [rehearsal.upstreams] 'db black-hole' or 'db latency=200ms'"
+)
 
 
 class RehearsalError(ProcessEnderError, ValueError):
@@ -26,10 +28,8 @@ class NetworkFault(Record):
 
     upstream: str
     """Its name."""
-    kind: str
-    """One of `OF_NETWORK`."""
-    seconds: float = 0.0
-    """How late everything comes."""
+    line: Line
+    """What it is like."""
 
 
 class Faults(Record):
@@ -70,8 +70,8 @@ def draw_faults(texts: list[str], upstreams: Mapping[str, str], chance: Callable
                 full = True
             elif words[:2] == ["kill", "at"] and len(words) in {3, 4}:
                 inside.append(Fault("kill", event=words[2], handler=words[3] if len(words) == 4 else ""))
-            elif len(words) in {2, 3} and words[1] in OF_NETWORK:
-                network.append(_of_network(words, upstreams, chance))
+            elif words and words[0] in upstreams:
+                network.append(NetworkFault(words[0], Line.parse(" ".join(words[1:]))))
             elif len(words) in {2, 3} and words[1] in OF_HANDLERS:
                 inside.append(_of_handler(words, chance))
             else:
@@ -83,21 +83,11 @@ def draw_faults(texts: list[str], upstreams: Mapping[str, str], chance: Callable
 
 def _of_handler(words: list[str], chance: Callable[[], float]) -> Fault:
     name, kind, *more = words
-    if kind in {"slow"} and not more:
+    if kind == "slow" and not more:
         raise RehearsalError("how slow? write it like 'flush slow 200ms'")
     if kind == "fails":
         return Fault(kind, name, times=int(more[0]) if more else 0)
     return Fault(kind, name, seconds=draw_span(more[0], chance) if more else 0.0)
-
-
-def _of_network(words: list[str], upstreams: Mapping[str, str], chance: Callable[[], float]) -> NetworkFault:
-    name, kind, *more = words
-    if name not in upstreams:
-        hint = nearest(name, upstreams) if upstreams else "; name it in [rehearsal.upstreams]"
-        raise RehearsalError(f"there is no upstream {name!r}{hint}")
-    if kind == "latency" and not more:
-        raise RehearsalError("how late? write it like 'db latency 200ms'")
-    return NetworkFault(name, kind, draw_span(more[0], chance) if more else 0.0)
 
 
 def fill(text: str, places: Mapping[str, str]) -> str:

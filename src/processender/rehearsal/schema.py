@@ -109,6 +109,8 @@ class RehearsalConfig(Struct, forbid_unknown_fields=True):
     """What is asserted; by default all but `idempotent`."""
     order: list[list[str]] = field(default_factory=list)
     """Chains of names of handlers, each of which must have ended before the next begins."""
+    needs: list[list[str]] = field(default_factory=list)
+    """Chains of names of handlers, each of which must be done, or the next must not run."""
     exit: list[Annotated[int, Meta(ge=-64, le=255)]] | None = None
     """The exit codes that are good, -n for death by signal n; by default 0, and 128+n or -n of the signal."""
     gone: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A real program, run to be looked at: wait for what it prints, send it signals, read its report, leave nothing behind."""
+"""A real program, run to be looked at: what it prints, signals for it, its report, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -94,6 +94,11 @@ class Program:
     def pid(self) -> int:
         """The id of its process."""
         return self._started().pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._started().poll() is not None
 
     @property
     def environ(self) -> dict[str, str]:

@@ -1,0 +1,117 @@
+"""The matrix of a rehearsal: every scenario with every seed, several at a time, and at last one verdict."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from ..core.record import Record
+from ..engine.clock import SystemClock
+from .evidence import Evidence, Finding
+from .judge import judge
+from .part import Part, Ports
+from .play import Play
+
+STARTS = "starts"
+"""What does not hold for a program that never starts; nothing else is tried then."""
+
+
+class Tried(Record):
+    """What came of one run."""
+
+    scenario: str
+    """The name of its scenario."""
+    seed: int
+    """Its seed."""
+    findings: tuple[Finding, ...]
+    """What is wrong."""
+    evidence: Evidence
+    """What was seen."""
+    took: float = 0.0
+    """How long the whole run took, seconds."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+class Verdict(Record):
+    """What came of all."""
+
+    tried: tuple[Tried, ...]
+    """Every run, in the order of the matrix."""
+    left_out: int = 0
+    """How many were not tried, because the program does not start."""
+    seconds: float = 0.0
+    """How long all of them took."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong in any of them."""
+        return bool(self.tried) and all(each.passed for each in self.tried)
+
+
+Tell = Callable[[int, int, int], object]
+"""Is told, after each run, how many were tried, how many of how many, and how many are bad: done, all, bad."""
+
+
+def carry_through(parts: Iterable[Part], jobs: int, tell: Tell = lambda _done, _all, _bad: None) -> Verdict:
+    """Carry all *parts* through, *jobs* at the same time, and return the verdict."""
+    matrix = _Matrix(list(parts), tell)
+    began = matrix.clock.now()
+    threads = [threading.Thread(target=matrix.work, name="processender-rehearsal", daemon=True) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if matrix.error is not None:
+        raise matrix.error
+    tried = [each for each in matrix.tried if each is not None]
+    return Verdict(tuple(tried), len(matrix.parts) - len(tried), matrix.clock.now() - began)
+
+
+class _Matrix:
+    """What the threads share."""
+
+    def __init__(self, parts: list[Part], tell: Tell) -> None:
+        self.parts = parts
+        self.tried: list[Tried | None] = [None] * len(parts)
+        self.clock = SystemClock()
+        self.error: BaseException | None = None
+        self._tell = tell
+        self._waiting = deque(range(len(parts)))
+        self._ports = Ports()
+        self._lock = threading.Lock()
+
+    def work(self) -> None:
+        """Take one run after the other until none is left."""
+        while True:
+            try:
+                number = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self.tried[number] = tried = try_part(self.parts[number], self._ports)
+            except BaseException as error:
+                self.error = error
+                self._waiting.clear()
+                return
+            with self._lock:
+                self._count(tried)
+
+    def _count(self, tried: Tried) -> None:
+        if any(each.assertion == STARTS for each in tried.findings):
+            self._waiting.clear()
+        known = [each for each in self.tried if each is not None]
+        self._tell(len(known), len(self.parts), sum(not each.passed for each in known))
+
+
+def try_part(part: Part, ports: Ports) -> Tried:
+    """Carry one run through and judge it."""
+    clock = SystemClock()
+    began = clock.now()
+    with Play(part, ports) as play:
+        seen = play.run()
+    return Tried(part.scenario, part.seed, tuple(judge(part.wanted, seen)), seen, clock.now() - began)
