@@ -3,7 +3,7 @@ What must be true of a plan, as assertions for your own tests.
 
     assert_plan(ender).fits("30s").orders("drain", "flush").keeps("flush", within="5s").survives("flush")
 
-Nothing is called. `survives` tries how it goes when the others fail, hang and take their time: a thousand windows in
+Nothing is called. `survives` tries how it goes when the others fail, hang and take their time: a hundred runs in
 virtual time, drawn by hypothesis where it is installed, which then shows the simplest case that goes wrong.
 """
 

@@ -20,6 +20,8 @@ import pytest
 
 from ..demand import load
 
+__all__ = ["ender_process", "fake_clock", "faults", "notices"]
+
 _PROGRAMS: pytest.StashKey[list[Any]] = pytest.StashKey()
 
 
