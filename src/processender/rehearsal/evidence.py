@@ -31,6 +31,8 @@ class Stretch(Record):
     """When it ended."""
     reason: str = ""
     """Why, and its error."""
+    timeout: float | None = None
+    """The longest that it may take, seconds; None where nobody has said it."""
 
 
 class Evidence(Record):
@@ -81,6 +83,7 @@ def _stretches(account: dict[str, Any]) -> list[Stretch]:
                 None if began is None else zero + began,
                 None if ended is None else zero + ended,
                 "; ".join(text for text in (each.get("reason"), each.get("error")) if text),
+                each.get("timeout_s"),
             )
         )
     return found

@@ -106,7 +106,8 @@ def _nothing_left(_wanted: Wanted, seen: Evidence) -> list[str]:
 
 def _within_window(_wanted: Wanted, seen: Evidence) -> list[str]:
     if not seen.killed:
-        return []
+        late = [each for each in seen.stretches if each.outcome in {"timed_out", "abandoned"} and each.timeout is None]
+        return [f"{each.name!r} ended only because the window did: {each.reason}; give it a timeout" for each in late]
     open_ = [each for each in seen.stretches if each.outcome in {"", "abandoned"} and each.began is not None]
     what = f"; still at work: {listed(each.name for each in open_)}" if open_ else ""
     return [f"it was killed, still there {seen.window:g} s after the end began{what}; give what may hang a timeout"]

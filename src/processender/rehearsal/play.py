@@ -37,6 +37,8 @@ _LOOK_S = 0.01
 _SETTLED_S = 0.3
 """How long a program runs that tells nobody when it has started, before its end comes."""
 _LAST_WORDS_S = 5.0
+_LINGER_S = 0.3
+"""How much later than the program its children may be gone."""
 _TAIL = 2000
 """How much of what a program has written is kept, characters."""
 
@@ -170,20 +172,29 @@ class Play:
                 # Nothing tells that it is no longer ready, so a platform takes it out of traffic beforehand.
                 load.leave()
         began, wall = self._clock.now(), self._clock.wall()
-        prompter.begin(faults, program.left(), self.place.fill)
+        there = {pid: _named(pid) for pid in program.left()}
+        prompter.begin(faults, there, self.place.fill)
         try:
-            replayed = replay(self.part.sequence, program.pid)
+            replayed = replay(self.part.sequence, program.pid, linger=_LINGER_S)
         finally:
             prompter.end()
         if load is not None:
             load.close(parse_duration(self._config.load.timeout) + _LAST_WORDS_S)
-        return self._seen(program, replayed, load, began, wall)
+        return self._seen(program, replayed, load, (began, wall), there)
 
     def _load(self) -> Load:
         config = self._config.load
         return Load(config, self.url, str(self.part.seed), parse_duration(config.timeout), self._clock)
 
-    def _seen(self, program: Program, replayed: Replayed, load: Load | None, began: float, wall: float) -> Evidence:
+    def _seen(
+        self,
+        program: Program,
+        replayed: Replayed,
+        load: Load | None,
+        began: tuple[float, float],
+        there: dict[int, str],
+    ) -> Evidence:
+        """Return what was seen of an end that *began* at an instant, and a time of day, with those *there*."""
         code = program.wait()
         killed = any(step.signal == "KILL" for step in replayed.sent)
         sent = tuple(signal.Signals[f"SIG{step.signal}"] for step in replayed.sent if step.signal != "KILL")
@@ -194,10 +205,10 @@ class Play:
             window=self.part.sequence.window,
             killed=killed,
             signals=tuple(int(each) for each in sent),
-            began=began,
+            began=began[0],
             answers=() if load is None else tuple(load.answers),
-            accounts=self._accounts(wall),
-            left=() if killed else tuple(self._left(program, replayed)),
+            accounts=self._accounts(began[1]),
+            left=() if killed else tuple(self._left(program, replayed, there)),
             kept=_read(self.place.fill(kept)) if kept else None,
             output=program.output[-_TAIL:],
         )
@@ -212,11 +223,10 @@ class Play:
                 found.append(json.load(file))
         return tuple(found)
 
-    def _left(self, program: Program, replayed: Replayed) -> Iterator[str]:
-        """Tell what is left: processes, files, and what the journals owe."""
-        gone = set(replayed.left)
-        for pid in {*gone, *program.left()}:
-            yield f"the process {pid}{_named(pid)}"
+    def _left(self, program: Program, replayed: Replayed, there: dict[int, str]) -> Iterator[str]:
+        """Tell what is left: processes, of whom *there* has the names, files, and what the journals owe."""
+        for pid in sorted({*replayed.left, *program.left()}):
+            yield f"the process {pid}{there.get(pid) or _named(pid)}"
         for pattern in self._config.gone:
             for path in sorted(glob.glob(self.place.fill(pattern))):
                 yield f"the file {path}"
