@@ -60,6 +60,8 @@ class Evidence(Record):
     """What stands in the file that keeps the requests; None if nobody asked."""
     output: str = ""
     """What it has written."""
+    missed: str = ""
+    """What of the script did not come true."""
     trouble: str = ""
     """Why it has not even started."""
 

@@ -95,11 +95,14 @@ class Play:
     def run(self) -> Evidence:
         """Carry the run through and return what was seen."""
         seen = self._life(self.part.faults)
-        if self.part.faults.kills and not seen.trouble and seen.exit == -signal.SIGKILL and not seen.killed:
+        if not self.part.faults.kills or seen.trouble:
+            return seen
+        if seen.exit == -signal.SIGKILL and not seen.killed:
             # What was lost in flight was lost by the kill; what was answered must still be there.
             answered = tuple(each for each in seen.answers if not each.lost)
             return self._life(Faults(), again=True).replace(answers=answered)
-        return seen
+        text = "the process was to be killed, and was not: what it was to be killed at has not happened"
+        return seen.replace(missed=text)
 
     def _life(self, faults: Faults, *, again: bool = False) -> Evidence:
         """Start the program, end it, and return what was seen."""
@@ -211,6 +214,7 @@ class Play:
             left=() if killed else tuple(self._left(program, replayed, there)),
             kept=_read(self.place.fill(kept)) if kept else None,
             output=program.output[-_TAIL:],
+            missed="; ".join(self.place.prompter.troubles),
         )
 
     def _accounts(self, since: float) -> tuple[dict[str, Any], ...]:
