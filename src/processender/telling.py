@@ -38,7 +38,11 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
     place = state_place(settings.place_name, environ)
     if place.path:
         report.open(place.path)
-        outlets.add(Bookkeeper(BOOKS))
+        bookkeeper = Bookkeeper(BOOKS)
+        if settings.exit != "return":
+            # A program may be over in a moment; in front of a command the thread of the bookkeeper does it.
+            bookkeeper.prepare()
+        outlets.add(bookkeeper)
     else:
         trouble("no-state", place.trouble)
     report.emit = outlets.emit
@@ -46,4 +50,4 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
 
 
 BOOKS = ("archive.lines", "telemetry.totals")
-"""The modules that keep books; each has `take(directory, account)`, and is loaded when there is something to take."""
+"""The modules that keep books; each has `take(directory, account)`, and is loaded before the end."""

@@ -308,8 +308,13 @@ import processender.agent.runner as runner
 begin, told = runner.Agent._begin, []
 def begun(self):
     begin(self); told.append(set(sys.modules))
+    import processender.agent.engine as engine
+    hear = engine.Engine.hear
+    def heard(self, what):
+        told.append(set(sys.modules)); hear(self, what)
+    engine.Engine.hear = heard
 def left(ending, *, reraise):
-    os.write(1, ('loaded: ' + ' '.join(sorted(told[0])) + '\\nlate: ' + ' '.join(sorted(set(sys.modules) - told[0]))).encode())
+    os.write(1, ('loaded: ' + ' '.join(sorted(told[0])) + '\\nlate: ' + ' '.join(sorted(set(sys.modules) - told[-1]))).encode())
     os._exit(ending.code)
 runner.Agent._begin = begun
 import processender.cli.run as run
@@ -321,7 +326,7 @@ main(sys.argv[1:])
 
 class TestWhatIsLoaded:
     def look(self, *options: str) -> tuple[set[str], set[str]]:
-        """Return what an agent has loaded before its command started, and what it has loaded after."""
+        """Return what an agent has loaded before its command started, and what it has loaded at the end."""
         code = f"import sys; sys.path[:] = {sys.path!r}\n{LOADED}"
         argv = [
             sys.executable,
@@ -333,7 +338,7 @@ class TestWhatIsLoaded:
             "--",
             "sh",
             "-c",
-            "sleep 0.1; kill -TERM $PPID; sleep 9",
+            "sleep 0.5; kill -TERM $PPID; sleep 9",
         ]
         said = subprocess.run(argv, cwd="/", capture_output=True, text=True, check=False).stdout
         loaded, late = said.removeprefix("loaded: ").split("\nlate: ")

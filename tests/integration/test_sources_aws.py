@@ -155,7 +155,9 @@ class Queue:
     def __init__(self, endpoint: str, name: str) -> None:
         self.endpoint = endpoint
         self.api = Session().client("sqs", endpoint_url=endpoint, region_name="eu-west-1")
-        self.url = self.api.create_queue(QueueName=name)["QueueUrl"]
+        # What a look has taken that broke off on a busy machine comes again, and soon.
+        attributes = {"VisibilityTimeout": "5"}
+        self.url = self.api.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
 
     def put(self, body: dict[str, Any] | str) -> None:
         """Put a message into it."""

@@ -18,6 +18,10 @@ RECORD_S = 3.0
 """How long a slow disk may hold up the end of a run for its record, while the handlers' time is not used up."""
 
 
+IDLE_S = 0.05
+"""After how long without an event an observer prepares itself: a program that is over in a moment need not wait."""
+
+
 class Outlet:
     """The queue and the thread of one observer."""
 
@@ -63,7 +67,22 @@ class Outlet:
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue and not self._busy, max(0.0, timeout))
 
+    def _prepare(self) -> None:
+        """Let an observer that has something to load do it before the end, when everything else is there."""
+        prepare = getattr(self.observer, "prepare", None)
+        if prepare is None:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._queue), IDLE_S)
+        try:
+            prepare()
+        except Exception as error:  # what it cannot do then it may not be asked for
+            kind = type(self.observer).__name__
+            text = f"the observer {kind} cannot prepare itself: {describe(error)}"
+            self._complain(self, Trouble(self._clock.now(), "observer-failed", text))
+
     def _work(self) -> None:
+        self._prepare()
         while True:
             with self._changed:
                 self._busy = False

@@ -10,11 +10,16 @@ from .facts import Accounted
 
 
 class Bookkeeper:
-    """An observer that hands each account which is kept here to some modules, loaded when the first one comes."""
+    """An observer that hands each account which is kept here to some modules."""
 
     def __init__(self, books: Sequence[str]) -> None:
         """Take the names of the *books*, modules with `take(directory, account)`."""
         self._books = books
+
+    def prepare(self) -> None:
+        """Load the books, so that nothing is loaded at the end."""
+        for name in self._books:
+            load(name)
 
     def observe(self, event: Event) -> None:
         """Hand an account on to all books; raise what the first has raised for which it could not be written down."""

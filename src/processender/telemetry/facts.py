@@ -25,8 +25,7 @@ class Accounted(RoomEvent):
     @property
     def text(self) -> str:
         """Where it stands."""
-        kind = "provisional " if self.account["ended"] is None else ""
-        return f"the {kind}account {self.account['id']} is {'written' if self.directory else 'made'}"
+        return f"the account of the run is {'kept here' if self.directory else 'made'}"
 
 
 class Facts:
