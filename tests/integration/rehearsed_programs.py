@@ -154,7 +154,7 @@ def rehearse_service(folder: Path, bug: str = "", **table: Any) -> Verdict:
     about = {
         "command": [sys.executable, str(path)],
         "ready": "http://127.0.0.1:{port}/readyz",
-        "env": {"BUG": bug},
+        "env": {"BUG": bug, "DATABASE": "{db}"},
         "lead": "100ms..150ms",
         "propagation": "50ms",
         "load": load,

@@ -174,7 +174,7 @@ class Play:
             else:
                 # Nothing tells that it is no longer ready, so a platform takes it out of traffic beforehand.
                 load.leave()
-        began, wall = self._clock.now(), self._clock.wall()
+        began, written = self._clock.now(), set(self._reports())
         there = {pid: _named(pid) for pid in program.left()}
         prompter.begin(faults, there, self.place.fill)
         try:
@@ -183,7 +183,7 @@ class Play:
             prompter.end()
         if load is not None:
             load.close(parse_duration(self._config.load.timeout) + _LAST_WORDS_S)
-        return self._seen(program, replayed, load, (began, wall), there)
+        return self._seen(program, replayed, load, began, set(self._reports()) - written, there)
 
     def _load(self) -> Load:
         config = self._config.load
@@ -194,10 +194,11 @@ class Play:
         program: Program,
         replayed: Replayed,
         load: Load | None,
-        began: tuple[float, float],
+        began: float,
+        written: set[str],
         there: dict[int, str],
     ) -> Evidence:
-        """Return what was seen of an end that *began* at an instant, and a time of day, with those *there*."""
+        """Return what was seen of an end that *began* at an instant, and has *written* reports, with those *there*."""
         code = program.wait()
         killed = any(step.signal == "KILL" for step in replayed.sent)
         sent = tuple(signal.Signals[f"SIG{step.signal}"] for step in replayed.sent if step.signal != "KILL")
@@ -208,24 +209,18 @@ class Play:
             window=self.part.sequence.window,
             killed=killed,
             signals=tuple(int(each) for each in sent),
-            began=began[0],
+            began=began,
             answers=() if load is None else tuple(load.answers),
-            accounts=self._accounts(began[1]),
+            accounts=_accounts(written),
             left=() if killed else tuple(self._left(program, replayed, there)),
             kept=_read(self.place.fill(kept)) if kept else None,
             output=program.output[-_TAIL:],
             missed="; ".join(self.place.prompter.troubles),
         )
 
-    def _accounts(self, since: float) -> tuple[dict[str, Any], ...]:
-        """Return the reports that were written *since* the end began, seconds since 1970."""
-        found = []
-        for path in glob.glob(f"{glob.escape(self.place.state)}/*/reports/[!.]*.json"):
-            if os.path.islink(path) or os.path.basename(path) == "last.json" or os.path.getmtime(path) < since - 1.0:
-                continue
-            with contextlib.suppress(ValueError, OSError), open(path, encoding="utf-8") as file:
-                found.append(json.load(file))
-        return tuple(found)
+    def _reports(self) -> list[str]:
+        """Return the files of all reports, also of those that are not done."""
+        return glob.glob(f"{glob.escape(self.place.state)}/*/reports/[!.l]*.json")
 
     def _left(self, program: Program, replayed: Replayed, there: dict[int, str]) -> Iterator[str]:
         """Tell what is left: processes, of whom *there* has the names, files, and what the journals owe."""
@@ -256,6 +251,15 @@ def _listens(url: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def _accounts(paths: set[str]) -> tuple[dict[str, Any], ...]:
+    """Return the reports that stand in the files *paths*."""
+    found = []
+    for path in sorted(paths):
+        with contextlib.suppress(ValueError, OSError), open(path, encoding="utf-8") as file:
+            found.append(json.load(file))
+    return tuple(found)
 
 
 def _read(path: str) -> str:
