@@ -11,9 +11,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from bench.bugs import found, rehearse
 from processender.rehearsal.matrix import HOPELESS
-
-from .rehearsed_programs import found, rehearse
 
 ENDER = """
 import os, sys
@@ -63,14 +62,14 @@ class TestScripts:
         """A step may write the file that a source looks at, run a program, or send a request."""
         source = ENDER.replace(
             'print("ready"',
-            "from processender.integrations.files import listen\n"
-            '    ender.listen(listen(os.path.join(work, "leave"), every=0.02))\n    print("ready"',
+            "from processender.integrations.files import listener\n"
+            '    ender.listen(listener.listen(os.path.join(work, "leave"), every=0.02))\n    print("ready"',
         )
         end = [{"run": [sys.executable, "-c", "pass"]}, {"write": "{work}/leave", "text": "", "at": "0s..50ms"}]
         verdict = rehearse(table(source, end=end))
 
         assert verdict.passed, found(verdict)
-        assert "file" == verdict.tried[0].evidence.accounts[0]["cause"]
+        assert "the file leave" == verdict.tried[0].evidence.accounts[0]["cause"]
 
     def test_the_deadline_may_be_cut(self) -> None:
         """A scenario may kill sooner than the program was promised."""

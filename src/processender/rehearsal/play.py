@@ -39,6 +39,8 @@ _SETTLED_S = 0.3
 _LAST_WORDS_S = 5.0
 _LINGER_S = 0.3
 """How much later than the program its children may be gone."""
+_OF_KILL = {-signal.SIGKILL, 128 + signal.SIGKILL}
+"""How a program ends that was killed, and an agent whose command was."""
 _TAIL = 2000
 """How much of what a program has written is kept, characters."""
 
@@ -97,7 +99,7 @@ class Play:
         seen = self._life(self.part.faults)
         if not self.part.faults.kills or seen.trouble:
             return seen
-        if seen.exit == -signal.SIGKILL and not seen.killed:
+        if seen.exit in _OF_KILL and not seen.killed:
             # What was lost in flight was lost by the kill; what was answered must still be there.
             answered = tuple(each for each in seen.answers if not each.lost)
             return self._life(Faults(), again=True).replace(answers=answered)

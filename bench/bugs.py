@@ -1,4 +1,4 @@
-"""A small service whose end is good, and the ten bugs that can be planted in it by the variable BUG."""
+"""A small service whose end is good, and the bugs that can be planted in it by the variable BUG, each to be found."""
 
 from __future__ import annotations
 
@@ -133,6 +133,45 @@ sys.exit(3 if bug == "exit-code" else 0)
 """
 
 
+CHARGE = """
+import os
+from processender import Ender
+path = os.path.join(os.environ["REHEARSAL_WORK"], "charged.txt")
+ender = Ender("till", grace=2.0, observers=())
+
+
+@ender.handler(importance="must")
+def charge():
+    with open(path, os.environ["MODE"]) as file:
+        file.write("once\\n")
+
+
+with ender:
+    print("ready", flush=True)
+    ender.stopping.wait()
+"""
+"""A handler that may run twice, with the mode w, or not, with the mode a."""
+
+HANGS = {"scenarios": {"hangs": {"faults": ["notify hangs"], "assert": ["must-done", "within-window"]}}}
+KEYS = {"scenarios": {"keys": {"faults": ["load-keys fails"], "assert": ["order", "exit-code"]}}}
+GONE = {
+    "scenarios": {"gone": {"faults": ["db refuse"]}},
+    "upstreams": {"db": "127.0.0.1:9"},
+}
+BUGS = {
+    "wrong-order": ("order", {}),
+    "missing-needs": ("order", KEYS),
+    "late-readiness": ("no-request-lost", {}),
+    "no-timeout": ("within-window", HANGS),
+    "endless-retry": ("must-done", GONE),
+    "deaf": ("must-done", {}),
+    "lost-flush": ("no-request-lost", {}),
+    "leak": ("nothing-left-behind", {}),
+    "exit-code": ("exit-code", {}),
+}
+"""All but the handler that must not run twice, which is in a program of its own, since each handler of that is run twice."""
+
+
 def rehearse(table: dict[str, Any], *, seeds: int = 1, window: float = 4.0, agent: tuple[str, ...] = ()) -> Verdict:
     """Hold the rehearsal that the *table* `[rehearsal]` describes."""
     mistakes = Mistakes()
@@ -162,6 +201,22 @@ def rehearse_service(folder: Path, bug: str = "", **table: Any) -> Verdict:
         "needs": [["load-keys", "sign"]],
     }
     return rehearse(about | table)
+
+
+def rehearse_till(folder: Path, mode: str) -> Verdict:
+    """Hold a rehearsal of the till, each handler of which is run twice, and killed half-way and run again."""
+    path = folder / "till.py"
+    path.write_text(CHARGE, encoding="utf-8")
+    return rehearse(
+        {
+            "command": [sys.executable, str(path)],
+            "ready": "ready",
+            "env": {"MODE": mode},
+            "lead": "0s",
+            "state": ["{work}/*.txt"],
+            "assert": ["must-done", "idempotent"],
+        }
+    )
 
 
 def found(verdict: Verdict) -> str:
