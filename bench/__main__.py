@@ -24,6 +24,7 @@ from . import (
     latency,
     middleware,
     planning,
+    rehearse,
     rolling,
     serverless,
     sources,
@@ -52,6 +53,7 @@ BENCHES = {
     "kubelet": kubelet.measure,
     "calls": calls.measure,
     "middleware": middleware.measure,
+    "rehearse": rehearse.measure,
 }
 
 

@@ -66,10 +66,9 @@ def from_text(text: str) -> tuple[Fault, ...]:
         raise FaultError(f"cannot read {VARIABLE}: {error}; it is a JSON list of faults") from error
 
 
-def event_name(event: Event) -> str:
-    """Return how a fault names *event*: `HandlerEnded` is `handler-ended`."""
-    name = type(event).__name__
-    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("-")
+def name_of(kind: type) -> str:
+    """Return how a fault names an event of this *kind*: `HandlerEnded` is `handler-ended`."""
+    return "".join(f"-{each.lower()}" if each.isupper() else each for each in kind.__name__).removeprefix("-")
 
 
 def inject(executor: Executor, watch: Callable[[Any], object], text: str) -> None:
@@ -90,7 +89,7 @@ class Killer:
 
     def observe(self, event: Event) -> None:
         """Kill the process, if this is the event."""
-        name, result = event_name(event), getattr(event, "result", None)
+        name, result = name_of(type(event)), getattr(event, "result", None)
         handler = getattr(event, "handler", "") or getattr(result, "handler", "")
         if any(each.event == name and each.handler in ("", handler) for each in self._faults):
             _kill()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import get_args
 
 from ..agent.durations import parse_duration
+from ..core.events import Event, RoomEvent
+from ..core.graph import nearest
 from ..core.record import Record
 from ..errors import ProcessEnderError
-from ..faults.handlers import Fault
+from ..faults.handlers import Fault, name_of
 from ..faults.line import Line
 
+EVENTS = tuple(name_of(each) for each in get_args(Event) if each is not RoomEvent)
+"""The events at which a process can be killed."""
 OF_HANDLERS = ("fails", "hangs", "slow", "twice", "killed")
 _EXAMPLES = (
     "'flush fails 2', 'flush hangs', 'flush slow 200ms', 'disk full' or 'kill at run-started', or with one of"
@@ -69,6 +74,8 @@ def draw_faults(texts: list[str], upstreams: Mapping[str, str], chance: Callable
             if words == ["disk", "full"]:
                 full = True
             elif words[:2] == ["kill", "at"] and len(words) in {3, 4}:
+                if words[2] not in EVENTS:
+                    raise RehearsalError(f"there is no event {words[2]!r}{nearest(words[2], EVENTS)}")
                 inside.append(Fault("kill", event=words[2], handler=words[3] if len(words) == 4 else ""))
             elif words and words[0] in upstreams:
                 network.append(NetworkFault(words[0], Line.parse(" ".join(words[1:]))))

@@ -31,6 +31,8 @@ class Stretch(Record):
     """When it ended."""
     reason: str = ""
     """Why, and its error."""
+    timeout: float | None = None
+    """The longest that it may take, seconds; None where nobody has said it."""
 
 
 class Evidence(Record):
@@ -58,6 +60,8 @@ class Evidence(Record):
     """What stands in the file that keeps the requests; None if nobody asked."""
     output: str = ""
     """What it has written."""
+    missed: str = ""
+    """What of the script did not come true."""
     trouble: str = ""
     """Why it has not even started."""
 
@@ -81,6 +85,7 @@ def _stretches(account: dict[str, Any]) -> list[Stretch]:
                 None if began is None else zero + began,
                 None if ended is None else zero + ended,
                 "; ".join(text for text in (each.get("reason"), each.get("error")) if text),
+                each.get("timeout_s"),
             )
         )
     return found

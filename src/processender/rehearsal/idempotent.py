@@ -11,7 +11,7 @@ import glob
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ..agent.builtin import COMMAND, DRAIN_DELAY, READINESS
 from ..core.drain import BODY, CALL_NOTHING
@@ -20,7 +20,7 @@ from ..faults.handlers import Fault
 from .drawing import Faults, RehearsalError
 from .evidence import Finding
 from .judge import judge
-from .matrix import Tried
+from .matrix import Tell, Tried, carry_through
 from .part import Part, Ports
 from .play import Play
 
@@ -41,7 +41,7 @@ def is_asked(part: Part) -> bool:
     return asked
 
 
-def try_idempotent(part: Part, ports: Ports, tell: Callable[[str], object]) -> list[Tried]:
+def try_idempotent(part: Part, jobs: int, tell: Tell) -> list[Tried]:
     """
     Run *part* well, then with each handler twice, then with each killed half-way; return what came of each.
 
@@ -49,23 +49,25 @@ def try_idempotent(part: Part, ports: Ports, tell: Callable[[str], object]) -> l
 
         part: What is run; its faults are left out.
 
-        ports: Gives free ports.
+        jobs: How many runs at the same time.
 
-        tell: Is told what is tried.
+        tell: Is told how far it is.
     """
     base = _quiet(part)
-    tell("as it is")
-    first, state, handlers = _state_after(base, ports)
-    tried = [first]
+    first, state, handlers = _state_after(base, Ports())
     if not first.passed:
-        return tried
-    for name, seconds in handlers.items():
-        for fault in _faults(name, seconds, part.seed):
-            tell(f"{name} {fault.kind}")
-            faulty = base.replace(faults=Faults((fault,)), scenario=f"{part.scenario}, {name} {_WORDS[fault.kind]}")
-            then, other, _ = _state_after(faulty, ports)
-            tried.append(_compared(then, state, other, fault))
-    return tried
+        return [first]
+    faulty = [
+        base.replace(faults=Faults((fault,)), scenario=f"{part.scenario}, {name} {_WORDS[fault.kind]}")
+        for name, seconds in handlers.items()
+        for fault in _faults(name, seconds, part.seed)
+    ]
+
+    def attempt(each: Part, ports: Ports) -> Tried:
+        then, other, _ = _state_after(each, ports)
+        return _compared(then, state, other, each.faults.inside[0])
+
+    return [first, *carry_through(faulty, jobs, tell, attempt).tried]
 
 
 _WORDS = {"twice": "run twice", "killed": "killed half-way and run again"}
@@ -78,11 +80,14 @@ def _faults(name: str, seconds: float, seed: int) -> Iterator[Fault]:
 
 
 def _quiet(part: Part) -> Part:
-    """Return *part* with a number of requests that is the same in each run, all of them before the end."""
+    """Return *part* with the same requests in each run, one after the other, all of them before the end."""
     load = part.config.load
     config = part.config
-    if load.url and not load.requests:
-        changed = {name: getattr(load, name) for name in load.__struct_fields__} | {"requests": _REQUESTS}
+    if load.url:
+        changed = {name: getattr(load, name) for name in load.__struct_fields__} | {
+            "requests": load.requests or _REQUESTS,
+            "clients": 1,
+        }
         fields = {name: getattr(config, name) for name in config.__struct_fields__}
         config = type(config)(**fields | {"load": type(load)(**changed)})
     return part.replace(config=config, faults=Faults())

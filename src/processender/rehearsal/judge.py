@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from ..core.graph import nearest
 from ..core.record import Record
 from ..core.texts import counted, listed
 from .evidence import Evidence, Finding, Stretch
@@ -26,6 +27,8 @@ class Wanted(Record):
     """Chains of handlers, each of which must be done, or the next must not run."""
     exit: tuple[int, ...] | None = None
     """The exit codes that are good; None for 0 and those of the signals."""
+    faulty: tuple[str, ...] = ()
+    """The handlers to which something happens on purpose."""
     explicit: bool = False
     """Whether somebody has named the assertions, so that one of which nothing can be seen does not hold."""
 
@@ -34,10 +37,20 @@ def judge(wanted: Wanted, seen: Evidence) -> list[Finding]:
     """Return what is wrong with what was *seen*; nothing else is said of what has not even started."""
     if seen.trouble:
         return [Finding("starts", seen.trouble)]
-    found = []
+    found = [Finding("fault", text) for text in _faults(wanted, seen)]
     for name in wanted.assertions:
         found += [Finding(name, text) for text in JUDGES[name](wanted, seen)]
     return found
+
+
+def _faults(wanted: Wanted, seen: Evidence) -> list[str]:
+    """Tell which faults have not come true: a rehearsal of nothing must not pass."""
+    names = {each.name: None for each in seen.stretches}
+    odd = [name for name in wanted.faulty if name not in names]
+    found = [
+        f"nothing has happened to {name!r}: no report tells of such a handler{nearest(name, names)}" for name in odd
+    ]
+    return [*found, *([seen.missed] if seen.missed else [])]
 
 
 def _no_request_lost(wanted: Wanted, seen: Evidence) -> list[str]:
@@ -106,7 +119,8 @@ def _nothing_left(_wanted: Wanted, seen: Evidence) -> list[str]:
 
 def _within_window(_wanted: Wanted, seen: Evidence) -> list[str]:
     if not seen.killed:
-        return []
+        late = [each for each in seen.stretches if each.outcome in {"timed_out", "abandoned"} and each.timeout is None]
+        return [f"{each.name!r} ended only because the window did: {each.reason}; give it a timeout" for each in late]
     open_ = [each for each in seen.stretches if each.outcome in {"", "abandoned"} and each.began is not None]
     what = f"; still at work: {listed(each.name for each in open_)}" if open_ else ""
     return [f"it was killed, still there {seen.window:g} s after the end began{what}; give what may hang a timeout"]

@@ -13,6 +13,8 @@ from .judge import judge
 from .part import Part, Ports
 from .play import Play
 
+HOPELESS = 3
+"""After how many runs of a scenario that all had to be killed no other of it is tried: each takes the whole window."""
 STARTS = "starts"
 """What does not hold for a program that never starts; nothing else is tried then."""
 
@@ -43,7 +45,7 @@ class Verdict(Record):
     tried: tuple[Tried, ...]
     """Every run, in the order of the matrix."""
     left_out: int = 0
-    """How many were not tried, because the program does not start."""
+    """How many were not tried, because the program does not start, or has to be killed each time."""
     seconds: float = 0.0
     """How long all of them took."""
 
@@ -54,12 +56,28 @@ class Verdict(Record):
 
 
 Tell = Callable[[int, int, int], object]
-"""Is told, after each run, how many were tried, how many of how many, and how many are bad: done, all, bad."""
+"""Is told, after each run, how many were tried, of how many, and how many are bad."""
+Attempt = Callable[[Part, Ports], Tried]
+"""Carries one run through, on any thread, and returns what came of it."""
 
 
-def carry_through(parts: Iterable[Part], jobs: int, tell: Tell = lambda _done, _all, _bad: None) -> Verdict:
-    """Carry all *parts* through, *jobs* at the same time, and return the verdict."""
-    matrix = _Matrix(list(parts), tell)
+def carry_through(
+    parts: Iterable[Part], jobs: int, tell: Tell = lambda _done, _all, _bad: None, attempt: Attempt | None = None
+) -> Verdict:
+    """
+    Carry all *parts* through and return the verdict.
+
+    Args:
+
+        parts: The runs.
+
+        jobs: How many at the same time.
+
+        tell: Is told how far it is.
+
+        attempt: Carries one through and judges it, instead of `try_part`.
+    """
+    matrix = _Matrix(list(parts), tell, attempt or try_part)
     began = matrix.clock.now()
     threads = [threading.Thread(target=matrix.work, name="processender-rehearsal", daemon=True) for _ in range(jobs)]
     for thread in threads:
@@ -75,12 +93,13 @@ def carry_through(parts: Iterable[Part], jobs: int, tell: Tell = lambda _done, _
 class _Matrix:
     """What the threads share."""
 
-    def __init__(self, parts: list[Part], tell: Tell) -> None:
+    def __init__(self, parts: list[Part], tell: Tell, attempt: Attempt) -> None:
         self.parts = parts
         self.tried: list[Tried | None] = [None] * len(parts)
         self.clock = SystemClock()
         self.error: BaseException | None = None
         self._tell = tell
+        self._try = attempt
         self._waiting = deque(range(len(parts)))
         self._ports = Ports()
         self._lock = threading.Lock()
@@ -88,23 +107,29 @@ class _Matrix:
     def work(self) -> None:
         """Take one run after the other until none is left."""
         while True:
-            try:
+            with self._lock:
+                if not self._waiting:
+                    return
                 number = self._waiting.popleft()
-            except IndexError:
-                return
             try:
-                self.tried[number] = tried = try_part(self.parts[number], self._ports)
+                tried = self._try(self.parts[number], self._ports)
             except BaseException as error:
-                self.error = error
-                self._waiting.clear()
+                with self._lock:
+                    self.error = error
+                    self._waiting.clear()
                 return
             with self._lock:
+                self.tried[number] = tried
                 self._count(tried)
 
     def _count(self, tried: Tried) -> None:
+        known = [each for each in self.tried if each is not None]
+        same = [each for each in known if each.scenario == tried.scenario]
         if any(each.assertion == STARTS for each in tried.findings):
             self._waiting.clear()
-        known = [each for each in self.tried if each is not None]
+        elif len(same) >= HOPELESS and all(each.evidence.killed and not each.passed for each in same):
+            for number in [n for n in self._waiting if self.parts[n].scenario == tried.scenario]:
+                self._waiting.remove(number)
         self._tell(len(known), len(self.parts), sum(not each.passed for each in known))
 
 

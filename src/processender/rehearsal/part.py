@@ -111,6 +111,7 @@ def _part(
         explicit=named is not None,
     )
     faults = draw_faults(scenario.faults, config.upstreams, chance)
+    wanted = wanted.replace(faulty=tuple(each.handler for each in faults.inside if each.handler))
     return Part(name, seed, config, faults, sequence, deeds, lead, wanted, agent, cwd)
 
 

@@ -37,6 +37,10 @@ _LOOK_S = 0.01
 _SETTLED_S = 0.3
 """How long a program runs that tells nobody when it has started, before its end comes."""
 _LAST_WORDS_S = 5.0
+_LINGER_S = 0.3
+"""How much later than the program its children may be gone."""
+_OF_KILL = {-signal.SIGKILL, 128 + signal.SIGKILL}
+"""How a program ends that was killed, and an agent whose command was."""
 _TAIL = 2000
 """How much of what a program has written is kept, characters."""
 
@@ -93,11 +97,14 @@ class Play:
     def run(self) -> Evidence:
         """Carry the run through and return what was seen."""
         seen = self._life(self.part.faults)
-        if self.part.faults.kills and not seen.trouble and seen.exit == -signal.SIGKILL and not seen.killed:
+        if not self.part.faults.kills or seen.trouble:
+            return seen
+        if seen.exit in _OF_KILL and not seen.killed:
             # What was lost in flight was lost by the kill; what was answered must still be there.
             answered = tuple(each for each in seen.answers if not each.lost)
             return self._life(Faults(), again=True).replace(answers=answered)
-        return seen
+        text = "the process was to be killed, and was not: what it was to be killed at has not happened"
+        return seen.replace(missed=text)
 
     def _life(self, faults: Faults, *, again: bool = False) -> Evidence:
         """Start the program, end it, and return what was seen."""
@@ -169,21 +176,31 @@ class Play:
             else:
                 # Nothing tells that it is no longer ready, so a platform takes it out of traffic beforehand.
                 load.leave()
-        began, wall = self._clock.now(), self._clock.wall()
-        prompter.begin(faults, program.left(), self.place.fill)
+        began, written = self._clock.now(), set(self._reports())
+        there = {pid: _named(pid) for pid in program.left()}
+        prompter.begin(faults, there, self.place.fill)
         try:
-            replayed = replay(self.part.sequence, program.pid)
+            replayed = replay(self.part.sequence, program.pid, linger=_LINGER_S)
         finally:
             prompter.end()
         if load is not None:
             load.close(parse_duration(self._config.load.timeout) + _LAST_WORDS_S)
-        return self._seen(program, replayed, load, began, wall)
+        return self._seen(program, replayed, load, began, set(self._reports()) - written, there)
 
     def _load(self) -> Load:
         config = self._config.load
         return Load(config, self.url, str(self.part.seed), parse_duration(config.timeout), self._clock)
 
-    def _seen(self, program: Program, replayed: Replayed, load: Load | None, began: float, wall: float) -> Evidence:
+    def _seen(
+        self,
+        program: Program,
+        replayed: Replayed,
+        load: Load | None,
+        began: float,
+        written: set[str],
+        there: dict[int, str],
+    ) -> Evidence:
+        """Return what was seen of an end that *began* at an instant, and has *written* reports, with those *there*."""
         code = program.wait()
         killed = any(step.signal == "KILL" for step in replayed.sent)
         sent = tuple(signal.Signals[f"SIG{step.signal}"] for step in replayed.sent if step.signal != "KILL")
@@ -196,27 +213,21 @@ class Play:
             signals=tuple(int(each) for each in sent),
             began=began,
             answers=() if load is None else tuple(load.answers),
-            accounts=self._accounts(wall),
-            left=() if killed else tuple(self._left(program, replayed)),
+            accounts=_accounts(written),
+            left=() if killed else tuple(self._left(program, replayed, there)),
             kept=_read(self.place.fill(kept)) if kept else None,
             output=program.output[-_TAIL:],
+            missed="; ".join(self.place.prompter.troubles),
         )
 
-    def _accounts(self, since: float) -> tuple[dict[str, Any], ...]:
-        """Return the reports that were written *since* the end began, seconds since 1970."""
-        found = []
-        for path in glob.glob(f"{glob.escape(self.place.state)}/*/reports/[!.]*.json"):
-            if os.path.islink(path) or os.path.basename(path) == "last.json" or os.path.getmtime(path) < since - 1.0:
-                continue
-            with contextlib.suppress(ValueError, OSError), open(path, encoding="utf-8") as file:
-                found.append(json.load(file))
-        return tuple(found)
+    def _reports(self) -> list[str]:
+        """Return the files of all reports, also of those that are not done."""
+        return glob.glob(f"{glob.escape(self.place.state)}/*/reports/[!.l]*.json")
 
-    def _left(self, program: Program, replayed: Replayed) -> Iterator[str]:
-        """Tell what is left: processes, files, and what the journals owe."""
-        gone = set(replayed.left)
-        for pid in {*gone, *program.left()}:
-            yield f"the process {pid}{_named(pid)}"
+    def _left(self, program: Program, replayed: Replayed, there: dict[int, str]) -> Iterator[str]:
+        """Tell what is left: processes, of whom *there* has the names, files, and what the journals owe."""
+        for pid in sorted({*replayed.left, *program.left()}):
+            yield f"the process {pid}{there.get(pid) or _named(pid)}"
         for pattern in self._config.gone:
             for path in sorted(glob.glob(self.place.fill(pattern))):
                 yield f"the file {path}"
@@ -242,6 +253,15 @@ def _listens(url: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def _accounts(paths: set[str]) -> tuple[dict[str, Any], ...]:
+    """Return the reports that stand in the files *paths*."""
+    found = []
+    for path in sorted(paths):
+        with contextlib.suppress(ValueError, OSError), open(path, encoding="utf-8") as file:
+            found.append(json.load(file))
+    return tuple(found)
 
 
 def _read(path: str) -> str:

@@ -24,7 +24,8 @@ def as_text(verdict: Verdict, again: Callable[[str, int], str]) -> str:
         parts += ["  it has written:", _indented(first.evidence.output)] if _is_telling(first) else []
         parts.append(f"  again: {again(first.scenario.partition(', ')[0], first.seed)}")
     if verdict.left_out:
-        parts.append(f"\n{counted(verdict.left_out, 'run was', 'runs were')} not tried: the program does not start")
+        why = "the program does not start, or had to be killed each time"
+        parts.append(f"\n{counted(verdict.left_out, 'run was', 'runs were')} not tried: {why}")
     good = sum(each.passed for each in verdict.tried)
     parts.append(f"\n{'PASSED' if verdict.passed else 'FAILED'}: {good} of {counted(len(verdict.tried), 'run')} good, ")
     parts[-1] += f"{_requests(verdict.tried)}{verdict.seconds:.1f} s"
@@ -83,7 +84,9 @@ def _run(tried: Tried) -> dict[str, Any]:
 
 def _of_scenario(name: str, runs: list[Tried]) -> str:
     good = sum(each.passed for each in runs)
-    times = sorted(each.evidence.seconds for each in runs)
+    times = sorted(each.evidence.seconds for each in runs if not each.evidence.trouble)
+    if not times:
+        return f"FAILED {name}: it has not started"
     window = max(each.evidence.window for each in runs)
     median = times[len(times) // 2]
     took = f"the end took {median:.2f} s, at most {times[-1]:.2f} s, of {window:g} s"

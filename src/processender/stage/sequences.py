@@ -102,7 +102,12 @@ ALL = (GITHUB, GITLAB, GITLAB_CONTAINER, BUILDKITE, JENKINS, CLOUD_RUN, CONTAINE
 
 
 def replay(
-    sequence: Sequence, pid: int, *, scale: float = 1.0, on_step: Callable[[Step], object] = lambda _step: None
+    sequence: Sequence,
+    pid: int,
+    *,
+    scale: float = 1.0,
+    linger: float = 0.0,
+    on_step: Callable[[Step], object] = lambda _step: None,
 ) -> Replayed:
     """
     Do to a process what a platform does, wait until it is gone, and return what came of it.
@@ -114,6 +119,8 @@ def replay(
         pid: The process; for a `group`, it must not be in that of the caller.
 
         scale: How many seconds one second of the platform lasts; give the program a grace of that scale, too.
+
+        linger: How long what has come from it may still take to go behind it, seconds; who is there then is left.
 
         on_step: Is called after each signal.
 
@@ -145,7 +152,7 @@ def replay(
         os.close(handle)
     # Where all were asked, all have the window; of one alone the rest is taken for left behind.
     until = begun + (0.0 if sequence.whom == "process" else sequence.window) * scale
-    left = _left(tree - {pid}, clock, until)
+    left = _left(tree - {pid}, clock, max(until, clock.now() + linger))
     for each in left:
         _kill(each, signal.SIGKILL)
     return Replayed(tuple(sent), gone_at, left)
