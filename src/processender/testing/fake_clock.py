@@ -13,15 +13,17 @@ and then counts as hanging; a name that a module has imported, `from time import
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
 from ..ender import Ender
+from ..engine.callables import is_async
 from ..engine.clock import SystemClock, series
 from ..errors import StateError
 from ..faults.handlers import VARIABLE, Fault, as_text
@@ -109,8 +111,9 @@ class FakeClock:
         return Ran(account, left=self.left[left:], killed_at=notices.killed_at if notices is not None else None)
 
     def _live(self, ender: Ender, lines: list[Said]) -> None:
-        """Let *ender* live as long as the *lines* let it."""
+        """Let *ender* live as long as the *lines* let it, on a loop of its own where it has anything for one."""
         world = self._entered()
+        said = threading.Event()
 
         def say() -> None:
             begun = world.now
@@ -119,12 +122,17 @@ class FakeClock:
                 ender.notify(line.notice(world.now))
             said.set()
 
-        said = threading.Event()
+        def work() -> None:
+            threading.Thread(target=say, name="test-notices", daemon=True).start()
+            # The body leaves when it is asked to, and what is said later is heard during the end.
+            world.wait(lambda: ender.stopping.is_set() or said.is_set(), None)
+
         try:
-            with ender:
-                threading.Thread(target=say, name="test-notices", daemon=True).start()
-                # The body leaves when it is asked to, and what is said later is heard during the end.
-                world.wait(lambda: ender.stopping.is_set() or said.is_set(), None)
+            if _needs_loop(ender):
+                asyncio.run(_live_on_loop(ender, work))
+            else:
+                with ender:
+                    work()
         except SystemExit as error:
             self.left.append(error.code if isinstance(error.code, int) else 1)
 
@@ -132,6 +140,27 @@ class FakeClock:
         if self._world is None or self._world.over:
             raise StateError("the clock is the real one: enter it first, or take the fixture fake_clock")
         return self._world
+
+
+def _needs_loop(ender: Ender) -> bool:
+    """Tell whether *ender* has handlers, or resources, that are async."""
+    handlers = ender.plan().graph.handlers
+    resources = ender._resources  # noqa: SLF001 - it asks in the stead of the application, which knows its resources
+    return any(each.is_async for each in resources) or any(each.call and is_async(each.call) for each in handlers)
+
+
+async def _live_on_loop(ender: Ender, work: Callable[[], None]) -> None:
+    """Live as an async application does, whose body is cancelled, or leaves when its *work* is over."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+    def wait() -> None:
+        work()
+        with suppress(RuntimeError):  # the loop may be gone
+            loop.call_soon_threadsafe(over.set)
+
+    async with ender:
+        threading.Thread(target=wait, name="test-body", daemon=True).start()
+        await over.wait()
 
 
 def _replace(new: Mapping[str, str], *, drop: str = "") -> Callable[[], object]:

@@ -136,6 +136,24 @@ def test_resources_are_set_up_and_torn_down() -> None:
     assert (["up", "down"], "done") == (told, ran.outcomes["pool"])
 
 
+@pytest.mark.parametrize("cancels", [True, False], ids=["cancelled", "left"])
+def test_async_resources_live_on_a_loop(cancels: bool) -> None:
+    """As in an application that enters its Ender with `async with`."""
+    ender = Ender("orders", observers=(), cancel_body=cancels)
+
+    @ender.resource
+    async def pool():
+        await asyncio.sleep(3)
+        yield asyncio.get_running_loop()
+        await asyncio.sleep(4)
+
+    with FakeClock() as clock:
+        ran = clock.run(ender, "30s", cause="SIGQUIT")
+
+        assert ("SIGQUIT", {"pool": "done"}) == (ran.account["cause"], ran.outcomes)
+        assert (4, 7) == pytest.approx((ran.took, clock.passed), abs=0.1)
+
+
 def test_everything_that_waits_waits_in_the_time_of_the_clock() -> None:
     """Sleeps, time-outs of events, queues and conditions, joins, timers and loops."""
     with FakeClock() as clock:
