@@ -10,11 +10,13 @@ from pathlib import Path
 
 from . import (
     agent,
+    archive,
     balancers,
     calls,
     containers,
     crashes,
     deadline,
+    emit,
     engine,
     imports,
     inits,
@@ -39,6 +41,7 @@ BENCHES = {
     "planning": planning.measure,
     "latency": latency.measure,
     "deadline": deadline.measure,
+    "emit": emit.measure,
     "journal": journal.measure,
     "agent": agent.measure,
     "inits": inits.measure,
@@ -53,6 +56,7 @@ BENCHES = {
     "kubelet": kubelet.measure,
     "calls": calls.measure,
     "middleware": middleware.measure,
+    "archive": archive.measure,
     "rehearse": rehearse.measure,
 }
 
