@@ -24,7 +24,7 @@ demo: $(VENV)/.has-demo
 	@$(RUN) -m demo $(ARGS)
 
 test: $(VENV)/.has-test
-	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init busybox nginx haproxy upsd runc crun podman
+	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init busybox nginx haproxy upsd runc crun podman prometheus
 	@tools/test $(RUN) $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test
@@ -41,7 +41,7 @@ bench: $(VENV)/.has-bench
 	@$(RUN) -m bench $(ARGS)
 
 torture: $(VENV)/.has-bench $(VENV)/.has-test
-	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init nginx haproxy upsd runc crun podman
+	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init nginx haproxy upsd runc crun podman prometheus
 	@$(RUN) -m bench.torture --rounds 5 $(ARGS)
 	@PROCESSENDER_SEEDS=1000000 $(RUN) -m pytest -q --timeout 7200 tests/integration/test_journal_power.py
 	@PROCESSENDER_KILLS=10000 $(RUN) -m pytest -q tests/integration/test_random_kills.py

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from . import (
     agent,
+    archive,
     balancers,
     calls,
     containers,
     crashes,
     deadline,
+    emit,
     engine,
     imports,
     inits,
@@ -39,6 +41,7 @@ BENCHES = {
     "planning": planning.measure,
     "latency": latency.measure,
     "deadline": deadline.measure,
+    "emit": emit.measure,
     "journal": journal.measure,
     "agent": agent.measure,
     "inits": inits.measure,
@@ -54,6 +57,7 @@ BENCHES = {
     "calls": calls.measure,
     "middleware": middleware.measure,
     "rehearse": rehearse.measure,
+    "archive": archive.measure,
 }
 
 

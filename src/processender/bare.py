@@ -16,7 +16,7 @@ from .engine.clock import SystemClock
 from .engine.registry import Registry
 from .errors import HandlerError, SourceError, StateError
 from .hints import Any, Self
-from .ports import Source, Stopping, last_of
+from .ports import Exporter, Source, Stopping, last_of
 from .session import Session
 from .settings import Settings, may_arm
 
@@ -58,6 +58,11 @@ class BareEnder:
         self._back: Any = None
         # Names that no handler may take, and what the one of this name does.
         self._reserved: dict[str, str] = {WAY_BACK: OWN[WAY_BACK]}
+
+    @property
+    def exporters(self) -> Sequence[Exporter]:
+        """Who sends its accounts away."""
+        return self._settings.exporters
 
     # Handlers.
 

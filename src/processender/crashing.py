@@ -16,8 +16,9 @@ from .core.crash import RECOVERY, CrashReport
 from .core.events import Event, HandlerEnded, Trouble
 from .core.handler import PHASES, Handler, Importance
 from .core.obligation import Entry, Kind, Standing
-from .core.outcome import Outcome, Result
+from .core.outcome import Outcome
 from .core.record import Record
+from .demand import load
 from .engine.aside import carry_out
 from .engine.callables import is_async, positional
 from .engine.registry import Registry
@@ -29,9 +30,11 @@ from .looking import journal_root, look
 from .ports import Clock, Context
 from .recovering import recover_at_start
 from .rounds import Find
-from .telemetry.crash import untold_crashes, write_crash
+from .telemetry.crash import untold_crashes, what_followed, write_crash
+from .telemetry.facts import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks
+from .telemetry.whereabouts import whereabouts
 
 LAST = 20
 """How many entries of a journal are told as last events."""
@@ -180,6 +183,7 @@ class Aftermath:
         """The capacity of each named resource that they occupy."""
         self.unaccounted: set[str] = set()
         """The journals whose crash could not be written down; they must stay, so that a later process can do it."""
+        self._seen_at = 0.0
 
     def observe(self, event: Event) -> None:
         """Tell of what went wrong; the rest stands in the account."""
@@ -227,6 +231,7 @@ class Aftermath:
     def follow(self, report: CrashReport, dead: Sequence[tuple[Dead, OwnerLock]] = ()) -> CrashReport:
         """Write *report*, which speaks of *dead*, run what follows, and return it with what became of that."""
         report = self._write(report)
+        self._seen_at = 0.0 if report.exit is None else report.at
         for each, lock in dead:
             self._accounted(each, lock, written=bool(report.path))
             lock.release()
@@ -239,9 +244,14 @@ class Aftermath:
                 Handler(RECOVERY, self._recover, phase="release", importance=Importance.MUST, expected=share)
             )
         if not handlers:
-            return report
+            return self._complete(report)
         results = carry_out(self._registry(handlers), self._clock, self._window, "crash", (self,))
-        return self._write(report.replace(handlers=tuple(_ended(results[name]) for name in results)))
+        followed = what_followed(results, self._clock.wall() - self._clock.now() - report.at)
+        return self._complete(self._write(report.replace(handlers=followed)))
+
+    def _complete(self, report: CrashReport) -> CrashReport:
+        self._tell(CrashAccounted(self._clock.now(), report.as_dict()))
+        return report
 
     def _registry(self, handlers: Sequence[Handler]) -> Registry:
         registry = Registry(PHASES, self.lanes, ())
@@ -259,7 +269,7 @@ class Aftermath:
         if not self._place:
             return
         recovered = recover_at_start(
-            self._place, self._find, self._clock, ctx.remaining() * 0.9, self._tell, self.unaccounted
+            self._place, self._find, self._clock, ctx.remaining() * 0.9, self._tell, self.unaccounted, self._seen_at
         )
         if recovered.open:
             count, first = len(recovered.open), recovered.open[0]
@@ -269,10 +279,12 @@ class Aftermath:
         if not self._place:
             return report
         try:
-            return write_crash(self._place, report)
+            report = write_crash(self._place, report)
+            load("telemetry.totals").take_crash(self._place, report)
+            load("archive.lines").take_crash(self._place, report.as_dict(), whereabouts(os.environ))
         except OSError as error:
             self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))
-            return report
+        return report
 
 
 def _about(report: CrashReport, handler: Handler) -> Callable[[Context], Any]:
@@ -286,7 +298,3 @@ def _about(report: CrashReport, handler: Handler) -> Callable[[Context], Any]:
         call(report, ctx) if with_context else call(report)
 
     return tell_async if is_async(call) else tell
-
-
-def _ended(result: Result) -> dict[str, Any]:
-    return {"name": result.handler, "outcome": str(result.outcome), "error": result.error or result.reason}

@@ -13,7 +13,7 @@ from .engine.registry import Registry
 from .errors import StateError
 from .hints import Any, Literal, Self, TypeVar
 from .keepers import StateStore
-from .ports import Observer
+from .ports import Exporter, Observer
 from .serving import Hosted, Serving
 from .session import Session
 from .settings import Settings
@@ -52,6 +52,7 @@ class Ender(Serving):
         drain_delay: float | None = None,
         on_drain: Literal["fail-readiness", "keep-serving"] | None = None,
         limits: Mapping[str, float] | None = None,
+        exporters: Sequence[Exporter] = (),
     ) -> None:
         """
         Describe the Ender; nothing is taken or started before it is entered or installed.
@@ -100,18 +101,20 @@ class Ender(Serving):
             on_drain: Whether readiness fails before the delay, or after it; None for after it in Kubernetes.
 
             limits: How long work of a kind may still take when it is to end, seconds, such as `{"stream": 10.0}`.
+
+            exporters: Who sends the account of each end away, such as `otlp.exporter(url)`.
         """
         signals, escalate = ((each,) if isinstance(each, str) else tuple(each) for each in (signals, escalate))
         settings = Settings(
-            name=name, grace=grace, signals=signals, escalate=escalate, displaced=displaced, theft=theft,
-            exit=exit, state=state, observers=None if observers is None else tuple(observers), version=version,
-            journal=journal, recover=recover, drain_delay=drain_delay, on_drain=on_drain, limits=dict(limits or {}),
+            name=name, grace=grace, signals=signals, escalate=escalate, displaced=displaced, theft=theft, exit=exit,
+            state=state, observers=None if observers is None else tuple(observers), version=version, journal=journal,
+            recover=recover, drain_delay=drain_delay, on_drain=on_drain, limits=dict(limits or {}),
+            exporters=tuple(exporters),
         )  # fmt: skip
         super().__init__(Registry(phases, lanes or {}, require), settings, store)
         self._cancel_body = cancel_body
         self._body: ThreadBody | TaskBody | None = None
-        self._servers = ServerBody(self._inflight.cut_at_once)
-        self._left = False
+        self._servers, self._left = ServerBody(self._inflight.cut_at_once), False
         # The handlers that were there before a server came, if nobody else has held the Ender.
         self._declared: list[str] | None = None
 
@@ -157,8 +160,7 @@ class Ender(Serving):
         self._registry.after_fork([BODY, WAY_BACK, *(handler.name for handler in self._opened)])
         self._opened = []
         self._forget()
-        self._body, self._servers = None, ServerBody(self._inflight.cut_at_once)
-        self._left = False
+        self._body, self._servers, self._left = None, ServerBody(self._inflight.cut_at_once), False
         super()._fork_child()
 
     def __enter__(self) -> Self:

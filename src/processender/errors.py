@@ -71,6 +71,12 @@ class Permanent(ProcessEnderError):
     code = "permanent"
 
 
+class AccountRefused(Permanent):
+    """Whoever was sent the account will never take it; sending it again is of no use."""
+
+    code = "account-refused"
+
+
 class StillRunning(Permanent):
     """Something still runs that cannot be ended: its handler counts as abandoned, and the process waits for nothing."""
 
@@ -116,3 +122,9 @@ class SourceError(ProcessEnderError, ValueError):
     """A source of notices cannot be made as it was described."""
 
     code = "source"
+
+
+class ArchiveError(ProcessEnderError):
+    """The archive cannot be read, or cannot be written to."""
+
+    code = "archive"

@@ -47,6 +47,7 @@ class Keeping(Registration):
         self._store = store
         self._recovery_over = threading.Event()
         self._following: list[Handler] = []
+        self._measuring: Any = None
 
     def _new_session(self) -> Session:
         """Return a session, which has joined the agent around this process if there is one."""
@@ -155,7 +156,8 @@ class Keeping(Registration):
     def _journal_opened(self, journal: Journal) -> None:
         if self._session is not None:
             self._session.watch(JournalObserver(journal))
-            self._session.report.facts.journal = lambda: still_owed(journal)
+            home = self._home_of_obligations
+            self._session.report.facts.journal = lambda: {**still_owed(journal), "released": home.released}
             self._session.tidy = self._home_of_obligations.tidy
         if OBLIGATIONS in self._registry:
             # A fork child has it already, and so has a journal that was closed and is opened again.
@@ -167,6 +169,17 @@ class Keeping(Registration):
 
     def _complain(self, text: str) -> None:
         self.tell(Trouble(self._clock.now(), "journal", text))
+
+    def totals(self) -> Any:
+        """
+        Return the figures of this service, of all its processes on this host and of all before them, as a `Tally`.
+
+        `processender.integrations.prometheus` lets a registry expose them.
+        """
+        with self._keeping:
+            if self._measuring is None:
+                self._measuring = load("measuring").Measuring(self._place().path, self._settings.place_name)
+        return self._measuring.tally(self._clock.wall())
 
     # What was saved.
 

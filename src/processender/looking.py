@@ -12,6 +12,9 @@ from .journal.directory import entries_of
 from .journal.disk import SystemDisk
 from .journal.replay import replay
 
+Files = tuple[tuple[str, int, int], ...]
+"""The files of a journal: the name, when it was written, in nanoseconds since 1970, and the size of each."""
+
 
 def journal_root(place: str) -> str:
     """Return the directory of all journals of a service, below its *place*."""
@@ -21,6 +24,21 @@ def journal_root(place: str) -> str:
 def journals_of(place: str) -> list[str]:
     """Return the directories of all journals of a service, whoever has them; raise `JournalError`."""
     return [path for path in entries_of(journal_root(place)) if os.path.isdir(path)]
+
+
+def last_entry(directory: str) -> float:
+    """Return when something was last written into the journal in *directory*, seconds since 1970; 0.0 if unknown."""
+    return max((modified / 1e9 for _, modified, _ in files_of(directory)), default=0.0)
+
+
+def files_of(directory: str) -> Files:
+    """Return the names, the times and the sizes of the files of a journal: where they are the same, so is it."""
+    try:
+        with os.scandir(directory) as entries:
+            found = [(each.name, each.stat(follow_symlinks=False)) for each in entries]
+    except OSError:
+        return ()
+    return tuple(sorted((name, state.st_mtime_ns, state.st_size) for name, state in found))
 
 
 class Look(Record):

@@ -77,6 +77,8 @@ class Obligations:
         """The breakers that releases share."""
         self.complain: Callable[[str], object] = lambda _text: None
         """Is told what the journal could not take."""
+        self.released = 0
+        """How many things this process has owed that are gone now."""
         self.opened: Callable[[Journal], object] = lambda _journal: None
         """Is called when the journal has been opened."""
 
@@ -184,6 +186,7 @@ class Obligations:
         # Settled twice, or by a fork child, to which it does not belong.
         if journal.standing(obligation.id) is not None:
             journal.append(Entry(Kind.RELEASED, obligation.id))
+            self._gone(1)
 
     def release(self, obligation: Obligation) -> None:
         """Release it now, on this thread; raise what its releaser raises, then a later run tries again."""
@@ -194,6 +197,7 @@ class Obligations:
             until=self._clock.now() + RELEASE_S, dependencies=self.dependencies, is_async=False,
         )  # fmt: skip
         self._settler.settle(obligation, ctx)
+        self._gone(1)
 
     async def on_thread(self, function: Callable[[], object]) -> object:
         """Call *function* beside the event loop."""
@@ -205,10 +209,16 @@ class Obligations:
         if journal is None or settler is None or not journal.live():
             return
         recovery = Recovery(self._clock, max(0.1, ctx.remaining() * _SHARE), cause=ctx.cause)
-        left = [each for each in recovery.run([Estate(settler, journal.live())]) if each.state is not State.RELEASED]
+        settled = recovery.run([Estate(settler, journal.live())])
+        left = [each for each in settled if each.state is not State.RELEASED]
+        self._gone(len(settled) - len(left))
         if left:
             named = "; ".join(f"{each.obligation.label}: {each.error}" for each in left[:10])
             raise ObligationError(f"cannot release {len(left)} of what is owed, the journal keeps it: {named}")
+
+    def _gone(self, count: int) -> None:
+        with self._lock:
+            self.released += count
 
     # The ends of a life.
 

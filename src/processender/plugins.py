@@ -1,4 +1,4 @@
-"""From a name to what releases a thing, leaves traffic, or hears of the end: built in or a plugin, loaded on demand."""
+"""From a name to what releases a thing, leaves traffic, hears of the end or exports: loaded on demand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .demand import load
 from .errors import HandlerError, ProcessEnderError, ReleaserError, SourceError
 from .hints import Any
 from .keepers import Releaser
-from .ports import Source
+from .ports import Exporter, Source
 
 GROUP = "processender.releasers"
 """The group of the entry points by which a package makes its releasers known."""
@@ -71,6 +71,15 @@ _SOURCES = {
     "file": ("files.listener", "listen"),
     "http": ("http.listener", "listen"),
 }
+EXPORTERS = "processender.exporters"
+"""The group of the entry points by which a package makes its exporters known: functions that return an `Exporter`."""
+
+_EXPORTERS = {
+    "otlp": ("integrations.otlp", "exporter"),
+    "cloudevents": ("integrations.http.cloudevents", "exporter"),
+    "pushgateway": ("integrations.pushgateway", "exporter"),
+    "postgresql": ("archive.exporter", "exporter"),
+}
 _loaded: dict[str, Releaser] = {}
 
 
@@ -115,6 +124,20 @@ def find_source(name: str) -> Callable[..., Source] | None:
 def source_names() -> list[str]:
     """Return the names of all sources that are installed, sorted."""
     return sorted({*_SOURCES, *(point.name for point in _points(SOURCES))})
+
+
+def find_exporter(name: str) -> Callable[..., Exporter] | None:
+    """Return the function that makes exporters of this name, None for an unknown one; raise `HandlerError`."""
+    if name in _EXPORTERS:
+        module, function = _EXPORTERS[name]
+        found: Callable[..., Exporter] = getattr(load(module), function)
+        return found
+    return _function(name, EXPORTERS, "exporter", HandlerError)
+
+
+def exporter_names() -> list[str]:
+    """Return the names of all exporters that are installed, sorted."""
+    return sorted({*_EXPORTERS, *(point.name for point in _points(EXPORTERS))})
 
 
 def _function(name: str, group: str, what: str, broken: type[ProcessEnderError]) -> Callable[..., Any] | None:

@@ -43,6 +43,21 @@ class Observer(Protocol):
         """Take one event. What it raises is reported and never stops the run."""
 
 
+class Exporter(Protocol):
+    """What sends accounts away: of a run that has ended or was cut, or of a crash; on a thread of its own."""
+
+    name: str
+    """What it is called; what it could not deliver waits under this name."""
+
+    def send(self, account: dict[str, Any], ctx: Context) -> None:
+        """
+        Deliver *account*, data of JSON, in the time of *ctx*; raise if it was not delivered.
+
+        What raises `AccountRefused` is never sent again. An account may be sent more than once, and always has the
+        same id.
+        """
+
+
 class Stopping(Protocol):
     """The fact that the end has begun, for code that runs in a loop of its own."""
 

@@ -9,11 +9,12 @@ released stays in its journal, and with it the directory.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from .core.events import Event, RoomEvent, Trouble
 from .core.obligation import Obligation, Standing, State
 from .core.record import Record
+from .demand import load
 from .engine.recovery import Settled
 from .errors import JournalError
 from .hints import ClassVar
@@ -23,7 +24,7 @@ from .journal.liveness import BUSY
 from .journal.owner import claim, orphan
 from .journal.store import FileStore
 from .keepers import Journal, StateStore
-from .looking import journal_root, look
+from .looking import journal_root, last_entry, look
 from .ports import Clock, Observer
 from .rounds import Find, LeftAlone, Rounds
 
@@ -47,7 +48,12 @@ class Recovered(Record):
 class RecoveryEnded(RoomEvent):
     """A recovery came to its end."""
 
-    key: ClassVar[str] = "recovery-ended"
+    key: ClassVar[str] = "recovery.ended"
+    words: ClassVar[dict[str, str]] = {
+        "found": "processender.obligation.found",
+        "released": "processender.obligation.settled",
+        "dead": "processender.obligation.dead",
+    }
 
     found: int = 0
     """How many obligations the dead have left."""
@@ -78,7 +84,7 @@ def recover(
     *, observers: Sequence[Observer] = (), job: str = "", directory: str = "", dry_run: bool = False,
     patient: bool = False,
     found: Callable[[Sequence[Standing]], object] = lambda _standings: None,
-    keep: Container[str] = (), takes: Callable[[Obligation], bool] = lambda _obligation: True,
+    keep: Container[str] = (), takes: Callable[[Obligation], bool] = lambda _obligation: True, seen_at: float = 0.0,
 ) -> Recovered:  # fmt: skip
     """
     Settle what the dead owners below *place* have left and return what became of it.
@@ -108,6 +114,8 @@ def recover(
         keep: The directories that stay although they owe nothing any more: the account of the crash is still to come.
 
         takes: Tells of each obligation whether it may be settled here; the others stay as they are.
+
+        seen_at: When the crash was seen, seconds since 1970; 0.0 where nobody saw it.
     """
     directories = [directory] if directory else entries_of(journal_root(place))
     if dry_run:
@@ -115,8 +123,26 @@ def recover(
     rounds = Rounds(place, find, clock, window, found)
     rounds.observers, rounds.job, rounds.patient, rounds.keep = observers, job, patient, keep
     rounds.takes = takes
+    last = {each: max(last_entry(each), seen_at) for each in directories}
     rounds.run(directories)
+    _count(place, rounds, clock.wall(), last)
     return Recovered(tuple(rounds.settled.values()), tuple(rounds.left.values()), tuple(rounds.troubles))
+
+
+def _count(place: str, rounds: Rounds, now: float, last: Mapping[str, float]) -> None:
+    """Count in the totals what became of it: for each owner whose things are all gone, how long they have waited."""
+    settled = list(rounds.settled.values())
+    left = {directory for (directory, _), each in rounds.settled.items() if each.state is not State.RELEASED}
+    late = [now - last[each] for each in {directory for directory, _ in rounds.settled} - left if last.get(each)]
+    if not settled:
+        return
+    released = sum(each.state is State.RELEASED for each in settled)
+    # What was dead before was only looked at.
+    dead = sum(each.state is State.DEAD and each.outcome is not None for each in settled)
+    try:
+        load("telemetry.totals").take_recovery(place, released, dead, late)
+    except OSError as error:
+        rounds.troubles.append(str(error))
 
 
 def _rehearse(directories: Sequence[str], job: str) -> Recovered:
@@ -144,10 +170,16 @@ def _rehearse(directories: Sequence[str], job: str) -> Recovered:
 
 
 def recover_at_start(
-    place: str, find: Find, clock: Clock, window: float, tell: Callable[[Event], object], keep: Container[str] = ()
+    place: str,
+    find: Find,
+    clock: Clock,
+    window: float,
+    tell: Callable[[Event], object],
+    keep: Container[str] = (),
+    seen_at: float = 0.0,
 ) -> Recovered:
     """Settle what earlier processes of this service have left, and *tell* the observers of the Ender."""
-    recovered = recover(place, find, clock, window, patient=True, keep=keep)
+    recovered = recover(place, find, clock, window, patient=True, keep=keep, seen_at=seen_at)
     for text in recovered.troubles:
         tell(Trouble(clock.now(), "recovery", text))
     for left in recovered.left:

@@ -10,7 +10,7 @@ from .core.graph import nearest
 from .core.record import Record
 from .core.spans import LONGEST_S
 from .errors import HandlerError, StateError
-from .ports import Observer
+from .ports import Exporter, Observer, check_kind
 
 _CHOICES = {
     "displaced": ("before", "after-run", "never"),
@@ -41,6 +41,7 @@ class Settings(Record):
     on_drain: str | None = None
     limits: dict[str, float] = {}  # noqa: RUF012 - a record is never changed
     kept_as: str = ""
+    exporters: tuple[Exporter, ...] = ()
 
     @property
     def place_name(self) -> str:
@@ -57,6 +58,11 @@ class Settings(Record):
         for field, seconds in times.items():
             if seconds is not None and not (isinstance(seconds, int | float) and 0 <= seconds <= LONGEST_S):
                 raise HandlerError(f"cannot make an Ender with {field}={seconds!r}: give seconds, a number like 5.0")
+        for each in self.exporters:
+            check_kind(each, ("name", "send"), "an exporter", "Ender(exporters=[otlp.exporter(url)])")
+        names = [each.name for each in self.exporters]
+        if len({*names}) < len(names):
+            raise HandlerError(f"cannot make an Ender with two exporters of one name, of {names}: give name=")
         if self.drain_delay and self.drain_delay >= self.grace:
             given = f"drain_delay={self.drain_delay!r} and grace={self.grace!r}"
             raise HandlerError(f"cannot make an Ender with {given}: no time would be left to end; give a shorter delay")

@@ -31,7 +31,7 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
     outlets.add(report, before_effect=True)
     usual: tuple[Any, ...] = ()
     if settings.observers is None:
-        usual = (load("telemetry.logs").LoggingObserver(settings.name),)
+        usual = (load("telemetry.structured").LoggingObserver(settings.name),)
     for observer in settings.observers or usual:
         outlets.add(observer)
     environ = os.environ if settings.state is None else {"PROCESSENDER_STATE": settings.state}
@@ -46,6 +46,8 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
     else:
         trouble("no-state", place.trouble)
     report.emit = outlets.emit
+    if settings.exporters:
+        load("exporting").export_all(settings.exporters, outlets, place.path)
     return place.path
 
 

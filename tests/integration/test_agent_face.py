@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,10 @@ def test_metrics_have_the_form_that_prometheus_reads(served: tuple[Program, int]
     )
     assert "1" == samples['processender_signals_total{signal="SIGWINCH"}']
     assert float(samples["processender_resident_memory_bytes"]) > 1_000_000
-    assert len(samples) <= body.count("# TYPE")
+    assert "processender_shutdowns_initiated_total" in body
+    assert {re.split("{|_bucket|_sum|_count", name)[0] for name in samples} <= {
+        line.split(" ")[2] for line in body.splitlines() if line.startswith("# TYPE ")
+    }
 
 
 def test_who_has_a_token_drains_and_resumes_and_stops(served: tuple[Program, int]) -> None:

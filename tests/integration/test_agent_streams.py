@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from processender.core.vocabulary import ATTRIBUTES
 from tests.integration.agents import SLEEPER, agent, stops_with
 
 AGENT = [sys.executable, "-m", "processender", "run"]
@@ -52,12 +53,16 @@ class TestLines:
             assert "'sh' ended with code 4: no room" in program.output
 
     def test_lines_can_be_json(self) -> None:
-        """Each with a stable key."""
+        """Each with a stable key, a date, and what it says in the words of the vocabulary."""
         with agent(["--json"], SLEEPER) as program:
             stops_with(program)
             lines = [json.loads(line) for line in program.output.splitlines()[1:]]
+        told = {key for line in lines for key in line if "." in key}
 
-        assert {"at", "level", "key", "text"} == set(lines[0])
+        assert {"time", "at", "level", "key", "text"} <= set(lines[0])
+        assert told <= ATTRIBUTES.keys()
+        assert {f"processender.{line['key']}" for line in lines} == {line["event.name"] for line in lines}
+        assert 1 == len({line["processender.run.id"] for line in lines[1:]})
         assert ["notice.heard", "run.started"] == [line["key"] for line in lines[:2]]
         assert "run.ended" == lines[-1]["key"]
 

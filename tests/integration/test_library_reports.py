@@ -183,7 +183,7 @@ def test_an_observer_that_raises_is_said_and_stops_nothing() -> None:
     class Bad:
         def observe(self, event):
             raise ValueError('I take nothing')
-    from processender.telemetry.logs import LoggingObserver
+    from processender.telemetry.structured import LoggingObserver
     with Ender('orders', grace=10, observers=[Bad(), LoggingObserver('orders')]) as ender:
         ender.add(lambda: say('flushed'), name='flush')
         ender.stop()

@@ -127,7 +127,9 @@ def test_the_termination_message_is_one_short_line_of_json(tmp_path: Path) -> No
     crash(tmp_path, f'[on_crash.handlers.pod]\ntermination_log = "{log}"\n', "kill -ABRT $$")
     text = log.read_text()
 
-    assert ("signal", "SIGABRT", 134) == tuple(json.loads(text)[key] for key in ("cause", "signal", "exit"))
+    assert ("signal", "SIGABRT", 134) == tuple(
+        json.loads(text)[key] for key in ("processender.crash.cause", "processender.crash.signal", "process.exit.code")
+    )
     assert len(text) < 1024
     assert "\n" not in text
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from processender.core.vocabulary import ATTRIBUTES
 from processender.integrations.kubernetes import MOST_BYTES, encode_outcome
 from tests.integration.agents import SLEEPER, agent, stops_with
 
@@ -28,6 +29,8 @@ def line(log: Path) -> dict[str, Any]:
 
     assert len(data) <= MOST_BYTES and b"\n" not in data
     found: dict[str, Any] = json.loads(data)
+
+    assert found.keys() <= ATTRIBUTES.keys()
     return found
 
 
@@ -37,7 +40,9 @@ def test_the_outcome_of_a_run_is_left_by_default(log: Path) -> None:
         stops_with(program)
     told = line(log)
 
-    assert ("shop", "SIGTERM", "clean", 143) == tuple(told[key] for key in ("service", "cause", "verdict", "exit"))
+    assert ("shop", "SIGTERM", "clean", 143) == tuple(
+        told[key] for key in ("service.name", "processender.run.cause", "processender.run.verdict", "process.exit.code")
+    )
 
 
 def test_a_crash_leaves_its_account(log: Path) -> None:
@@ -46,7 +51,9 @@ def test_a_crash_leaves_its_account(log: Path) -> None:
         program.wait(LIMIT_S)
     told = line(log)
 
-    assert ("signal", "SIGSEGV", 139) == (told["cause"], told["signal"], told["exit"])
+    assert ("signal", "SIGSEGV", 139) == tuple(
+        told[key] for key in ("processender.crash.cause", "processender.crash.signal", "process.exit.code")
+    )
 
 
 def test_a_step_that_failed_is_named(log: Path, tmp_path: Path) -> None:
@@ -56,7 +63,7 @@ def test_a_step_that_failed_is_named(log: Path, tmp_path: Path) -> None:
     with agent(["-c", str(config)], SLEEPER, PROCESSENDER_TERMINATION_LOG=str(log)) as program:
         stops_with(program)
 
-    assert {"flush": "failed"} == line(log)["undone"]
+    assert ["flush failed"] == line(log)["processender.run.undone"]
 
 
 def test_without_the_file_nothing_is_left(tmp_path: Path) -> None:
@@ -79,7 +86,7 @@ def test_an_empty_name_leaves_it_to_others(log: Path) -> None:
 def test_a_thousand_steps_that_failed_are_still_one_short_line() -> None:
     """As many are named as there is room for."""
     undone = {f"handler-with-a-long-name-{number}": "timed_out" for number in range(1000)}
-    data = encode_outcome({"service": "shop", "verdict": "degraded"}, undone)
+    data = encode_outcome({"service.name": "shop", "processender.run.verdict": "degraded"}, undone)
 
     assert len(data) <= MOST_BYTES
-    assert json.loads(data)["undone"]
+    assert json.loads(data)["processender.run.undone"]

@@ -30,6 +30,11 @@ class StopStep(RoomEvent):
     """A step to the end of the command has begun."""
 
     key: ClassVar[str] = "stop.step"
+    words: ClassVar[dict[str, str]] = {
+        "step": "processender.stop.step",
+        "number": "processender.stop.number",
+        "of": "processender.stop.steps",
+    }
 
     step: str
     """What is done."""

@@ -73,6 +73,7 @@ def load(
     of_command = _of_command(config, environ, reaper, mistakes)
     hooks = make_hooks(config.hooks, environ, reaper, mistakes)
     _check_drainers(config, mistakes)
+    exporters = demand.load("agent.exports").make_exporters(config.export, mistakes) if config.export else ()
     sources = demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else ()
     mistakes.raise_if_any()
     handlers = [_with_call(handler, config.handlers[handler.name], environ, reaper, mistakes) for handler in handlers]
@@ -95,6 +96,7 @@ def load(
         handlers=(*handlers, *in_plan(hooks), *(h for source in sources for h in getattr(source, "handlers", ()))),
         hooks=hooks,
         sources=sources,
+        exporters=exporters,
         written=_written(config, hooks),
         **life_settings(config, reaper),
         profile=profile,
@@ -105,7 +107,8 @@ def load(
 
 def _written(config: Config, hooks: Mapping[str, object]) -> dict[str, object]:
     """Return the tables whose settings are functions and threads, which cannot be compared."""
-    tables = {"hooks": config.hooks if hooks else None, "checks": config.checks, "sources": config.sources}
+    tables: dict[str, object] = {"hooks": config.hooks if hooks else None, "checks": config.checks}
+    tables |= {"sources": config.sources, "exporters": config.export}
     return {name: table for name, table in tables.items() if table}
 
 

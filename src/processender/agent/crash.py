@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..core.crash import CrashReport
 from ..core.events import Event, Trouble
+from ..core.rendering import render
 from ..crashing import Aftermath, Dead, new_id, the_dead
 from ..demand import load
 from ..engine.clock import SystemClock
@@ -16,10 +17,12 @@ from ..hints import Any
 from ..identity import boot_id
 from ..journal.owner import OwnerLock
 from ..plugins import find_releaser
-from ..telemetry.logs import render
 from ..telemetry.stacks import take_stacks
 from ..telemetry.state import state_place
 from .settings import Settings
+
+DELIVERY_S = 2.0
+"""How long the account of a crash may take to be delivered, which then waits for the next start: half a reserve."""
 
 
 class Crash:
@@ -36,6 +39,7 @@ class Crash:
         self._clock = SystemClock()
         self._window = settings.crash_grace
         self._recovers = settings.crash_recover
+        self._exporters = settings.exporters
         self._aftermath = Aftermath(self._place, service, find_releaser, self._clock, self._window, tell)
         # Most services owe nothing, and a failed command should not wait for the rooms of a recovery.
         self._owes = bool(self._place and _names(os.path.join(self._place, "journal")))
@@ -51,6 +55,9 @@ class Crash:
         keep = self._aftermath.unaccounted
         for place in others if self._recovers else ():
             load("recovering").recover_at_start(place, find_releaser, self._clock, self._window, self._tell, keep)
+        if self._exporters and self._place:
+            # The end is over, if there was one, and its observers with it.
+            load("exporting").deliver_within(DELIVERY_S, self._exporters, self._place, self._clock, self._tell)
         return report
 
     def _own(self, place: str, pid: int) -> list[tuple[Dead, OwnerLock]]:

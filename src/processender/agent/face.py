@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 
@@ -18,6 +19,7 @@ from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
 from .lines import Lines
+from .scraped import Scraped
 from .steered import Steered
 from .steering import Steering
 from .voice import Voice
@@ -39,6 +41,7 @@ class ControlFace:
         self.refused = 0
         """How many requests came with a wrong token, or with none."""
         self._agent = agent
+        scraped = Scraped(agent.name, os.environ)
         self._steering = steering = Steering(agent)
         self._clock = SystemClock()
         self._voice = Voice(Lines(as_json=agent.settings.json_lines, talkative=False))
@@ -46,7 +49,7 @@ class ControlFace:
         self._told = 0
         self._reads: dict[str, Callable[[], str]] = {
             "/status": lambda: json.dumps(steering.status()) + "\n",
-            "/metrics": lambda: metrics(steering.status(), self.refused),
+            "/metrics": lambda: scraped.text(steering.status(), self.refused),
         }
         self._deeds: dict[str, Callable[[str], dict[str, Any]]] = {
             "/drain": steering.drain,
@@ -103,30 +106,3 @@ class ControlFace:
         self._steering.soon(do)
         done.wait(ANSWER_S)
         return answers[0] if answers else (202, "it will be done\n", "")
-
-
-def metrics(status: Mapping[str, Any], refused: int) -> str:
-    """Return *status* in the text format of Prometheus."""
-    agent, command = status["agent"], status["command"]
-    draining = status["state"] in {"draining", "drained"}
-    rows = [
-        ("command_running", "gauge", "Whether the command runs.", int(command["running"])),
-        ("ready", "gauge", "Whether the command is to get traffic.", int(status["ready"])),
-        ("draining", "gauge", "Whether traffic is being left, or is left.", int(draining)),
-        ("ending", "gauge", "Whether the end has begun.", int(status["state"] in {"ending", "ended"})),
-        ("uptime_seconds", "gauge", "How long the agent has been there.", agent["uptime_s"]),
-        ("resident_memory_bytes", "gauge", "The memory of the agent.", agent["memory_bytes"]),
-        ("joined", "gauge", "How many applications have joined.", len(status["joined"])),
-        ("restarts_total", "counter", "How often the command was started again.", command["restarts"]),
-        ("refused_requests_total", "counter", "Requests without a valid token.", refused),
-    ]
-    lines = []
-    for name, kind, text, value in rows:
-        lines += [
-            f"# HELP processender_{name} {text}",
-            f"# TYPE processender_{name} {kind}",
-            f"processender_{name} {value}",
-        ]
-    lines += ["# HELP processender_signals_total Signals that have come.", "# TYPE processender_signals_total counter"]
-    lines += [f'processender_signals_total{{signal="{name}"}} {count}' for name, count in status["signals"].items()]
-    return "\n".join(lines) + "\n"

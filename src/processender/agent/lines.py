@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from ..core.events import Event, NoticeHeard
 from ..core.notice import Action, Notice
+from ..core.rendering import DEBUG, INFO, WARNING, render
 from ..core.written import as_text
-from ..telemetry.logs import DEBUG, INFO, WARNING, render, write_line
+from ..demand import load
+from ..engine.clock import SystemClock
+from ..hints import Any
+from ..telemetry.logs import write_line
 
 _NAMES = {DEBUG: "debug", INFO: "info", WARNING: "warning"}
 STDERR = 2
@@ -25,7 +29,8 @@ class Lines:
 
         Args:
 
-            as_json: Whether each line is a JSON object with `level`, `key`, `text` and `at` (monotonic seconds).
+            as_json: Whether each line is a JSON object with `time` (seconds since 1970), `at` (seconds on the monotonic
+                clock), `level`, `key`, `text`, and the attributes of the event in the words of the vocabulary.
 
             talkative: Whether to tell of every run.
 
@@ -33,7 +38,8 @@ class Lines:
 
             descriptor: Where to write.
         """
-        self._as_json = as_json
+        self._wording: Any = load("core.wording").Wording() if as_json else None
+        self._clock = SystemClock()
         self._fixed = bool(verbosity)
         self._least = {1: DEBUG, -1: WARNING}.get(verbosity, INFO if talkative else WARNING)
         self._descriptor = descriptor
@@ -42,14 +48,17 @@ class Lines:
         """Write one event."""
         if not self._fixed and isinstance(event, NoticeHeard) and _asks(event.notice):
             self._least = INFO
-        level, key, text = render(event)
-        if level < self._least:
-            return
-        if self._as_json:
-            line = {"at": event.at, "level": _NAMES.get(level, "error"), "key": key, "text": text}
-            write_line(self._descriptor, as_text(line))
-        else:
-            write_line(self._descriptor, f"processender: {text}")
+        # What is not told is taken note of all the same: what follows speaks of it.
+        line = None if self._wording is None else self._line(event)
+        level, _, text = render(event)
+        if level >= self._least:
+            write_line(self._descriptor, f"processender: {text}" if line is None else as_text(line))
+
+    def _line(self, event: Event) -> dict[str, Any]:
+        level, text, told = self._wording.say(event)
+        date = self._clock.wall() - self._clock.now() + event.at
+        about = {"time": round(date, 6), "at": event.at, "level": _NAMES.get(level, "error")}
+        return {**about, "key": told["event.name"].removeprefix("processender."), "text": text, **told}
 
 
 def _asks(notice: Notice) -> bool:

@@ -18,7 +18,7 @@ FIXED = {
     "stop_signal": "command.stop_signal", "stop_steps": "command.stop or command.preset", "capture": "output.capture",
     "output": "output",
     "restart": "restart", "restarts": "restart", "hooks": "hooks", "hooks_limit": "hooks.limit",
-    "checks": "checks", "sources": "sources", "vigils": "heartbeat or deadlock",
+    "checks": "checks", "sources": "sources", "exporters": "export", "vigils": "heartbeat or deadlock",
     "require": "order.require", "lanes": "lanes",
     "lean": "--lean", "setsid": "--setsid", "kill_group": "--kill-group", "wait_tree": "--no-wait-tree",
     "rewrite": "--rewrite", "json_lines": "--json", "parent_death": "--parent-death", "verbosity": "--verbose",
@@ -92,4 +92,5 @@ def _told(settings: Settings, name: str) -> object:
     """Return a setting in a form that can be compared: what a step or a hook calls is a function anew each time."""
     if name == "stop_steps":
         return [step.shown for step in settings.stop_steps]
-    return settings.written.get(name) if name in {"hooks", "checks", "sources"} else getattr(settings, name)
+    compared = {"hooks", "checks", "sources", "exporters"}
+    return settings.written.get(name) if name in compared else getattr(settings, name)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from .schema_life import CheckConfig, DeadlockConfig, HeartbeatConfig, HooksConfig, RestartConfig
-from .schema_parts import Delay, Duration, HttpConfig, LookConfig, RetryConfig
+from .schema_parts import Delay, Duration, ExportConfig, HttpConfig, LookConfig, RetryConfig
 
 Importance = Literal["must", "should", "may"]
 """What is given up first when the window is too short."""
@@ -226,6 +226,8 @@ class Config(Struct, forbid_unknown_fields=True):
     """What listens for notices, by name."""
     handlers: dict[str, EndHandlerConfig] = field(default_factory=dict)
     """The clean-up steps, by name."""
+    export: dict[str, ExportConfig] = field(default_factory=dict)
+    """Who sends away what became of each end, by name."""
     use_profile: str = "auto"
     """Which profile holds: `auto` for that of the platform, `none`, or its name."""
     rehearsal: dict[str, Any] = field(default_factory=dict)

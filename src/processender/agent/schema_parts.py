@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
@@ -47,3 +47,16 @@ class HttpConfig(LookConfig, forbid_unknown_fields=True):
     """How."""
     body: str = ""
     """The body."""
+
+
+class ExportConfig(Struct, forbid_unknown_fields=True):
+    """Who sends away what became of each end, and of each crash."""
+
+    kind: str = ""
+    """What it is: `otlp`, `cloudevents`, `pushgateway`, `postgresql`, or the name of a plugin."""
+    url: Any = ""
+    """Where to; one with a secret in it as `{ env = "NAME" }` or `{ file = "PATH" }`."""
+    headers: dict[str, Any] = field(default_factory=dict)
+    """More header fields, each as text, or a secret as `{ env = "NAME" }` or `{ file = "PATH" }`."""
+    arguments: dict[str, Any] = field(default_factory=dict, name="with")
+    """What else it is told, by the names of its arguments; lengths of time have a unit."""

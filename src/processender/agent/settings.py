@@ -104,6 +104,8 @@ class Settings(Record):
     """How long all hooks of one point may take, but for those that belong to the plan of the end."""
     sources: tuple[Any, ...] = ()
     """What listens for notices, each a `Source`."""
+    exporters: tuple[Any, ...] = ()
+    """Who sends accounts away, each an `Exporter`."""
     checks: tuple[Any, ...] = ()
     """The health checks, see `core.care.Check`."""
     vigils: tuple[Any, ...] = ()
@@ -115,7 +117,7 @@ class Settings(Record):
     root: tuple[str, ...] = ()
     """The keys under which it stands in that file."""
     written: Mapping[str, object] = {}
-    """The tables `hooks`, `checks` and `sources` as they were written, which tells whether they have changed."""
+    """Tables whose settings cannot be compared, such as `hooks`, as they were written."""
     capture: bool = False
     """Whether the agent reads the output of the command and passes it on line by line."""
     output: Style = Style()

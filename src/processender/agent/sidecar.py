@@ -54,6 +54,7 @@ class Watching(RoomEvent):
     """The application is there, or it is waited for."""
 
     key: ClassVar[str] = "watching"
+    words: ClassVar[dict[str, str]] = {"what": "processender.sidecar.watches"}
 
     what: str
     """What is watched, in words."""

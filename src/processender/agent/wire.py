@@ -30,6 +30,8 @@ _REASONS = {
     503: "Service Unavailable",
     505: "HTTP Version Not Supported",
 }
+_KINDS = {"{": "application/json", "# HELP ": "text/plain; version=0.0.4; charset=utf-8"}
+"""The media type of a text, by how that begins; the second is that of Prometheus."""
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
@@ -121,7 +123,7 @@ class Wire:
         data = text.encode()
         more = f"Allow: {allowed}\r\n" if status == 405 else ""
         more += "WWW-Authenticate: Bearer\r\n" if status == 401 else ""
-        kind = "application/json" if text.startswith("{") else "text/plain; charset=utf-8"
+        kind = next((kind for sign, kind in _KINDS.items() if text.startswith(sign)), "text/plain; charset=utf-8")
         head = (
             f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\n"
             f"Content-Length: {len(data)}\r\nCache-Control: no-store\r\n{more}"

@@ -43,6 +43,7 @@ def build_ender(settings: Settings, name: str, calls: Calls, observers: Sequence
         state=None,
         observers=tuple(observers),
         version="",
+        exporters=settings.exporters,
     )
     ender = BareEnder(Registry(PHASES, settings.lanes, settings.require), told)
     for handler in handlers_of(settings, calls):

@@ -24,6 +24,8 @@ COMMANDS = {
     "check": "say what is wrong with how a process will end, seen in its manifests and its configuration",
     "rehearse": "start a program, load it, end it with faults, and say whether the end was good, many times over",
     "recover": "release what processes that died have left behind",
+    "report": "say how the shutdowns went: trend, causes, handlers, one of them as a timeline, what to change",
+    "mark": "note a deployment or an incident, for the report",
     "status": "tell how an agent and its command are",
     "stop": "let an agent end its command, and itself, well",
     "drain": "let an agent leave traffic, and wait there",
@@ -31,6 +33,7 @@ COMMANDS = {
     "restart": "let an agent end its command and start it again",
     "reload": "let an agent read its configuration again",
     "signal": "send a signal to the command of an agent",
+    "deliver": "send the accounts of earlier ends that no exporter has delivered yet",
     "track": "let an agent, or a process, owe what a script has made",
     "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
     "unit": "print a systemd unit for a command",
@@ -55,6 +58,7 @@ examples:
   processender run --grace 30s --drain-delay 5s --probe-listen :8080 -- ./server
   processender plan --window 12s
   processender recover --dry-run
+  processender report --last
 
 `processender COMMAND --help` tells more.\
 """

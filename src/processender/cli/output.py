@@ -5,14 +5,45 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 
 from ..core.events import Event, Trouble
 from ..hints import Any
+from .screen import Line, Screen
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
+"""What a terminal is told for each word of a style."""
 
 
-def say(text: str) -> None:
-    """Print *text* on standard output, as far as that can encode it; one that nobody reads any more is no error."""
-    text = _plain(text)
+def say(text: str) -> bool:
+    """
+    Print *text* on standard output, as far as that can encode it, and return whether somebody reads it.
+
+    One that nobody reads any more is no error; who has much to say can stop.
+    """
+    return _write(_plain(text))
+
+
+def say_lines(lines: Iterable[Line], screen: Screen) -> bool:
+    """Print *lines* on standard output, in colour if the *screen* has it, and return as `say` does."""
+    return _write("\n".join(["".join(_styled(line, screen)).rstrip() for line in lines]))
+
+
+def _styled(line: Line, screen: Screen) -> list[str]:
+    """Return the parts of *line*, those of one style together."""
+    joined: list[tuple[str, str]] = []
+    for text, style in line:
+        before = joined.pop()[0] if joined and joined[-1][1] == style else ""
+        joined.append((before + text, style))
+    return [_coded(_plain(text, but=""), style, screen) for text, style in joined]
+
+
+def _coded(text: str, style: str, screen: Screen) -> str:
+    codes = ";".join([_CODES[word] for word in style.split()]) if screen.colour and text.strip() else ""
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
+
+
+def _write(text: str) -> bool:
     try:
         try:
             print(text)
@@ -22,6 +53,8 @@ def say(text: str) -> None:
         sys.stdout.flush()
     except (BrokenPipeError, AttributeError, ValueError):
         _give_up_stdout()
+        return False
+    return True
 
 
 def say_json(value: Any) -> None:
@@ -33,6 +66,16 @@ def complain(text: str) -> None:
     """Print *text* on standard error, with our name in front; there may be none."""
     try:
         print(f"processender: {_plain(text)}", file=sys.stderr)
+    except (OSError, AttributeError, ValueError):
+        return
+
+
+def complain_in_place(text: str, *, last: bool) -> None:
+    """Print *text* on standard error in place of the former one, if that is a terminal; the *last* is taken away."""
+    try:
+        if sys.stderr.isatty():
+            shown = "" if last else f"processender: {_plain(text)}"
+            print(f"\r\x1b[K{shown}", end="", file=sys.stderr, flush=True)
     except (OSError, AttributeError, ValueError):
         return
 

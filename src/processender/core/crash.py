@@ -50,7 +50,10 @@ class CrashReport(Record):
     obligations: tuple[dict[str, Any], ...] = ()
     """What it owed: `id`, `kind`, `key`, `ref` and `job` of each."""
     handlers: tuple[dict[str, Any], ...] = ()
-    """What became of the handlers that follow a crash: `name`, `outcome` and `error` of each."""
+    """
+    What became of the handlers that follow a crash: `name`, `outcome` and `error` of each, and with `started_s` and
+    `ended_s` when they ran, seconds since it was noticed.
+    """
     told: bool = True
     """Whether those who follow a crash were told; not yet where a recovery came before the next start."""
     path: str = ""

@@ -2,8 +2,8 @@
 Everything observable, as frozen records; what begins also ends, and the end has the time it took and the error.
 
 The union `Event` is closed: a consumer that matches on it ends with `assert_never`, so a new event cannot be forgotten.
-A room above the core adds its own as subclasses of `RoomEvent`, each with its `key` and its `text`.
-Keys and versions are frozen once released.
+A room above the core adds its own as subclasses of `RoomEvent`, each with its `key`, its `text` and its `words`.
+Keys and versions are frozen once released; outside an event is called `processender.` and its key.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from .record import Record
 class NoticeHeard(Record):
     """A source said that the end is coming."""
 
+    key: ClassVar[str] = "notice.heard"
+
     at: float
     """When, seconds on the monotonic clock; so in every event."""
     notice: Notice
@@ -26,6 +28,8 @@ class NoticeHeard(Record):
 
 class RunStarted(Record):
     """A run began; its pair is `RunEnded`."""
+
+    key: ClassVar[str] = "run.started"
 
     at: float
     """When."""
@@ -40,6 +44,8 @@ class RunStarted(Record):
 class RunEnded(Record):
     """A run came to its end."""
 
+    key: ClassVar[str] = "run.ended"
+
     at: float
     """When."""
     run: str
@@ -53,6 +59,8 @@ class RunEnded(Record):
 class PlanChanged(Record):
     """The run goes on with another plan: the window moved, or handlers came or went."""
 
+    key: ClassVar[str] = "plan.changed"
+
     at: float
     """When."""
     plan: Plan
@@ -61,6 +69,8 @@ class PlanChanged(Record):
 
 class AttemptStarted(Record):
     """An attempt of a handler began; its pair is `AttemptFailed` or `HandlerEnded`."""
+
+    key: ClassVar[str] = "attempt.started"
 
     at: float
     """When."""
@@ -74,6 +84,8 @@ class AttemptStarted(Record):
 
 class AttemptFailed(Record):
     """An attempt failed and another will follow."""
+
+    key: ClassVar[str] = "attempt.failed"
 
     at: float
     """When."""
@@ -90,6 +102,8 @@ class AttemptFailed(Record):
 class HandlerStuck(Record):
     """The time of a handler, or of what it was to finish, is up, and that has not ended; the handler is to give way."""
 
+    key: ClassVar[str] = "handler.stuck"
+
     at: float
     """When."""
     handler: str
@@ -103,6 +117,8 @@ class HandlerStuck(Record):
 class HandlerEnded(Record):
     """A handler ended; also one that never began, as `skipped`."""
 
+    key: ClassVar[str] = "handler.ended"
+
     at: float
     """When."""
     result: Result
@@ -111,6 +127,8 @@ class HandlerEnded(Record):
 
 class LoopBlocked(Record):
     """The application's event loop does not run what is handed to it."""
+
+    key: ClassVar[str] = "loop.blocked"
 
     at: float
     """When."""
@@ -123,6 +141,8 @@ class LoopBlocked(Record):
 class Noted(Record):
     """A handler has said what it saw, or did."""
 
+    key: ClassVar[str] = "handler.noted"
+
     at: float
     """When."""
     handler: str
@@ -133,6 +153,8 @@ class Noted(Record):
 
 class Sized(Record):
     """A handler has said how much it has to do."""
+
+    key: ClassVar[str] = "handler.sized"
 
     at: float
     """When."""
@@ -145,6 +167,8 @@ class Sized(Record):
 class Waiting(Record):
     """The run waits for work in progress."""
 
+    key: ClassVar[str] = "inflight.waiting"
+
     at: float
     """When."""
     what: tuple[str, ...]
@@ -155,6 +179,8 @@ class Waiting(Record):
 
 class WorkCut(Record):
     """Work in progress was told to break off, because its time was over."""
+
+    key: ClassVar[str] = "inflight.cut"
 
     at: float
     """When."""
@@ -169,6 +195,8 @@ class WorkCut(Record):
 class Escalated(Record):
     """Another interrupt asked to go faster."""
 
+    key: ClassVar[str] = "escalated"
+
     at: float
     """When."""
     level: int
@@ -180,6 +208,8 @@ class Escalated(Record):
 class Drained(Record):
     """Traffic is left, and the run waits there until it is told to go on, or taken back."""
 
+    key: ClassVar[str] = "run.drained"
+
     at: float
     """When."""
     run: str
@@ -188,6 +218,8 @@ class Drained(Record):
 
 class RunWithdrawn(Record):
     """The run is taken back: what runs gives way, what has run is undone, and `RunEnded` follows as `cancelled`."""
+
+    key: ClassVar[str] = "run.withdrawn"
 
     at: float
     """When."""
@@ -199,6 +231,8 @@ class RunWithdrawn(Record):
 
 class Trouble(Record):
     """Something could not be done as wished; the run goes on."""
+
+    key: ClassVar[str] = "trouble"
 
     at: float
     """When."""
@@ -217,6 +251,8 @@ class RoomEvent(Record):
     """The version of its fields."""
     level: ClassVar[int] = 20
     """How grave it is, as in `logging`."""
+    words: ClassVar[dict[str, str]] = {}
+    """What the vocabulary calls its fields; a field that is not here is not told beside the text."""
 
     at: float
     """When."""

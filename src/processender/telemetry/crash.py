@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..core.crash import CrashReport
+from ..core.outcome import Result
+from ..hints import Any
 from ..paths import sync_directory
+from .outbox import post
 
 SCHEMA = 1
 KEPT = 64
@@ -46,8 +49,21 @@ def write_crash(place: str, report: CrashReport) -> CrashReport:
     finally:
         os.close(descriptor)
     sync_directory(directory)
+    with contextlib.suppress(OSError):  # the account itself is written
+        post(place, {"schema": SCHEMA, **report.as_dict()}, report.path)
     _tidy(directory, report)
     return report
+
+
+def what_followed(results: Mapping[str, Result], shift: float) -> tuple[dict[str, Any], ...]:
+    """Return what became of the handlers that follow a crash, which was noticed *shift* before the clock began."""
+    return tuple(_ended(result, shift) for result in results.values())
+
+
+def _ended(result: Result, shift: float) -> dict[str, Any]:
+    started = result.ended if result.started is None else result.started
+    times = {"started_s": round(started + shift, 6), "ended_s": round(result.ended + shift, 6)}
+    return {"name": result.handler, "outcome": str(result.outcome), "error": result.error or result.reason, **times}
 
 
 def _tidy(directory: str, written: CrashReport) -> None:

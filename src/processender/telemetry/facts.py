@@ -16,6 +16,11 @@ class Accounted(RoomEvent):
 
     key: ClassVar[str] = "run.accounted"
     level: ClassVar[int] = 10
+    words: ClassVar[dict[str, str]] = {
+        "run": "processender.run.id",
+        "is_provisional": "processender.run.provisional",
+        "verdict": "processender.run.verdict",
+    }
 
     account: dict[str, Any]
     """As it stands in the report; `ended` is None in a provisional one. It belongs to all, and nobody changes it."""
@@ -23,9 +28,50 @@ class Accounted(RoomEvent):
     """The state directory of the service; empty where there is none, or where the agent around it keeps the account."""
 
     @property
+    def run(self) -> str:
+        """The id of the run."""
+        return str(self.account["id"])
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether the end of the run is still to come."""
+        return self.account["ended"] is None
+
+    @property
+    def verdict(self) -> str:
+        """How the run has ended, or how it will have ended if nothing is heard of it again."""
+        return str(self.account["verdict"])
+
+    @property
     def text(self) -> str:
         """Where it stands."""
         return f"the account of the run is {'kept here' if self.directory else 'made'}"
+
+
+class CrashAccounted(RoomEvent):
+    """The account of a crash is complete: what follows it is over."""
+
+    key: ClassVar[str] = "crash.accounted"
+    level: ClassVar[int] = 10
+    words: ClassVar[dict[str, str]] = {"crash": "processender.crash.id", "cause": "processender.crash.cause"}
+
+    account: dict[str, Any]
+    """The account; data of JSON."""
+
+    @property
+    def crash(self) -> str:
+        """The id of the account."""
+        return str(self.account["id"])
+
+    @property
+    def cause(self) -> str:
+        """Why the process died, in a word."""
+        return str(self.account["cause"])
+
+    @property
+    def text(self) -> str:
+        """That it is there."""
+        return "the account of the crash is complete"
 
 
 class Facts:

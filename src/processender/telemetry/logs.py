@@ -1,121 +1,12 @@
-"""Events as lines of text: one wording, for the standard library's logging and for a plain stream."""
+"""Events as lines of text on a plain stream."""
 
 from __future__ import annotations
 
 import os
 
-from ..core.events import (
-    AttemptFailed,
-    AttemptStarted,
-    Drained,
-    Escalated,
-    Event,
-    HandlerEnded,
-    HandlerStuck,
-    LoopBlocked,
-    Noted,
-    NoticeHeard,
-    PlanChanged,
-    RoomEvent,
-    RunEnded,
-    RunStarted,
-    RunWithdrawn,
-    Sized,
-    Trouble,
-    Waiting,
-    WorkCut,
-)
-from ..core.labels import in_line
-from ..core.notice import Notice
-from ..core.outcome import Outcome, Verdict
-from ..hints import TYPE_CHECKING, Any, assert_never
-
-if TYPE_CHECKING:
-    from logging import Logger
-
-DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
-
-
-def render(event: Event) -> tuple[int, str, str]:  # noqa: C901, PLR0911, PLR0912 - one case for each event
-    """Return the level, the stable key and the text of *event*."""
-    match event:
-        case NoticeHeard(notice=notice):
-            return INFO, "notice.heard", f"heard {notice.cause}{_from(notice)}"
-        case RunStarted():
-            return INFO, "run.started", _started(event)
-        case RunEnded(verdict=verdict, seconds=seconds):
-            return INFO if verdict is Verdict.CLEAN else WARNING, "run.ended", f"ended {verdict} after {seconds:.2f} s"
-        case PlanChanged(plan=plan):
-            return INFO, "plan.changed", f"planned anew: {len(plan.steps)} handlers, {plan.window.length:.2f} s in all"
-        case AttemptStarted(handler=name, attempt=attempt):
-            return DEBUG, "attempt.started", f"{name}: attempt {attempt}"
-        case AttemptFailed(handler=name, attempt=attempt, error=error, at=at, again_at=again):
-            return WARNING, "attempt.failed", f"{name}: attempt {attempt}: {error}; again in {again - at:.2f} s"
-        case HandlerStuck(handler=name, reason=reason, stack=stack):
-            return WARNING, "handler.stuck", f"{name} is stuck: {reason}\n{stack}"
-        case HandlerEnded():
-            return _ended(event)
-        case LoopBlocked(seconds=seconds, stack=stack):
-            return WARNING, "loop.blocked", f"the event loop has been blocked for {seconds:.2f} s\n{stack}"
-        case Noted(handler=name, text=text):
-            return INFO, "handler.noted", f"{name}: {text}"
-        case Sized(handler=name, size=size):
-            return DEBUG, "handler.sized", f"{name}: {size:g} to do"
-        case Waiting(what=what, more=more):
-            return INFO, "inflight.waiting", f"waiting for {len(what) + more} in flight: {in_line(what, more)}"
-        case WorkCut(what=what, more=more, reason=reason):
-            return WARNING, "inflight.cut", f"cut {len(what) + more} in flight, {reason}: {in_line(what, more)}"
-        case Escalated(level=level):
-            return WARNING, "escalated", "asked to hurry" if level == 2 else "asked to end at once"
-        case Drained():
-            return INFO, "run.drained", "drained: traffic is left, and everything else goes on"
-        case RunWithdrawn(notice=notice):
-            return INFO, "run.withdrawn", f"the end is taken back by {notice.who}"
-        case Trouble(code=code, text=text):
-            return WARNING, f"trouble.{code}", text
-        case RoomEvent():
-            return event.level, event.key, event.text
-        case _:
-            assert_never(event)
-
-
-def _started(event: RunStarted) -> str:
-    plan, notice = event.plan, event.notice
-    verb = "ending" if notice.ends else "draining"
-    text = f"{verb} because of {notice.cause}: {len(plan.steps)} handlers, {plan.window.work:.2f} s for them"
-    given_up = [f"{name} ({reason})" for name, reason in plan.skips.items()]
-    return f"{text}; given up: {', '.join(given_up)}" if given_up else text
-
-
-def _from(notice: Notice) -> str:
-    """Return who said so; of what this process has found out itself, or heard of nobody, nothing."""
-    who = notice.who
-    return "" if who in {"signals", "api", "body", notice.cause} else f" from {who}"
-
-
-def _ended(event: HandlerEnded) -> tuple[int, str, str]:
-    result = event.result
-    level = INFO if result.outcome is Outcome.DONE else WARNING
-    text = f"{result.handler}: {result.outcome}"
-    if result.started is not None:
-        text += f" after {result.seconds:.2f} s"
-    details = [detail for detail in (result.reason, result.error) if detail]
-    return level, "handler.ended", text + (f" ({'; '.join(details)})" if details else "")
-
-
-class LoggingObserver:
-    """Hands events to `logging`, each with its key as the attribute `processender`."""
-
-    def __init__(self, name: str) -> None:
-        """Log under `processender.<name>`."""
-        import logging  # noqa: PLC0415 - a program that never ends by us must not pay for it
-
-        self._logger: Logger = logging.getLogger(f"processender.{name}")
-
-    def observe(self, event: Event) -> None:
-        """Log one event."""
-        level, key, text = render(event)
-        self._logger.log(level, "%s", text, extra={"processender": key})
+from ..core.events import Event
+from ..core.rendering import INFO, render
+from ..hints import Any
 
 
 class StreamObserver:

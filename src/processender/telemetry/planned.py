@@ -22,6 +22,10 @@ class Kept(RoomEvent):
     """The record of a run is kept, and all observers were waited for; told only to those who keep the record."""
 
     key: ClassVar[str] = "run.kept"
+    words: ClassVar[dict[str, str]] = {
+        "seconds": "processender.record.duration",
+        "whole": "processender.record.whole",
+    }
 
     seconds: float
     """How long that took."""

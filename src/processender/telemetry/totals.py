@@ -1,9 +1,127 @@
-"""The totals of a service on this host: counters that outlast its processes."""
+"""
+The totals of a service on this host: counters that outlast its processes, in one small file that all of them add to.
+
+The file is read, added to and replaced as a whole, by one process at a time, which holds the flock(2) of a file beside
+it for the length of that; so a service of many processes has one set of totals, whoever of them is asked. One that is
+broken, foreign or from another version is put aside under another name and counting begins anew. Nothing is flushed for
+it: after a power cut an older file is as good.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import stat
+import threading
+from collections.abc import Callable, Sequence
+
+from ..accounts.figures import of_crash, of_recovery
+from ..accounts.tally import Tally, read, written
+from ..core.crash import CrashReport
 from ..hints import Any
+from ..opening import open_beyond
+
+TOTALS = "totals"
+"""The name of the file, in the directory of a service."""
+WAIT_S = 1.0
+"""How long another process may be at the file."""
+_PAUSE_S = 0.005
+_LONGEST = 8 * 1024 * 1024
+_INFO, _CRASHES = "processender_service_info", "processender_crashes_total"
 
 
 def take(directory: str, account: dict[str, Any]) -> None:
-    """Count *account* in the totals below the state *directory* of its service."""
+    """Count *account* in the totals below the state *directory* of its service; raise `OSError` if it cannot be."""
+    change(directory, lambda tally: tally.count(account))
+
+
+def take_crash(directory: str, report: CrashReport) -> None:
+    """Count the crash that *report* tells of, once however often it is written."""
+    change(directory, lambda tally: tally.once(f"crash {report.id}", of_crash(report.service, report.cause)))
+
+
+def take_recovery(directory: str, released: int, dead: int, lags: Sequence[float]) -> None:
+    """Count a recovery; *lags* tells how late, in seconds, it came for each of the dead whose things are gone now."""
+
+    def count(tally: Tally) -> None:
+        known = [labels[0] for name in (_INFO, _CRASHES) for labels in tally.values.get(name, ())]
+        service = next(iter(known), os.path.basename(directory))
+        tally.take(of_recovery(service, released, dead, tuple(lags)))
+
+    change(directory, count)
+
+
+def totals(directory: str) -> Tally:
+    """Return the totals below the state *directory* of a service; none where they cannot be read."""
+    try:
+        return read(_load(os.path.join(directory, TOTALS)))
+    except (OSError, ValueError):
+        # Who counts next says what is wrong with them.
+        return Tally()
+
+
+def change(directory: str, how: Callable[[Tally], object]) -> None:
+    """Let *how* change the totals below *directory*; raise `OSError` if that cannot be written, or has begun anew."""
+    path = os.path.join(directory, TOTALS)
+    lock = open_beyond(f"{path}.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        _wait_for(lock, path)
+        trouble = ""
+        try:
+            tally = read(_load(path))
+        except FileNotFoundError:
+            tally = Tally()
+        except (OSError, ValueError) as error:
+            tally, trouble = Tally(), f"the totals {path} cannot be used: {error}; {_put_aside(path)}"
+        how(tally)
+        _write(path, written(tally))
+    finally:
+        os.close(lock)
+    if trouble:
+        raise OSError(trouble)
+
+
+def _wait_for(lock: int, path: str) -> None:
+    never = threading.Event()
+    for _ in range(int(WAIT_S / _PAUSE_S)):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            never.wait(_PAUSE_S)
+        else:
+            return
+    raise OSError(f"cannot count in {path}: another process is at it for longer than {WAIT_S:g} s; this is not counted")
+
+
+def _load(path: str) -> str:
+    descriptor = open_beyond(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no regular file")
+        data = file.read(_LONGEST + 1)
+    if len(data) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST} bytes")
+    return data.decode()
+
+
+def _put_aside(path: str) -> str:
+    aside = f"{path}.broken"
+    try:
+        os.replace(path, aside)
+    except OSError as error:
+        return f"it cannot be put aside either: {error.strerror}"
+    return f"it was put aside as {aside}, and counting begins anew"
+
+
+def _write(path: str, text: str) -> None:
+    draft = f"{path}.new"
+    descriptor = open_beyond(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(text.encode("utf-8", "replace"))
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        raise OSError(f"cannot count in {path}: {error.strerror}; this is not counted") from error

@@ -11,6 +11,7 @@ it; the order in which `EvictionByEvictionAPI` and its like are written before t
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -21,7 +22,10 @@ from .served import Asked, Served, Streamed, Told, as_json
 
 LIST, PATCH = ("list", "endpointslices"), ("patch", "pods/status")
 LIST_PODS, WATCH_PODS, DELETE_PODS = ("list", "pods"), ("watch", "pods"), ("delete", "pods")
+CREATE_EVENTS = ("create", "events")
 _LABEL = "kubernetes.io/service-name"
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_MICRO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _STRATEGIC = "application/strategic-merge-patch+json"
 
 
@@ -86,7 +90,9 @@ class Cluster(Served):
         """The token of the service account."""
         self.lag = lag
         """How many looks the slices are behind each change."""
-        self.allowed = {LIST, PATCH, LIST_PODS, WATCH_PODS}
+        self.events: dict[str, dict[str, Any]] = {}
+        """The events that it was sent, by name."""
+        self.allowed = {LIST, PATCH, LIST_PODS, WATCH_PODS, CREATE_EVENTS}
         """What the service account may do, each a verb and a resource."""
         self.services: dict[str, list[Pod]] = {}
         """The pods of each Service; one that has gone is removed."""
@@ -160,11 +166,19 @@ class Cluster(Served):
         match asked.path.strip("/").split("/"):
             case ["apis", "discovery.k8s.io", "v1", "namespaces", "default", "endpointslices"]:
                 return self._refused(LIST, "discovery.k8s.io") or self._list(asked.query)
-            case ["api", "v1", "namespaces", "default", "pods", name, "status"] if asked.method == "PATCH":
-                return self._refused(PATCH, "") or self._patch(unquote(name), asked)
-            case ["api", "v1", "namespaces", "default", "pods"]:
+            case ["api", "v1", "namespaces", "default", "events"] if asked.method == "POST":
+                return self._refused(CREATE_EVENTS, "") or self._note(asked)
+            case ["api", "v1", "namespaces", "default", "pods", *rest]:
+                return self._of_pods(asked, rest)
+        return _status(404, "NotFound", "the server could not find the requested resource")
+
+    def _of_pods(self, asked: Asked, rest: list[str]) -> Told | Streamed:
+        match rest:
+            case []:
                 return self._pods(asked.query)
-            case ["api", "v1", "namespaces", "default", "pods", name] if asked.method == "DELETE":
+            case [name, "status"] if asked.method == "PATCH":
+                return self._refused(PATCH, "") or self._patch(unquote(name), asked)
+            case [name] if asked.method == "DELETE":
                 return self._refused(DELETE_PODS, "") or self._delete(unquote(name), asked)
         return _status(404, "NotFound", "the server could not find the requested resource")
 
@@ -216,6 +230,16 @@ class Cluster(Served):
         self.delete(name, int(asked.query["gracePeriodSeconds"][0]) if "gracePeriodSeconds" in asked.query else given)
         return as_json({"kind": "Pod", "apiVersion": "v1", **pod.told()})
 
+    def _note(self, asked: Asked) -> Told:
+        event = json.loads(asked.body)
+        name, wrong = event["metadata"]["name"], wrong_with(event)
+        if wrong:
+            return _status(422, "Invalid", f'Event "{name}" is invalid: {wrong}')
+        if name in self.events:
+            return _status(409, "AlreadyExists", f'events "{name}" already exists')
+        self.events[name] = event
+        return as_json(event, 201)
+
     def _patch(self, name: str, asked: Asked) -> Told:
         if asked.headers.get("content-type") != _STRATEGIC:
             return _status(415, "UnsupportedMediaType", "the body of the request was in an unknown format")
@@ -227,6 +251,19 @@ class Cluster(Served):
         return as_json(
             {"kind": "Pod", "metadata": {"name": name}, "status": {"conditions": [*pod.conditions.values()]}}
         )
+
+
+def wrong_with(event: Any) -> str:
+    """Return why the API would not take *event*, of `v1` with an `eventTime`; empty if it would."""
+    about, metadata = event["involvedObject"], event["metadata"]
+    words = ("reportingComponent", "reportingInstance", "action", "reason")
+    wrong = [f"{word}: Required value" for word in words if not event.get(word)]
+    wrong += [f"{word}: can have at most 128 characters" for word in words if len(event.get(word, "").encode()) > 128]
+    wrong += ["message: can have at most 1024 characters"] if len(event["message"].encode()) > 1024 else []
+    wrong += ["involvedObject.namespace: does not match"] if about["namespace"] != metadata["namespace"] else []
+    wrong += ["metadata.name: Invalid value"] if not _NAME.fullmatch(metadata["name"]) else []
+    wrong += ["eventTime: Invalid value"] if not _MICRO.fullmatch(event["eventTime"]) else []
+    return "; ".join(wrong)
 
 
 def _status(code: int, reason: str, message: str) -> Told:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from processender.core.events import AttemptStarted, Trouble, Waiting
-from processender.telemetry.logs import DEBUG, ERROR, INFO, WARNING, LoggingObserver, StreamObserver, write_line
+from processender.core.events import AttemptStarted, Waiting
+from processender.core.rendering import DEBUG, ERROR, INFO, WARNING
+from processender.telemetry.logs import StreamObserver, write_line
 
 WAITING = Waiting(1.0, ("one",))
 
@@ -29,20 +30,6 @@ def pipe() -> Iterator[tuple[int, int]]:
 def test_the_levels_are_those_of_logging() -> None:
     """Without importing it."""
     assert (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR) == (DEBUG, INFO, WARNING, ERROR)
-
-
-def test_logging_gets_the_level_the_text_and_the_key(caplog: pytest.LogCaptureFixture) -> None:
-    """The key is an attribute of the record."""
-    with caplog.at_level(logging.DEBUG):
-        LoggingObserver("orders").observe(Trouble(1.0, "taken", "100 % taken"))
-    (record,) = caplog.records
-
-    assert ("processender.orders", logging.WARNING, "100 % taken", "trouble.taken") == (
-        record.name,
-        record.levelno,
-        record.getMessage(),
-        record.processender,  # type: ignore[attr-defined]
-    )
 
 
 def test_a_stream_gets_a_line(pipe: tuple[int, int]) -> None:

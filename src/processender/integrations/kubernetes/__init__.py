@@ -1,5 +1,6 @@
 """
-Kubernetes, as a pod sees it: its own end, when traffic has left it, its readiness gate, its termination message.
+Kubernetes, as a pod sees it: its own end, when traffic has left it, its readiness gate, its termination message, and
+the events that `kubectl describe pod` shows.
 
 The source, `listen`, and what it hears, stand on [a page of their own](../../how-to/platforms/kubernetes.md), with
 `find_grace` and `ask_grace`, which tell how long the pod has to end. What follows is about the drainer.
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 from .api import ACCOUNT
 from .drainer import drain
+from .events import EventSender, events, events_of
 from .grace import ask_grace, find_grace
 from .listener import listen
 from .termination import MOST_BYTES, PATH, TerminationMessage, encode, encode_outcome, termination_message
@@ -34,11 +36,14 @@ __all__ = [
     "ACCOUNT",
     "MOST_BYTES",
     "PATH",
+    "EventSender",
     "TerminationMessage",
     "ask_grace",
     "drain",
     "encode",
     "encode_outcome",
+    "events",
+    "events_of",
     "find_grace",
     "listen",
     "termination_message",

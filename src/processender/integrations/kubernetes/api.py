@@ -53,6 +53,21 @@ class Api:
         """Return the request for the list of pods with this *name*, of which there is at most one."""
         return self._request("GET", f"{self._pods}?{urlencode({'fieldSelector': f'metadata.name={name}'})}")
 
+    def new_event(self) -> Request:
+        """Return the request that makes an event."""
+        return self._request("POST", f"/api/v1/namespaces/{quote(self.namespace, safe='')}/events")
+
+    def uid_of(self, pod: str, ctx: Context) -> str:
+        """Return the uid of *pod*; empty where there is none of that name."""
+        request = self.pods_named(pod)
+        answer = exchange(request, ctx, headers=self.fields(), timeout=SILENT_S, most=MOST_BYTES)
+        granted(request, answer, "list", "pods")
+        try:
+            found = [each["metadata"]["uid"] for each in json.loads(answer.body)["items"] or ()]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise Transient(f"{request.shown} was answered with what is no list of pods: {error!r}") from error
+        return str(found[0]) if found else ""
+
     def watch_of(self, name: str, version: str, seconds: int) -> Request:
         """Return the request that watches the pod of this *name* for so many *seconds*, from a *version* on."""
         query = {"fieldSelector": f"metadata.name={name}", "watch": "true", "allowWatchBookmarks": "true"}

@@ -1,5 +1,5 @@
 """
-The termination message, which `kubectl describe pod` shows for a container that has died.
+The termination message, in the words of the vocabulary, which `kubectl describe pod` shows for a container that died.
 
 Source: the kubelet takes at most 4,096 bytes of it and 12 KiB over all containers of a pod, so one line below 1 KiB
 reaches the reader in any pod.
@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Callable
 
+from ...core import vocabulary as words
 from ...core.crash import CrashReport
 from ...core.events import Event, HandlerEnded, NoticeHeard, RunEnded
 from ...core.outcome import Outcome, Verdict
@@ -47,18 +48,19 @@ class TerminationMessage:
         """Take the file, the name of the service, and what tells the exit code for a verdict."""
         self._path = path
         self._code = code
-        self._told: dict[str, Any] = {"service": service[:64]}
+        self._told: dict[str, Any] = {words.SERVICE: service[:64]}
         self._undone: dict[str, str] = {}
 
     def observe(self, event: Event) -> None:
         """Take one event; the last of a run writes the line."""
         match event:
             case NoticeHeard(notice=notice):
-                self._told.setdefault("cause", notice.cause)
+                self._told.setdefault(words.RUN_CAUSE, notice.cause)
             case HandlerEnded(result=result) if result.outcome is not Outcome.DONE:
                 self._undone[result.handler] = str(result.outcome)
             case RunEnded(verdict=verdict, seconds=seconds):
-                told = self._told | {"verdict": str(verdict), "exit": self._code(verdict), "seconds": round(seconds, 3)}
+                told = self._told | {words.RUN_VERDICT: str(verdict), words.EXIT_CODE: self._code(verdict)}
+                told[words.RUN_DURATION] = round(seconds, 3)
                 _put(self._path, encode_outcome(told, self._undone))
             case _:
                 return
@@ -70,9 +72,9 @@ class TerminationMessage:
 
 def encode_outcome(told: dict[str, Any], undone: dict[str, str]) -> bytes:
     """Return the line of an outcome, with as many of the *undone* handlers as there is room for."""
-    kept = dict(undone)
-    while len(data := _line(told | ({"undone": kept} if kept else {}))) > MOST_BYTES:
-        kept.popitem()
+    kept = [f"{name} {outcome}" for name, outcome in undone.items()]
+    while len(data := _line(told | ({words.RUN_UNDONE: kept} if kept else {}))) > MOST_BYTES and kept:
+        kept.pop()
     return data
 
 
@@ -89,15 +91,18 @@ def _put(path: str, data: bytes) -> None:
 def encode(crash: CrashReport) -> bytes:
     """Return the line: what matters most first, and the summary cut to what is left."""
     told: dict[str, Any] = {
-        "service": crash.service[:64],
-        "cause": crash.cause,
-        "exit": crash.exit,
-        "signal": crash.signal,
+        words.SERVICE: crash.service[:64],
+        words.CRASH_CAUSE: crash.cause,
+        words.EXIT_CODE: crash.exit,
+        words.CRASH_SIGNAL: crash.signal,
+        words.CRASH_TIME: crash.at,
+        words.CRASH_ID: crash.id,
+        words.OWED: len(crash.obligations),
+        words.CRASH_SUMMARY: crash.summary,
     }
-    told |= {"at": crash.at, "id": crash.id, "owes": len(crash.obligations), "summary": crash.summary}
     data = _line(told)
     while len(data) > MOST_BYTES:
-        told["summary"] = str(told["summary"])[: -max(1, (len(data) - MOST_BYTES) // 4)]
+        told[words.CRASH_SUMMARY] = str(told[words.CRASH_SUMMARY])[: -max(1, (len(data) - MOST_BYTES) // 4)]
         data = _line(told)
     return data
 

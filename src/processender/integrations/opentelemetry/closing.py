@@ -1,25 +1,14 @@
-"""
-Providers of OpenTelemetry at the end: flushed and shut down last of all, within a time of their own.
-
-Takes over: The shutdown of tracer, meter and logger providers, each in a handler of its own in the phase `release`,
-behind everything else there and with a slice of the window that nothing before it can take (`importance="must"`). It
-runs on a thread of its own and is left alone when its time is up, so a collector that is down holds up no exit; the
-provider's own handler at the interpreter's exit, which would wait again, is taken away.
-
-Leaves: Whether the collector has taken what was sent: the SDK logs it and does not tell.
-
-Versions: opentelemetry-sdk 1.30 to 1.45.
-"""
+"""Providers of OpenTelemetry at the end: flushed and shut down last of all, within a time of their own."""
 
 from __future__ import annotations
 
 import atexit
 from collections.abc import Sequence
 
-from ..closing import LAST, step
-from ..core.handler import Handler, Importance
-from ..hints import Any
-from ..ports import Context, check_kind
+from ...closing import LAST, step
+from ...core.handler import Handler, Importance
+from ...hints import Any
+from ...ports import Context, check_kind
 
 SHUTDOWN_S = 3.0
 """How long a shutdown may take, seconds, unless its caller says otherwise."""
@@ -54,6 +43,3 @@ def close_provider(
         name or f"opentelemetry-{kind}", close, "release", timeout, after, needs,
         priority=LAST, importance=Importance.MUST, expected=expected,
     )  # fmt: skip
-
-
-__all__ = ["close_provider"]

@@ -1,0 +1,74 @@
+"""Numbers, spans of time, dates and names, as the page says them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from ..archive.answers import Counts
+from ..core.labels import printable
+
+NAME = 48
+"""How much of a name is shown, in characters."""
+NONE = "\N{EN DASH}"
+"""Stands where there is nothing to say."""
+VERDICTS = ("clean", "degraded", "forced", "killed", "crashed")
+"""How runs end, the best first; each is a field of `Counts` and a class of the page."""
+_YEARS = (0.0, 253402300799.0)
+
+
+def short(name: str, most: int = NAME) -> str:
+    """Return *name* with at most *most* characters; one that is empty was not told."""
+    return printable(name, most) or "not told"
+
+
+def percent(share: float | None) -> str:
+    """Return *share*, 0 to 1, as percent; what is not whole is never rounded up to it."""
+    if share is None:
+        return NONE
+    if share in {0.0, 1.0}:
+        return f"{share * 100:.0f} %"
+    # Two digits where 99.9 would hide the difference between one in a thousand and one in ten thousand.
+    digits = 2 if share > 0.999 else 1
+    factor = 10**digits
+    return f"{math.floor(share * 100 * factor) / factor:.{digits}f} %"
+
+
+def span(seconds: float | None) -> str:
+    """Return *seconds* as a span of time with three digits that count, at most."""
+    if seconds is None or not math.isfinite(seconds):
+        return NONE
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2g} s" if seconds < 0.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def moment(at: float) -> str:
+    """Return the date *at*, seconds since 1970, to the second, in UTC."""
+    return f"{_date(at):%Y-%m-%d %H:%M:%S}" if _YEARS[0] < at < _YEARS[1] else NONE
+
+
+def day(at: float) -> str:
+    """Return the day of *at*, seconds since 1970, in UTC."""
+    return f"{_date(at):%Y-%m-%d}" if _YEARS[0] < at < _YEARS[1] else NONE
+
+
+def plain(word: str) -> str:
+    """Return *word*, a value of an enumeration, as it is said."""
+    return word.replace("_", " ")
+
+
+def ends(counts: Counts) -> str:
+    """Return how runs ended, in one line: those that did not end clean by verdict."""
+    others = [f"{getattr(counts, verdict):,} {verdict}" for verdict in VERDICTS[1:] if getattr(counts, verdict)]
+    runs = f"{counts.runs:,} {'run' if counts.runs == 1 else 'runs'}"
+    return f"{runs}, {percent(counts.graceful)} graceful{'; ' if others else ''}{', '.join(others)}"
+
+
+def _date(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,85 @@
+"""The totals of a service: one file, many processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from processender.core.crash import CrashReport
+from processender.telemetry.totals import TOTALS, take, take_crash, take_recovery, totals
+from tests.unit.accounts.test_figures import account
+
+WRITER = """
+import sys
+sys.path[:] = {path!r}
+from processender.telemetry.totals import take
+for number in range(20):
+    take({place!r}, {{"service": "shop", "cause": "SIGTERM", "id": f"{who}-{{number}}", "ended": 1.0, "verdict": "clean"}})
+"""
+
+
+def ended(place: Path) -> float:
+    """Return how many runs have ended."""
+    return sum(totals(str(place)).values.get("processender_shutdowns_completed_total", {}).values())
+
+
+def test_no_process_loses_what_another_has_counted(tmp_path: Path) -> None:
+    """Four at once, twenty runs each, and the file is private."""
+    code = [WRITER.format(path=sys.path, place=str(tmp_path), who=who) for who in range(4)]
+    processes = [subprocess.Popen([sys.executable, "-c", each]) for each in code]
+
+    assert [0] * 4 == [each.wait(60) for each in processes]
+    assert 80 == ended(tmp_path)
+    assert 0o600 == (tmp_path / TOTALS).stat().st_mode & 0o777
+
+
+def test_a_broken_file_is_put_aside_and_that_is_said(tmp_path: Path) -> None:
+    """What comes then is counted."""
+    (tmp_path / TOTALS).write_bytes(b"\0\xffodd")
+
+    with pytest.raises(OSError, match="counting begins anew"):
+        take(str(tmp_path), account())
+    assert (1, b"\0\xffodd") == (ended(tmp_path), (tmp_path / f"{TOTALS}.broken").read_bytes())
+
+
+def test_a_process_that_holds_the_file_for_too_long_costs_one_count_and_that_is_said(tmp_path: Path) -> None:
+    """It may be stopped; nobody waits for it for ever."""
+    take(str(tmp_path), account())
+    lock = os.open(tmp_path / f"{TOTALS}.lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(OSError, match="another process is at it"):
+            take(str(tmp_path), account(id="2"))
+    finally:
+        os.close(lock)
+    assert 1 == ended(tmp_path)
+
+
+def test_a_disk_that_takes_nothing_is_said_and_what_was_counted_stays(tmp_path: Path) -> None:
+    """The text names the file."""
+    take(str(tmp_path), account())
+    (tmp_path / f"{TOTALS}.new").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match=f"{TOTALS}"):
+        take(str(tmp_path), account(id="2"))
+    assert 1 == ended(tmp_path)
+
+
+def test_a_crash_counts_once_and_a_recovery_under_the_name_of_the_service(tmp_path: Path) -> None:
+    """However often its account is written."""
+    report = CrashReport("1-a", "my shop", "oom", 1.0, 1)
+    take_crash(str(tmp_path), report)
+    take_crash(str(tmp_path), report)
+    take_recovery(str(tmp_path), 3, 1, (2.0, 400.0))
+    found = totals(str(tmp_path))
+
+    assert {("my shop", "oom"): 1.0} == found.values["processender_crashes_total"]
+    assert {("my shop", "released"): 3.0, ("my shop", "dead"): 1.0} == found.values[
+        "processender_obligations_settled_total"
+    ]
+    assert 402.0 == found.spreads["processender_recovery_lag_seconds"][("my shop",)].sum
