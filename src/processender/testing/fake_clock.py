@@ -25,7 +25,7 @@ from ..ender import Ender
 from ..engine.clock import SystemClock, series
 from ..errors import StateError
 from ..faults.handlers import VARIABLE, Fault, as_text
-from .notices import Line, Notices, span
+from .notices import Notices, Said, span
 from .ran import Ran
 from .standins import standing_in
 from .world import World
@@ -96,7 +96,7 @@ class FakeClock:
 
             faults: What goes wrong with its handlers, see `processender.testing.faults`.
         """
-        lines: list[Line] = list(notices or (Line(0.0, cause, within=None if within is None else span(within)),))
+        lines: list[Said] = list(notices or (Said(0.0, cause, within=None if within is None else span(within)),))
         left = len(self.left)
         restore = _replace({VARIABLE: as_text(faults)})
         try:
@@ -108,7 +108,7 @@ class FakeClock:
             raise StateError(f"no run of {ender.name!r} has begun: nothing that was said has asked for its end")
         return Ran(account, left=self.left[left:], killed_at=notices.killed_at if notices is not None else None)
 
-    def _live(self, ender: Ender, lines: list[Line]) -> None:
+    def _live(self, ender: Ender, lines: list[Said]) -> None:
         """Let *ender* live as long as the *lines* let it."""
         world = self._entered()
 

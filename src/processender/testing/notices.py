@@ -13,7 +13,7 @@ from ..integrations.ci import Step
 from ..stage.sequences import Sequence, SequenceError
 
 
-class Line(Record):
+class Said(Record):
     """One line of the script. Times are seconds from its beginning."""
 
     at: float
@@ -46,11 +46,11 @@ class Notices:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._lines: list[Line] = []
+        self._lines: list[Said] = []
         self.killed_at: float | None = None
         """When whoever ends the process kills what is left of it; None if nobody does."""
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[Said]:
         """Give the lines in the order in which they are said."""
         return iter(sorted(self._lines, key=lambda line: line.at))
 
@@ -61,23 +61,23 @@ class Notices:
     def signal(self, name: str = "TERM", *, at: float | str = 0.0) -> Self:
         """Let a signal come, named with or without `SIG`."""
         number = signal.Signals[name if name.startswith("SIG") else f"SIG{name}"]
-        return self._add(Line(span(at), number.name, signum=int(number)))
+        return self._add(Said(span(at), number.name, signum=int(number)))
 
     def announce(self, cause: str = "spot", *, within: float | str, at: float | str = 0.0) -> Self:
         """Let a platform say that the process will be gone *within* so many seconds, or a text like `2m`."""
-        return self._add(Line(span(at), cause, within=span(within)))
+        return self._add(Said(span(at), cause, within=span(within)))
 
     def cut(self, within: float | str, *, at: float | str, cause: str = "cut") -> Self:
         """Let somebody say, in the midst of the end, that only so many seconds are left."""
-        return self._add(Line(span(at), cause, within=span(within)))
+        return self._add(Said(span(at), cause, within=span(within)))
 
     def drain(self, *, at: float | str = 0.0) -> Self:
         """Let somebody ask to leave traffic."""
-        return self._add(Line(span(at), "drain", Action.DRAIN))
+        return self._add(Said(span(at), "drain", Action.DRAIN))
 
     def resume(self, *, at: float | str) -> Self:
         """Let somebody take back what was asked for."""
-        return self._add(Line(span(at), "resume", Action.RESUME))
+        return self._add(Said(span(at), "resume", Action.RESUME))
 
     def platform(self, sequence: Sequence) -> Self:
         """Let the signals of a platform come, such as `processender.testing.sequences.GITHUB`, at their times."""
@@ -103,7 +103,7 @@ class Notices:
         steps = [Step(line.at, line.cause.removeprefix("SIG")) for line in self]
         return Sequence("test", (*steps, Step(last, "KILL")))
 
-    def _add(self, line: Line) -> Self:
+    def _add(self, line: Said) -> Self:
         self._lines.append(line)
         return self
 

@@ -3,7 +3,7 @@ What must be true of a plan, as assertions for your own tests.
 
     assert_plan(ender).fits("30s").orders("drain", "flush").keeps("flush", within="5s").survives("flush")
 
-Nothing is called. `survives` tries how it goes when the others fail, hang and take their time: a thousand windows in
+Nothing is called. `survives` tries how it goes when the others fail, hang and take their time: a hundred runs in
 virtual time, drawn by hypothesis where it is installed, which then shows the simplest case that goes wrong.
 """
 
@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, product
 from typing import Self
 
+from ..core.drain import OWN
 from ..core.events import AttemptStarted, HandlerEnded
 from ..core.graph import nearest
 from ..core.outcome import Outcome
 from ..core.plan import Plan
-from ..engine.clock import series
 from ..ender import Ender
+from ..engine.clock import series
 from .notices import span
 from .simulate import NEVER, Attempt, Behaviour, Simulation
 
@@ -100,7 +101,7 @@ class PlanAssertions:
         plan = self._plan()
         for name in names:
             self._nodes(name)
-        others = [handler.name for handler in plan.graph.handlers if handler.name not in names]
+        others = [each.name for each in plan.graph.handlers if each.name not in (*names, *OWN)]
         _try(others, lambda cases: self._check(plan, names, cases), examples)
         return self
 
@@ -119,7 +120,7 @@ class PlanAssertions:
     def _check(self, plan: Plan, names: Sequence[str], cases: Mapping[str, Case]) -> None:
         """Raise `AssertionError` if a run in which the others do as the *cases* say goes wrong."""
         takes = {step.handler: step.finish - step.start for step in plan.steps}
-        script: dict[str, Attempt | Sequence[Attempt]] = {name: _SHARE * takes[name] for name in names}
+        script: dict[str, Attempt | Sequence[Attempt]] = {name: _SHARE * takes[name] for name in takes}
         script |= {name: _attempts(case, takes[name]) for name, case in cases.items()}
         ran = Simulation(plan, script, lambda: 0.5)
         ran.carry_through()

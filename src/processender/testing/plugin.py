@@ -2,13 +2,16 @@
 The pytest plugin: it is there when the package is installed, and loads nothing until a test asks for a fixture.
 
 `fake_clock` lets your Ender end in no time, `ender_process` runs your program for real, `faults` says what goes wrong,
-and `notices` what is said of the end.
+and `notices` what is said of the end. With `--teardown-on-term` a SIGTERM ends the tests as Ctrl-C does, so that a job
+that is cancelled leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -17,7 +20,39 @@ import pytest
 
 from ..demand import load
 
+__all__ = ["ender_process", "fake_clock", "faults", "notices"]
+
 _PROGRAMS: pytest.StashKey[list[Any]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the option of the plugin."""
+    text = "end the tests by SIGTERM as by Ctrl-C: fixtures are torn down; what comes after it changes nothing"
+    parser.getgroup("processender").addoption("--teardown-on-term", action="store_true", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hear SIGTERM, if that is asked for."""
+    if config.getoption("--teardown-on-term") and threading.current_thread() is threading.main_thread():
+        config.add_cleanup(_hear_term())
+
+
+def _hear_term() -> Callable[[], None]:
+    """Let SIGTERM end the tests; return what takes that back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def end(_number: int, _frame: object) -> None:
+        # Runners ask twice, and an agent asks as well: nothing may break off what is torn down.
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    def undo() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    signal.signal(signal.SIGTERM, end)
+    return undo
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ the stage hand, looks who can go on, one after another; if nobody can, it moves 
 and the same program does the same things in the same order.
 
 A thread may block where nobody sees it: in a socket, a lock, in C. It keeps its turn for `PATIENCE_S` real seconds, in
-which no time passes in the world; then it counts as away, and the others go on without it. Where an event loop has
-sockets, the real network is given `NETWORK_S` to speak before the clock jumps.
+which no time passes in the world; then it counts as away, and the others go on without it. The kernel is asked whether
+it truly sleeps: one that a busy machine does not let run is no thread that blocks. Where an event loop has sockets, the
+real network is given time to speak before the clock jumps, the more the further it would.
 """
 
 from __future__ import annotations
@@ -23,11 +24,16 @@ from ..errors import ProcessEnderError
 
 PATIENCE_S = 0.5
 """How long a thread may block for real before the others go on without it, seconds."""
-NETWORK_S = 0.05
-"""How long the real network may take to speak before the clock jumps, seconds."""
+MOST_PATIENCE_S = 10.0
+"""The same for one that sleeps and wakes all the time, and says nothing."""
+NETWORK_S, MOST_NETWORK_S = 0.05, 5.0
+"""How long the real network may at least, and at most, take to speak before the clock jumps, seconds."""
+NETWORK_SHARE = 0.05
+"""The same, of the jump."""
 STALLED_S = 10.0
 """How long everybody may wait for something that the clock does not bring, seconds."""
 _GLIMPSE_S = 0.0002
+_LOOKS = 5
 NEVER = float("inf")
 
 
@@ -49,6 +55,7 @@ class _Thread:
         self.waits = True
         self.networked = False
         self.came = True
+        self.id = 0
         self.error: Exception | None = None
 
 
@@ -73,7 +80,7 @@ class World:
     def enter(self) -> None:
         """Let the calling thread be the first one."""
         self._first = self._running = first = self.expect()
-        first.waits = False
+        first.waits, first.id = False, _thread.get_native_id()
         # Its own thread is none of the world.
         self._hand.start()
         self._threads[_thread.get_ident()] = first
@@ -86,7 +93,8 @@ class World:
             for each in self._order:
                 if each.waits:
                     each.gate.release()
-        self._back.release()
+            if self._back.locked():
+                self._back.release()
         self._hand.join()
 
     def has(self, ident: int) -> bool:
@@ -104,7 +112,7 @@ class World:
 
     def arrive(self, place: _Thread) -> None:
         """Let the calling thread take its *place*, and wait for its first turn."""
-        self._threads[_thread.get_ident()] = place
+        self._threads[_thread.get_ident()], place.id = place, _thread.get_native_id()
         place.gate.acquire()
 
     def depart(self, place: _Thread) -> None:
@@ -159,10 +167,22 @@ class World:
 
     def _serve(self) -> None:
         while not self.over:
-            if not self._back.acquire(True, PATIENCE_S):
+            if not self._comes_back():
                 self._go_on_without()
             if not self.over and not self._give_turn():
                 self._stall()
+
+    def _comes_back(self) -> bool:
+        """Wait until the turn is given back; return whether it is, or whoever has it blocks for real."""
+        still, seen, waited = 0, "", 0.0
+        while still < _LOOKS and waited < MOST_PATIENCE_S:
+            if self._back.acquire(True, PATIENCE_S / _LOOKS):
+                return True
+            place, before = self._running, seen
+            seen = _sleeping(place.id) if place is not None else "away"
+            still = still + 1 if seen and seen == before else 0
+            waited += PATIENCE_S / _LOOKS
+        return False
 
     def _go_on_without(self) -> None:
         """Let the others go on without the thread that has its turn and blocks for real."""
@@ -177,22 +197,30 @@ class World:
         while not self.over:
             if self._turn():
                 return True
-            networked = any(each.networked for each in self._order)
-            pause = _GLIMPSE_S if not networked or self._quiet else NETWORK_S / 10
+            next_ = self._next()
+            pause = _GLIMPSE_S if next_ < NEVER else _GLIMPSE_S * 10
             self._back.acquire(True, pause)  # nobody has a turn, so that it only takes its time
             waited += pause
-            if networked and not self._quiet and waited < NETWORK_S:
-                continue
             if self._turn():
                 return True
-            self._quiet = True
-            with self._lock:
-                next_ = min((each.until for each in self._order if each.waits), default=NEVER)
-            if next_ < NEVER:
+            if next_ < NEVER and waited >= self._network(next_ - self.now):
+                self._quiet = True
                 self.now = max(self.now, next_)
-            elif waited > STALLED_S:
+            elif next_ == NEVER and waited > STALLED_S:
                 return False
         return True
+
+    def _next(self) -> float:
+        """Return the next instant at which anybody goes on."""
+        with self._lock:
+            return min((each.until for each in self._order if each.waits), default=NEVER)
+
+    def _network(self, jump: float) -> float:
+        """Return how long the network is given before a *jump*; nothing if it has been given that, and is silent."""
+        with self._lock:
+            if self._quiet or not any(each.waits and each.networked for each in self._order):
+                return 0.0
+        return min(MOST_NETWORK_S, max(NETWORK_S, NETWORK_SHARE * jump))
 
     def _turn(self) -> bool:
         with self._lock:
@@ -220,3 +248,13 @@ class World:
                     "what they wait for must be done by a thread that was started inside"
                 )
                 first.gate.release()
+
+
+def _sleeping(id_: int) -> str:
+    """Return how often a thread has slept so far, as text, if it sleeps now; empty if it runs, or would like to."""
+    try:
+        with open(f"/proc/self/task/{id_}/status", encoding="ascii") as file:
+            told = dict(line.split(":\t", 1) for line in file if ":\t" in line)
+    except OSError:
+        return "gone"
+    return told["voluntary_ctxt_switches"] if told["State"][0] in "SD" else ""
