@@ -56,8 +56,8 @@ BENCHES = {
     "kubelet": kubelet.measure,
     "calls": calls.measure,
     "middleware": middleware.measure,
-    "archive": archive.measure,
     "rehearse": rehearse.measure,
+    "archive": archive.measure,
 }
 
 

@@ -204,7 +204,7 @@ def rehearse_service(folder: Path, bug: str = "", **table: Any) -> Verdict:
 
 
 def rehearse_till(folder: Path, mode: str) -> Verdict:
-    """Hold a rehearsal of the till, each handler of which is run twice, and killed half-way and run again."""
+    """Hold a rehearsal of the till, each handler of which is run twice, and killed and run again."""
     path = folder / "till.py"
     path.write_text(CHARGE, encoding="utf-8")
     return rehearse(

@@ -1,5 +1,6 @@
 """
-Whether the end is idempotent: each handler run twice, and killed half-way and run again, leaves the same state.
+Whether the end is idempotent: each handler run twice, and killed half-way, or at its end, and run again, leaves the
+same state.
 
 The state is what a command of the user's prints, or the content of files. What is compared with is a run in which
 nothing goes wrong, under the same requests.
@@ -43,7 +44,7 @@ def is_asked(part: Part) -> bool:
 
 def try_idempotent(part: Part, jobs: int, tell: Tell) -> list[Tried]:
     """
-    Run *part* well, then with each handler twice, then with each killed half-way; return what came of each.
+    Run *part* well, then with each handler twice, and with each killed; return what came of each.
 
     Args:
 
@@ -58,7 +59,7 @@ def try_idempotent(part: Part, jobs: int, tell: Tell) -> list[Tried]:
     if not first.passed:
         return [first]
     faulty = [
-        base.replace(faults=Faults((fault,)), scenario=f"{part.scenario}, {name} {_WORDS[fault.kind]}")
+        base.replace(faults=Faults((fault,)), scenario=f"{part.scenario}, {name} {_how(fault)}")
         for name, seconds in handlers.items()
         for fault in _faults(name, seconds, part.seed)
     ]
@@ -70,13 +71,20 @@ def try_idempotent(part: Part, jobs: int, tell: Tell) -> list[Tried]:
     return [first, *carry_through(faulty, jobs, tell, attempt).tried]
 
 
-_WORDS = {"twice": "run twice", "killed": "killed half-way and run again"}
+_NEVER_S = 3600.0
+
+
+def _how(fault: Fault) -> str:
+    if fault.kind == "twice":
+        return "run twice"
+    return f"killed {'at its end' if fault.seconds == _NEVER_S else 'half-way'} and run again"
 
 
 def _faults(name: str, seconds: float, seed: int) -> Iterator[Fault]:
     yield Fault("twice", name)
-    # Another share of the way for each seed, and the last moment of all for what is over at once.
+    # Another share of the way for each seed; and the worst moment of all, when it is done and nobody knows.
     yield Fault("killed", name, seconds=seconds * (0.5 if seed == 1 else (seed % 10) / 10))
+    yield Fault("killed", name, seconds=_NEVER_S)
 
 
 def _quiet(part: Part) -> Part:
@@ -137,7 +145,7 @@ def _compared(tried: Tried, state: str, other: str, fault: Fault) -> Tried:
         gone = [line for line in before if line not in after][:3]
         come = [line for line in after if line not in before][:3]
         shown = "; ".join([*(f"without: {line}" for line in gone), *(f"with: {line}" for line in come)])
-        text = f"{fault.handler!r} {_WORDS[fault.kind]} leaves another state"
+        text = f"{fault.handler!r} {_how(fault)} leaves another state"
         where = shown or "the same lines, not as often or in another order"
         findings.append(Finding(ASSERTION, f"{text} ({where}); let it do only what is not done yet"))
     return tried.replace(findings=tuple(findings))

@@ -80,7 +80,7 @@ class RehearsalConfig(Struct, forbid_unknown_fields=True):
     """
 
     command: list[str] = field(default_factory=list)
-    """The program and its arguments; what stands behind `--` comes before it."""
+    """The program and its arguments; what stands behind `--` takes its place."""
     agent: bool | None = None
     """Whether it is started by `processender run` with this file; by default where the file says more than this."""
     env: dict[str, str] = field(default_factory=dict)
