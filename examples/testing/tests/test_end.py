@@ -6,8 +6,8 @@ from urllib.request import urlopen
 import pytest
 from orders import build
 
-from processender.testing.plans import assert_plan
-from processender.testing.sequences import DOCKER, replay
+from processender.testing import assert_plan, replay
+from processender.testing.sequences import DOCKER
 
 SERVICE = Path(__file__).parent.parent / "orders.py"
 
