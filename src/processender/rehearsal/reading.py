@@ -17,6 +17,7 @@ from .schema import RehearsalConfig
 
 TABLE = "rehearsal"
 _GRACE = "30s"
+_OF_PROJECT = ("tool", "processender")
 
 
 class Rehearsal(Record):
@@ -46,7 +47,7 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
 
     Raises `ConfigError` for mistakes in the file, and `RehearsalError` for what makes no sense together.
     """
-    file = find_file(path)
+    file = find_file(path, _OF_PROJECT if os.path.basename(path) == "pyproject.toml" else ())
     mistakes = Mistakes(file.path if file else "", decode(file) if file else "", file.root if file else ())
     data = parse(file, decode(file), mistakes) if file is not None else {}
     table = data.pop(TABLE, {})
@@ -58,8 +59,8 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
         text = "put one behind the --, like `processender rehearse -- ./server`, or give [rehearsal] a command"
         raise RehearsalError(f"there is no command to rehearse; {text}")
     is_agent = bool(data) if config.agent is None else config.agent
-    # Who says himself what ready means has probes of his own.
-    agent = agent_around(file.path if file else "", probes=not config.ready) if is_agent else ()
+    # Who says himself what ready means has probes of his own; and an agent finds a pyproject.toml by itself.
+    agent = agent_around(file.path if file and not file.root else "", probes=not config.ready) if is_agent else ()
     known = config.scenarios
     odd = [name for name in scenarios if name not in (known or {"plain": None})]
     if odd:
