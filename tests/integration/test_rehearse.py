@@ -268,6 +268,8 @@ class TestCommand:
             (("--scenario", "other", "--", "true"), "there is no scenario 'other'"),
             (("--assert", "idempotent", "--", "true"), "nobody knows what the state is"),
             (("--window", "soon", "--", "true"), "not a length of time"),
+            (("--url", "https://127.0.0.1:{port}/", "--", "true"), "write it with http"),
+            (("--url", "127.0.0.1:8080", "--", "true"), "write it with http"),
             (("nothing.toml",), "cannot be read"),
         ],
     )
