@@ -59,7 +59,7 @@ ender = Ender("orders", grace=3.0, observers=())
 def leave_traffic(ctx):
     if bug != "late-readiness":
         ready.clear()
-        threading.Event().wait(0.2)
+        threading.Event().wait(0.3)
 
 
 @ender.handler(phase="quiesce", importance="must")
@@ -161,7 +161,7 @@ GONE = {
 BUGS = {
     "wrong-order": ("order", {}),
     "missing-needs": ("order", KEYS),
-    "late-readiness": ("no-request-lost", {}),
+    "late-readiness": ("no-request-lost", {"propagation": "300ms"}),
     "no-timeout": ("within-window", HANGS),
     "endless-retry": ("must-done", GONE),
     "deaf": ("must-done", {}),

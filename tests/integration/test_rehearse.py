@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,6 +16,8 @@ import pytest
 
 from bench.bugs import found, rehearse
 from processender.rehearsal.matrix import HOPELESS
+from processender.testing.processes import Program
+from tests.waits import until
 
 ENDER = """
 import os, sys
@@ -31,12 +36,47 @@ with ender:
     print("ready", flush=True)
     ender.stopping.wait()
 """
+TELLS = """
+import os, socket
+from processender import Ender
+host, _, port = os.environ["DATABASE"].partition(":")
+connection = socket.create_connection((host, int(port)), 5)
+ender = Ender("orders", grace=4.0, observers=())
+
+
+@ender.handler(importance="must", timeout=2.0)
+def tell():
+    connection.settimeout(0.5)
+    connection.sendall(b"bye")
+    if connection.recv(3) != b"bye":
+        raise ConnectionError("no answer")
+
+
+with ender:
+    print("ready", flush=True)
+    ender.stopping.wait()
+"""
 PATIENT = (
     "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
     "print('ready', flush=True); signal.sigwait([signal.SIGTERM]); print('bye', flush=True)"
 )
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True)\nwhile True: signal.pause()"
 FORKS = "import os, signal\nif os.fork(): os._exit(0)\nsignal.pause()"
+
+
+def echo(server: socket.socket) -> None:
+    """Answer each connection with what it says, until the server is shut."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+
+def answer(connection: socket.socket) -> None:
+    """Say what is said, until nothing is."""
+    with connection, contextlib.suppress(OSError):
+        while data := connection.recv(100):
+            connection.sendall(data)
 
 
 def table(source: str, **more: object) -> dict[str, object]:
@@ -151,6 +191,44 @@ class TestBadDays:
         assert {"within-window"} == {each.assertion for tried in verdict.tried for each in tried.findings}
         assert HOPELESS <= len(verdict.tried) <= HOPELESS + 1
 
+    @pytest.mark.parametrize("name", ["INT", "TERM"])
+    def test_who_is_interrupted_leaves_nothing_running(self, name: str, tmp_path: Path) -> None:
+        """The program that is deaf, and would have a minute, is killed at once."""
+        source = f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()) + '\\n')\n{DEAF}"
+        words = ["--ready", "ready", "--window", "60s", "--seeds", "1", "--", sys.executable, "-c", source]
+        argv = [sys.executable, "-m", "processender", "rehearse", *words]
+        with Program(argv, cwd=str(tmp_path)) as program:
+            until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("\n"))
+            program.signal(name)
+            code = program.wait(20.0)
+            pid = int((tmp_path / "pid").read_text())
+
+            assert 130 == code, program.output
+            assert not Path(f"/proc/{pid}").exists()
+            assert "interrupted" in program.output
+
+
+class TestNetwork:
+    def test_a_network_that_fails_is_felt_by_the_handler_behind_it(self) -> None:
+        """What is late comes; what is reset, swallowed or half open does not."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=echo, args=(server,), daemon=True).start()
+            lines = ("latency=20ms", "reset", "black-hole", "half-open")
+            verdict = rehearse(
+                table(
+                    TELLS,
+                    env={"DATABASE": "{db}"},
+                    upstreams={"db": f"127.0.0.1:{server.getsockname()[1]}"},
+                    scenarios={line: {"faults": [f"db {line}"]} for line in lines},
+                )
+            )
+            server.shutdown(socket.SHUT_RDWR)
+
+        assert {"latency=20ms": True, "reset": False, "black-hole": False, "half-open": False} == {
+            each.scenario: each.passed for each in verdict.tried
+        }
+        assert {"must-done"} == {each.assertion for tried in verdict.tried for each in tried.findings}
+
 
 class TestCommand:
     def test_a_good_end_leaves_with_0_and_writes_junit(self, tmp_path: Path) -> None:
@@ -190,6 +268,8 @@ class TestCommand:
             (("--scenario", "other", "--", "true"), "there is no scenario 'other'"),
             (("--assert", "idempotent", "--", "true"), "nobody knows what the state is"),
             (("--window", "soon", "--", "true"), "not a length of time"),
+            (("--url", "https://127.0.0.1:{port}/", "--", "true"), "write it with http"),
+            (("--url", "127.0.0.1:8080", "--", "true"), "write it with http"),
             (("nothing.toml",), "cannot be read"),
         ],
     )

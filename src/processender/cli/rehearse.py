@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -45,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
         words, command = words[:at], words[at + 1 :]
     parser = _parser()
     options = parser.parse_args(words)
+    # A runner of CI that gives up sends it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         reading = load("rehearsal.reading")
         rehearsal = reading.read(options.file, _changes(options, command), options.seed, options.scenario)

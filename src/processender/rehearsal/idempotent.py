@@ -22,7 +22,7 @@ from .drawing import Faults, RehearsalError
 from .evidence import Finding
 from .judge import judge
 from .matrix import Tell, Tried, carry_through
-from .part import Part, Ports
+from .part import House, Part
 from .play import Play
 
 _REQUESTS = 20
@@ -55,7 +55,7 @@ def try_idempotent(part: Part, jobs: int, tell: Tell) -> list[Tried]:
         tell: Is told how far it is.
     """
     base = _quiet(part)
-    first, state, handlers = _state_after(base, Ports())
+    first, state, handlers = _state_after(base, House())
     if not first.passed:
         return [first]
     faulty = [
@@ -64,8 +64,8 @@ def try_idempotent(part: Part, jobs: int, tell: Tell) -> list[Tried]:
         for fault in _faults(name, seconds, part.seed)
     ]
 
-    def attempt(each: Part, ports: Ports) -> Tried:
-        then, other, _ = _state_after(each, ports)
+    def attempt(each: Part, house: House) -> Tried:
+        then, other, _ = _state_after(each, house)
         return _compared(then, state, other, each.faults.inside[0])
 
     return [first, *carry_through(faulty, jobs, tell, attempt).tried]
@@ -101,11 +101,11 @@ def _quiet(part: Part) -> Part:
     return part.replace(config=config, faults=Faults())
 
 
-def _state_after(part: Part, ports: Ports) -> tuple[Tried, str, dict[str, float]]:
+def _state_after(part: Part, house: House) -> tuple[Tried, str, dict[str, float]]:
     """Return what came of a run, the state that it has left, and the handlers with how long they took."""
     clock = SystemClock()
     began = clock.now()
-    with Play(part, ports) as play:
+    with Play(part, house) as play:
         seen = play.run()
         state = "" if seen.trouble else _state(play)
     own = [each for each in seen.stretches if each.name not in _OWN and each.began is not None]

@@ -10,9 +10,10 @@ from ..core.record import Record
 from ..engine.clock import SystemClock
 from .evidence import Evidence, Finding
 from .judge import judge
-from .part import Part, Ports
+from .part import House, Part
 from .play import Play
 
+_LEAVE_S = 10.0
 HOPELESS = 3
 """After how many runs of a scenario that all had to be killed no other of it is tried: each takes the whole window."""
 STARTS = "starts"
@@ -57,7 +58,7 @@ class Verdict(Record):
 
 Tell = Callable[[int, int, int], object]
 """Is told, after each run, how many were tried, of how many, and how many are bad."""
-Attempt = Callable[[Part, Ports], Tried]
+Attempt = Callable[[Part, House], Tried]
 """Carries one run through, on any thread, and returns what came of it."""
 
 
@@ -79,11 +80,15 @@ def carry_through(
     """
     matrix = _Matrix(list(parts), tell, attempt or try_part)
     began = matrix.clock.now()
-    threads = [threading.Thread(target=matrix.work, name="processender-rehearsal", daemon=True) for _ in range(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        matrix.begin(jobs)
+        # No join: one that is interrupted takes a thread that works for one that has ended.
+        matrix.over.wait()
+    except BaseException:
+        # Whoever is interrupted leaves nothing running.
+        matrix.stop()
+        matrix.over.wait(_LEAVE_S)
+        raise
     if matrix.error is not None:
         raise matrix.error
     tried = [each for each in matrix.tried if each is not None]
@@ -98,13 +103,34 @@ class _Matrix:
         self.tried: list[Tried | None] = [None] * len(parts)
         self.clock = SystemClock()
         self.error: BaseException | None = None
+        self.over = threading.Event()
+        self._working = 0
         self._tell = tell
         self._try = attempt
         self._waiting = deque(range(len(parts)))
-        self._ports = Ports()
+        self._house = House()
         self._lock = threading.Lock()
 
-    def work(self) -> None:
+    def begin(self, jobs: int) -> None:
+        """Let so many threads work."""
+        self._working = jobs
+        for _ in range(jobs):
+            threading.Thread(target=self._work, name="processender-rehearsal", daemon=True).start()
+
+    def stop(self) -> None:
+        """Begin no other run, and end those that are on."""
+        with self._lock:
+            self._waiting.clear()
+        self._house.close()
+
+    def _work(self) -> None:
+        self._take_all()
+        with self._lock:
+            self._working -= 1
+            if not self._working:
+                self.over.set()
+
+    def _take_all(self) -> None:
         """Take one run after the other until none is left."""
         while True:
             with self._lock:
@@ -112,7 +138,7 @@ class _Matrix:
                     return
                 number = self._waiting.popleft()
             try:
-                tried = self._try(self.parts[number], self._ports)
+                tried = self._try(self.parts[number], self._house)
             except BaseException as error:
                 with self._lock:
                     self.error = error
@@ -133,10 +159,10 @@ class _Matrix:
         self._tell(len(known), len(self.parts), sum(not each.passed for each in known))
 
 
-def try_part(part: Part, ports: Ports) -> Tried:
+def try_part(part: Part, house: House) -> Tried:
     """Carry one run through and judge it."""
     clock = SystemClock()
     began = clock.now()
-    with Play(part, ports) as play:
+    with Play(part, house) as play:
         seen = play.run()
     return Tried(part.scenario, part.seed, tuple(judge(part.wanted, seen)), seen, clock.now() - began)

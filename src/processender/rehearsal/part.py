@@ -145,13 +145,36 @@ def _script(
     return Sequence("script", (*signals, Step(window, "KILL"))), tuple(deeds)
 
 
-class Ports:
-    """Gives free ports, none of them twice. Safe for threads."""
+class House:
+    """Gives free ports, none of them twice, and knows whom to end when everybody must leave. Safe for threads."""
 
     def __init__(self) -> None:
-        """Begin with none given."""
+        """Begin with nobody inside."""
         self._given: set[int] = set()
+        self._inside: dict[object, Callable[[], object]] = {}
+        self._closed = False
         self._lock = threading.Lock()
+
+    def enter(self, who: object, leave: Callable[[], object]) -> None:
+        """Let *who* in, whom *leave* ends, from any thread; at once where everybody has to leave."""
+        with self._lock:
+            self._inside[who] = leave
+            closed = self._closed
+        if closed:
+            leave()
+
+    def left(self, who: object) -> None:
+        """Take note that *who* has left."""
+        with self._lock:
+            self._inside.pop(who, None)
+
+    def close(self) -> None:
+        """End all that is inside."""
+        with self._lock:
+            self._closed = True
+            inside = list(self._inside.values())
+        for leave in inside:
+            leave()
 
     def free(self) -> int:
         """Return a port that nobody listens on."""

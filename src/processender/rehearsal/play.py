@@ -30,7 +30,7 @@ from ..stage.sequences import Replayed, replay
 from .drawing import Faults, fill
 from .evidence import Evidence
 from .load import Load, is_ready
-from .part import HOST, Part, Ports
+from .part import HOST, House, Part
 from .prompting import Prompter
 
 _LOOK_S = 0.01
@@ -48,11 +48,11 @@ _TAIL = 2000
 class Place:
     """Where a run happens: its directory, its ports, the networks to its upstreams."""
 
-    def __init__(self, part: Part, ports: Ports, stack: ExitStack) -> None:
+    def __init__(self, part: Part, house: House, stack: ExitStack) -> None:
         """Make it; *stack* removes it."""
         self.work = stack.enter_context(tempfile.TemporaryDirectory(prefix="processender-rehearsal-"))
         self.state = stack.enter_context(tempfile.TemporaryDirectory(prefix="processender-rehearsal-state-"))
-        self.port, self.probe_port = ports.free(), ports.free()
+        self.port, self.probe_port = house.free(), house.free()
         self.prompter = Prompter(part, stack)
         self.names = {
             "port": str(self.port),
@@ -75,19 +75,19 @@ class Place:
 
 
 class Play:
-    """One run. `with Play(part, ports) as play: play.run()`; its directory is there until the block is left."""
+    """One run. `with Play(part, house) as play: play.run()`; its directory is there until the block is left."""
 
-    def __init__(self, part: Part, ports: Ports) -> None:
+    def __init__(self, part: Part, house: House) -> None:
         """Take what is to be run; nothing happens yet."""
         self.part = part
         self._config = part.config
         self._clock = SystemClock()
-        self._ports = ports
+        self._house = house
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Make the place."""
-        self.place = Place(self.part, self._ports, self._stack)
+        self.place = Place(self.part, self._house, self._stack)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -112,10 +112,14 @@ class Play:
         environ = self.place.environ(part, faults)
         try:
             with Program(part.command(self.place.names), env=environ, cwd=part.cwd) as program:
-                trouble = self._start(program)
-                if trouble:
-                    return Evidence(trouble=trouble, output=program.output[-_TAIL:])
-                return self._end(program, faults, with_load=not again)
+                self._house.enter(program, program.kill)
+                try:
+                    trouble = self._start(program)
+                    if trouble:
+                        return Evidence(trouble=trouble, output=program.output[-_TAIL:])
+                    return self._end(program, faults, with_load=not again)
+                finally:
+                    self._house.left(program)
         except OSError as error:
             return Evidence(trouble=f"{part.config.command[0]!r} cannot be started: {error.strerror or error}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
 from ..agent.conform import INVALID, check
 from ..agent.durations import parse_duration
@@ -11,12 +12,13 @@ from ..agent.mistakes import Mistakes
 from ..agent.reading import decode, parse
 from ..core.record import Record
 from ..hints import Any
-from .drawing import RehearsalError
+from .drawing import RehearsalError, fill
 from .part import Part, agent_around, parts_of
 from .schema import RehearsalConfig
 
 TABLE = "rehearsal"
 _GRACE = "30s"
+_OF_PROJECT = ("tool", "processender")
 
 
 class Rehearsal(Record):
@@ -46,7 +48,7 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
 
     Raises `ConfigError` for mistakes in the file, and `RehearsalError` for what makes no sense together.
     """
-    file = find_file(path)
+    file = find_file(path, _OF_PROJECT if os.path.basename(path) == "pyproject.toml" else ())
     mistakes = Mistakes(file.path if file else "", decode(file) if file else "", file.root if file else ())
     data = parse(file, decode(file), mistakes) if file is not None else {}
     table = data.pop(TABLE, {})
@@ -57,9 +59,12 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
     if config is INVALID or not config.command:
         text = "put one behind the --, like `processender rehearse -- ./server`, or give [rehearsal] a command"
         raise RehearsalError(f"there is no command to rehearse; {text}")
+    _check_url("url", config.load.url)
+    if "://" in config.ready:
+        _check_url("ready", config.ready)
     is_agent = bool(data) if config.agent is None else config.agent
-    # Who says himself what ready means has probes of his own.
-    agent = agent_around(file.path if file else "", probes=not config.ready) if is_agent else ()
+    # Who says himself what ready means has probes of his own; and an agent finds a pyproject.toml by itself.
+    agent = agent_around(file.path if file and not file.root else "", probes=not config.ready) if is_agent else ()
     known = config.scenarios
     odd = [name for name in scenarios if name not in (known or {"plain": None})]
     if odd:
@@ -70,6 +75,18 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
     )
     wanted = tuple(each for each in parts if not scenarios or each.scenario in scenarios)
     return Rehearsal(config, wanted, config.jobs or os.cpu_count() or 1)
+
+
+def _check_url(key: str, url: str) -> None:
+    """Raise `RehearsalError` for what clients cannot ask."""
+    try:
+        parts = urlsplit(fill(url, {"port": "1", "probe_port": "1"}))
+        good = not url or (parts.scheme == "http" and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        good = False
+    if not good:
+        text = "write it with http, like http://127.0.0.1:{port}/; there is no TLS between a rehearsal and its program"
+        raise RehearsalError(f"cannot ask {url!r}, the {key}: {text}")
 
 
 def _merged(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

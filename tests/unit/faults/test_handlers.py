@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -85,6 +87,19 @@ def test_what_is_no_fault_is_refused(text: str) -> None:
     """A mistyped fault never passes for no fault."""
     with pytest.raises(FaultError):
         from_text(text)
+
+
+@pytest.mark.parametrize(("value", "loaded"), [("", "False"), ("[]", "True")])
+def test_an_ender_loads_faults_only_where_it_is_told_of_some(value: str, loaded: str) -> None:
+    """Nobody else pays for them."""
+    code = (
+        "import os, sys\nos.environ['PROCESSENDER_FAULTS'] = sys.argv[1]\nfrom processender import Ender\n"
+        "with Ender('x', state='/dev/null/x', observers=()): pass\n"
+        "print('processender.faults.handlers' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, value], capture_output=True, text=True, check=True)
+
+    assert loaded == ran.stdout.strip()
 
 
 def test_an_event_is_named_with_hyphens() -> None:
