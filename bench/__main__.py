@@ -27,6 +27,7 @@ from . import (
     latency,
     middleware,
     planning,
+    rehearse,
     rolling,
     serverless,
     sources,
@@ -57,6 +58,7 @@ BENCHES = {
     "kubelet": kubelet.measure,
     "calls": calls.measure,
     "middleware": middleware.measure,
+    "rehearse": rehearse.measure,
     "archive": archive.measure,
 }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pages_export
 import pages_figures
+import pages_rehearsal
 import room_pages
 from describing import fields, function, has, public, thing
 from pages_words import events_tables, rooms, words_pages
@@ -137,7 +138,7 @@ def index_page() -> str:
     links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
     links += "- [The configuration](configuration.md)\n- [Logs](logs.md)\n"
     links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [Platforms](platforms/index.md)\n"
-    links += "- [Exporters](exporters.md)\n- [The test kit](testing.md)\n"
+    links += "- [Exporters](exporters.md)\n- [The test kit](testing.md)\n- [What a rehearsal may say](rehearsal.md)\n"
     return f"# Reference\n\n{NOTE}\n{links}"
 
 
@@ -146,6 +147,7 @@ def main() -> int:
     pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
              "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE),
              "exporters": pages_export.exporters_page(NOTE), "metrics": pages_figures.metrics_page(NOTE)}  # fmt: skip
+    pages |= pages_rehearsal.pages(NOTE)
     stale = []
     pages |= words_pages(NOTE)
     for name, text in pages.items():

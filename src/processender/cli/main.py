@@ -22,6 +22,7 @@ COMMANDS = {
     "plan": "print what would run at the end, in which order, and whether it fits",
     "doctor": "tell which platform this is, how long the end may take here, and from where that is known",
     "check": "say what is wrong with how a process will end, seen in its manifests and its configuration",
+    "rehearse": "start a program, load it, end it with faults, and say whether the end was good, many times over",
     "recover": "release what processes that died have left behind",
     "report": "say how the shutdowns went: trend, causes, handlers, one of them as a timeline, what to change",
     "mark": "note a deployment or an incident, for the report",
