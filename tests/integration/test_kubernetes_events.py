@@ -134,7 +134,7 @@ def test_an_ender_has_it_as_an_exporter_too(cluster: Cluster, sender: EventSende
     cluster.allowed.add(CREATE_EVENTS)
     with Ender("shop", exporters=[exporter], **options) as ender:
         ender.stop("second")
-        _until(lambda: len(cluster.events) == 4)
+    _until(lambda: len(cluster.events) == 4)
 
     assert ["first", "second"] == sorted(
         event["message"].partition("because of ")[2].partition(",")[0]
