@@ -16,6 +16,8 @@ LANES = {outcome: lane for lane, outcome in enumerate(OUTCOMES)}
 """In which lane of the counts of a handler an outcome is."""
 RETRIES = len(OUTCOMES)
 """In which lane its retries are."""
+BLOCK_DAYS = 8
+"""How many days of the counts of handlers are put together once more, so that a long time is read quickly."""
 _AT_ONCE = 400
 Packed = dict[tuple[int, int], int]
 """By day and number, counts in one number."""
@@ -78,6 +80,8 @@ class Tally:
     def write(self, database: Database) -> None:
         """Add all of it to what the *database* has counted."""
         database.many(sql.ADD_DAYS, [(*key, *values) for key, values in sorted(self._days.items())])
+        for table in sql.BLOCKED:
+            _put_together(self._packed[table])
         for table, found in self._packed.items():
             keys = sorted(found)
             for start in range(0, len(keys), _AT_ONCE):
@@ -85,6 +89,18 @@ class Tally:
         database.many(sql.ADD_WHYS, [(*key, n) for key, n in sorted(self._whys.items())])
         timeouts = sorted(self._timeouts.items())
         database.many(sql.SET_TIMEOUTS, [(timeout, at, number, at) for number, (at, timeout) in timeouts])
+
+
+def block_key(block: int) -> int:
+    """Return the number that stands for a *block* of days where the number of a day would."""
+    return -1 - block
+
+
+def _put_together(packed: Packed) -> None:
+    """Add the counts of the blocks in which the days are."""
+    for (day, number), counts in list(packed.items()):
+        key = (block_key(day // BLOCK_DAYS), number)
+        packed[key] = packed.get(key, 0) + counts
 
 
 def _merge(database: Database, table: str, found: Packed, keys: list[tuple[int, int]]) -> None:
