@@ -8,6 +8,7 @@ together is to add a thousand numbers, which takes Python no longer than adding 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from math import ceil, log
 
 STEP = 1.05
@@ -16,7 +17,9 @@ LANE = 32
 """The bits of a lane."""
 _LEAST_S = 1e-6
 _MOST = 600
-_LOG = log(STEP)
+_PER_S = 1.0 / _LEAST_S
+_PER_LOG = 1.0 / log(STEP)
+_ALL = struct.Struct(f"<{_MOST + 1}I")
 _HEAD = struct.Struct("<H")
 ONE = tuple(1 << (lane * LANE) for lane in range(_MOST + 1))
 """The numbers that have 1 in one lane, by lane."""
@@ -24,7 +27,18 @@ ONE = tuple(1 << (lane * LANE) for lane in range(_MOST + 1))
 
 def step(seconds: float) -> int:
     """Return the number of the step in which *seconds* lie, 0 for what takes no time."""
-    return 0 if seconds <= _LEAST_S else min(_MOST, ceil(log(seconds / _LEAST_S) / _LOG))
+    if seconds <= _LEAST_S:
+        return 0
+    number = ceil(log(seconds * _PER_S) * _PER_LOG)
+    return min(_MOST, number)
+
+
+def together(steps: Iterable[int]) -> int:
+    """Return the number that has in each lane how often that step is among the *steps*."""
+    counts = [0] * (_MOST + 1)
+    for each in steps:
+        counts[each] += 1
+    return int.from_bytes(_ALL.pack(*counts), "little")
 
 
 def lanes(number: int) -> tuple[int, ...]:
