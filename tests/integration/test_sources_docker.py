@@ -367,7 +367,8 @@ class TestAgent:
                 assert 143 == program.wait()
                 assert ["cloud: container stop"] == causes(program)
                 assert 20 < program.report()["window"]["length_s"] <= 25
-                assert {"events", "state"} == set(program.report()["sources"]["cloud"])
+                # What is looked at beside the events may not have been seen yet when the stop comes.
+                assert {"events"} <= set(program.report()["sources"]["cloud"]) <= {"events", "state"}
 
     def test_the_variable_is_no_mistake_of_the_configuration(self) -> None:
         """It stands beside those that override keys."""
