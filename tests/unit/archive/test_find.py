@@ -174,6 +174,17 @@ def test_a_handler_has_its_outcomes_its_reasons_and_its_growth(tmp_path: Path) -
     assert [2.0, 1.0, 1.0] == pytest.approx([found.newest_p95_s, found.before_p95_s, found.p50_s], rel=0.051)
 
 
+def test_reasons_that_differ_in_their_numbers_are_one(tmp_path: Path) -> None:
+    """How much time was missing is another number each time."""
+    reasons = [f"'flush-2' is expected to end {n}.25 s after the notice; there are 9.00 s" for n in range(50)]
+    deeds = [handler("flush", "skipped", started_s=None, reason=reason) for reason in reasons]
+    kept(tmp_path, *(account(str(n), handlers=[deed]) for n, deed in enumerate(deeds)))
+
+    assert {"'flush-2' is expected to end N s after the notice; there are N s": 50} == asked(tmp_path).handlers[
+        0
+    ].reasons
+
+
 def test_what_was_cancelled_says_nothing_of_its_handlers(tmp_path: Path) -> None:
     """They were stopped on the way."""
     kept(tmp_path, account(verdict="cancelled"))
