@@ -10,6 +10,7 @@ import sys
 import typing
 from pathlib import Path
 
+import pages_archive
 import room_pages
 from describing import fields, function, has, public, thing
 
@@ -132,14 +133,15 @@ def index_page() -> str:
     links = "- [The library](library.md)\n- [Events](events.md)\n- [The journal](journal.md)\n"
     links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
     links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [Platforms](platforms/index.md)\n"
-    links += "- [The test kit](testing.md)\n"
+    links += "- [The archive](archive.md)\n- [The test kit](testing.md)\n"
     return f"# Reference\n\n{NOTE}\n{links}"
 
 
 def main() -> int:
     """Write the pages, or say which are stale."""
     pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
-             "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE)}  # fmt: skip
+             "journal": journal_page(), "testing": testing_page(),
+             "archive": pages_archive.archive_page(NOTE), **room_pages.pages(NOTE)}  # fmt: skip
     stale = []
     for name, text in pages.items():
         path = PAGES / f"{name}.md"
