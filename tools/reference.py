@@ -10,6 +10,7 @@ import sys
 import typing
 from pathlib import Path
 
+import pages_archive
 import pages_export
 import pages_figures
 import pages_rehearsal
@@ -138,7 +139,8 @@ def index_page() -> str:
     links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
     links += "- [The configuration](configuration.md)\n- [Logs](logs.md)\n"
     links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [Platforms](platforms/index.md)\n"
-    links += "- [Exporters](exporters.md)\n- [The test kit](testing.md)\n- [What a rehearsal may say](rehearsal.md)\n"
+    links += "- [Exporters](exporters.md)\n- [The archive](archive.md)\n- [The test kit](testing.md)\n"
+    links += "- [What a rehearsal may say](rehearsal.md)\n"
     return f"# Reference\n\n{NOTE}\n{links}"
 
 
@@ -146,8 +148,8 @@ def main() -> int:
     """Write the pages, or say which are stale."""
     pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
              "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE),
-             "exporters": pages_export.exporters_page(NOTE), "metrics": pages_figures.metrics_page(NOTE)}  # fmt: skip
-    pages |= pages_rehearsal.pages(NOTE)
+             "exporters": pages_export.exporters_page(NOTE), "metrics": pages_figures.metrics_page(NOTE),
+             "archive": pages_archive.archive_page(NOTE), **pages_rehearsal.pages(NOTE)}  # fmt: skip
     stale = []
     pages |= words_pages(NOTE)
     for name, text in pages.items():
