@@ -46,8 +46,8 @@ def main(argv: Sequence[str]) -> int:
         words, command = words[:at], words[at + 1 :]
     parser = _parser()
     options = parser.parse_args(words)
-    # A runner of CI that gives up sends it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in _ENDING:
+        signal.signal(number, _interrupt)
     try:
         reading = load("rehearsal.reading")
         rehearsal = reading.read(options.file, _changes(options, command), options.seed, options.scenario)
@@ -65,15 +65,27 @@ def main(argv: Sequence[str]) -> int:
     return 0 if verdict.passed else FAILED
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a rehearsal: a person, a runner of CI that gives up, a terminal that is closed."""
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    # Runners ask twice, and people, too: nothing may break off what ends the programs.
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def _show(options: Any, verdict: Any, again: Callable[[str, int], str]) -> None:
     verdicts = load("rehearsal.verdicts")
-    if options.junit:
-        with open(options.junit, "w", encoding="utf-8") as file:
-            file.write(verdicts.as_junit(verdict))
     if options.json:
         output.say_json(verdicts.as_data(verdict))
     else:
         output.say(verdicts.as_text(verdict, again))
+    # The last, so that a mistyped path costs nobody the verdict.
+    if options.junit:
+        with open(options.junit, "w", encoding="utf-8") as file:
+            file.write(verdicts.as_junit(verdict))
 
 
 class _Progress:
@@ -83,9 +95,12 @@ class _Progress:
         self._stream = stream if not quiet and stream is not None and stream.isatty() else None
 
     def __call__(self, text: str) -> None:
-        if self._stream is not None:
-            self._stream.write(f"\r\x1b[K{text}")
-            self._stream.flush()
+        try:
+            if self._stream is not None:
+                self._stream.write(f"\r\x1b[K{text}")
+                self._stream.flush()
+        except (OSError, ValueError):  # the terminal is gone, and the rehearsal goes on
+            self._stream = None
 
 
 def _changes(options: Any, command: list[str]) -> dict[str, Any]:
@@ -102,7 +117,7 @@ def _changes(options: Any, command: list[str]) -> dict[str, Any]:
         found["assert"] = options.assertions
     for key in ("order", "needs"):
         if getattr(options, key):
-            found[key] = [chain.split(",") for chain in getattr(options, key)]
+            found[key] = [[name.strip() for name in chain.split(",")] for chain in getattr(options, key)]
     if options.state:
         found["state"] = options.state
     if options.fault:
@@ -113,9 +128,9 @@ def _changes(options: Any, command: list[str]) -> dict[str, Any]:
 def _again(options: Any, command: list[str], scenario: str, seed: int) -> str:
     """Return the command that does the same again for one *scenario* and *seed*."""
     words = ["processender", "rehearse", *([options.file] if options.file else [])]
-    for name in ("url", "ready", "window", "platform"):
+    for name in ("url", "ready", "start_within", "window", "platform"):
         if getattr(options, name) is not None:
-            words += [f"--{name}", getattr(options, name)]
+            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
     pairs = (("fault", options.fault), ("assert", options.assertions), ("order", options.order),
              ("needs", options.needs), ("state", options.state))  # fmt: skip
     words += [word for name, values in pairs for value in values for word in (f"--{name}", value)]

@@ -93,7 +93,12 @@ def _of_handler(words: list[str], chance: Callable[[], float]) -> Fault:
     if kind == "slow" and not more:
         raise RehearsalError("how slow? write it like 'flush slow 200ms'")
     if kind == "fails":
-        return Fault(kind, name, times=int(more[0]) if more else 0)
+        times = int(more[0]) if more else 0
+        if more and times < 1:
+            raise RehearsalError(f"how often? {more[0]} is never; write it like 'flush fails 2'")
+        return Fault(kind, name, times=times)
+    if kind in {"hangs", "twice"} and more:
+        raise RehearsalError(f"{kind!r} takes nothing behind it; write '{name} {kind}'")
     return Fault(kind, name, seconds=draw_span(more[0], chance) if more else 0.0)
 
 

@@ -50,6 +50,10 @@ class Evidence(Record):
     """The numbers of the signals that it was sent."""
     began: float = 0.0
     """When the end began, seconds on the monotonic clock."""
+    loaded: bool = False
+    """Whether there was load on it as its end began."""
+    again: bool = False
+    """Whether it is of a second life, after a kill in which requests may have been lost."""
     answers: tuple[Answer, ...] = ()
     """What became of the requests."""
     accounts: tuple[dict[str, Any], ...] = ()
@@ -68,7 +72,12 @@ class Evidence(Record):
     @property
     def stretches(self) -> tuple[Stretch, ...]:
         """What every handler did, of the process and of what has joined it."""
-        return tuple(stretch for account in self.accounts for stretch in _stretches(account))
+        return tuple(stretch for each in self.processes for stretch in each)
+
+    @property
+    def processes(self) -> tuple[tuple[Stretch, ...], ...]:
+        """The same by report: several processes may have handlers of the same names."""
+        return tuple(tuple(_stretches(account)) for account in self.accounts)
 
 
 def _stretches(account: dict[str, Any]) -> list[Stretch]:

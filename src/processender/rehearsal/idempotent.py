@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from ..agent.builtin import COMMAND, DRAIN_DELAY, READINESS
 from ..core.drain import BODY, CALL_NOTHING
+from ..core.texts import listed
 from ..engine.clock import SystemClock
 from ..faults.handlers import Fault
 from .drawing import Faults, RehearsalError
@@ -35,7 +36,9 @@ ASSERTION = "idempotent"
 def is_asked(part: Part) -> bool:
     """Tell whether *part* is of a rehearsal that asserts it; raise `RehearsalError` where no state is named."""
     config = part.config
-    asked = ASSERTION in (config.assertions or ())
+    scenario = config.scenarios.get(part.scenario)
+    own = None if scenario is None else scenario.assertions
+    asked = ASSERTION in ((config.assertions or ()) if own is None else own)
     if asked and not (config.state or config.check):
         text = 'give state = ["{work}/*.db"], patterns of files, or check = ["./state.sh"], a command that prints it'
         raise RehearsalError(f"cannot assert {ASSERTION!r}: nobody knows what the state is; {text}")
@@ -56,8 +59,9 @@ def try_idempotent(part: Part, jobs: int, tell: Tell) -> list[Tried]:
     """
     base = _quiet(part)
     first, state, handlers = _state_after(base, House())
-    if not first.passed:
-        return [first]
+    nothing = _nothing_to_compare(base, state, handlers)
+    if not first.passed or nothing:
+        return [first.replace(findings=(*first.findings, *(Finding(ASSERTION, text) for text in nothing)))]
     faulty = [
         base.replace(faults=Faults((fault,)), scenario=f"{part.scenario}, {name} {_how(fault)}")
         for name, seconds in handlers.items()
@@ -69,6 +73,16 @@ def try_idempotent(part: Part, jobs: int, tell: Tell) -> list[Tried]:
         return _compared(then, state, other, each.faults.inside[0])
 
     return [first, *carry_through(faulty, jobs, tell, attempt).tried]
+
+
+def _nothing_to_compare(part: Part, state: str, handlers: dict[str, float]) -> list[str]:
+    """Tell what is not there, so that nothing could be found: that must not pass."""
+    found = []
+    if not handlers:
+        found.append("no report tells of a handler, so none could be run twice; only those of an Ender or an agent can")
+    if not state:
+        found.append(f"there is no state to compare: no file fits {listed(map(repr, part.config.state))}")
+    return found
 
 
 _NEVER_S = 3600.0

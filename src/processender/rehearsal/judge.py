@@ -58,7 +58,9 @@ def _no_request_lost(wanted: Wanted, seen: Evidence) -> list[str]:
     if any(each.lost for each in seen.answers):
         text = told_of(list(seen.answers), seen.began)
         found.append(f"{text}; fail readiness first, serve on until clients have noticed, and end what is in flight")
-    if not seen.answers and wanted.explicit:
+    if seen.loaded and not seen.answers and not seen.again:
+        found.append("no request was made in all that time, so none can be missed; see whether it answers")
+    elif not seen.answers and wanted.explicit:
         found.append("no request was made, so none can be missed; give [rehearsal.load] a url")
     if seen.kept is None:
         return found
@@ -84,9 +86,17 @@ def _order(wanted: Wanted, seen: Evidence) -> list[str]:
         if unknown:
             found.append(f"no report tells of {listed(map(repr, unknown))}; known: {listed(by_name) or 'none'}")
             continue
-        pairs = [(by_name[first], by_name[then]) for first, then in pairwise(chain)]
+        pairs = [pair for first, then in pairwise(chain) for pair in _pairs(seen, first, then)]
         found += [text for first, then in pairs if (text := _disorder(first, then, chain in wanted.needs))]
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _pairs(seen: Evidence, first: str, then: str) -> list[tuple[Stretch, Stretch]]:
+    """Return both handlers, of each process that has both, or of two of which each has one."""
+    named = [{each.name: each for each in process} for process in seen.processes]
+    of_one = [(each[first], each[then]) for each in named if first in each and then in each]
+    by_name = {each.name: each for each in seen.stretches}
+    return of_one or [(by_name[first], by_name[then])]
 
 
 def _disorder(first: Stretch, then: Stretch, needed: bool) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import select
+import socket
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,7 @@ from .drawing import fill
 from .schema import LoadConfig
 
 _LOOK_S = 0.02
+_PIECE = 65_536
 _PROBE_S = 1.0
 _OK = 200
 _REDIRECTED = 400
@@ -44,12 +46,33 @@ def is_ready(url: str, limit: float = _PROBE_S) -> bool:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=limit)
     try:
-        connection.request("GET", parts.path or "/")
+        connection.request("GET", path_of(url))
         return connection.getresponse().status == _OK
     except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
+
+
+def path_of(url: str) -> str:
+    """Return what of *url* is asked of its server."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def is_url(text: str) -> bool:
+    """Tell whether *text* is a URL, and not words that a program writes."""
+    return text.startswith(("http://", "https://"))
+
+
+def listens(url: str) -> bool:
+    """Tell whether anybody listens at *url*."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), 1.0):
+            return True
+    except OSError:
+        return False
 
 
 class Client:
@@ -60,6 +83,7 @@ class Client:
         self._config = config
         self._url = url
         self._clock = clock
+        self._timeout = timeout
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
 
@@ -75,23 +99,27 @@ class Client:
         connection = self._connection
         if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
             connection.close()
-        parts = urlsplit(fill(self._url, {"id": name}))
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        path = path_of(fill(self._url, {"id": name}))
         body = fill(self._config.body, {"id": name}).encode() if self._config.body else None
-        answered = False
+        answered, until = False, self._clock.now() + self._timeout
         try:
             if connection.sock is None:
                 connection.connect()
             connection.request(self._config.method, path, body, {"X-Request-Id": name})
             answer = connection.getresponse()
             answered = True
-            answer.read()
+            # An answer may be endless, and each piece of it in time.
+            while answer.read(_PIECE):
+                if self._clock.now() > until:
+                    return "timed out"
         except TimeoutError:
             return "timed out"
         except ConnectionRefusedError:
             return "refused"
         except (OSError, http.client.HTTPException):
             return "cut short" if answered else "reset"
+        except ValueError as error:
+            return f"not made: {error}"
         return "" if answer.status < _REDIRECTED else f"status {answer.status}"
 
     def close(self) -> None:
@@ -112,6 +140,8 @@ class Load:
         self._numbers = count(1)
         self._left = threading.Event()
         self._gone = threading.Event()
+        self._answered = threading.Event()
+        self._flying: dict[str, float] = {}
         self.answers: list[Answer] = []
         """What became of each request, in no order."""
         self.left_at: float | None = None
@@ -132,11 +162,16 @@ class Load:
             self.left_at = self._clock.now()
             self._left.set()
 
-    def await_all(self, limit: float) -> None:
-        """Wait at most *limit* seconds until as many requests were made as there are to be."""
+    def await_all(self, limit: float) -> bool:
+        """Wait at most *limit* seconds until as many requests were made as there are to be; tell whether they were."""
         until = self._clock.now() + limit
         for thread in self._threads:
             thread.join(max(0.0, until - self._clock.now()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def await_one(self, limit: float) -> None:
+        """Wait at most *limit* seconds until something has become of a request."""
+        self._answered.wait(limit)
 
     def close(self, limit: float) -> None:
         """Wait at most *limit* seconds for what has been begun."""
@@ -145,6 +180,12 @@ class Load:
         self.await_all(limit)
         for client in self._clients:
             client.close()
+        # What nobody will ever hear of is lost as well.
+        now = self._clock.now()
+        for name in list(self._flying):
+            at = self._flying.pop(name, None)
+            if at is not None:
+                self.answers.append(Answer(name, at, now - at, "timed out"))
 
     def _spawn(self, work: Callable[[], object]) -> None:
         thread = threading.Thread(target=work, name="processender-load", daemon=True)
@@ -159,8 +200,12 @@ class Load:
             number = next(self._numbers)
             if 0 < self._config.requests < number:
                 return
-            answer = client.ask(f"{self._name}-{number}")
-            self.answers.append(answer)
+            name = f"{self._name}-{number}"
+            self._flying[name] = self._clock.now()
+            answer = client.ask(name)
+            if self._flying.pop(name, None) is not None:
+                self.answers.append(answer)
+            self._answered.set()
             if answer.lost == "refused" and self._gone.is_set():
                 return
 

@@ -139,14 +139,14 @@ class _Matrix:
                 number = self._waiting.popleft()
             try:
                 tried = self._try(self.parts[number], self._house)
+                with self._lock:
+                    self.tried[number] = tried
+                    self._count(tried)
             except BaseException as error:
                 with self._lock:
                     self.error = error
                     self._waiting.clear()
                 return
-            with self._lock:
-                self.tried[number] = tried
-                self._count(tried)
 
     def _count(self, tried: Tried) -> None:
         known = [each for each in self.tried if each is not None]

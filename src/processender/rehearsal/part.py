@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
 
 from ..agent.durations import parse_duration
+from ..core.graph import nearest
 from ..core.record import Record
 from ..integrations.ci import Step
 from ..stage import sequences
@@ -21,6 +23,7 @@ from .schema import RehearsalConfig, ScenarioConfig, StepConfig
 PORTS = range(20_000, 32_000)
 """Below the ports that the kernel gives to outgoing connections, so that no client takes one of them."""
 HOST = "127.0.0.1"
+_SCRIPT = "script"
 PLAIN = "plain"
 """The name of the scenario where none is described."""
 
@@ -100,6 +103,8 @@ def _part(
     steps = scenario.end or ([] if scenario.platform else config.end)
     try:
         sequence, deeds = _script(steps, scenario.platform or config.platform, window, chance)
+        if sequence.name != _SCRIPT and (scenario.window or config.window):
+            sequence = _cut(sequence, window)
         lead = draw_span(config.lead, chance)
     except ValueError as error:
         raise RehearsalError(f"cannot hold the scenario {name!r}: {error}") from error
@@ -113,6 +118,12 @@ def _part(
     faults = draw_faults(scenario.faults, config.upstreams, chance)
     wanted = wanted.replace(faulty=tuple(each.handler for each in faults.inside if each.handler))
     return Part(name, seed, config, faults, sequence, deeds, lead, wanted, agent, cwd)
+
+
+def _cut(sequence: Sequence, window: float) -> Sequence:
+    """Return what a platform does if it kills after *window* seconds."""
+    sooner = [each for each in sequence.steps if each.signal != "KILL" and each.at < window]
+    return sequence.replace(steps=(*sooner, Step(window, "KILL")))
 
 
 def _codes(codes: list[int] | None) -> tuple[int, ...] | None:
@@ -135,22 +146,31 @@ def _script(
         if len(given) != 1:
             raise RehearsalError("a step of the end is one of signal, write, post or run")
         if step.signal is not None:
-            signals.append(Step(at, step.signal.removeprefix("SIG")))
+            signals.append(Step(at, _signal(step.signal)))
         else:
             deeds.append(Deed(at, step))
     signals.sort(key=lambda each: each.at)
     late = max([*(each.at for each in signals), *(each.at for each in deeds)], default=0.0)
     if late >= window:
         raise RehearsalError(f"a step comes {late:g} s after the first, and the kill after {window:g} s")
-    return Sequence("script", (*signals, Step(window, "KILL"))), tuple(deeds)
+    return Sequence(_SCRIPT, (*signals, Step(window, "KILL"))), tuple(deeds)
+
+
+def _signal(name: str) -> str:
+    """Return the *name* of a signal without its `SIG`; raise `RehearsalError` for none."""
+    known = {each.name.removeprefix("SIG") for each in signal.Signals}
+    short = name.removeprefix("SIG")
+    if short not in known:
+        raise RehearsalError(f"there is no signal {name!r}{nearest(short, known)}")
+    return short
 
 
 class House:
-    """Gives free ports, none of them twice, and knows whom to end when everybody must leave. Safe for threads."""
+    """Gives ports that are free, and knows whom to end when everybody must leave. Safe for threads."""
 
     def __init__(self) -> None:
         """Begin with nobody inside."""
-        self._given: set[int] = set()
+        self._given: dict[int, socket.socket] = {}
         self._inside: dict[object, Callable[[], object]] = {}
         self._closed = False
         self._lock = threading.Lock()
@@ -177,13 +197,36 @@ class House:
             leave()
 
     def free(self) -> int:
-        """Return a port that nobody listens on."""
+        """Return a port that nobody listens on, and that no other rehearsal takes until it is given back."""
         with self._lock:
-            while True:
+            for _ in range(4 * len(PORTS)):
                 port = random.choice(PORTS)  # noqa: S311 - nothing is secret here
-                if port not in self._given and _is_free(port):
-                    self._given.add(port)
+                claim = _claimed(port)
+                if claim is not None and _is_free(port):
+                    self._given[port] = claim
                     return port
+                if claim is not None:
+                    claim.close()
+        raise RehearsalError(f"the ports from {PORTS[0]} to {PORTS[-1]} are in use; end what listens on them")
+
+    def give_back(self, port: int) -> None:
+        """Take back a *port* that was given."""
+        with self._lock:
+            claim = self._given.pop(port, None)
+        if claim is not None:
+            claim.close()
+
+
+def _claimed(port: int) -> socket.socket | None:
+    """Return what holds *port* for this process among all rehearsals of this machine; None if another holds it."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        # A name that no file has: it is gone with whoever holds it, whatever becomes of that.
+        claim.bind(f"\0processender-rehearsal-{port}")
+    except OSError:
+        claim.close()
+        return None
+    return claim
 
 
 def _is_free(port: int) -> bool:

@@ -7,38 +7,33 @@ counts is what the second life leaves.
 
 from __future__ import annotations
 
-import contextlib
 import glob
-import json
-import os
 import signal
-import socket
 import tempfile
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
-from urllib.parse import urlsplit
 
 from ..agent.durations import parse_duration
 from ..engine.clock import SystemClock
-from ..errors import ProcessEnderError
 from ..faults.handlers import VARIABLE, as_text
-from ..hints import Any, Self
-from ..looking import journals_of, look
+from ..hints import Self
 from ..stage.program import Program
 from ..stage.sequences import Replayed, replay
 from .drawing import Faults, fill
 from .evidence import Evidence
-from .load import Load, is_ready
+from .load import Load, is_ready, is_url, listens
 from .part import HOST, House, Part
 from .prompting import Prompter
+from .traces import left_of, named, pulse, read_accounts, read_text
 
 _LOOK_S = 0.01
-_SETTLED_S = 0.3
-"""How long a program runs that tells nobody when it has started, before its end comes."""
+_SETTLED_S, _LONGEST_SETTLED_S = 0.3, 3.0
+"""How long a program that tells nobody when it has started is to compute nothing, before its end comes; and at most."""
 _LAST_WORDS_S = 5.0
-_LINGER_S = 0.3
-"""How much later than the program its children may be gone."""
+_LINGER_S = 1.0
+"""How much later than the program its children may be gone; a busy machine lets them wait."""
+_UNTOUCHED = ("sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh")
+"""What a write to a full disk must not do is end the program, as the signal of its stand-in would."""
 _OF_KILL = {-signal.SIGKILL, 128 + signal.SIGKILL}
 """How a program ends that was killed, and an agent whose command was."""
 _TAIL = 2000
@@ -52,7 +47,7 @@ class Place:
         """Make it; *stack* removes it."""
         self.work = stack.enter_context(tempfile.TemporaryDirectory(prefix="processender-rehearsal-"))
         self.state = stack.enter_context(tempfile.TemporaryDirectory(prefix="processender-rehearsal-state-"))
-        self.port, self.probe_port = house.free(), house.free()
+        self.port, self.probe_port = (self._port(house, stack) for _ in range(2))
         self.prompter = Prompter(part, stack)
         self.names = {
             "port": str(self.port),
@@ -62,6 +57,12 @@ class Place:
             **self.prompter.addresses,
         }
         """What the words of the configuration stand for."""
+
+    @staticmethod
+    def _port(house: House, stack: ExitStack) -> int:
+        port = house.free()
+        stack.callback(house.give_back, port)
+        return port
 
     def fill(self, text: str) -> str:
         """Return *text* with what its words stand for."""
@@ -102,7 +103,7 @@ class Play:
         if seen.exit in _OF_KILL and not seen.killed:
             # What was lost in flight was lost by the kill; what was answered must still be there.
             answered = tuple(each for each in seen.answers if not each.lost)
-            return self._life(Faults(), again=True).replace(answers=answered)
+            return self._life(Faults(), again=True).replace(answers=answered, loaded=seen.loaded, again=True)
         text = "the process was to be killed, and was not: what it was to be killed at has not happened"
         return seen.replace(missed=text)
 
@@ -110,11 +111,14 @@ class Play:
         """Start the program, end it, and return what was seen."""
         part = self.part
         environ = self.place.environ(part, faults)
+        command = [*(_UNTOUCHED if faults.disk_full else ()), *part.command(self.place.names)]
         try:
-            with Program(part.command(self.place.names), env=environ, cwd=part.cwd) as program:
+            with Program(command, env=environ, cwd=part.cwd) as program:
                 self._house.enter(program, program.kill)
                 try:
                     trouble = self._start(program)
+                    if trouble and faults.kills and program.ended and program.wait() in _OF_KILL:
+                        return Evidence(exit=program.wait(), output=program.output[-_TAIL:])
                     if trouble:
                         return Evidence(trouble=trouble, output=program.output[-_TAIL:])
                     return self._end(program, faults, with_load=not again)
@@ -129,8 +133,9 @@ class Play:
         """Wait until the program has started; return why it has not."""
         limit = parse_duration(self._config.start_within)
         until, pause = self._clock.now() + limit, threading.Event()
-        settled = self._clock.now() + _SETTLED_S
-        while not self._has_started(program, settled):
+        self._begin_settling()
+        # Who answers where the program has ended is somebody else.
+        while not self._has_started(program) or program.ended:
             if program.ended:
                 code = program.wait()
                 forked = f", and {len(program.left())} processes of it go on" if program.left() else ""
@@ -143,13 +148,25 @@ class Play:
             pause.wait(_LOOK_S)
         return ""
 
-    def _has_started(self, program: Program, settled: float) -> bool:
+    def _has_started(self, program: Program) -> bool:
         ready, url = self.ready, self.url
-        if ready and not (is_ready(ready) if _is_url(ready) else ready in program.output):
+        if ready and not (is_ready(ready) if is_url(ready) else program.has_written(ready)):
             return False
-        if url and not _listens(url):
+        if url and not listens(url):
             return False
-        return bool(ready or url) or (self._clock.now() > settled and not program.ended)
+        return bool(ready or url) or self._has_settled(program)
+
+    def _begin_settling(self) -> None:
+        self._pulse, self._busy_at = "", self._clock.now()
+        self._settled_at = self._busy_at + _LONGEST_SETTLED_S
+
+    def _has_settled(self, program: Program) -> bool:
+        """Tell whether nothing has been computed for a while; a busy machine may not even have let it begin."""
+        now, before = self._clock.now(), self._pulse
+        self._pulse = pulse(program.left())
+        if not self._pulse or self._pulse != before:
+            self._busy_at = now
+        return now > min(self._busy_at + _SETTLED_S, self._settled_at)
 
     @property
     def ready(self) -> str:
@@ -168,118 +185,95 @@ class Play:
 
     def _end(self, program: Program, faults: Faults, *, with_load: bool) -> Evidence:
         load = self._load() if with_load and self.url else None
-        if load is not None:
-            load.start()
-        if load is not None and self._config.load.requests:
-            load.await_all(parse_duration(self._config.start_within))
-        threading.Event().wait(self.part.lead)
+        short = self._await_load(load) if load is not None else ""
+        program.lives_for(self.part.lead)
+        if program.ended:
+            return self._closed(load, self._early(program))
         prompter = self.place.prompter
         if load is not None:
-            if _is_url(self.ready):
+            if is_url(self.ready):
                 load.leave_when(lambda: is_ready(self.ready), parse_duration(self._config.propagation, zero=True))
             else:
                 # Nothing tells that it is no longer ready, so a platform takes it out of traffic beforehand.
                 load.leave()
         began, written = self._clock.now(), set(self._reports())
-        there = {pid: _named(pid) for pid in program.left()}
-        prompter.begin(faults, there, self.place.fill)
+        there = {pid: named(pid) for pid in program.left()}
+        prompter.begin(faults, there, self.place.fill, program.environ)
         try:
             replayed = replay(self.part.sequence, program.pid, linger=_LINGER_S)
         finally:
             prompter.end()
-        if load is not None:
-            load.close(parse_duration(self._config.load.timeout) + _LAST_WORDS_S)
-        return self._seen(program, replayed, load, began, set(self._reports()) - written, there)
+        asked = self._closed(load, Evidence(missed=short))
+        return self._seen(asked, program, replayed, began, set(self._reports()) - written, there)
+
+    def _early(self, program: Program) -> Evidence:
+        """Return what is seen of a program that has ended before its end came."""
+        code, window = program.wait(), self.part.sequence.window
+        text = f"it ended with {code} before its end came, and nobody had asked it to end"
+        return Evidence(exit=code, window=window, began=self._clock.now(), output=program.output[-_TAIL:], missed=text)
+
+    def _await_load(self, load: Load) -> str:
+        """Put the *load* on; return what has not come of it before the end."""
+        config = self._config.load
+        load.start()
+        timeout = parse_duration(config.timeout)
+        if not config.requests:
+            load.await_one(timeout)
+            return ""
+        limit = parse_duration(self._config.start_within) + timeout + 2 * config.requests / config.rate
+        if load.await_all(limit):
+            return ""
+        made = len(load.answers)
+        return (
+            f"only {made} of {config.requests} requests were made within {limit:g} s, and all were to be before the end"
+        )
+
+    def _closed(self, load: Load | None, seen: Evidence) -> Evidence:
+        """Return what was *seen*, with what became of the *load*."""
+        if load is None:
+            return seen
+        load.close(parse_duration(self._config.load.timeout) + _LAST_WORDS_S)
+        return seen.replace(loaded=True, answers=tuple(load.answers))
 
     def _load(self) -> Load:
         config = self._config.load
         return Load(config, self.url, str(self.part.seed), parse_duration(config.timeout), self._clock)
 
     def _seen(
-        self,
-        program: Program,
-        replayed: Replayed,
-        load: Load | None,
-        began: float,
-        written: set[str],
+        self, asked: Evidence, program: Program, replayed: Replayed, began: float, written: set[str],
         there: dict[int, str],
-    ) -> Evidence:
-        """Return what was seen of an end that *began* at an instant, and has *written* reports, with those *there*."""
+    ) -> Evidence:  # fmt: skip
+        """Return, with what came of those who *asked*, an end that *began* then, and has *written* reports."""
         code = program.wait()
         killed = any(step.signal == "KILL" for step in replayed.sent)
         sent = tuple(signal.Signals[f"SIG{step.signal}"] for step in replayed.sent if step.signal != "KILL")
         kept = self._config.load.kept
-        return Evidence(
+        missed = [text for text in (asked.missed, *self.place.prompter.troubles) if text]
+        if not sent and not killed and not self.part.deeds:
+            missed.append(f"it ended with {code} by itself, as its end was about to come")
+        return asked.replace(
             exit=code,
             seconds=replayed.gone_at,
             window=self.part.sequence.window,
             killed=killed,
             signals=tuple(int(each) for each in sent),
             began=began,
-            answers=() if load is None else tuple(load.answers),
-            accounts=_accounts(written),
+            accounts=read_accounts(written),
             left=() if killed else tuple(self._left(program, replayed, there)),
-            kept=_read(self.place.fill(kept)) if kept else None,
+            kept=read_text(self.place.fill(kept)) if kept else None,
             output=program.output[-_TAIL:],
-            missed="; ".join(self.place.prompter.troubles),
+            missed="; ".join(missed),
         )
 
     def _reports(self) -> list[str]:
         """Return the files of all reports, also of those that are not done."""
         return glob.glob(f"{glob.escape(self.place.state)}/*/reports/[!.l]*.json")
 
-    def _left(self, program: Program, replayed: Replayed, there: dict[int, str]) -> Iterator[str]:
-        """Tell what is left: processes, of whom *there* has the names, files, and what the journals owe."""
-        for pid in sorted({*replayed.left, *program.left()}):
-            yield f"the process {pid}{there.get(pid) or _named(pid)}"
-        for pattern in self._config.gone:
-            for path in sorted(glob.glob(self.place.fill(pattern))):
-                yield f"the file {path}"
-        for name in sorted(os.listdir(self.place.state)):
-            try:
-                journals = journals_of(os.path.join(self.place.state, name))
-                standings = [each for path in journals for each in look(path).standings]
-            except ProcessEnderError as error:
-                yield f"a journal that cannot be read ({error})"
-                continue
-            for each in standings:
-                yield f"{each.obligation.kind} {each.obligation.what!r}, {each.state} in a journal,"
-
-
-def _is_url(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
-
-
-def _listens(url: str) -> bool:
-    parts = urlsplit(url)
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), 1.0):
-            return True
-    except OSError:
-        return False
-
-
-def _accounts(paths: set[str]) -> tuple[dict[str, Any], ...]:
-    """Return the reports that stand in the files *paths*."""
-    found = []
-    for path in sorted(paths):
-        with contextlib.suppress(ValueError, OSError), open(path, encoding="utf-8") as file:
-            found.append(json.load(file))
-    return tuple(found)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def _named(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
-    except OSError:
-        return ""
-    return f" ({words[:80]})" if words else ""
+    def _left(self, program: Program, replayed: Replayed, there: dict[int, str]) -> list[str]:
+        """Tell what is left behind a while later; what came up last was in no tree yet."""
+        clock, pause = self._clock, threading.Event()
+        until = clock.now() + (0.0 if replayed.left else _LINGER_S)
+        while program.left() and clock.now() < until:
+            pause.wait(_LOOK_S)
+        pids = {*replayed.left, *program.left()}
+        return list(left_of(pids, there, map(self.place.fill, self._config.gone), self.place.state))

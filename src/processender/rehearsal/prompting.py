@@ -7,8 +7,9 @@ import http.client
 import os
 import resource
 import subprocess
+import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
@@ -16,10 +17,12 @@ from ..engine.clock import SystemClock
 from ..faults.line import OPEN
 from ..faults.proxy import TcpProxy
 from .drawing import Faults
+from .load import path_of
 from .part import Deed, Part
 from .schema import StepConfig
 
 _ASK_S = 5.0
+_SHOWN = 500
 
 
 class Prompter:
@@ -43,8 +46,22 @@ class Prompter:
         """Where the program finds each upstream."""
         return {name: proxy.address for name, proxy in self._proxies.items()}
 
-    def begin(self, faults: Faults, pids: Iterable[int], fill: Callable[[str], str]) -> None:
-        """Begin with the end: let *faults* come true for the processes *pids*, and do the deeds at their times."""
+    def begin(
+        self, faults: Faults, pids: Iterable[int], fill: Callable[[str], str], environ: Mapping[str, str]
+    ) -> None:
+        """
+        Begin with the end.
+
+        Args:
+
+            faults: What goes wrong from now on.
+
+            pids: The processes whose disk is full, if it is.
+
+            fill: Replaces the places in the words of the deeds.
+
+            environ: The environment of commands that are run; it is the program's, so that they go as it does.
+        """
         for each in faults.network:
             self._proxies[each.upstream].become(each.line)
         if faults.disk_full:
@@ -52,7 +69,7 @@ class Prompter:
                 fill_disk_of(pid)
         self._over.clear()
         self._thread = threading.Thread(
-            target=self._work, args=(self._clock.now(), fill), name="processender-prompter", daemon=True
+            target=self._work, args=(self._clock.now(), fill, environ), name="processender-prompter", daemon=True
         )
         self._thread.start()
 
@@ -64,17 +81,17 @@ class Prompter:
         for proxy in self._proxies.values():
             proxy.become(OPEN)
 
-    def _work(self, began: float, fill: Callable[[str], str]) -> None:
+    def _work(self, began: float, fill: Callable[[str], str], environ: Mapping[str, str]) -> None:
         for deed in self._deeds:
             if self._over.wait(max(0.0, began + deed.at - self._clock.now())):
                 return
             try:
-                do(deed, fill)
-            except (OSError, http.client.HTTPException, subprocess.SubprocessError) as error:
+                do(deed, fill, environ)
+            except (OSError, ValueError, http.client.HTTPException, subprocess.SubprocessError) as error:
                 self.troubles.append(f"a step of the end could not be done: {error}")
 
 
-def do(deed: Deed, fill: Callable[[str], str]) -> None:
+def do(deed: Deed, fill: Callable[[str], str], environ: Mapping[str, str]) -> None:
     """Do one step of the script that is no signal; raise what goes wrong."""
     step = deed.step
     if step.write is not None:
@@ -82,7 +99,20 @@ def do(deed: Deed, fill: Callable[[str], str]) -> None:
     elif step.post is not None:
         _post(fill(step.post), step, fill)
     elif step.run is not None:
-        subprocess.run([fill(word) for word in step.run], stdin=subprocess.DEVNULL, check=True, timeout=_ASK_S)
+        _run([fill(word) for word in step.run], environ)
+
+
+def _run(command: list[str], environ: Mapping[str, str]) -> None:
+    """Run *command* to its end; what it writes is told if it fails, and goes nowhere else."""
+    with tempfile.TemporaryFile() as said:
+        ran = subprocess.run(
+            command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
+            timeout=_ASK_S, check=False,
+        )  # fmt: skip
+        if ran.returncode:
+            said.seek(0)
+            text = said.read(_SHOWN).decode("utf-8", "replace").strip()
+            raise OSError(f"{command[0]!r} left with {ran.returncode}{f': {text}' if text else ''}")
 
 
 def _write(path: str, text: str) -> None:
@@ -97,7 +127,7 @@ def _post(url: str, step: StepConfig, fill: Callable[[str], str]) -> None:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_ASK_S)
     with contextlib.closing(connection):
-        connection.request("POST", parts.path or "/", fill(step.text).encode())
+        connection.request("POST", path_of(url), fill(step.text).encode())
         connection.getresponse().read()
 
 

@@ -59,9 +59,7 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
     if config is INVALID or not config.command:
         text = "put one behind the --, like `processender rehearse -- ./server`, or give [rehearsal] a command"
         raise RehearsalError(f"there is no command to rehearse; {text}")
-    _check_url("url", config.load.url)
-    if "://" in config.ready:
-        _check_url("ready", config.ready)
+    _check_start(config)
     is_agent = bool(data) if config.agent is None else config.agent
     # Who says himself what ready means has probes of his own; and an agent finds a pyproject.toml by itself.
     agent = agent_around(file.path if file and not file.root else "", probes=not config.ready) if is_agent else ()
@@ -74,7 +72,27 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
         config, lambda: seeds or list(range(1, config.seeds + 1)), agent, window, config.cwd or os.getcwd()
     )
     wanted = tuple(each for each in parts if not scenarios or each.scenario in scenarios)
-    return Rehearsal(config, wanted, config.jobs or os.cpu_count() or 1)
+    return Rehearsal(config, wanted, config.jobs or _jobs(config))
+
+
+def _jobs(config: RehearsalConfig) -> int:
+    """Return how many runs go at the same time: on a port that is always the same only one."""
+    urls = [each for each in (config.load.url, config.ready) if "://" in each]
+    return 1 if any("port}" not in each for each in urls) else os.cpu_count() or 1
+
+
+def _check_start(config: RehearsalConfig) -> None:
+    """Raise `RehearsalError` for what no program can be started with, and nobody can ask."""
+    _check_url("url", config.load.url)
+    if "://" in config.ready:
+        _check_url("ready", config.ready)
+    if not config.load.method.isidentifier() or not config.load.method.isascii():
+        raise RehearsalError(f"{config.load.method!r} is no method of HTTP; write one like 'POST'")
+    odd = [name for name in config.env if not name or "=" in name or "\0" in name]
+    if odd:
+        raise RehearsalError(f"cannot set the variable {odd[0]!r}: no name of one is empty or has a = in it")
+    if config.cwd is not None and not os.path.isdir(config.cwd):
+        raise RehearsalError(f"cannot start anything in {config.cwd!r}: there is no such directory")
 
 
 def _check_url(key: str, url: str) -> None:
@@ -82,6 +100,7 @@ def _check_url(key: str, url: str) -> None:
     try:
         parts = urlsplit(fill(url, {"port": "1", "probe_port": "1"}))
         good = not url or (parts.scheme == "http" and bool(parts.hostname) and parts.port != 0)
+        good = good and url.isascii() and url.isprintable() and " " not in url
     except ValueError:
         good = False
     if not good:
@@ -98,5 +117,5 @@ def _merged(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def _seconds(text: Any) -> float:
     try:
         return parse_duration(text)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise RehearsalError(f"cannot take {text!r} for the window: {error}") from error

@@ -15,9 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 
+KEPT = 4 << 20
+"""How much is kept of what a program writes, at least, bytes: a quarter of it from its beginning."""
 _LAST_WORDS_S = 1.0
+_KILL_S = 10.0
+"""How long who was killed may take to go; one that the kernel holds, or that is somebody else's, may never."""
+_LOOK_S = 0.005
 _MARK = "TEST_PROGRAM"
 
 
@@ -31,7 +37,8 @@ class Program:
     """
     A program in a session of its own; a context manager; leaving it kills everything that the program has started.
 
-    Its standard output and its standard error are read together. `PROCESSENDER_STATE` is a private directory.
+    Its standard output and its standard error are read together, and of gigabytes the beginning and the end are kept.
+    `PROCESSENDER_STATE` is a private directory.
     """
 
     def __init__(
@@ -58,7 +65,8 @@ class Program:
         private = {"PROCESSENDER_STATE": self._state.name, _MARK: self._state.name, "PYTHONUNBUFFERED": "1"}
         self._env = inherited | private | dict(env or {})
         self._cwd = cwd
-        self._data = b""
+        self._data = bytearray()
+        self._left_out = 0
         self._read_to_end = False
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, name="processender-test-reader", daemon=True)
@@ -88,9 +96,13 @@ class Program:
         """Kill what is left of it, in its own session and in others, and remove its directory."""
         process = self._started()
         self.kill()
-        process.wait()
-        self._reader.join()
-        if process.stdout is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_KILL_S)
+        self._reader.join(_LAST_WORDS_S)
+        # Who has hidden from the first look still holds the stream.
+        self.kill()
+        self._reader.join(_LAST_WORDS_S)
+        if process.stdout is not None and not self._reader.is_alive():
             process.stdout.close()
         self._state.cleanup()
 
@@ -113,15 +125,21 @@ class Program:
     def output(self) -> str:
         """What it has written so far, to both streams."""
         with self._changed:
-            return self._data.decode("utf-8", "replace")
+            return self._text()
+
+    def has_written(self, text: str) -> bool:
+        """Tell whether it has written *text* so far."""
+        with self._changed:
+            return text.encode() in self._data
 
     def wait_for(self, text: str, limit: float = 10.0) -> str:
         """Wait at most *limit* seconds until it has written *text*; return all that it has written."""
         wanted = text.encode()
         with self._changed:
             self._changed.wait_for(lambda: wanted in self._data or self._read_to_end, limit)
-            written, ended = self._data.decode("utf-8", "replace"), self._read_to_end
-        if text not in written:
+            written, ended = self._text(), self._read_to_end
+            found = wanted in self._data
+        if not found:
             how = "ended without writing" if ended else f"has run for {limit} s without writing"
             raise ProgramError(f"the program {how} {text!r}; it wrote:\n{written}")
         return written
@@ -142,12 +160,21 @@ class Program:
         self._reader.join(_LAST_WORDS_S)
         return code
 
+    def lives_for(self, seconds: float) -> bool:
+        """Wait so many *seconds*, but not beyond its end; tell whether it still lives."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._started().wait(seconds)
+        return not self.ended
+
     def kill(self) -> None:
         """Kill it, with everything that it has started."""
-        while left := self.left():
+        clock, pause = SystemClock(), threading.Event()
+        until = clock.now() + _KILL_S
+        while (left := self.left()) and clock.now() < until:
             for pid in left:
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+            pause.wait(_LOOK_S)
 
     def report(self) -> dict[str, Any]:
         """Return its newest report; raise `ProgramError` if there is none."""
@@ -168,13 +195,49 @@ class Program:
         while data := os.read(stream.fileno(), 65536):
             with self._changed:
                 self._data += data
+                if len(self._data) > 2 * KEPT:
+                    self._left_out += len(self._data) - KEPT
+                    del self._data[KEPT // 4 : -KEPT * 3 // 4]
                 self._changed.notify_all()
         with self._changed:
             self._read_to_end = True
             self._changed.notify_all()
 
+    def _text(self) -> str:
+        if not self._left_out:
+            return self._data.decode("utf-8", "replace")
+        first, last = self._data[: KEPT // 4], self._data[KEPT // 4 :]
+        cut = f"\n... {self._left_out} bytes are left out ...\n"
+        return first.decode("utf-8", "replace") + cut + last.decode("utf-8", "replace")
+
     def left(self) -> list[int]:
-        """Return the live processes of its session, and those elsewhere that have inherited its directory."""
+        """
+        Return the live processes that come of it.
+
+        They are in its session, or have inherited its directory, or, once it has ended, still hold its output.
+        """
+        found = self._marked()
+        if self._started().returncode is not None and not self._read_to_end:
+            found += [pid for pid in self._holders() if pid not in found]
+        return found
+
+    def _holders(self) -> list[int]:
+        """Return the processes that hold the other end of its output, but none that is about to become another."""
+        stream = self._started().stdout
+        if stream is None or stream.closed:
+            return []
+        pipe, found = os.readlink(f"/proc/self/fd/{stream.fileno()}"), []
+        for entry in os.listdir("/proc"):
+            with contextlib.suppress(OSError):
+                if not entry.isdigit() or int(entry) == os.getpid():
+                    continue
+                status = Path("/proc", entry, "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+                files = Path("/proc", entry, "fd")
+                if int(status[1]) != os.getpid() and any(os.readlink(each) == pipe for each in files.iterdir()):
+                    found.append(int(entry))
+        return found
+
+    def _marked(self) -> list[int]:
         mark = os.fsencode(f"{_MARK}={self._state.name}")
         found = []
         for entry in os.listdir("/proc"):
