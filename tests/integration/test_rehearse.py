@@ -10,11 +10,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from bench.bugs import found, rehearse
+from processender.cli.rehearse import main
 from processender.rehearsal.matrix import HOPELESS
 from processender.testing.processes import Program
 from tests.waits import until
@@ -270,20 +272,26 @@ class TestCommand:
             (("--window", "soon", "--", "true"), "not a length of time"),
             (("--url", "https://127.0.0.1:{port}/", "--", "true"), "write it with http"),
             (("--url", "127.0.0.1:8080", "--", "true"), "write it with http"),
+            (("--url", "http://127.0.0.1:{port}/a b", "--", "true"), "write it with http"),
+            (("--fault", "flush fails 0", "--", "true"), "is never"),
+            (("--fault", "flush hangs 2s", "--", "true"), "takes nothing behind it"),
             (("nothing.toml",), "cannot be read"),
         ],
     )
-    def test_a_mistake_leaves_with_2_and_says_it(self, words: tuple[str, ...], why: str, tmp_path: Path) -> None:
+    def test_a_mistake_leaves_with_2_and_says_it(
+        self, words: tuple[str, ...], why: str, tmp_path: Path, monkeypatch: Any, capsys: Any
+    ) -> None:
         """Nothing is started."""
-        ran = run(*words, cwd=tmp_path)
+        monkeypatch.chdir(tmp_path)
 
-        assert 2 == ran.returncode
-        assert why in ran.stderr
+        assert 2 == main(words)
+        assert why in capsys.readouterr().err
 
-    def test_a_mistake_in_the_file_is_told_with_its_line(self, tmp_path: Path) -> None:
+    def test_a_mistake_in_the_file_is_told_with_its_line(self, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
         """As those of an agent are."""
         (tmp_path / "processender.toml").write_text("[rehearsal]\nseed = 3\n", encoding="utf-8")
-        ran = run(cwd=tmp_path)
+        monkeypatch.chdir(tmp_path)
 
-        assert 2 == ran.returncode
-        assert "processender.toml:2: rehearsal.seed: there is no such key; did you mean 'seeds'?" in ran.stderr
+        assert 2 == main([])
+        told = capsys.readouterr().err
+        assert "processender.toml:2: rehearsal.seed: there is no such key; did you mean 'seeds'?" in told

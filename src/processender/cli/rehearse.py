@@ -46,11 +46,11 @@ def main(argv: Sequence[str]) -> int:
         words, command = words[:at], words[at + 1 :]
     parser = _parser()
     options = parser.parse_args(words)
-    for number in _ENDING:
-        signal.signal(number, _interrupt)
     try:
         reading = load("rehearsal.reading")
         rehearsal = reading.read(options.file, _changes(options, command), options.seed, options.scenario)
+        for number in _ENDING:
+            signal.signal(number, _interrupt)
         verdict = load("rehearsal.holding").hold(rehearsal, _Progress(sys.stderr, quiet=options.json))
         _show(options, verdict, lambda scenario, seed: _again(options, command, scenario, seed))
     except ProcessEnderError as error:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from ..core.events import Event
 from ..core.handler import Handler
 from ..core.record import Record
+from ..core.texts import listed
 from ..engine.callables import is_async, takes_context
 from ..engine.executor import Executor
 from ..hints import Any
@@ -71,13 +72,21 @@ def name_of(kind: type) -> str:
     return "".join(f"-{each.lower()}" if each.isupper() else each for each in kind.__name__).removeprefix("-")
 
 
-def inject(executor: Executor, watch: Callable[[Any], object], text: str) -> None:
-    """Let what *text* says go wrong in what *executor* calls, and at the events that *watch* lets an observer see."""
+def inject(executor: Executor, watch: Callable[[Any], object], text: str) -> str:
+    """
+    Let what *text* says go wrong in what *executor* calls, and at the events that *watch* lets an observer see.
+
+    Return what is to be said of that, for whoever has not meant it; nothing where there are no faults.
+    """
     faults = from_text(text)
     executor.inject = Injector([each for each in faults if each.kind != "kill"]).call
     kills = [each for each in faults if each.kind == "kill"]
     if kills:
         watch(Killer(kills))
+    if not faults:
+        return ""
+    told = listed(dict.fromkeys(" ".join(filter(None, (each.handler, each.kind, each.event))) for each in faults))
+    return f"this is a rehearsal: {told} on purpose, since {VARIABLE} is set; unset it where nothing may go wrong"
 
 
 class Killer:

@@ -8,7 +8,8 @@ A clock that jumps: your own Ender, with its handlers, ends in a window of 30 s,
 Everything is the real thing: the handlers, their retries, the threads and event loops of the engine. Only the time is
 not: whatever waits, as `time.sleep`, `asyncio.sleep`, time-outs, events, queues and joins do, waits no longer than it
 takes the others to wait, too. What blocks in a socket, a lock or in C takes no time of this clock for half a second,
-and then counts as hanging; a name that a module has imported, `from time import sleep`, is the real one.
+and then counts as hanging; a process that is waited for has 5 s. A name that a module has imported, `from time import
+sleep`, is the real one.
 """
 
 from __future__ import annotations

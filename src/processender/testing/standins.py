@@ -6,6 +6,7 @@ import _thread
 import functools
 import queue
 import selectors
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,9 @@ from typing import Any
 
 from .. import session
 from ..engine import clock, mailbox, watchdog
-from .world import World
+from .world import MOST_NETWORK_S, World
+
+_NS = 1_000_000_000
 
 
 @contextmanager
@@ -71,7 +74,11 @@ def _table(world: World, wall: float) -> list[StandIn]:
     now = instead(lambda: world.now)
     return [
         (time, "monotonic", now),
+        (time, "perf_counter", now),
         (time, "time", instead(lambda: world.now + wall)),
+        (time, "monotonic_ns", instead(lambda: int(world.now * _NS))),
+        (time, "perf_counter_ns", instead(lambda: int(world.now * _NS))),
+        (time, "time_ns", instead(lambda: int((world.now + wall) * _NS))),
         (time, "sleep", instead(functools.partial(_pause, world))),
         (threading, "_time", now),
         (threading.Condition, "wait", instead(functools.partial(_wait, world))),
@@ -81,6 +88,8 @@ def _table(world: World, wall: float) -> list[StandIn]:
         # The one of the standard library is written in C.
         (queue, "SimpleQueue", lambda _real: vars(queue)["_PySimpleQueue"]),
         (selectors.DefaultSelector, "select", around(_select)),
+        (subprocess, "_time", now),
+        (subprocess.Popen, "wait", around(_wait_for_child)),
     ]
 
 
@@ -174,6 +183,15 @@ def _select(world: World, real: Any, selector: selectors.BaseSelector, timeout: 
     if world.wait(look, timeout, networked=len(selector.get_map() or ()) > 1) is None:
         return real(selector, timeout)
     return found
+
+
+def _wait_for_child(world: World, real: Any, child: Any, timeout: float | None = None) -> int:
+    """Wait for a process, which lives in real time: it is given as much of that as it may take, up to a limit."""
+    if world.wait(lambda: child.poll() is not None, timeout, owed=MOST_NETWORK_S) is None:
+        return int(real(child, timeout))
+    if child.returncode is None:
+        raise subprocess.TimeoutExpired(child.args, timeout or 0.0)
+    return int(child.returncode)
 
 
 def _wait_for_mail(world: World, real: Any, box: Any, seconds: float | None) -> None:

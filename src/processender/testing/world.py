@@ -54,6 +54,8 @@ class _Thread:
         self.until = NEVER
         self.waits = True
         self.networked = False
+        self.owed = 0.0
+        self.outside = False
         self.came = True
         self.id = 0
         self.error: Exception | None = None
@@ -133,16 +135,21 @@ class World:
 
     # Waiting.
 
-    def wait(self, ready: Callable[[], object], seconds: float | None, *, networked: bool = False) -> bool | None:
+    def wait(
+        self, ready: Callable[[], object], seconds: float | None, *, networked: bool = False, owed: float = 0.0
+    ) -> bool | None:
         """
         Let the calling thread wait until *ready*, which may not block, says so, at most so many *seconds*.
+
+        Who is *networked* waits for the network as well. Who is *owed* real seconds waits for somebody outside, such as
+        another process: so long, at most, a jump of the clock takes as long as it would.
 
         Return whether it was ready; None if the world is over, and the rest of it is to be waited for in real time.
         """
         place = self._threads.get(_thread.get_ident())
         if place is None:
             return None
-        place.ready, place.networked = ready, networked
+        place.ready, place.networked, place.owed, place.outside = ready, networked, owed, owed > 0
         place.until = NEVER if seconds is None else self.now + max(0.0, seconds)
         self._hand_over(place)
         place.gate.acquire()
@@ -204,9 +211,9 @@ class World:
             if self._turn():
                 return True
             if next_ < NEVER and waited >= self._network(next_ - self.now):
-                self._quiet = True
-                self.now = max(self.now, next_)
-            elif next_ == NEVER and waited > STALLED_S:
+                self._jump(next_, waited)
+                waited = 0.0
+            elif next_ == NEVER and waited > STALLED_S and not self._waits_outside():
                 return False
         return True
 
@@ -218,9 +225,24 @@ class World:
     def _network(self, jump: float) -> float:
         """Return how long the network is given before a *jump*; nothing if it has been given that, and is silent."""
         with self._lock:
-            if self._quiet or not any(each.waits and each.networked for each in self._order):
-                return 0.0
-        return min(MOST_NETWORK_S, max(NETWORK_S, NETWORK_SHARE * jump))
+            waiting = [each for each in self._order if each.waits]
+            owed = min(jump, max((each.owed for each in waiting), default=0.0))
+            if self._quiet or not any(each.networked for each in waiting):
+                return owed
+        return max(owed, min(MOST_NETWORK_S, max(NETWORK_S, NETWORK_SHARE * jump)))
+
+    def _waits_outside(self) -> bool:
+        """Tell whether anybody waits for another process, which may take its time."""
+        with self._lock:
+            return any(each.waits and each.outside for each in self._order)
+
+    def _jump(self, to: float, waited: float) -> None:
+        """Let it be the instant *to*, after so many real seconds in which nobody outside has done anything."""
+        with self._lock:
+            for each in self._order:
+                each.owed = max(0.0, each.owed - waited)
+        self._quiet = True
+        self.now = max(self.now, to)
 
     def _turn(self) -> bool:
         with self._lock:

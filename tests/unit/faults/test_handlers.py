@@ -8,11 +8,13 @@ import sys
 
 import pytest
 
-from processender.core.events import RunStarted
+from processender import Ender
+from processender.core.events import RunStarted, Trouble
 from processender.core.handler import Handler
 from processender.engine.callables import is_async, takes_context
 from processender.faults.handlers import Fault, Injected, Injector, as_text, from_text, name_of
 from processender.faults.line import FaultError
+from processender.testing.recorder import Recorder
 
 
 class Attempt:
@@ -100,6 +102,19 @@ def test_an_ender_loads_faults_only_where_it_is_told_of_some(value: str, loaded:
     ran = subprocess.run([sys.executable, "-c", code, value], capture_output=True, text=True, check=True)
 
     assert loaded == ran.stdout.strip()
+
+
+@pytest.mark.parametrize(("faults", "told"), [((Fault("hangs", "flush"),), True), ((), False)])
+def test_faults_that_nobody_has_meant_are_told(faults: tuple[Fault, ...], told: bool, monkeypatch) -> None:
+    """The variable may have come into production by accident: then it is a trouble of which every observer hears."""
+    monkeypatch.setenv("PROCESSENDER_FAULTS", as_text(faults))
+    memory = Recorder()
+    with Ender("orders", observers=[memory]):
+        pass
+
+    texts = [each.text for each in memory.events if isinstance(each, Trouble) and each.code == "faults"]
+    assert told == bool(texts)
+    assert all("flush hangs on purpose, since PROCESSENDER_FAULTS is set" in text for text in texts)
 
 
 def test_an_event_is_named_with_hyphens() -> None:

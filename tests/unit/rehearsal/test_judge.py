@@ -149,3 +149,18 @@ def test_the_instants_of_all_reports_are_of_one_clock() -> None:
     (stretch,) = GOOD.replace(accounts=(account({"name": "flush"}),)).stretches
 
     assert Stretch("flush", "done", "should", 1000.0, 1001.0, timeout=5.0) == stretch
+
+
+def test_load_of_which_no_request_was_made_does_not_pass() -> None:
+    """Whoever asks for load wants to know that none of it was lost."""
+    assert ["no-request-lost"] == wrong(GOOD.replace(loaded=True))
+    assert [] == wrong(GOOD.replace(loaded=True, again=True))
+
+
+def test_the_order_is_that_of_each_process() -> None:
+    """Several workers have handlers of the same names, and only one of them may be wrong."""
+    good = account({"name": "drain"}, {"name": "flush", "started_s": 1.0, "ended_s": 2.0})
+    bad = account({"name": "drain", "ended_s": 3.0}, {"name": "flush", "started_s": 1.0, "ended_s": 2.0})
+
+    assert [] == wrong(GOOD.replace(accounts=(good, good)), order=(("drain", "flush"),))
+    assert ["order"] == wrong(GOOD.replace(accounts=(bad, good)), order=(("drain", "flush"),))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from processender.stage.program import KEPT
 from processender.testing.processes import Program, ProgramError
 
 PATIENT = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(7)); print('ready')\nwhile True: signal.pause()"
@@ -103,3 +104,29 @@ def test_no_report_is_an_error_with_the_output() -> None:
         program.wait()
         with pytest.raises(ProgramError, match="no ender here"):
             program.report()
+
+
+def test_of_gigabytes_the_beginning_and_the_end_are_kept() -> None:
+    """What it wrote first is still found, and memory stays small."""
+    code = f"import os; os.write(1, b'first'); [os.write(1, b'x' * 65536) for _ in range({3 * KEPT // 65536})]; print('last')"
+    with Program(code) as program:
+        program.wait(60)
+        output = program.wait_for("last", 60)
+
+        assert program.has_written("first")
+        assert output.startswith("first")
+        assert "bytes are left out" in output
+        assert len(output) < 2 * KEPT + 100
+
+
+def test_who_hides_from_everything_but_holds_the_output_is_found() -> None:
+    """A daemon without the environment, in a session and under a parent of its own, neither stays nor blocks the test."""
+    hides = "(setsid env -i sleep 61 & echo $! & ) ; exit 0"
+    with Program(["sh", "-c", hides]) as program:
+        pid = int(program.wait_for("\n").strip())
+        program.wait()
+
+        assert [pid] == program.left()
+    command = Path("/proc", str(pid), "cmdline")
+
+    assert not command.exists() or not command.read_bytes()
