@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 from ..agent.durations import parse_duration
 from ..core.graph import nearest
@@ -202,7 +203,7 @@ class House:
         with self._lock:
             # The first tries scatter the runs; then all are looked at.
             tries: list[int] = random.choices(PORTS, k=_TRIES)  # noqa: S311 - nothing is secret here
-            for port in (*tries, *PORTS):
+            for port in chain(tries, PORTS):
                 claim = _claimed(port)
                 if claim is not None and _is_free(port):
                     self._given[port] = claim
