@@ -109,6 +109,7 @@ class Session:
     def join_agent(self, joined: Any) -> None:
         """Let the agent that was *joined* decide the deadline, and have the report."""
         self._joined, self.report.send = joined, joined.send
+        self._outlets.add(load("live.course").Follower(joined.follow))
 
     def watch(self, observer: Observer) -> None:
         """Let *observer* be told of every event, each before its effect."""

@@ -26,18 +26,23 @@ def say_lines(lines: Iterable[Line], screen: Screen) -> bool:
     return _write("\n".join([painted(line, screen).rstrip() for line in lines]))
 
 
-def _write(text: str) -> bool:
+def _write(text: str, end: str = "\n") -> bool:
     try:
         try:
-            print(text)
+            print(text, end=end)
         except UnicodeEncodeError:
             encoding = sys.stdout.encoding or "ascii"
-            print(text.encode(encoding, "backslashreplace").decode(encoding))
+            print(text.encode(encoding, "backslashreplace").decode(encoding), end=end)
         sys.stdout.flush()
     except (BrokenPipeError, AttributeError, ValueError):
         _give_up_stdout()
         return False
     return True
+
+
+def steer(text: str) -> bool:
+    """Tell the terminal behind standard output what no text does, and return as `say` does."""
+    return _write(text, end="")
 
 
 def say_json(value: Any) -> None:

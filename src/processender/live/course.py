@@ -7,7 +7,7 @@ processes of a host share. A change has the same shape as the whole, with only w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..core.drain import INFLIGHT
 from ..core.events import (
@@ -138,6 +138,21 @@ class Course:
             behind = after.get(plan.graph.index[step.handler], [])
             rows[step.handler] = {"state": WAITS, **known.get(step.handler, {}), **told, "after": behind}
         return rows
+
+
+class Follower:
+    """An observer that hands every change of the course on, such as to an agent around."""
+
+    def __init__(self, tell: Callable[[Change], object]) -> None:
+        """Hand the changes to *tell*."""
+        self._course = Course()
+        self._tell = tell
+
+    def observe(self, event: Event) -> None:
+        """Take one event."""
+        change = self._course.take(event)
+        if change:
+            self._tell(change)
 
 
 def waits_for(whole: Mapping[str, Any]) -> list[str]:

@@ -35,7 +35,7 @@ _MOST = 14
 Whole = Callable[[], dict[str, Any]]
 
 
-def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock, environ: Mapping[str, str]) -> None:
+def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock) -> None:
     """
     Show a run until it is *over*, on this thread.
 
@@ -48,9 +48,8 @@ def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock, env
         descriptor: Where to write.
 
         clock: Tells the time.
-
-        environ: The environment, which says what the terminal can do.
     """
+    environ = os.environ
     place = None if environ.get(SWITCH) == "lines" else terminal_of(descriptor, environ)
     if place is None:
         _say_lines(whole, over, descriptor, clock)
@@ -155,7 +154,7 @@ class Showing:
 
     def _work(self, over: threading.Event) -> None:
         if not over.wait(PATIENCE_S):
-            show(self._whole, over, self._descriptor, self._clock, os.environ)
+            show(self._whole, over, self._descriptor, self._clock)
 
 
 class Progress:
