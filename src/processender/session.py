@@ -89,7 +89,8 @@ class Session:
             self._joined.listen(self.coordinator.notify, lambda text: self.coordinator.trouble("no-agent", text))
         for text in self.untold:
             self.coordinator.trouble("no-agent", text)
-        self.taking.start()
+        if why_not := self.taking.start():
+            self.coordinator.trouble("no-dump", why_not)
         # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
         owner, call = ref(in_child.__self__), in_child.__func__
         os.register_at_fork(after_in_child=lambda: None if (alive := owner()) is None else call(alive))
@@ -102,6 +103,10 @@ class Session:
         # Before a command nothing is loaded that can wait; a program may be over in a moment, and is to learn too.
         if place and self._settings.exit != "return":
             self.coordinator.kept = self.report.learn(load("telemetry.planned"))
+        if self._settings.dump:
+            self._outlets.add(
+                self.taking.dumps(load("dumping").dump_of(self._settings, self._registry, self.coordinator))
+            )
         why_not = self.coordinator.watchdog.prepare(stacks_path(place) if place else os.devnull)
         if why_not:
             trouble("no-stacks", why_not)
@@ -253,7 +258,7 @@ class Session:
             return
         self.closed = True
         # The signal by which the agent asks as well may still come, and the end is over.
-        self._signals.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
+        self.taking.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
         atexit.unregister(self._at_exit)
         if not self.signum:
             self.coordinator.watchdog.disarm()
@@ -284,7 +289,7 @@ class Session:
     def disarm_in_child(self) -> None:
         """Give the signals back and close the pipe; threads and timers were not inherited."""
         self.closed = True
-        self._signals.stop()
+        self.taking.stop()
         atexit.unregister(self._at_exit)
         self.coordinator.watchdog.let_go()
         if self._joined is not None:

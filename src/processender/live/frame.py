@@ -160,7 +160,7 @@ def _said(row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], now: fl
         WAITS: [_behind(row, rows)],
     }.get(state)
     if parts is None:
-        took = seconds(row["took"]) if row.get("took") else ""
+        took = seconds(row["took"]) if row.get("took", 0.0) >= 0.05 else ""
         parts = [took if state == "done" else f"{state.replace('_', ' ')} {took}".strip(), attempt, why, note]
     return ", ".join(part for part in parts if part)
 
