@@ -67,10 +67,10 @@ class Course:
         """Take a change that another process has told, as far as it makes sense; whatever comes is mistrusted."""
         if not isinstance(change, dict):
             return
-        told = {key: _believed(value, *kinds) for key, kinds in _HEAD.items() if (value := change.get(key)) is not None}
+        told = {key: each for key, kinds in _HEAD.items() if (each := _believed(change.get(key), *kinds)) is not None}
         if "run" in told and told["run"] != self._head.get("run"):
             self._head, self._rows = {}, {}
-        self._head |= {key: value for key, value in told.items() if value is not None}
+        self._head = {**self._head, **told}
         rows = change.get("handlers")
         for name, row in rows.items() if isinstance(rows, dict) else ():
             shown = printable(str(name))

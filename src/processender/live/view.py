@@ -35,7 +35,7 @@ _MOST = 14
 Whole = Callable[[], dict[str, Any]]
 
 
-def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock) -> None:
+def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock, say_s: float = SAY_S) -> None:
     """
     Show a run until it is *over*, on this thread.
 
@@ -48,11 +48,13 @@ def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock) -> 
         descriptor: Where to write.
 
         clock: Tells the time.
+
+        say_s: How often a line says what is waited for, where nothing can be drawn, seconds.
     """
     environ = os.environ
     place = None if environ.get(SWITCH) == "lines" else terminal_of(descriptor, environ)
     if place is None:
-        _say_lines(whole, over, descriptor, clock)
+        _say_lines(whole, over, descriptor, clock, say_s)
         return
     try:
         Picture(place, screen_of(_Stream(descriptor), environ)).follow(whole, over, clock)
@@ -60,8 +62,8 @@ def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock) -> 
         os.close(place)
 
 
-def _say_lines(whole: Whole, over: threading.Event, descriptor: int, clock: Clock) -> None:
-    while not over.wait(SAY_S):
+def _say_lines(whole: Whole, over: threading.Event, descriptor: int, clock: Clock, say_s: float) -> None:
+    while not over.wait(say_s):
         run = whole()
         if run:
             write_line(descriptor, f"processender: {sentence(run, clock.now())}")
