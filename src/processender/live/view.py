@@ -65,8 +65,12 @@ def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock, say
 def _say_lines(whole: Whole, over: threading.Event, descriptor: int, clock: Clock, say_s: float) -> None:
     while not over.wait(say_s):
         run = whole()
-        if run:
-            write_line(descriptor, f"processender: {sentence(run, clock.now())}")
+        try:
+            if run:
+                write_line(descriptor, f"processender: {sentence(run, clock.now())}")
+        except OSError:
+            # The terminal is gone.
+            return
 
 
 class Picture:
