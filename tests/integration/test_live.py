@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,18 +19,20 @@ from tests.screens import Seen
 
 ROWS, COLUMNS = 24, 76
 SLOW = """
-import signal, time
+import os, signal, time
 heard = []
 signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
 signal.signal(signal.SIGHUP, lambda *_: heard.append(1))
 print("ready", flush=True)
 while not heard: time.sleep(0.01)
-for number in range(12):
-    time.sleep(0.15)
+number = 0
+while not os.path.exists(os.environ["GO"]):
+    time.sleep(0.05)
+    number += 1
     try: print(f"closing {number}\\nand a second line of {number}", flush=True)
-    except OSError: pass
+    except OSError: break
 """
-"""A command that takes two seconds to end, and goes on writing meanwhile."""
+"""A command whose end waits for a file, and that goes on writing meanwhile."""
 APP = """
 import os, threading
 from processender import Ender
@@ -48,12 +49,13 @@ with ender:
 """
 """An application whose end waits for a file."""
 SERVER = """
-import asyncio, sys
+import asyncio, os, sys
 from processender import Ender, progress
 from processender.integrations import uvicorn
 ender = Ender("web", grace=10, drain_delay=0.0, observers=[progress()])
 @ender.handler(phase="flush")
-async def flush(): await asyncio.sleep(1.2)
+async def flush():
+    while not os.path.exists(os.environ["GO"]): await asyncio.sleep(0.02)
 async def app(scope, receive, send):
     while scope["type"] == "lifespan":
         told = await receive()
@@ -77,7 +79,7 @@ with ender:
 def on_terminal(argv: list[str], state: Path, **environ: str) -> Terminal:
     """Return a program on a terminal of its own, of a known size."""
     sized = f'stty rows {ROWS} cols {COLUMNS}; exec "$@"'
-    told = {"TERM": "xterm", "PROCESSENDER_STATE": str(state), "PYTHONPATH": os.pathsep.join(sys.path), **environ}
+    told = {"TERM": "xterm", "PROCESSENDER_STATE": str(state), "GO": str(state / "go"), **environ}
     return Terminal(["sh", "-c", sized, "sh", *argv], **told)
 
 
@@ -96,17 +98,22 @@ def test_the_end_is_shown_and_tears_nothing(tmp_path: Path) -> None:
     with on_terminal(run_slow(), tmp_path) as terminal:
         terminal.wait_for("ready")
         terminal.signal(signal.SIGTERM)
-        terminal.wait_for("line of 8")
+        drawn = len(terminal.wait_for("▸ command"))
+        terminal.wait_for(f"line of {terminal.output[:drawn].count('closing') + 9}\n")
         during = seen(terminal)
+        (tmp_path / "go").touch()
         code = terminal.wait()
         after = seen(terminal)
-    lines = [f"{text} {number}" for number in range(12) for text in ("closing", "and a second line of")]
+    written = [line for line in after.told if not line.startswith(("ready", "processender: "))]
+    lines = [
+        f"{text} {number + 1}" for number in range(len(written) // 2) for text in ("closing", "and a second line of")
+    ]
 
     assert [" ▸ command"] == [line[:10] for line in during.lines if "▸" in line]
     assert any("left of" in line and line.startswith("ending: SIGTERM") for line in during.lines)
     assert not during.whole
     assert after.whole
-    assert lines == [line for line in after.told if not line.startswith(("ready", "processender: "))]
+    assert lines == written
     assert 0 == code
 
 
@@ -116,6 +123,8 @@ def test_who_wants_no_picture_gets_lines(tmp_path: Path, environ: dict[str, str]
     with on_terminal(run_slow(), tmp_path, **environ) as terminal:
         terminal.wait_for("ready")
         terminal.signal(signal.SIGTERM)
+        terminal.wait_for("closing 16")
+        (tmp_path / "go").touch()
         terminal.wait()
 
         assert "\x1b" not in terminal.output
@@ -124,7 +133,7 @@ def test_who_wants_no_picture_gets_lines(tmp_path: Path, environ: dict[str, str]
 
 def test_a_terminal_that_goes_away_ends_nothing_early(tmp_path: Path) -> None:
     """The window is closed in the middle of the picture: the run goes to its end, and is clean."""
-    with Program([sys.executable, "-c", _HANGUP, str(tmp_path), *run_slow()]) as program:
+    with Program([sys.executable, "-c", _HANGUP, str(tmp_path), *run_slow()], env={"GO": "/none"}) as program:
         program.wait_for("over")
     (report,) = [json.loads(path.read_text()) for path in tmp_path.glob("*/reports/last.json")]
 
@@ -155,7 +164,9 @@ def test_ctrl_c_at_uvicorn_is_not_garbled(tmp_path: Path) -> None:
         terminal.wait_for("running on")
         terminal.type("\x03")
         terminal.wait_for("left of")
+        terminal.wait_for("▸ flush")
         during = seen(terminal)
+        (tmp_path / "go").touch()
         terminal.wait()
         after = seen(terminal)
 
@@ -180,9 +191,11 @@ def test_one_view_has_a_terminal(tmp_path: Path) -> None:
 
 def test_a_pipe_is_told_nothing_but_text(tmp_path: Path) -> None:
     """Where nothing can be drawn each step is a line, as ever."""
-    with agent([], [sys.executable, "-c", SLOW]) as program:
+    with agent([], [sys.executable, "-c", SLOW], GO=str(tmp_path / "go")) as program:
         program.wait_for("ready")
         program.signal("TERM")
+        program.wait_for("closing 16")
+        (tmp_path / "go").touch()
         program.wait()
 
         assert "\x1b" not in program.output
@@ -240,7 +253,7 @@ def test_what_is_watched_is_data_too(tmp_path: Path) -> None:
 
 def test_who_watches_may_go(tmp_path: Path) -> None:
     """A reader that closes the pipe ends the watching and not the agent."""
-    with agent([], [sys.executable, "-c", SLOW]) as program:
+    with agent([], [sys.executable, "-c", SLOW], GO=str(tmp_path / "go")) as program:
         program.wait_for("ready")
         with watching(program) as watcher:
             assert watcher.stdout is not None
@@ -248,6 +261,7 @@ def test_who_watches_may_go(tmp_path: Path) -> None:
             watcher.stdout.close()
             program.signal("TERM")
             code = watcher.wait()
+        (tmp_path / "go").touch()
         program.wait()
 
         assert (0, "clean") == (code, program.report()["verdict"])

@@ -14,7 +14,7 @@ from ..screen import Line, Screen, screen_of
 from . import output
 from .client import Call
 
-IDLE_S, BUSY_S = 1.0, 0.25
+IDLE_S, BUSY_S = 0.5, 0.2
 """How often it is asked: while nothing happens, and in a run."""
 INTERRUPTED = 130
 _ROWS = 24
