@@ -80,7 +80,7 @@ def _bounds() -> str:
         ("different values that a service can have", values),
         ("different combinations of them", names.MOST_CELLS),
         ("runs that an index keeps one by one; older ones stay counted", index.MOST_RUNS),
-        ("days that an index keeps", index.MOST_DAYS),
+        ("days that an index keeps once it has more runs than that", index.MOST_DAYS),
     ]
     table = "\n".join(f"| {what} | {most} |" for what, most in rows)
     said = f"What is beyond is counted as `{names.OTHERS}`, and the report says so."
