@@ -24,6 +24,7 @@ from processender.core.notice import Notice
 from processender.core.outcome import Outcome, Result, Verdict
 from processender.engine.clock import SystemClock
 from processender.engine.observers import Outlets
+from processender.integrations.opentelemetry import TracingObserver
 from processender.integrations.structlog import StructlogObserver
 from processender.measuring import Measuring
 from processender.ports import Observer
@@ -107,6 +108,20 @@ def structured() -> Observer:
     return StructlogObserver("bench", logger=silent)
 
 
+def traced() -> Observer:
+    """Return the observer of the OpenTelemetry SDK, with a batch of spans that goes nowhere."""
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: object) -> SpanExportResult:
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(Nowhere()))
+    return TracingObserver(provider, close=False)
+
+
 def counted() -> tuple[float, str]:
     """Return the milliseconds that it takes to count a run in the totals of its service, and to expose them."""
     names = [f"handler-{number}" for number in range(20)]
@@ -138,4 +153,5 @@ def measure() -> list[Figure]:
         ),
         Figure("an event to logging", microseconds(logs()), "us", bar=10.0, beside=beside),
         Figure("an event to structlog", microseconds(structured()), "us", bar=10.0, beside=beside),
+        Figure("an event to the OpenTelemetry SDK", microseconds(traced()), "us", bar=25.0, beside=beside),
     ]

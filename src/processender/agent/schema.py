@@ -232,5 +232,7 @@ class Config(Struct, forbid_unknown_fields=True):
     """Who sends away what became of each end, by name."""
     use_profile: str = "auto"
     """Which profile holds: `auto` for that of the platform, `none`, or its name."""
+    rehearsal: dict[str, Any] = field(default_factory=dict)
+    """What `processender rehearse` does; the agent reads over it."""
     profile: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What differs by platform: below each name the same keys once more, and `without`, see `agent.profiles`."""
