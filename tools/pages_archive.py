@@ -44,10 +44,11 @@ def archive_page(note: str) -> str:
         f"Of a handler there are, in this order: {', '.join(_DEED)}.\n{killed}\n",
         _body(index) + "\n",
         f"## In PostgreSQL\n\n{_body(postgres)}\n",
-        f"A role that may only ask:\n\n```sql\n{_GRANTS}\n```\n",
+        f"A role that may only ask:\n\n```sql fragment: for a role of yours\n{_GRANTS}\n```\n",
         "| table | columns |\n|---|---|",
         *(f"| `{name}` | {columns} |" for name, columns in _tables()),
-        "\nNothing is removed there. What is too old can be deleted from `runs`, `opened` and `accounts`: it stays counted.\n",
+        "\nNothing is removed there. What is too old can be deleted from `runs`, `opened` and `accounts`; it is\nstill "
+        + "counted.\n",
         function("archive.exporter.exporter", exporter.exporter),
         f"## How large it gets\n\n{_bounds()}\n",
     ]
