@@ -47,8 +47,7 @@ def archive_page(note: str) -> str:
         f"A role that may only ask:\n\n```sql fragment: for a role of yours\n{_GRANTS}\n```\n",
         "| table | columns |\n|---|---|",
         *(f"| `{name}` | {columns} |" for name, columns in _tables()),
-        "\nNothing is removed there. What is too old can be deleted from `runs`, `opened` and `accounts`; it is\nstill "
-        + "counted.\n",
+        "\nNothing is removed there; what you delete from `runs`, `opened` and `accounts` stays counted.\n",
         function("archive.exporter.exporter", exporter.exporter),
         f"## How large it gets\n\n{_bounds()}\n",
     ]
