@@ -6,7 +6,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo test check bench torture docs zipapp clean
+.PHONY: help demo test check bench torture docs pictures zipapp clean
 help:
 	@echo "make demo      a rolling restart under load, plain and under the agent"
 	@echo "make test      all tests, on real processes, signals and servers"
@@ -15,6 +15,7 @@ help:
 	@echo "make torture   the long runs: every case of the matrix, many times; a million power cuts, ten thousand kills"
 	@echo "make zipapp    dist/processender-init, the init in one file"
 	@echo "make docs      write the generated reference pages"
+	@echo "make pictures  the pictures of the report, of runs of the demo's shop"
 
 # The stamp of a group of packages; it is older than pyproject.toml when they must be installed again.
 $(VENV)/.has-%: pyproject.toml tools/setup
@@ -24,7 +25,7 @@ demo: $(VENV)/.has-demo
 	@$(RUN) -m demo $(ARGS)
 
 test: $(VENV)/.has-test
-	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init busybox nginx haproxy upsd runc crun podman prometheus
+	@tools/servers strace postgres redis-server mkfs.xfs systemd-analyze systemd-nspawn dbus-daemon tini dumb-init busybox nginx haproxy upsd runc crun podman prometheus chromium
 	@tools/test $(RUN) $(ARGS)
 
 check: $(VENV)/.has-check $(VENV)/.has-test
@@ -45,6 +46,10 @@ torture: $(VENV)/.has-bench $(VENV)/.has-test
 	@$(RUN) -m bench.torture --rounds 5 $(ARGS)
 	@PROCESSENDER_SEEDS=1000000 $(RUN) -m pytest -q --timeout 7200 tests/integration/test_journal_power.py
 	@PROCESSENDER_KILLS=10000 $(RUN) -m pytest -q tests/integration/test_random_kills.py
+
+pictures: $(VENV)/.has-test
+	@tools/servers chromium
+	@$(RUN) tools/pictures.py $(ARGS)
 
 docs: $(VENV)/.has-check
 	$(RUN) tools/reference.py

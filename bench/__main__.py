@@ -18,6 +18,7 @@ from . import (
     deadline,
     emit,
     engine,
+    exporters,
     imports,
     inits,
     journal,
@@ -26,6 +27,7 @@ from . import (
     latency,
     middleware,
     planning,
+    rehearse,
     rolling,
     serverless,
     sources,
@@ -41,6 +43,7 @@ BENCHES = {
     "latency": latency.measure,
     "deadline": deadline.measure,
     "emit": emit.measure,
+    "exporters": exporters.measure,
     "journal": journal.measure,
     "agent": agent.measure,
     "inits": inits.measure,
@@ -55,6 +58,7 @@ BENCHES = {
     "kubelet": kubelet.measure,
     "calls": calls.measure,
     "middleware": middleware.measure,
+    "rehearse": rehearse.measure,
     "archive": archive.measure,
 }
 

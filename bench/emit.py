@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 from collections.abc import Callable
 
+from processender.accounts.exposition import exposition
 from processender.core.events import (
     AttemptFailed,
     AttemptStarted,
@@ -22,9 +24,13 @@ from processender.core.notice import Notice
 from processender.core.outcome import Outcome, Result, Verdict
 from processender.engine.clock import SystemClock
 from processender.engine.observers import Outlets
+from processender.integrations.opentelemetry import TracingObserver
 from processender.integrations.structlog import StructlogObserver
+from processender.measuring import Measuring
 from processender.ports import Observer
+from processender.telemetry.bookkeeping import Bookkeeper
 from processender.telemetry.structured import LoggingObserver
+from processender.telemetry.totals import take
 from processender.testing.simulate import make_plan
 
 from .figures import Figure, say
@@ -102,6 +108,36 @@ def structured() -> Observer:
     return StructlogObserver("bench", logger=silent)
 
 
+def traced() -> Observer:
+    """Return the observer of the OpenTelemetry SDK, with a batch of spans that goes nowhere."""
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: object) -> SpanExportResult:
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(Nowhere()))
+    return TracingObserver(provider, close=False)
+
+
+def counted() -> tuple[float, str]:
+    """Return the milliseconds that it takes to count a run in the totals of its service, and to expose them."""
+    names = [f"handler-{number}" for number in range(20)]
+    handlers = [{"name": name, "outcome": "done", "attempts": 1, "started_s": 0.1, "ended_s": 0.4} for name in names]
+    run = {"service": "bench", "cause": "SIGTERM", "verdict": "clean", "ended": 1.0, "handlers": handlers}
+    least = float("inf")
+    with tempfile.TemporaryDirectory() as place:
+        measuring = Measuring(place, "bench")
+        for number in range(ROUNDS * 4):
+            began = time.process_time()
+            take(place, {**run, "id": f"{number}"})
+            exposition(measuring.tally(1.0))
+            least = min(least, time.process_time() - began)
+    return least * 1e3, "ms"
+
+
 def measure() -> list[Figure]:
     """Measure the emit cost with no observer, with one that does nothing, and with each that comes along."""
     say("emit ...")
@@ -109,6 +145,13 @@ def measure() -> list[Figure]:
     beside = f"{nobody:.2f} us of it are the queue and the thread"
     return [
         Figure("an event with no observer", microseconds(), "us", bar=0.3),
+        Figure("an event to Prometheus", microseconds(Bookkeeper(("telemetry.totals",))), "us", bar=2.0, beside=beside),
+        Figure(
+            "an account into the totals, and out of them for a scrape",
+            *counted(),
+            beside="20 handlers; on a thread of its own",
+        ),
         Figure("an event to logging", microseconds(logs()), "us", bar=10.0, beside=beside),
         Figure("an event to structlog", microseconds(structured()), "us", bar=10.0, beside=beside),
+        Figure("an event to the OpenTelemetry SDK", microseconds(traced()), "us", bar=25.0, beside=beside),
     ]

@@ -32,12 +32,18 @@ def state_directory() -> Iterator[str]:
 
 
 @contextmanager
-def started(arguments: Sequence[str], *, ready: str = "ready", quiet: bool = False) -> Iterator[subprocess.Popen[str]]:
-    """Start a program, wait for its line *ready* (unless that is empty), and end it at the end; *quiet* drops what it logs."""
-    with state_directory() as state:
+def started(
+    arguments: Sequence[str], *, ready: str = "ready", quiet: bool = False, state: str = ""
+) -> Iterator[subprocess.Popen[str]]:
+    """
+    Start a program, wait for its line *ready* (unless that is empty), and end it at the end.
+
+    What it logs is dropped where it is to be *quiet*; its *state* is in this directory, by default in one of its own.
+    """
+    with state_directory() as own:
         process = subprocess.Popen(
             arguments,
-            env=environment(state),
+            env=environment(state or own),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if quiet else None,
             text=True,

@@ -10,8 +10,13 @@ import sys
 import typing
 from pathlib import Path
 
+import pages_archive
+import pages_export
+import pages_figures
+import pages_rehearsal
 import room_pages
 from describing import fields, function, has, public, thing
+from pages_words import events_tables, rooms, words_pages
 
 import processender
 from processender import platforms, testing
@@ -65,8 +70,9 @@ def library_page() -> str:
 
 def events_page() -> str:
     """Return the page of the events and the states of a handler."""
-    parts = ["# Events\n", NOTE, "Times are seconds on the monotonic clock.\n"]
-    parts += [describe_class(each) for each in typing.get_args(events.Event)]
+    parts = ["# Events\n", NOTE, events_tables()]
+    parts.append("# As records\n\nWhat an observer is handed. Times are seconds on the monotonic clock.\n")
+    parts += [describe_class(each) for each in (*typing.get_args(events.Event), *rooms())]
     parts.append("# The life of a handler in a run\n\n| state | told | becomes |\n|---|---|---|\n")
     rows = [(s, told, then) for s, moves in cells.TRANSITIONS.items() for told, then in moves.items()]
     parts[-1] += "".join(f"| {state} | {told} | {then} |\n" for state, told, then in rows)
@@ -129,18 +135,23 @@ def testing_page() -> str:
 
 def index_page() -> str:
     """Return the page that lists the others."""
-    links = "- [The library](library.md)\n- [Events](events.md)\n- [The journal](journal.md)\n"
+    links = "- [The library](library.md)\n- [Events](events.md)\n- [Metrics](metrics.md)\n- [The journal](journal.md)\n"
     links += "- [The command line](command.md)\n- [Frameworks and servers](frameworks/index.md)\n"
+    links += "- [The configuration](configuration.md)\n- [Logs](logs.md)\n"
     links += "- [Drainers](drainers/index.md)\n- [Resources](resources/index.md)\n- [Platforms](platforms/index.md)\n"
-    links += "- [The test kit](testing.md)\n"
+    links += "- [Exporters](exporters.md)\n- [The archive](archive.md)\n- [The test kit](testing.md)\n"
+    links += "- [What a rehearsal may say](rehearsal.md)\n"
     return f"# Reference\n\n{NOTE}\n{links}"
 
 
 def main() -> int:
     """Write the pages, or say which are stale."""
     pages = {"index": index_page(), "library": library_page(), "events": events_page(), "command": command_page(),
-             "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE)}  # fmt: skip
+             "journal": journal_page(), "testing": testing_page(), **room_pages.pages(NOTE),
+             "exporters": pages_export.exporters_page(NOTE), "metrics": pages_figures.metrics_page(NOTE),
+             "archive": pages_archive.archive_page(NOTE), **pages_rehearsal.pages(NOTE)}  # fmt: skip
     stale = []
+    pages |= words_pages(NOTE)
     for name, text in pages.items():
         path = PAGES / f"{name}.md"
         if "--check" in sys.argv:

@@ -280,8 +280,8 @@ class Aftermath:
             return report
         try:
             report = write_crash(self._place, report)
-            load("telemetry.totals").take_crash(self._place, report)
             load("archive.lines").take_crash(self._place, report.as_dict(), whereabouts(os.environ))
+            load("telemetry.totals").take_crash(self._place, report.id, report.service, report.cause)
         except OSError as error:
             self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))
         return report

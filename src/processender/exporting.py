@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
-from .core.events import Event, RoomEvent, Trouble
+from .core.events import Event, Trouble
 from .core.outcome import describe
 from .core.spans import LONGEST_S
 from .core.texts import counted
@@ -21,55 +21,16 @@ from .engine.brief import BriefContext
 from .engine.clock import SystemClock
 from .engine.observers import Outlets
 from .errors import AccountRefused, Unreachable
-from .hints import Any, ClassVar
+from .hints import Any
 from .ports import Clock, Exporter
-from .telemetry.facts import Accounted, CrashAccounted
+from .telemetry.facts import Accounted, CrashAccounted, Delivered, Undelivered
 from .telemetry.outbox import Kept, Outbox, is_over
 
 LIMIT_S = 30.0
 """How long sending one account may take."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
+"""After how long a living process tries again what was left, the first time and at most."""
 _FAILURES = 3
-
-
-class Undelivered(RoomEvent):
-    """Accounts of earlier runs wait for an exporter, and are sent now."""
-
-    key: ClassVar[str] = "export.waiting"
-    words: ClassVar[dict[str, str]] = {
-        "exporter": "processender.exporter.name",
-        "count": "processender.exporter.waiting",
-    }
-
-    exporter: str
-    """The name of the exporter."""
-    count: int
-    """How many there are."""
-
-    @property
-    def text(self) -> str:
-        """How many, and for whom."""
-        return f"{self.exporter}: {counted(self.count, 'account')} of earlier runs to be sent"
-
-
-class Delivered(RoomEvent):
-    """An account was delivered."""
-
-    key: ClassVar[str] = "export.delivered"
-    level: ClassVar[int] = 10
-    words: ClassVar[dict[str, str]] = {
-        "exporter": "processender.exporter.name",
-        "id": "processender.exporter.account",
-    }
-
-    exporter: str
-    """The name of the exporter."""
-    id: str
-    """The id of the account."""
-
-    @property
-    def text(self) -> str:
-        """Which, and by whom."""
-        return f"{self.exporter}: the account {self.id} is delivered"
 
 
 class Delivery:
@@ -107,6 +68,16 @@ class Delivery:
             self._trouble(f"cannot keep what is not delivered: {error}; make it writable")
             self.outbox = None
 
+    @property
+    def waiting(self) -> int:
+        """How many accounts wait."""
+        return 0 if self.outbox is None else len(self.outbox.waiting())
+
+    def announce(self) -> None:
+        """Tell that accounts wait, if any do: whoever sends hears of it on a thread of its own."""
+        if self.waiting:
+            self._tell(Undelivered(self._clock.now(), self.exporter.name, self.waiting))
+
     def put(self, event: Accounted) -> None:
         """Let the account of *event* wait."""
         if self.outbox is None:
@@ -119,12 +90,15 @@ class Delivery:
 
     def take(self, event: Accounted) -> None:
         """Deliver the account of *event* first, and then what waits."""
-        if self.outbox is None:
-            self._until = self._clock.now() + LIMIT_S
+        kept = self.outbox is not None
+        try:
+            self.put(event)
+        except OSError:  # a full disk; who keeps it says so
+            kept = False
+        if kept:
+            self.deliver(first=str(event.account["id"]))
+        else:
             self._send(event.account)
-            return
-        self.put(event)
-        self.deliver(first=str(event.account["id"]))
 
     def deliver(self, *, first: str = "", seconds: float = LONGEST_S, wait: bool = True) -> int | None:
         """
@@ -180,7 +154,8 @@ class Delivery:
     def _send(self, account: dict[str, Any], kept: Kept | None = None) -> Exception | None:
         """Send *account*, *kept* in the outbox if it is; return why that failed, None where it did not."""
         name, outbox = str(account["id"]), self.outbox
-        until = min(self._clock.now() + LIMIT_S, self._until)
+        until = self._clock.now() + LIMIT_S
+        until = until if kept is None else min(until, self._until)
         ctx = BriefContext(until, self._clock, handler=f"export-{self.exporter.name}", cause="export", key=name)
         try:
             self.exporter.send(account, ctx)
@@ -223,11 +198,16 @@ class Keeper:
 
 
 class Sender:
-    """An observer that delivers: an account at its end, that of a crash, and what has waited."""
+    """An observer that delivers: an account at its end, that of a crash, and what has waited, again and again."""
 
-    def __init__(self, delivery: Delivery) -> None:
-        """Take what there is to send by."""
+    def __init__(self, delivery: Delivery, pause: float = FIRST_PAUSE_S) -> None:
+        """Take what there is to send by, and after how many seconds what is left is tried again, twice as long each."""
         self._delivery = delivery
+        self._pause = pause
+
+    def announce(self) -> None:
+        """Let what waits be sent, if anything does."""
+        self._delivery.announce()
 
     def observe(self, event: Event) -> None:
         """Deliver what is to be delivered now."""
@@ -238,6 +218,15 @@ class Sender:
                 self._delivery.deliver()
             case Undelivered(exporter=name) if name == self._delivery.exporter.name:
                 self._delivery.deliver()
+                self._again()
+
+    def _again(self) -> None:
+        """Try what is left once more later: the collector may be back, or who worked on an account may be dead."""
+        if self._delivery.waiting:
+            timer = threading.Timer(self._pause, self.announce)
+            timer.daemon = True
+            timer.start()
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_S)
 
 
 def export_all(exporters: Sequence[Exporter], outlets: Outlets, place: str) -> None:
@@ -250,9 +239,7 @@ def export_all(exporters: Sequence[Exporter], outlets: Outlets, place: str) -> N
     for each in deliveries:
         outlets.add(Sender(each))
     for each in deliveries:
-        count = len(each.outbox.waiting()) if each.outbox is not None else 0
-        if count:
-            outlets.emit(Undelivered(clock.now(), each.exporter.name, count))
+        each.announce()
 
 
 def deliver_within(

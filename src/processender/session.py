@@ -80,6 +80,8 @@ class Session:
         self._registry.arm()
         self.coordinator.executor.prepare(self._registry.handlers())
         self._observe()
+        if os.environ.get("PROCESSENDER_FAULTS"):
+            load("faults.handlers").inject(self.coordinator.executor, self.watch, os.environ["PROCESSENDER_FAULTS"])
         self._foresee()
         self.coordinator.force = self._force
         self.coordinator.leave = self._at_end
@@ -89,8 +91,7 @@ class Session:
             self._joined.listen(self.coordinator.notify, lambda text: self.coordinator.trouble("no-agent", text))
         for text in self.untold:
             self.coordinator.trouble("no-agent", text)
-        if why_not := self.taking.start():
-            self.coordinator.trouble("no-dump", why_not)
+        self.taking.start()
         # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
         owner, call = ref(in_child.__self__), in_child.__func__
         os.register_at_fork(after_in_child=lambda: None if (alive := owner()) is None else call(alive))
@@ -104,9 +105,8 @@ class Session:
         if place and self._settings.exit != "return":
             self.coordinator.kept = self.report.learn(load("telemetry.planned"))
         if self._settings.dump:
-            self._outlets.add(
-                self.taking.dumps(load("dumping").dump_of(self._settings, self._registry, self.coordinator))
-            )
+            dump = load("dumping").dump_of(self._settings, self._registry, self.coordinator)
+            self._outlets.add(self.taking.dumps(dump))
         why_not = self.coordinator.watchdog.prepare(stacks_path(place) if place else os.devnull)
         if why_not:
             trouble("no-stacks", why_not)

@@ -32,10 +32,11 @@ class Taking:
         self._dump = dump
         return dump
 
-    def start(self) -> str:
-        """Hear signals from now on; return what is wrong with that of the dump."""
+    def start(self) -> None:
+        """Hear signals from now on."""
         self._note(self._signals.start())
-        return "" if self._dump is None else str(self._dump.start())
+        if self._dump is not None:
+            self._note(self._dump.start())
 
     def stop(self, *, deaf: bool = False) -> None:
         """Give all signals back; who is *deaf* ignores from now on what would end the process."""

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from processender.accounts.exposition import exposition
 from processender.measuring import Measuring
 from processender.testing.processes import Program
+from tests.waits import until
 
 RULES = Path(__file__).parent.parent.parent / "deploy" / "observability" / "rules.yml"
 RUNS = """
@@ -57,15 +58,22 @@ class Service:
     def run(self, mode: str, count: int = 1, processes: int = 1) -> None:
         """Let some processes at once begin and end *count* times each; kill one that hangs."""
         argv = [sys.executable, "-c", RUNS, self._name, mode, str(count)]
+        before = self.begun()
         programs = [
             Program(argv, env={"PROCESSENDER_STATE": self._state}, cwd="/").__enter__() for _ in range(processes)
         ]
         for program in programs:
             if mode == "hangs":
                 program.wait_for("hanging")
+                # It is counted beside the first handler, and not before it.
+                until(lambda: self.begun() > before)
             else:
                 assert 0 == program.wait(), program.output
             program.__exit__(None, None, None)
+
+    def begun(self) -> float:
+        """Return how many runs have begun."""
+        return sum(self._measuring.tally(2e9).values["processender_shutdowns_initiated_total"].values())
 
     def series(self) -> Series:
         """Return what a scrape would find now."""
@@ -88,7 +96,9 @@ def promtool() -> str:
 def evaluated(tmp_path: Path, promtool: str, every: str, tests: list[dict[str, object]]) -> None:
     """Let promtool evaluate the rules over *tests*; fail with what it says."""
     file = tmp_path / "tests.yml"
-    file.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": every, "tests": tests}))
+    # In their order: what was recorded an hour ago is no more there in the meantime.
+    order = {"group_eval_order": ["processender", "processender-alerts"], "evaluation_interval": every}
+    file.write_text(json.dumps({"rule_files": [str(RULES)], **order, "tests": tests}))
     ran = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, check=False)
 
     assert 0 == ran.returncode, ran.stdout + ran.stderr
@@ -141,6 +151,22 @@ def test_alerts_tell_of_ungraceful_ends_of_kills_and_of_dead_letters(tmp_path: P
         firing("110m", "ProcessEnderKilled"),
         firing("110m", "ProcessEnderHandlerSlower"),
     ]
+
+    evaluated(tmp_path, promtool, "1m", [{"interval": "1m", "input_series": series, "promql_expr_test": tests}])
+
+
+def test_an_end_that_was_scraped_in_its_middle_is_no_kill_when_its_agent_is_gone(tmp_path: Path, promtool: str) -> None:
+    """Nobody has seen how it went; if there is a next life, that tells."""
+    shop = Service(tmp_path, "shop")
+    shop.run("fast", 6)
+    before = shop.series()
+    shop.run("hangs")
+    series = [
+        {**each, "values": f"{each['values']} stale"}
+        for each in steps((before, 30), (shop.series(), 2))
+        if "le=" not in each["series"]
+    ]
+    tests = [firing(f"{minute}m", "ProcessEnderKilled") for minute in (33, 50, 60)]
 
     evaluated(tmp_path, promtool, "1m", [{"interval": "1m", "input_series": series, "promql_expr_test": tests}])
 

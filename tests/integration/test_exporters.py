@@ -127,11 +127,12 @@ def refusing() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("how", ["refuses", "connect", "silent", "stalls"])
+@pytest.mark.parametrize("how", ["refuses", "connect", "deaf", "silent", "stalls"])
 def test_a_collector_that_is_not_there_delays_no_exit(collector: Collector, tmp_path: Path, how: str) -> None:
-    """Nobody listens, no connection comes about, no answer comes, or it does not end: the reserve bounds it."""
-    with Unanswered() as unanswered:
-        url = {"refuses": refusing(), "connect": unanswered.url}.get(how, collector.url)
+    """Nobody listens, no connection comes about, nobody reads, no answer comes or ends: the reserve bounds it."""
+    with Unanswered() as unanswered, socket.create_server(("127.0.0.1", 0)) as deaf:
+        urls = {"refuses": refusing(), "connect": unanswered.url}
+        url = {**urls, "deaf": f"http://127.0.0.1:{deaf.getsockname()[1]}"}.get(how, collector.url)
         if how == "silent":
             collector.fail("silent")
         collector.stall(how == "stalls")
@@ -208,3 +209,43 @@ def test_what_a_collector_will_never_take_is_put_aside(collector: Collector, tmp
     first, second, third = (each["id"] for each in reports(tmp_path))
     assert {first, second} == {path.stem for path in tmp_path.glob("orders/outbox/otlp/refused/*")}
     assert [third] == [each["id"] for each in waiting(tmp_path)]
+
+
+def test_where_nothing_can_be_kept_it_is_sent_all_the_same(collector: Collector, tmp_path: Path) -> None:
+    """And that nothing is kept is said; the run is not harmed."""
+    (tmp_path / "orders").mkdir(mode=0o700)
+    (tmp_path / "orders" / "outbox").write_text("in the way")
+    with service(collector.url, tmp_path) as program:
+        ended(program)
+
+    assert "cannot keep what is not delivered" in program.output
+    assert ["clean"] == [each["verdict"] for each in reports(tmp_path)]
+    assert 1 == len(collector.traces())
+
+
+def test_a_crash_is_told_by_the_next_start(collector: Collector, tmp_path: Path) -> None:
+    """Its trace comes when the recovery is over, which is in it; and it comes once."""
+    source = PREAMBLE + (
+        "from processender.integrations import otlp\n"
+        "ender = Ender('orders', recover='on-start', exporters=[otlp.exporter(sys.argv[1])])\n"
+        "with ender:\n"
+        "    owed = ender.obligation('file', key=sys.argv[2], root=os.path.dirname(sys.argv[2]))\n"
+        "    owed.acquire()\n"
+        "    say('ready')\n"
+        "    ender.stopping.wait()\n"
+    )
+    told: dict[str, Any] = {"env": {"PROCESSENDER_STATE": str(tmp_path)}}
+    with Program(source, collector.url, str(tmp_path / "thing"), **told) as program:
+        program.wait_for("ready", LIMIT_S)
+        program.signal("KILL")
+        program.wait()
+    with Program(source, collector.url, str(tmp_path / "other"), **told) as program:
+        program.wait_for("ready", LIMIT_S)
+
+        assert collector.await_(lambda found: any(each.name == "crash" for each in found.spans))
+        ended(program)
+
+    crashes = [each for each in collector.spans if each.name == "crash"]
+    beneath = {each.name for each in collector.spans if each.parent_span_id == crashes[0].span_id}
+    assert ["killed"] == [read(each.attributes)["processender.crash.cause"] for each in crashes]
+    assert {"handler recovery"} == beneath

@@ -92,6 +92,23 @@ def test_a_list_is_a_field_for_each_of_its_values(entries: list[dict[str, Any]])
     assert "flush" in critical
 
 
+AGENT = """
+import subprocess, sys
+open("{config}", "w").write('tell = ["journald"]\\nservice = "web"\\n[handlers.flush]\\nrun = ["false"]\\n')
+subprocess.run([sys.executable, "-m", "processender", "run", "-c", "{config}", "--", "true"], check=True)
+"""
+
+
+def test_an_agent_writes_into_the_journal_where_its_configuration_says_so(tmp_path: Path) -> None:
+    """Every step, although a command that ends by itself is nothing to talk about on standard error."""
+    program = tmp_path / "program.py"
+    program.write_text(AGENT.format(config=tmp_path / "pe.toml"))
+    entries = written(program, "web", tmp_path)
+
+    assert "failed" == entry(entries, "handler.ended")["PROCESSENDER_HANDLER_OUTCOME"]
+    assert "degraded" == entry(entries, "run.ended")["PROCESSENDER_RUN_VERDICT"]
+
+
 def test_less_grave_events_are_not_written(tmp_path: Path) -> None:
     """Unless they are asked for."""
     path = str(tmp_path / "socket")

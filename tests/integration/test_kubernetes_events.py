@@ -12,9 +12,10 @@ import pytest
 from processender import Ender
 from processender.engine.brief import BriefContext
 from processender.engine.clock import SystemClock
-from processender.errors import HandlerError, Permanent
+from processender.errors import AccountRefused, HandlerError, Permanent
 from processender.exchange import HTTPStatusTransient
 from processender.integrations.kubernetes import EventSender, events, events_of
+from processender.ports import Exporter
 from processender.testing.cluster import CREATE_EVENTS, LIST_PODS, Cluster, wrong_with
 from tests.integration.clusters import POD, UID, mount, populated
 
@@ -121,6 +122,32 @@ def test_an_ender_tells_the_cluster_of_its_end(cluster: Cluster, sender: EventSe
 
     assert "ShutdownStarted" == seen[0]["reason"]
     assert {"ShutdownStarted", "ShutdownCompleted"} == {event["reason"] for event in cluster.events.values()}
+
+
+def test_an_ender_has_it_as_an_exporter_too(cluster: Cluster, sender: EventSender, tmp_path: Path) -> None:
+    """What the cluster does not take then waits in an outbox, and is sent by the next start."""
+    cluster.allowed.discard(CREATE_EVENTS)
+    options: dict[str, Any] = {"grace": 10, "state": str(tmp_path), "signals": (), "exit": "return"}
+    exporter: Exporter = sender
+    with Ender("shop", exporters=[exporter], **options) as ender:
+        ender.stop("first")
+    cluster.allowed.add(CREATE_EVENTS)
+    with Ender("shop", exporters=[exporter], **options) as ender:
+        ender.stop("second")
+    _until(lambda: len(cluster.events) == 4)
+
+    assert ["first", "second"] == sorted(
+        event["message"].partition("because of ")[2].partition(",")[0]
+        for event in cluster.events.values()
+        if event["reason"] == "ShutdownStarted"
+    )
+
+
+def test_what_the_api_will_never_take_is_not_sent_again(cluster: Cluster, tmp_path: Path) -> None:
+    """An outbox that waits for it would wait for ever."""
+    nameless = events(pod="Not_A_Name", uid=UID, endpoint=cluster.url, account=mount(tmp_path))
+    with pytest.raises(AccountRefused, match="will not take the event"):
+        nameless.send(RUN, context())
 
 
 def _until(fact: Any) -> None:

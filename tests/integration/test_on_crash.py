@@ -292,7 +292,7 @@ def test_nothing_is_left_of_a_crash_but_its_account(tmp_path: Path) -> None:
     """No journal, no stacks; beside it only what the end of the next one has taught."""
     lives(tmp_path, "SEGV", "clean")
 
-    learnt = {"history.tsv", "history.tsv.lock"}
+    learnt = {"archive", "history.tsv", "history.tsv.lock", "totals", "totals.lock"}
     assert {"crashes", "journal", "reports"} == set(os.listdir(tmp_path / "shop")) - learnt
     assert [] == os.listdir(tmp_path / "shop" / "journal")
 

@@ -23,7 +23,7 @@ from processender.accounts.kinds import KINDS
 from processender.integrations.prometheus import expose_totals
 from processender.testing.processes import Program
 from tests.integration.agents import SLEEPER, agent, stops_with
-from tests.integration.servers import free_port, listens, running
+from tests.integration.servers import free_port, running
 from tests.integration.test_alerts import RULES
 from tests.waits import until
 
@@ -48,6 +48,15 @@ class Server:
         """Return the value of *expression*, empty as long as there is none."""
         found = self.ask("query", query=expression)["result"]
         return found[0]["value"][1] if found else ""
+
+
+def ready(port: int) -> bool:
+    """Tell whether a Prometheus answers: it listens before."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=30) as answer:
+            return bool(200 == answer.status)
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +97,7 @@ def scraped(state: Path) -> Iterator[Server]:
     options = ["--service", "shop", "--control-listen", f"127.0.0.1:{port}"]
     with agent(options, SLEEPER, PROCESSENDER_STATE=str(state)) as served:
         served.wait_for("ready")
-        with running(argv, lambda: listens(own)):
+        with running(argv, lambda: ready(own)):
             server = Server(own)
             until(lambda: server.value('up{job="agents"}') == "1")
             yield server

@@ -183,7 +183,7 @@ def _owed(account: Mapping[str, Any], service: str) -> Iterator[Figure]:
     yield from owed(service, max(0, sum(_count(each.get("owed")) for each in journals) - dead), dead)
     if text(account.get("verdict")) != Verdict.CANCELLED:
         # After a run that was taken back life goes on, and the next account tells of the whole of it.
-        yield from _settled(service, sum(_count(each.get("released")) for each in journals), 0)
+        yield from _settled(service, sum(_count(each.get("released")) for each in journals), dead)
 
 
 def _settled(service: str, released: int, dead: int) -> tuple[Figure, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ..core.labels import printable
 from ..core.outcome import Verdict
 from ..hints import Any
 from .figures import Figure, beginning, ending, graceful
@@ -67,7 +68,7 @@ class Tally:
 
     def count(self, account: Mapping[str, Any]) -> None:
         """Take in what *account* tells that no earlier one of the same run has told."""
-        run = text(account.get("id"))
+        run = printable(text(account.get("id")))
         known = self.runs.get(run) if run else None
         over = number(account.get("ended")) is not None
         if known is None:
@@ -81,8 +82,9 @@ class Tally:
 
     def once(self, about: str, figures: Iterable[Figure]) -> None:
         """Take in *figures*, unless those of the same id, *about*, were taken in already."""
-        if about not in self.runs:
-            self._remember(about, 0.0)
+        known = printable(about)
+        if known not in self.runs:
+            self._remember(known, 0.0)
             self.take(figures)
 
     def take(self, figures: Iterable[Figure]) -> None:
@@ -152,7 +154,7 @@ def ended_as(ended: Mapping[Labels, float], service: str, verdict: str = "") -> 
 
 def written(tally: Tally) -> str:
     """Return *tally* as text."""
-    lines = [HEAD, *(f"run\t{_flat(run)}\t{late!r}" for run, late in tally.runs.items())]
+    lines = [HEAD, *(f"run\t{run}\t{late!r}" for run, late in tally.runs.items())]
     for name, values in tally.values.items():
         lines += ["\t".join((name, *labels, repr(value))) for labels, value in values.items()]
     for name, spreads in tally.spreads.items():
@@ -194,7 +196,3 @@ def _known(value: str) -> float:
     if found is None or found < 0:
         raise ValueError(f"a value is {value[:40]!r}")
     return found
-
-
-def _flat(run: str) -> str:
-    return "".join(sign if sign.isprintable() else "?" for sign in run[:200])

@@ -73,8 +73,7 @@ def load(
     of_command = _of_command(config, environ, reaper, mistakes)
     hooks = make_hooks(config.hooks, environ, reaper, mistakes)
     _check_drainers(config, mistakes)
-    exporters = demand.load("agent.exports").make_exporters(config.export, mistakes) if config.export else ()
-    sources = demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else ()
+    outside = _outside(config, mistakes)
     mistakes.raise_if_any()
     handlers = [_with_call(handler, config.handlers[handler.name], environ, reaper, mistakes) for handler in handlers]
     after = config.on_crash.handlers
@@ -93,16 +92,28 @@ def load(
         **_in_unit(config),
         require=tuple(tuple(chain) for chain in config.order.require),
         lanes=config.lanes,
-        handlers=(*handlers, *in_plan(hooks), *(h for source in sources for h in getattr(source, "handlers", ()))),
+        handlers=(*handlers, *in_plan(hooks), *_answers(outside["sources"])),
         hooks=hooks,
-        sources=sources,
-        exporters=exporters,
+        **outside,
         written=_written(config, hooks),
         **life_settings(config, reaper),
         profile=profile,
         file=file.path if file else "",
         root=file.root if file else (),
     )
+
+
+def _outside(config: Config, mistakes: Mistakes) -> dict[str, Any]:
+    """Return the settings that say whom the agent listens to, and who sends accounts away."""
+    return {
+        "sources": demand.load("agent.listeners").make_sources(config.sources, mistakes) if config.sources else (),
+        "exporters": demand.load("agent.exports").make_exporters(config.export, mistakes) if config.export else (),
+    }
+
+
+def _answers(sources: Sequence[Any]) -> list[Handler]:
+    """Return what answers the platforms to which the *sources* listen."""
+    return [handler for source in sources for handler in getattr(source, "handlers", ())]
 
 
 def _written(config: Config, hooks: Mapping[str, object]) -> dict[str, object]:
@@ -123,6 +134,7 @@ def _of_root(config: Config) -> dict[str, Any]:
         "strict": config.strict,
         "exit": config.exit,
         "termination_log": config.termination_log,
+        "tell": tuple(config.tell),
     }
 
 

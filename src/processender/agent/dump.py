@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
+from types import FrameType
 
-from ..hints import TYPE_CHECKING
 from ..live.dump import STDERR, picture, stacks
 from ..telemetry.logs import write_line
+from .steered import Steered
 from .steering import Steering
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from .steered import Steered
 
 
 def dump(agent: Steered) -> None:

@@ -31,7 +31,7 @@ from .oom import kills
 from .settings import Settings
 from .voice import Voice
 from .watch import RunWatch, Watched
-from .wiring import Calls, build_ender, calls_of_nothing, command_budget, handlers_of
+from .wiring import Calls, build_ender, calls_of_nothing, command_budget, handlers_of, tellers
 
 HEARD_S = 1.0
 HEARD_SHARE = 0.05
@@ -93,7 +93,7 @@ class Engine(Watched):
         self._health = health
         self._code: Callable[[Verdict | None], int] | None = None
         self._message: Any = None
-        told: list[Any] = [lines, self._watch, *observers]
+        told: list[Any] = [lines, self._watch, *observers, *tellers(settings, name)]
         if settings.termination_log and os.path.exists(settings.termination_log):
             # The kubelet makes the file before the container starts; nobody else has it.
             made = load("integrations.kubernetes").TerminationMessage

@@ -23,7 +23,7 @@ FIXED = {
     "lean": "--lean", "setsid": "--setsid", "kill_group": "--kill-group", "wait_tree": "--no-wait-tree",
     "rewrite": "--rewrite", "json_lines": "--json", "parent_death": "--parent-death", "verbosity": "--verbose",
     "ready": "ready", "watchdog": "systemd.watchdog", "extend_to": "systemd.extend_to",
-    "termination_log": "termination_log",
+    "termination_log": "termination_log", "tell": "tell",
 }  # fmt: skip
 """What a running agent cannot change: each setting, and how whoever wrote it calls it."""
 

@@ -196,6 +196,8 @@ class Config(Struct, forbid_unknown_fields=True):
     """How the death of the command by a signal is passed on: as 128+n, or by dying of it."""
     termination_log: str = "/dev/termination-log"
     """The file of the container's termination message, which the outcome is left in if it is there; empty for none."""
+    tell: list[Literal["journald", "kubernetes"]] = field(default_factory=list)
+    """Who else is told of what happens: journald, with fields, or the cluster, by events that stand at the pod."""
     command: CommandConfig = field(default_factory=CommandConfig)
     """How the command is ended."""
     output: OutputConfig = field(default_factory=OutputConfig)
@@ -230,5 +232,7 @@ class Config(Struct, forbid_unknown_fields=True):
     """Who sends away what became of each end, by name."""
     use_profile: str = "auto"
     """Which profile holds: `auto` for that of the platform, `none`, or its name."""
+    rehearsal: dict[str, Any] = field(default_factory=dict)
+    """What `processender rehearse` does; the agent reads over it."""
     profile: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What differs by platform: below each name the same keys once more, and `without`, see `agent.profiles`."""

@@ -94,6 +94,8 @@ class Settings(Record):
     """What follows a crash; the calls take the `CrashReport` and the `Context`."""
     termination_log: str = "/dev/termination-log"
     """The file of the container's termination message, which the outcome is left in if it is there; empty for none."""
+    tell: tuple[str, ...] = ()
+    """Who else is told of what happens, see `agent.tellers`."""
     restart: str = "never"
     """When the command is started again after it has ended: `never`, `on-failure` or `always`."""
     restarts: Any = None

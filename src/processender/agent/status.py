@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..core.events import AttemptStarted, Event, PlanChanged, RunStarted
+from ..core.events import AttemptStarted, Event, PlanChanged, RunStarted, Waiting
+from ..integrations.systemd.status import status_of
 from .alarms import Alarms
 from .unit import Unit
 
@@ -19,15 +20,14 @@ class Status:
         """Tell of one event."""
         unit = self._unit
         match event:
-            case RunStarted(notice=notice, plan=plan):
-                until = plan.window.hard
-                text = f"ending ({notice.cause}), within {max(0.0, until - event.at):.1f} s"
+            case RunStarted(plan=plan):
+                until, text = plan.window.hard, status_of(event)
                 self._alarms.soon(lambda: unit.ending(until, text))
             case PlanChanged(plan=plan):
                 until = plan.window.hard
                 self._alarms.soon(lambda: unit.ending(until, ""))
-            case AttemptStarted(handler=handler, deadline=deadline):
-                text = f"ending: {handler}, within {max(0.0, deadline - event.at):.1f} s"
+            case AttemptStarted() | Waiting():
+                text = status_of(event)
                 self._alarms.soon(lambda: unit.status(text))
             case _:
                 return

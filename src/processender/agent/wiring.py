@@ -8,6 +8,7 @@ from ..bare import BareEnder
 from ..core.handler import PHASES, Handler
 from ..core.limits import cancel_grace
 from ..core.plan import Plan
+from ..demand import load
 from ..engine.registry import Registry
 from ..hints import Any
 from ..ports import Observer
@@ -56,6 +57,12 @@ def handlers_of(settings: Settings, calls: Calls) -> list[Handler]:
     own = builtin_handlers(settings.drain_delay, settings.on_drain)
     made = [handler.replace(call=calls[handler.name], resume=calls.get(f"resume {handler.name}")) for handler in own]
     return [*made, *settings.handlers]
+
+
+def tellers(settings: Settings, name: str) -> Sequence[Observer]:
+    """Return who else is told of the service *name*, beside whoever reads standard error."""
+    found: Sequence[Observer] = load("agent.tellers").make_tellers(settings.tell, name) if settings.tell else ()
+    return found
 
 
 def calls_of_nothing() -> Calls:

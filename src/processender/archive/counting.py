@@ -11,13 +11,13 @@ from ..hints import Any
 from .answers import Question
 from .buckets import ONE, step, unpack
 from .sql import Database
-from .tally import DAY_S, RETRIES, UNTIMED
+from .tally import BLOCK_DAYS, DAY_S, RETRIES, UNTIMED, block_key
 
 MOST_AT_THE_EDGES = 20_000
 """How many runs of a day that is only partly asked for are looked at one by one; of more the whole day is taken."""
 Counted = dict[tuple[int, str], list[float]]
 """By number and verdict: how many, when the first began, when the last."""
-_ALWAYS = (-(1 << 60), 1 << 60)
+_ALWAYS = (0, 1 << 40)
 _EPOCH = date(1970, 1, 1).toordinal()
 _LATEST = 1e12
 _FILTERS = ("service", "version", "zone", "cause")
@@ -111,8 +111,10 @@ class Counting:
 
     def _count_handlers(self, whole: tuple[int, int]) -> None:
         for table, counted in (("deeds", self.deeds), ("spans", self.spans)):
-            for handler, counts in self._rows(f"SELECT handler, counts FROM {table} {_WITHIN}", "handler", whole):
-                counted[handler] = counted.get(handler, 0) + unpack(counts)
+            sql = f"SELECT handler, counts FROM {table} {_WITHIN}"
+            for part in in_blocks(*whole):
+                for handler, counts in self._rows(sql, "handler", part):
+                    counted[handler] = counted.get(handler, 0) + unpack(counts)
         sql, end = f"SELECT reason, sum(n) FROM whys {_WITHIN}", "GROUP BY reason"
         self.whys = {reason: int(n) for reason, n in self._rows(sql, "reason", whole, end)}
 
@@ -151,6 +153,16 @@ class Counting:
             known[0] += n
             known[1] = min(known[1], first)
             known[2] = max(known[2], last)
+
+
+def in_blocks(first: int, last: int) -> list[tuple[int, int]]:
+    """Return, for the days from *first* to before *last*, the ranges of days and of blocks that hold each once."""
+    begin, end = -(-first // BLOCK_DAYS), last // BLOCK_DAYS
+    if begin >= end:
+        return [(first, last)]
+    # The number of a block is below zero, and that of a later one is less.
+    days = [(first, begin * BLOCK_DAYS), (end * BLOCK_DAYS, last)]
+    return [(block_key(end - 1), block_key(begin) + 1), *(part for part in days if part[0] < part[1])]
 
 
 def filters(question: Question) -> tuple[str, tuple[str, ...]]:

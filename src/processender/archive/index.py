@@ -16,7 +16,8 @@ from ..errors import ArchiveError
 from ..hints import Any
 from ..opening import open_beyond
 from .ingest import Ingest, Progress
-from .sql import SCHEMA, making
+from .sql import BLOCKED, SCHEMA, making
+from .tally import BLOCK_DAYS, block_key
 
 NAME = "archive.sqlite"
 """The name of its file, in the directory of all services."""
@@ -99,7 +100,9 @@ class Index:
                 self.many("DELETE FROM runs WHERE began <= ?", [(began,)])
                 self.many("DELETE FROM opened WHERE began <= ?", [(began,)])
             for table in ("days", "times", "deeds", "spans", "whys"):
-                self.many(f"DELETE FROM {table} WHERE day < ?", [(oldest,)])
+                self.many(f"DELETE FROM {table} WHERE day >= 0 AND day < ?", [(oldest,)])
+            for table in BLOCKED:
+                self.many(f"DELETE FROM {table} WHERE day < 0 AND day > ?", [(block_key(oldest // BLOCK_DAYS),)])
 
     def close(self) -> None:
         """Give it up."""

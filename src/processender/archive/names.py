@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 
 from . import sql
 from .sql import Database
@@ -18,6 +18,7 @@ MOST_HANDLERS = 600
 """How many different handlers a cell can have."""
 MOST_REASONS = 20
 """How many different reasons a handler of a cell can have."""
+_NUMBERS = re.compile(r"\d+\.\d+")
 _KINDS = tuple(MOST_VALUES)
 Cell = tuple[str, str, str, str, str]
 """Service, version, zone, deployment and cause."""
@@ -71,6 +72,8 @@ class Names:
         """Return the number of a reason of a handler, 0 for none."""
         if not why:
             return 0
+        # "2.31 s after the notice" is another text each time, and the same reason.
+        why = _NUMBERS.sub("N", why)
         reasons = self._reasons[handler]
         if why not in reasons and len(reasons) >= MOST_REASONS:
             why = OTHERS
@@ -132,11 +135,6 @@ class Names:
         reasons = f"SELECT id, handler, text FROM reasons WHERE handler IN ({of_handlers})"
         for number, handler, why in list(rows(reasons, (service,))):
             self._reasons[handler][why] = number
-
-
-def is_full(found: Iterable[Cell]) -> bool:
-    """Tell whether any of the cells stands for others."""
-    return any(OTHERS in cell for cell in found)
 
 
 def _next(database: Database, table: str) -> int:

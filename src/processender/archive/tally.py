@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..accounts.reading import OUTCOMES, Line
 from . import sql
-from .buckets import ONE, pack, step, unpack
+from .buckets import ONE, pack, step, together, unpack
 from .names import Names
 from .sql import Database
 
@@ -16,6 +16,8 @@ LANES = {outcome: lane for lane, outcome in enumerate(OUTCOMES)}
 """In which lane of the counts of a handler an outcome is."""
 RETRIES = len(OUTCOMES)
 """In which lane its retries are."""
+BLOCK_DAYS = 8
+"""How many days of the counts of handlers are put together once more, so that a long time is read quickly."""
 _AT_ONCE = 400
 Packed = dict[tuple[int, int], int]
 """By day and number, counts in one number."""
@@ -28,7 +30,8 @@ class Tally:
         """Take the numbers of the *names*."""
         self._names = names
         self._days: dict[tuple[int, int, str], list[float]] = {}
-        self._packed: dict[str, Packed] = {table: {} for table in sql.PACKED}
+        self._deeds: Packed = {}
+        self._steps: dict[str, dict[tuple[int, int], list[int]]] = {"times": {}, "spans": {}}
         self._whys: dict[tuple[int, int], int] = {}
         self._timeouts: dict[int, tuple[float, float]] = {}
 
@@ -44,8 +47,7 @@ class Tally:
             counted[1] = min(counted[1], at)
             counted[2] = max(counted[2], at)
         if line.seconds is not None and line.verdict not in UNTIMED:
-            times, key = self._packed["times"], (day, cell)
-            times[key] = times.get(key, 0) + ONE[step(line.seconds)]
+            self._steps["times"].setdefault((day, cell), []).append(step(line.seconds))
         if line.verdict == "cancelled":
             # What was taken back says nothing of how long its handlers take, or why they were left out.
             return cell, line.undone, ""
@@ -53,7 +55,7 @@ class Tally:
 
     def _add_handlers(self, line: Line, cell: int, day: int) -> tuple[int, int, str]:
         undone, short, at = 0, [], line.at
-        deeds, spans, number_of = self._packed["deeds"], self._packed["spans"], self._names.handler
+        deeds, spans, number_of = self._deeds, self._steps["spans"], self._names.handler
         for name, phase, importance, outcome, seconds, retries, reason, timeout in line.handlers:
             number = number_of(cell, name, phase, importance)
             key = (day, number)
@@ -63,7 +65,7 @@ class Tally:
             elif seconds is not None:
                 of_time = step(seconds)
                 took = str(of_time)
-                spans[key] = spans.get(key, 0) + ONE[of_time]
+                spans.setdefault(key, []).append(of_time)
             deeds[key] = deeds.get(key, 0) + (ONE[lane] + retries * ONE[RETRIES] if retries else ONE[lane])
             if reason:
                 why = self._names.reason(number, reason)
@@ -78,13 +80,28 @@ class Tally:
     def write(self, database: Database) -> None:
         """Add all of it to what the *database* has counted."""
         database.many(sql.ADD_DAYS, [(*key, *values) for key, values in sorted(self._days.items())])
-        for table, found in self._packed.items():
+        packed = {table: {key: together(steps) for key, steps in found.items()} for table, found in self._steps.items()}
+        for table, found in {"deeds": self._deeds, **packed}.items():
+            if table in sql.BLOCKED:
+                _put_together(found)
             keys = sorted(found)
             for start in range(0, len(keys), _AT_ONCE):
                 _merge(database, table, found, keys[start : start + _AT_ONCE])
         database.many(sql.ADD_WHYS, [(*key, n) for key, n in sorted(self._whys.items())])
         timeouts = sorted(self._timeouts.items())
         database.many(sql.SET_TIMEOUTS, [(timeout, at, number, at) for number, (at, timeout) in timeouts])
+
+
+def block_key(block: int) -> int:
+    """Return the number that stands for a *block* of days where the number of a day would."""
+    return -1 - block
+
+
+def _put_together(packed: Packed) -> None:
+    """Add the counts of the blocks in which the days are."""
+    for (day, number), counts in list(packed.items()):
+        key = (block_key(day // BLOCK_DAYS), number)
+        packed[key] = packed.get(key, 0) + counts
 
 
 def _merge(database: Database, table: str, found: Packed, keys: list[tuple[int, int]]) -> None:

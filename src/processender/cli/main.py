@@ -22,6 +22,7 @@ COMMANDS = {
     "plan": "print what would run at the end, in which order, and whether it fits",
     "doctor": "tell which platform this is, how long the end may take here, and from where that is known",
     "check": "say what is wrong with how a process will end, seen in its manifests and its configuration",
+    "rehearse": "start a program, load it, end it with faults, and say whether the end was good, many times over",
     "recover": "release what processes that died have left behind",
     "report": "say how the shutdowns went: trend, causes, handlers, one of them as a timeline, what to change",
     "mark": "note a deployment or an incident, for the report",
@@ -36,6 +37,7 @@ COMMANDS = {
     "track": "let an agent, or a process, owe what a script has made",
     "post-mortem": "after a unit of systemd has ended: account for its crash, and recover",
     "unit": "print a systemd unit for a command",
+    "schema": "print the JSON Schema of the configuration, for editors",
     "journal": "look into the journals of what is owed, and retry dead letters",
     "oci-hook": "be a hook of runc, crun or podman: release what a container has left behind",
 }

@@ -247,12 +247,12 @@ class RoomEvent(Record):
 
     key: ClassVar[str] = "room"
     """The stable name."""
+    words: ClassVar[dict[str, str]] = {}
+    """What the vocabulary calls its fields; a field that is not here is not told beside the text."""
     version: ClassVar[int] = 1
     """The version of its fields."""
     level: ClassVar[int] = 20
     """How grave it is, as in `logging`."""
-    words: ClassVar[dict[str, str]] = {}
-    """What the vocabulary calls its fields; a field that is not here is not told beside the text."""
 
     at: float
     """When."""

@@ -29,52 +29,67 @@ from .notice import Notice
 from .outcome import Outcome, Verdict
 
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
+LEVELS: dict[type, int] = {
+    **dict.fromkeys((AttemptStarted, Sized), DEBUG),
+    **dict.fromkeys((AttemptFailed, HandlerStuck, LoopBlocked, WorkCut, Escalated, Trouble), WARNING),
+}
+"""How grave the events of the core are that do not just inform."""
 
 
 def render(event: Event) -> tuple[int, str, str]:
     """Return the level, the stable key and the text of *event*."""
-    level, text = _told(event)
-    return level, f"{event.key}.{event.code}" if isinstance(event, Trouble) else event.key, text
+    return level_of(event), f"{event.key}.{event.code}" if isinstance(event, Trouble) else event.key, text_of(event)
 
 
-def _told(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 - one case for each event
+def level_of(event: Event) -> int:
+    """Return how grave *event* is, as in `logging`: an end that is not as it should be is a warning."""
+    level = LEVELS.get(type(event), INFO)
+    if isinstance(event, RunEnded):
+        return level if event.verdict is Verdict.CLEAN else WARNING
+    if isinstance(event, HandlerEnded):
+        return level if event.result.outcome is Outcome.DONE else WARNING
+    return event.level if isinstance(event, RoomEvent) else level
+
+
+def text_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each event
+    """Return *event* in words."""
     match event:
         case NoticeHeard(notice=notice):
-            return INFO, f"heard {notice.cause}{_from(notice)}"
+            return f"heard {notice.cause}{_from(notice)}"
         case RunStarted():
-            return INFO, _started(event)
+            return _started(event)
         case RunEnded(verdict=verdict, seconds=seconds):
-            return INFO if verdict is Verdict.CLEAN else WARNING, f"ended {verdict} after {seconds:.2f} s"
+            return f"ended {verdict} after {seconds:.2f} s"
         case PlanChanged(plan=plan):
-            return INFO, f"planned anew: {len(plan.steps)} handlers, {plan.window.length:.2f} s in all"
+            return f"planned anew: {len(plan.steps)} handlers, {plan.window.length:.2f} s in all"
         case AttemptStarted(handler=name, attempt=attempt):
-            return DEBUG, f"{name}: attempt {attempt}"
+            return f"{name}: attempt {attempt}"
         case AttemptFailed(handler=name, attempt=attempt, error=error, at=at, again_at=again):
-            return WARNING, f"{name}: attempt {attempt}: {error}; again in {again - at:.2f} s"
+            return f"{name}: attempt {attempt}: {error}; again in {again - at:.2f} s"
         case HandlerStuck(handler=name, reason=reason, stack=stack):
-            return WARNING, f"{name} is stuck: {reason}\n{stack}"
+            return f"{name} is stuck: {reason}\n{stack}"
         case HandlerEnded():
             return _ended(event)
         case LoopBlocked(seconds=seconds, stack=stack):
-            return WARNING, f"the event loop has been blocked for {seconds:.2f} s\n{stack}"
+            return f"the event loop has been blocked for {seconds:.2f} s\n{stack}"
         case Noted(handler=name, text=text):
-            return INFO, f"{name}: {text}"
+            return f"{name}: {text}"
         case Sized(handler=name, size=size):
-            return DEBUG, f"{name}: {size:g} to do"
+            return f"{name}: {size:g} to do"
         case Waiting(what=what, more=more):
-            return INFO, f"waiting for {len(what) + more} in flight: {in_line(what, more)}"
+            return f"waiting for {len(what) + more} in flight: {in_line(what, more)}"
         case WorkCut(what=what, more=more, reason=reason):
-            return WARNING, f"cut {len(what) + more} in flight, {reason}: {in_line(what, more)}"
+            return f"cut {len(what) + more} in flight, {reason}: {in_line(what, more)}"
         case Escalated(level=level):
-            return WARNING, "asked to hurry" if level == 2 else "asked to end at once"
+            return "asked to hurry" if level == 2 else "asked to end at once"
         case Drained():
-            return INFO, "drained: traffic is left, and everything else goes on"
+            return "drained: traffic is left, and everything else goes on"
         case RunWithdrawn(notice=notice):
-            return INFO, f"the end is taken back by {notice.who}"
+            return f"the end is taken back by {notice.who}"
         case Trouble(text=text):
-            return WARNING, text
+            return text
         case RoomEvent():
-            return event.level, event.text
+            return event.text
         case _:
             assert_never(event)
 
@@ -93,11 +108,10 @@ def _from(notice: Notice) -> str:
     return "" if who in {"signals", "api", "body", notice.cause} else f" from {who}"
 
 
-def _ended(event: HandlerEnded) -> tuple[int, str]:
+def _ended(event: HandlerEnded) -> str:
     result = event.result
-    level = INFO if result.outcome is Outcome.DONE else WARNING
     text = f"{result.handler}: {result.outcome}"
     if result.started is not None:
         text += f" after {result.seconds:.2f} s"
     details = [detail for detail in (result.reason, result.error) if detail]
-    return level, text + (f" ({'; '.join(details)})" if details else "")
+    return text + (f" ({'; '.join(details)})" if details else "")

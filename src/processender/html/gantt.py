@@ -22,6 +22,19 @@ _FOLD = 0.84
 _OUTCOMES = frozenset(str(each) for each in Outcome)
 
 
+class Link(Record):
+    """One step of the critical path."""
+
+    one: int
+    """From which row."""
+    two: int
+    """To which."""
+    left: float
+    """When the first of them ended, seconds since the window opened."""
+    reached: float
+    """When the second began."""
+
+
 class Scale(Record):
     """
     Where an instant lies along the drawing.
@@ -85,15 +98,15 @@ def _rows(line: Timeline) -> list[Stretch | Bar]:
     return rows + left
 
 
-def _links(rows: Sequence[Stretch | Bar], line: Timeline) -> list[tuple[int, int, float]]:
-    """Return where the critical path goes from one row to another, and at which instant."""
+def _links(rows: Sequence[Stretch | Bar], line: Timeline) -> list[Link]:
+    """Return where the critical path goes from one row to another."""
     places = {row.name: number for number, row in enumerate(rows) if isinstance(row, Bar) and row.critical}
     path = [places[name] for name in line.critical if name in places]
     found = []
     for one, two in pairwise(path):
         first, then = rows[one], rows[two]
         if isinstance(first, Bar) and isinstance(then, Bar) and first.part == then.part:
-            found.append((one, two, then.start or 0.0))
+            found.append(Link(one, two, first.end or 0.0, then.start or 0.0))
     return found
 
 
@@ -105,30 +118,35 @@ def _label(row: Stretch | Bar) -> Markup:
     return element("th", short(row.name), path, scope="row", class_="critical" if row.critical else None)
 
 
-def _lane(
-    row: Stretch | Bar, number: int, scale: Scale, line: Timeline, links: Sequence[tuple[int, int, float]]
-) -> Markup:
+def _lane(row: Stretch | Bar, number: int, scale: Scale, line: Timeline, links: Sequence[Link]) -> Markup:
     """Return the drawing of one row: the window behind, the links that pass, and in front what ran."""
     parts = _window(scale, line)
-    middle = TALL / 2
-    for one, two, instant in links:
-        if min(one, two) <= number <= max(one, two):
-            top = middle if number == min(one, two) else 0
-            bottom = middle if number == max(one, two) else TALL
-            parts.append(upright(scale.at(instant), top, bottom, "link"))
+    parts += [piece for link in links for piece in _passing(link, number, scale)]
     parts += _stretch(row, scale) if isinstance(row, Stretch) else _bar(row, scale)
     tip = about(row) if isinstance(row, Bar) else f"{short(row.name)}: {span(row.end - row.start)}"
     return element("svg", parts, class_="lane", width="100%", height=TALL, aria_hidden="true", data_tip=tip)
 
 
-def _window(scale: Scale, line: Timeline, top: float = 0) -> list[Markup]:
-    """Return what lies behind each row; the lines begin at *top*."""
-    parts = [upright(_FOLD, 0, TALL, "fold")] if scale.folded else []
+def _passing(link: Link, number: int, scale: Scale) -> list[Markup]:
+    """Return what of *link* lies in the row *number*."""
+    first, last, middle = min(link.one, link.two), max(link.one, link.two), TALL / 2
+    if not first <= number <= last:
+        return []
+    # A row begins and ends a pixel into its neighbours: no width of the window leaves a seam between them.
+    top, bottom = middle if number == first else -1, middle if number == last else TALL + 1
+    at, left = along(scale.at(link.reached)), along(scale.at(link.left))
+    waits = element("line", x1=left, x2=at, y1=middle, y2=middle, class_="link") if number == link.one else None
+    return [*([waits] if waits else []), upright(scale.at(link.reached), top, bottom, "link")]
+
+
+def _window(scale: Scale, line: Timeline, top: float = -1) -> list[Markup]:
+    """Return what lies behind each row, and a pixel beyond it; the lines begin at *top*."""
+    parts = [upright(_FOLD, top, TALL + 1, "fold")] if scale.folded else []
     if not line.hard:
         return parts
     soft, hard = scale.at(line.soft), scale.at(line.hard)
-    zones = [box(soft, hard - soft, 0, TALL, "reserve"), box(hard, 1 - hard, 0, TALL, "beyond")]
-    return [*zones, *parts, upright(soft, top, TALL, "soft"), upright(hard, top, TALL, "hard")]
+    zones = [box(soft, hard - soft, 0, TALL + 1, "reserve"), box(hard, 1 - hard, 0, TALL + 1, "beyond")]
+    return [*zones, *parts, upright(soft, top, TALL + 1, "soft"), upright(hard, top, TALL + 1, "hard")]
 
 
 def _stretch(row: Stretch, scale: Scale) -> list[Markup]:
@@ -181,26 +199,27 @@ def about(row: Bar) -> str:
 
 
 def _tick(instant: float) -> str:
-    return "0" if not instant else f"{instant:g} s" if 1 <= instant < 60 else span(instant)
+    return "0" if not instant else f"{instant:.3g} s" if 1 <= instant < 60 else span(instant)
 
 
 def _axis(scale: Scale, line: Timeline) -> Markup:
     """Return the row of the times, with the two ends of the window."""
     parts = _window(scale, line, 21)
+    soft, hard = scale.at(line.soft), scale.at(line.hard)
+    near = hard - soft < 0.1
+    # The words of the two ends have the right to their place.
+    taken = [hard - 0.03, *([hard - 0.1] if near else [soft])] if line.hard else []
     for instant in ticks(scale.fold if scale.folded else scale.extent):
-        # The words of the two ends have the right to their place.
-        if all(abs(scale.at(instant) - scale.at(end)) > 0.07 for end in (line.soft, line.hard) if end):
-            anchor = "start" if not instant else "middle"
-            parts.append(element("text", _tick(instant), x=along(scale.at(instant)), y=15, text_anchor=anchor))
+        at = scale.at(instant)
+        if all(abs(at - place) > 0.07 for place in taken):
+            parts.append(_word(_tick(instant), at, "middle" if instant else "start"))
     if line.hard:
-        near = scale.at(line.hard) - scale.at(line.soft) < 0.1
-        soft = (
-            None if near else element("text", span(line.soft), x=along(scale.at(line.soft)), y=15, text_anchor="middle")
-        )
-        words = f"{span(line.soft)} | {span(line.hard)}" if near else span(line.hard)
-        parts += [soft] if soft else []
-        parts.append(
-            element("text", words, x=along(scale.at(line.hard)), y=15, dx=-4, text_anchor="end", class_="strong")
-        )
+        parts += [] if near else [_word(_tick(line.soft), soft, "middle")]
+        words = f"{_tick(line.soft)} | {_tick(line.hard)}" if near else _tick(line.hard)
+        parts.append(_word(words, hard, "end", class_="strong", dx=-4))
     tip = f"handlers have until {span(line.soft)}, the window ends at {span(line.hard)}" if line.hard else NONE
     return element("svg", parts, class_="lane", width="100%", height=TALL, aria_hidden="true", data_tip=tip)
+
+
+def _word(words: str, at: float, anchor: str, **more: str | float) -> Markup:
+    return element("text", words, x=along(at), y=15, text_anchor=anchor, **more)

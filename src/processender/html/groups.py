@@ -56,7 +56,7 @@ def together(overview: Overview) -> Markup | None:
         rows.append((element("th", short(cause), scope="row", title=_whole(cause)), *cells))
     title = "Cause and zone together"
     grid = table(title, ("cause", *(f">{short(zone, 24)}" for zone in zones)), rows, "grid-of")
-    note = "How many runs; below it, how many of them ended clean. The darker, the more runs."
+    note = "How many runs; below it, how many of them ended clean. The stronger its colour, the more."
     return element(
         "section", element("h3", title), grid, element("p", note, class_="quiet"), class_="panel"
     )  # fmt: skip

@@ -125,6 +125,7 @@ def _hero(counts: Counts, findings: tuple[str, ...]) -> Markup:
             element("small", _MEANINGS[verdict]),
         )
         for verdict in VERDICTS
+        if verdict == "clean" or getattr(counts, verdict)
     ]
     return element(
         "section",

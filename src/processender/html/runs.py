@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..accounts import plain
 from ..accounts.plain import number, tables, text, texts
-from ..accounts.timeline import timeline
+from ..accounts.timeline import Timeline, timeline
 from ..archive.answers import Entry
 from ..core.labels import printable
 from ..hints import Any
-from .gantt import gantt
+from .gantt import gantt, scale_of
 from .markup import Markup, element
 from .tables import folded, table
 from .wording import VERDICTS, moment, short, span
@@ -55,7 +55,7 @@ def one(account: Mapping[str, Any]) -> Markup:
     line = timeline(account)
     facts = [element("div", element("dt", name), element("dd", value)) for name, value in _facts(account)]
     drawn = gantt(line) if line.bars else element("p", "It had no handler.", class_="quiet")
-    return element("div", element("dl", facts, class_="facts"), drawn, _legend(), *_lists(account))
+    return element("div", element("dl", facts, class_="facts"), drawn, _legend(line), *_lists(account))
 
 
 def _facts(account: Mapping[str, Any]) -> Iterable[tuple[str, str | Markup]]:
@@ -73,17 +73,24 @@ def _facts(account: Mapping[str, Any]) -> Iterable[tuple[str, str | Markup]]:
         yield "work in progress", f"{busy:,.0f} at the start, {left:,} left"
 
 
-def _legend() -> Markup:
-    keys = (
-        ("o-done", "done"),
-        ("o-done critical", "on the critical path"),
-        ("o-again", "an attempt that failed"),
-        ("o-failed", "failed"),
-        ("o-timed_out", "timed out, abandoned"),
-        ("reserve", "kept for the record"),
-        ("end", "the window ends"),
-    )
-    items = [element("li", element("span", class_=f"key {kind}", aria_hidden="true"), words) for kind, words in keys]
+def _legend(line: Timeline) -> Markup:
+    """Return what the colours mean, of those that are there."""
+    outcomes = {bar.outcome for bar in line.bars}
+    keys = [
+        ("o-done", "done", True),
+        ("o-done critical", "on the critical path", bool(line.critical)),
+        ("o-again", "an attempt that failed", any(len(bar.attempts) > 1 for bar in line.bars)),
+        ("o-failed", "failed", "failed" in outcomes),
+        ("o-timed_out", "timed out, abandoned", bool(outcomes & {"timed_out", "abandoned"})),
+        ("reserve", "kept for the record", line.hard > 0),
+        ("end", "the window ends", line.hard > 0),
+        ("turn", "behind it, time runs quicker", scale_of(line).folded),
+    ]
+    items = [
+        element("li", element("span", class_=f"key {kind}", aria_hidden="true"), words)
+        for kind, words, is_there in keys
+        if is_there
+    ]
     return element("ul", items, class_="legend")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+from ..archive import shares
 from ..archive.answers import Counts
 from ..core.labels import printable
 
@@ -22,26 +23,19 @@ def short(name: str, most: int = NAME) -> str:
     return printable(name, most) or "not told"
 
 
-def percent(share: float | None) -> str:
-    """Return *share*, 0 to 1, as percent; what is not whole is never rounded up to it."""
-    if share is None:
-        return NONE
-    if share in {0.0, 1.0}:
-        return f"{share * 100:.0f} %"
-    # Two digits where 99.9 would hide the difference between one in a thousand and one in ten thousand.
-    digits = 2 if share > 0.999 else 1
-    factor = 10**digits
-    return f"{math.floor(share * 100 * factor) / factor:.{digits}f} %"
+def percent(value: float | None) -> str:
+    """Return a share, 0 to 1, as the terminal shows it, too."""
+    return NONE if value is None else shares.percent(value)
 
 
 def span(seconds: float | None) -> str:
-    """Return *seconds* as a span of time with three digits that count, at most."""
+    """Return *seconds* as a span of time with three digits or so."""
     if seconds is None or not math.isfinite(seconds):
         return NONE
     if seconds < 0.0995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
-        return f"{seconds:.2g} s" if seconds < 0.995 else f"{seconds:.1f} s"
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"

@@ -1,9 +1,9 @@
 """
 Prometheus, for an application that is scraped itself: the figures of its service in the registry of its client.
 
-Takes over: The exposition of all figures of the service, those of its other processes and of all before them, too. They
-are read from the totals on the disk as Prometheus asks, so every worker of a server tells the same, in the multiprocess
-mode of the client as without it, and nothing is counted twice.
+Shows: All figures of the service, those of its other processes and of all before them, too. They are read from the
+totals on the disk as Prometheus asks, so every worker of a server tells the same, in the multiprocess mode of the
+client as without it, and nothing is counted twice.
 
 Leaves: How and where the registry is exposed. An agent tells the same on its own face, and only one of the two should
 be scraped; what is never scraped again goes to a Pushgateway.

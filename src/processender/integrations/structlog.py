@@ -37,14 +37,19 @@ class StructlogObserver:
 
             logger = structlog.get_logger(f"processender.{name}")
         call = "StructlogObserver(name, logger=structlog.get_logger())"
-        check_kind(logger, ("debug", "info", "warning", "error"), "a logger of structlog", call)
+        check_kind(logger, ("bind", "debug", "info", "warning", "error"), "a logger of structlog", call)
         self._logger = logger
+        self._methods: dict[int, Any] = {}
         self._wording = Wording(name)
 
     def observe(self, event: Event) -> None:
         """Log one event."""
         level, text, told = self._wording.say(event)
-        method = getattr(self._logger, _METHODS.get(level, "error"))
+        if not self._methods:
+            # Once, at the first event: by then the application has configured structlog, and to bind takes long.
+            bound = self._logger.bind()
+            self._methods = {level: getattr(bound, name) for level, name in _METHODS.items()}
+        method = self._methods.get(level) or self._methods[ERROR]
         method(told.pop(words.EVENT), text=text, **told)
 
 

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 
-from ..core.events import Event
+from ..core.events import Event, Trouble
 from ..engine.stacks import await_chain, thread_stack
 from ..hints import Any
 from ..ports import Clock
@@ -62,17 +62,18 @@ class Dump:
         """Take one event."""
         self._course.take(event)
 
-    def start(self) -> str:
-        """Take the signal; return why that cannot be, else an empty text."""
+    def start(self) -> list[Trouble]:
+        """Take the signal; return what could not be done."""
         if threading.current_thread() is not threading.main_thread():
-            return "nothing is printed at the signal of `dump`: only the main thread can take it; enter the Ender there"
+            text = "nothing is printed at the signal of `dump`: only the main thread can take it; enter the Ender there"
+            return [Trouble(self._clock.now(), "not-main-thread", text)]
         self._pipe = reading, writing = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(writing, False)
         self._found = _signal.signal(self._signum, lambda _signum, _frame: _wake(writing))
         faulthandler.register(self._signum, file=self._descriptor, all_threads=True, chain=True)
         self._thread = threading.Thread(target=self._work, args=(reading,), name="processender-dump", daemon=True)
         self._thread.start()
-        return ""
+        return []
 
     def stop(self) -> None:
         """Give the signal back as it was found."""

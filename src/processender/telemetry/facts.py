@@ -1,4 +1,4 @@
-"""What an account says beside the events, and the event that tells of it."""
+"""What an account says beside the events, and the events that tell of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ..core.events import RoomEvent
 from ..core.notice import Notice
+from ..core.texts import counted
 from ..hints import Any, ClassVar
 from .whereabouts import whereabouts
 
@@ -72,6 +73,47 @@ class CrashAccounted(RoomEvent):
     def text(self) -> str:
         """That it is there."""
         return "the account of the crash is complete"
+
+
+class Undelivered(RoomEvent):
+    """Accounts of earlier runs wait for an exporter, and are sent now."""
+
+    key: ClassVar[str] = "export.waiting"
+    words: ClassVar[dict[str, str]] = {
+        "exporter": "processender.exporter.name",
+        "count": "processender.exporter.waiting",
+    }
+
+    exporter: str
+    """The name of the exporter."""
+    count: int
+    """How many there are."""
+
+    @property
+    def text(self) -> str:
+        """How many, and for whom."""
+        return f"{self.exporter}: {counted(self.count, 'account')} of earlier runs to be sent"
+
+
+class Delivered(RoomEvent):
+    """An account was delivered."""
+
+    key: ClassVar[str] = "export.delivered"
+    level: ClassVar[int] = 10
+    words: ClassVar[dict[str, str]] = {
+        "exporter": "processender.exporter.name",
+        "id": "processender.exporter.account",
+    }
+
+    exporter: str
+    """The name of the exporter."""
+    id: str
+    """The id of the account."""
+
+    @property
+    def text(self) -> str:
+        """Which, and by whom."""
+        return f"{self.exporter}: the account {self.id} is delivered"
 
 
 class Facts:

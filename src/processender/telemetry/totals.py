@@ -9,7 +9,6 @@ it: after a power cut an older file is as good.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import stat
@@ -18,7 +17,6 @@ from collections.abc import Callable, Sequence
 
 from ..accounts.figures import of_crash, of_recovery
 from ..accounts.tally import Tally, read, written
-from ..core.crash import CrashReport
 from ..hints import Any
 from ..opening import open_beyond
 
@@ -36,9 +34,9 @@ def take(directory: str, account: dict[str, Any]) -> None:
     change(directory, lambda tally: tally.count(account))
 
 
-def take_crash(directory: str, report: CrashReport) -> None:
-    """Count the crash that *report* tells of, once however often it is written."""
-    change(directory, lambda tally: tally.once(f"crash {report.id}", of_crash(report.service, report.cause)))
+def take_crash(directory: str, crash: str, service: str, cause: str) -> None:
+    """Count the *crash* with this id, of *service* because of *cause*, once however often its account is written."""
+    change(directory, lambda tally: tally.once(f"crash {crash}", of_crash(service, cause)))
 
 
 def take_recovery(directory: str, released: int, dead: int, lags: Sequence[float]) -> None:
@@ -122,6 +120,13 @@ def _write(path: str, text: str) -> None:
             file.write(text.encode("utf-8", "replace"))
         os.replace(draft, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
+        _remove(draft)
         raise OSError(f"cannot count in {path}: {error.strerror}; this is not counted") from error
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        # The next draft replaces it.
+        return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -56,6 +56,7 @@ def test_a_tally_that_was_written_counts_on_when_it_is_read() -> None:
     assert written(tally) == written(read(written(tally)))
 
 
+@example([("\x1f", "", 0.0), ("\ud7fc", "", 0.0)])
 @given(st.lists(st.tuples(st.text(), st.text(), st.floats(0, 1e6)), max_size=20))
 def test_whatever_the_names_are_the_text_is_read_again(rows: list[tuple[str, str, float]]) -> None:
     """No name gets out of its line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,16 @@ def test_what_is_packed_comes_back(times: list[float]) -> None:
 
     assert number == unpack(pack(number))
     assert len(times) == sum(lanes(number))
+
+
+def test_a_quantile_moves_little_with_one_more_run() -> None:
+    """What grows by a hundredth is not to look as if it had jumped."""
+    times = [ONE[step(1.0 + n / 1000)] for n in range(1000)]
+    found = [quantile(sum(times[:count]), 0.5) or 0.0 for count in range(500, 1000, 50)]
+    growth = [after / before for before, after in pairwise(found)]
+
+    assert max(growth) < 1.03
+    assert min(growth) > 1.0
 
 
 def test_nothing_has_no_quantile() -> None:

@@ -12,9 +12,9 @@ from processender.html.wording import ends, moment, percent, short, span
     ("share", "text"),
     [
         (1.0, "100 %"),
-        (0.99999, "99.99 %"),
+        (0.99999, "> 99.99 %"),
         (0.9995, "99.95 %"),
-        (0.9866, "98.6 %"),
+        (0.9866, "98.7 %"),
         (0.0, "0 %"),
         (None, "\N{EN DASH}"),
     ],
@@ -27,7 +27,7 @@ def test_what_is_not_whole_is_never_shown_as_whole(share: float | None, text: st
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.0, "0 ms"), (0.0042, "4 ms"), (0.0994, "99 ms"), (0.0996, "0.1 s"), (0.994, "0.99 s"), (0.999, "1.0 s"), (59.94, "59.9 s"),
+        (0.0, "0 ms"), (0.0042, "4 ms"), (0.0994, "99 ms"), (0.0996, "0.10 s"), (0.994, "0.99 s"), (9.994, "9.99 s"), (9.996, "10.0 s"), (59.94, "59.9 s"),
         (59.96, "1 min"), (90, "1 min 30 s"), (7380, "2 h 3 min"), (None, "\N{EN DASH}"), (float("inf"), "\N{EN DASH}"),
     ],
 )  # fmt: skip

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from processender.core.crash import CrashReport
 from processender.telemetry.totals import TOTALS, take, take_crash, take_recovery, totals
 from tests.unit.accounts.test_figures import account
 
@@ -72,9 +71,8 @@ def test_a_disk_that_takes_nothing_is_said_and_what_was_counted_stays(tmp_path: 
 
 def test_a_crash_counts_once_and_a_recovery_under_the_name_of_the_service(tmp_path: Path) -> None:
     """However often its account is written."""
-    report = CrashReport("1-a", "my shop", "oom", 1.0, 1)
-    take_crash(str(tmp_path), report)
-    take_crash(str(tmp_path), report)
+    for _ in range(2):
+        take_crash(str(tmp_path), "1-a", "my shop", "oom")
     take_recovery(str(tmp_path), 3, 1, (2.0, 400.0))
     found = totals(str(tmp_path))
 

@@ -16,10 +16,11 @@ from collections.abc import Callable
 
 from ...core.events import Event
 from ...core.labels import printable
-from ...errors import Permanent
+from ...errors import AccountRefused, Permanent
 from ...exchange import exchange
 from ...hints import Any
 from ...ports import Context
+from ...sending import REFUSED
 from .api import ACCOUNT, Api, granted, in_cluster
 from .reading import UID, own_name
 
@@ -74,6 +75,8 @@ class EventSender:
         whole |= {"source": {"component": COMPONENT}, **event}
         fields = {"Content-Type": "application/json", **api.fields()}
         answer = exchange(request, ctx, json.dumps(whole).encode(), headers=fields, timeout=SILENT_S)
+        if answer.status in REFUSED:
+            raise AccountRefused(f"the API of the cluster will not take the event {named}: {answer}: {answer.quoted()}")
         if answer.status != _CONFLICT:
             granted(request, answer, "create", "events")
 

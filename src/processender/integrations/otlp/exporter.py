@@ -73,12 +73,17 @@ class OtlpExporter:
         """What it is called."""
         self._addresses = dict(addresses)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it sends to."""
+        return tuple(each.shown for each in self._addresses.values())
+
     def send(self, account: dict[str, Any], ctx: Context) -> None:
         """Send all signals of *account*; raise if one of them was not taken."""
         resource = where(account)
         refused = []
         for signal, address in self._addresses.items():
-            said = _rejected(address.send(_ENCODERS[signal](resource, account), ctx).body)
+            said = rejected(address.send(_ENCODERS[signal](resource, account), ctx).body)
             refused += [f"{signal}: {said}"] if said else []
         if refused:
             # What it took it must not get again, so nothing of it is sent again.
@@ -106,7 +111,7 @@ def _figures(account: Mapping[str, Any]) -> tuple[Figure, ...]:
 _ENCODERS = {"traces": _traces, "metrics": _metrics, "logs": _logs}
 
 
-def _rejected(answer: bytes) -> str:
+def rejected(answer: bytes) -> str:
     """Return what a collector says that it has not taken; empty where it has taken everything."""
     try:
         partial = next((each for field, each in wire.read(answer) if field == 1 and isinstance(each, bytes)), b"")

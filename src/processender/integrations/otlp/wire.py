@@ -15,6 +15,8 @@ from ...hints import Any
 _VARINT, _64_BITS, _LENGTH, _32_BITS = 0, 1, 2, 5
 _TWO_TO_64 = 1 << 64
 _LARGEST = (1 << 63) - 1
+_LATEST_S = 1.8e10
+"""The end of what 64 bits of nanoseconds can say."""
 
 
 def varint(number: int) -> bytes:
@@ -80,7 +82,7 @@ def attributes(field: int, content: Mapping[str, Any]) -> bytes:
 
 def nanoseconds(at: float) -> int:
     """Return an instant, seconds since 1970, in nanoseconds; a float is exact to a microsecond."""
-    return round(at * 1_000_000) * 1000
+    return round(min(max(at, 0.0), _LATEST_S) * 1_000_000) * 1000
 
 
 def read(data: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -14,5 +14,16 @@ from __future__ import annotations
 from .crash import crash_status
 from .handed import Handed, handed, is_listening
 from .notify import LONGEST, VARIABLE, Manager
+from .status import StatusObserver, status_of
 
-__all__ = ["LONGEST", "VARIABLE", "Handed", "Manager", "crash_status", "handed", "is_listening"]
+__all__ = [
+    "LONGEST",
+    "VARIABLE",
+    "Handed",
+    "Manager",
+    "StatusObserver",
+    "crash_status",
+    "handed",
+    "is_listening",
+    "status_of",
+]
