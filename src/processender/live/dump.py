@@ -83,10 +83,10 @@ class Dump:
         faulthandler.unregister(self._signum)
         _signal.signal(self._signum, self._found if self._found is not None else _signal.SIG_DFL)
         self._pipe = (-1, -1)
-        os.close(writing)
-        if self._thread is not None and not self._thread.is_alive():
-            # A fork child, where it is not; else it closes its end itself.
-            os.close(reading)
+        # A fork child has no such thread; else that ends with the pipe, and closes its own end.
+        alone = self._thread is not None and not self._thread.is_alive()
+        for descriptor in (writing, reading) if alone else (writing,):
+            os.close(descriptor)
 
     def _work(self, reading: int) -> None:
         while os.read(reading, 1024):
