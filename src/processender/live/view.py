@@ -19,7 +19,7 @@ from ..hints import Any
 from ..ports import Clock
 from ..screen import LEAST, Screen, painted, screen_of
 from ..telemetry.logs import write_line
-from .course import Course
+from .course import DRAINED, Course
 from .frame import LEAST_ROWS, frame, sentence
 from .panel import closed, drawn, lost, opened
 
@@ -59,6 +59,8 @@ def show(whole: Whole, over: threading.Event, descriptor: int, clock: Clock, say
     try:
         Picture(place, screen_of(_Stream(descriptor), environ)).follow(whole, over, clock)
     finally:
+        # A child that was forked meanwhile has the same description, and would keep it.
+        fcntl.flock(place, fcntl.LOCK_UN)
         os.close(place)
 
 
@@ -66,7 +68,7 @@ def _say_lines(whole: Whole, over: threading.Event, descriptor: int, clock: Cloc
     while not over.wait(say_s):
         run = whole()
         try:
-            if run:
+            if run and run["state"] != DRAINED:
                 write_line(descriptor, f"processender: {sentence(run, clock.now())}")
         except OSError:
             # The terminal is gone.
@@ -84,16 +86,17 @@ class Picture:
         self._height = 0
 
     def follow(self, whole: Whole, over: threading.Event, clock: Clock) -> None:
-        """Draw the run again and again until it is *over*, or its last resorts are near."""
+        """Draw the run again and again until it is *over*; while it holds, or its last resorts are near, nothing."""
+        wait = 0.0
         try:
-            wait = 0.0
             while not over.wait(wait):
-                run, now = whole(), clock.now()
+                run, now, wait = whole(), clock.now(), TICK_S
                 left = run.get("last", now + TICK_S) - now
-                if left <= 0.0:
-                    break
-                self.draw(run, now)
-                wait = min(TICK_S, left)
+                if left <= 0.0 or run.get("state") == DRAINED:
+                    self.close()
+                else:
+                    self.draw(run, now)
+                    wait = min(TICK_S, left)
         except OSError:
             # The terminal is gone.
             return
