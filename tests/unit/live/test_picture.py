@@ -19,6 +19,9 @@ from tests.screens import Seen
 from tests.unit.live.runs import course_at
 from tests.waits import until
 
+MARK = b"\x05"
+"""What no picture has in it."""
+
 
 class Pair(NamedTuple):
     """The two ends of a terminal."""
@@ -33,18 +36,18 @@ class Pair(NamedTuple):
         fcntl.ioctl(self.inside, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
 
     def read(self) -> str:
-        """Return what has been written since."""
-        try:
-            return os.read(self.outside, 1 << 16).decode()
-        except BlockingIOError:
-            return ""
+        """Return what has been written since; it comes when the kernel likes, so a mark is waited for behind it."""
+        os.write(self.inside, MARK)
+        data = b""
+        while MARK not in data:
+            data += os.read(self.outside, 1 << 16)
+        return data.replace(MARK, b"").decode()
 
 
 @pytest.fixture
 def pair() -> Generator[Pair, None, None]:
     """Return a terminal of 20 lines, 60 columns wide."""
     made = Pair(*os.openpty())
-    os.set_blocking(made.outside, False)
     made.resize(20, 60)
     yield made
     for each in made:
