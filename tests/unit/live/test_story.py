@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from processender.agent.holding import Holding
 from processender.agent.joined import Joined
 from processender.agent.line import Caller
 from processender.agent.watch import Story
@@ -67,3 +70,23 @@ def test_who_has_not_joined_tells_no_run() -> None:
     """Nobody else is listened to."""
     with pytest.raises(ProcessEnderError, match="join first"):
         Joined("shop").take({"do": "course", "change": {}}, caller(7))
+
+
+class Ending:
+    """As much of an engine as is asked for its run."""
+
+    def course(self) -> dict[str, Any]:
+        """Return a run."""
+        return {"run": "r", "handlers": {}}
+
+
+def test_a_sidecar_is_watched_as_an_agent_is() -> None:
+    """Who asks for the run gets it with the status, and what time it is; others get the status alone."""
+    desk = Holding(Ending(), lambda: {"state": "ending"})
+    answers: list[dict[str, Any]] = []
+    for request in ({"do": "status"}, {"do": "status", "run": True}):
+        desk.take(request, caller(7), answers.append)
+
+    assert {"state": "ending"} == answers[0]
+    assert {"state", "now", "run"} == set(answers[1])
+    assert "r" == answers[1]["run"]["run"]
