@@ -117,6 +117,36 @@ def test_the_end_is_shown_and_tears_nothing(tmp_path: Path) -> None:
     assert 0 == code
 
 
+def test_what_follows_the_command_is_shown_after_a_ctrl_c(tmp_path: Path) -> None:
+    """The command has gone, and the terminal is still ours: the clean-up that goes on is seen."""
+    config = tmp_path / "own.toml"
+    config.write_text(
+        '[handlers.flush]\nphase = "flush"\nrun = ["sh", "-c", "until test -e $GO; do sleep 0.05; done"]\n'
+    )
+    argv = [
+        sys.executable,
+        "-m",
+        "processender",
+        "run",
+        "--config",
+        str(config),
+        "--",
+        "sh",
+        "-c",
+        "echo ready; sleep 99",
+    ]
+    with on_terminal(argv, tmp_path) as terminal:
+        terminal.wait_for("ready")
+        terminal.type("\x03")
+        terminal.wait_for("▸ flush")
+        (tmp_path / "go").touch()
+        terminal.wait()
+        after = seen(terminal)
+
+    assert after.whole
+    assert any("flush: done" in line for line in after.told)
+
+
 @pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"PROCESSENDER_PROGRESS": "lines"}])
 def test_who_wants_no_picture_gets_lines(tmp_path: Path, environ: dict[str, str]) -> None:
     """A terminal that cannot be steered, or is not to be, is told nothing but text."""
