@@ -52,6 +52,8 @@ class Evidence(Record):
     """When the end began, seconds on the monotonic clock."""
     loaded: bool = False
     """Whether there was load on it as its end began."""
+    blind: float = 0.0
+    """The longest time for which its clients could not know whether it was still ready, seconds."""
     again: bool = False
     """Whether it is of a second life, after a kill in which requests may have been lost."""
     answers: tuple[Answer, ...] = ()

@@ -15,6 +15,9 @@ from .load import told_of
 SLACK_S = 0.002
 """By how much times in a report may be off: they are written with rounded instants."""
 
+_BLIND_S = 0.2
+"""For how long clients may not know whether it is ready, before that is said with the requests that they have lost."""
+
 
 class Wanted(Record):
     """What is asserted."""
@@ -58,6 +61,10 @@ def _no_request_lost(wanted: Wanted, seen: Evidence) -> list[str]:
     if any(each.lost for each in seen.answers):
         text = told_of(list(seen.answers), seen.began)
         found.append(f"{text}; fail readiness first, serve on until clients have noticed, and end what is in flight")
+        if seen.blind > _BLIND_S:
+            found[-1] += (
+                f"; it took {seen.blind:.2f} s to ask whether it is ready: a busy machine is fairer with --jobs 1"
+            )
     if seen.loaded and not seen.answers and not seen.again:
         found.append("no request was made in all that time, so none can be missed; see whether it answers")
     elif not seen.answers and wanted.explicit:

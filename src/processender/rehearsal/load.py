@@ -144,6 +144,8 @@ class Load:
         self._flying: dict[str, float] = {}
         self.answers: list[Answer] = []
         """What became of each request, in no order."""
+        self.blind = 0.0
+        """The longest time for which nobody has known whether it is ready, seconds."""
         self.left_at: float | None = None
         """When the clients have left it, seconds on the monotonic clock."""
 
@@ -210,9 +212,13 @@ class Load:
                 return
 
     def _look(self, ready: Callable[[], bool], late: float) -> None:
+        looked = self._clock.now()
         while ready():
+            now = self._clock.now()
+            self.blind, looked = max(self.blind, now - looked), now
             if self._gone.wait(_LOOK_S):
                 return
+        self.blind = max(self.blind, self._clock.now() - looked)
         self._left.wait(late)
         self.leave()
 

@@ -233,7 +233,7 @@ class Play:
         if load is None:
             return seen
         load.close(parse_duration(self._config.load.timeout) + _LAST_WORDS_S)
-        return seen.replace(loaded=True, answers=tuple(load.answers))
+        return seen.replace(loaded=True, answers=tuple(load.answers), blind=load.blind)
 
     def _load(self) -> Load:
         config = self._config.load

@@ -164,3 +164,12 @@ def test_the_order_is_that_of_each_process() -> None:
 
     assert [] == wrong(GOOD.replace(accounts=(good, good)), order=(("drain", "flush"),))
     assert ["order"] == wrong(GOOD.replace(accounts=(bad, good)), order=(("drain", "flush"),))
+
+
+def test_that_the_machine_was_too_busy_is_said_with_what_was_lost() -> None:
+    """The verdict is the same; whoever reads it knows what may be behind it."""
+    lost = GOOD.replace(answers=(Answer("1-1", 101.0, 0.1, "refused"),))
+    quiet, busy = (judge(Wanted(BY_DEFAULT), lost.replace(blind=blind))[0].text for blind in (0.03, 0.5))
+
+    assert "--jobs 1" not in quiet
+    assert "took 0.50 s to ask whether it is ready" in busy
