@@ -80,9 +80,8 @@ class Session:
         self._registry.arm()
         self.coordinator.executor.prepare(self._registry.handlers())
         self._observe()
-        faults, warning = os.environ.get("PROCESSENDER_FAULTS"), ""
-        if faults:
-            warning = load("faults.handlers").inject(self.coordinator.executor, self.watch, faults)
+        if faults := os.environ.get("PROCESSENDER_FAULTS"):
+            load("faults.handlers").inject(self.coordinator, self.watch, faults)
         self._foresee()
         self.coordinator.force = self._force
         self.coordinator.leave = self._at_end
@@ -92,8 +91,6 @@ class Session:
             self._joined.listen(self.coordinator.notify, lambda text: self.coordinator.trouble("no-agent", text))
         for text in self.untold:
             self.coordinator.trouble("no-agent", text)
-        if warning:
-            self.coordinator.trouble("faults", warning)
         self.taking.start()
         # The hook cannot be taken back; it must not keep an Ender alive that is no longer used.
         owner, call = ref(in_child.__self__), in_child.__func__

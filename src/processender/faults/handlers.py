@@ -19,7 +19,6 @@ from ..core.handler import Handler
 from ..core.record import Record
 from ..core.texts import listed
 from ..engine.callables import is_async, takes_context
-from ..engine.executor import Executor
 from ..hints import Any
 from ..ports import Context
 from .line import FaultError
@@ -72,21 +71,22 @@ def name_of(kind: type) -> str:
     return "".join(f"-{each.lower()}" if each.isupper() else each for each in kind.__name__).removeprefix("-")
 
 
-def inject(executor: Executor, watch: Callable[[Any], object], text: str) -> str:
+def inject(coordinator: Any, watch: Callable[[Any], object], text: str) -> None:
     """
-    Let what *text* says go wrong in what *executor* calls, and at the events that *watch* lets an observer see.
+    Let what *text* says go wrong in what the *coordinator* calls, and at the events that *watch* lets an observer see.
 
-    Return what is to be said of that, for whoever has not meant it; nothing where there are no faults.
+    It is told as a trouble, for whoever has not meant it.
     """
     faults = from_text(text)
-    executor.inject = Injector([each for each in faults if each.kind != "kill"]).call
+    coordinator.executor.inject = Injector([each for each in faults if each.kind != "kill"]).call
     kills = [each for each in faults if each.kind == "kill"]
     if kills:
         watch(Killer(kills))
     if not faults:
-        return ""
+        return
     told = listed(dict.fromkeys(" ".join(filter(None, (each.handler, each.kind, each.event))) for each in faults))
-    return f"this is a rehearsal: {told} on purpose, since {VARIABLE} is set; unset it where nothing may go wrong"
+    warning = f"this is a rehearsal: {told} on purpose, since {VARIABLE} is set; unset it where nothing may go wrong"
+    coordinator.trouble("faults", warning)
 
 
 class Killer:
