@@ -51,7 +51,7 @@ class StepConfig(Struct, forbid_unknown_fields=True):
     post: str | None = None
     """The URL to which `text` is sent: the notice of a source that listens there."""
     run: list[str] | None = None
-    """A command and its arguments."""
+    """A command and its arguments, in the environment of the program; it must be done within 5 s."""
 
 
 class ScenarioConfig(Struct, forbid_unknown_fields=True):
@@ -104,7 +104,7 @@ class RehearsalConfig(Struct, forbid_unknown_fields=True):
     seeds: Annotated[int, Meta(ge=1, le=100_000)] = 10
     """How many seeds; with the same seed the same is drawn."""
     jobs: Annotated[int, Meta(ge=0, le=256)] = 0
-    """How many runs at the same time; 0 for as many as there are processors."""
+    """How many runs at the same time; 0 for as many as there are processors, or one where a URL has no `{port}`."""
     assertions: list[Assertion] | None = field(default=None, name="assert")
     """What is asserted; by default all but `idempotent`."""
     order: list[list[str]] = field(default_factory=list)
