@@ -125,5 +125,6 @@ def _indented(text: str) -> str:
 def _legal(text: str) -> str:
     """Return *text* without what XML cannot say at all."""
     return "".join(
-        each if each in "\t\n" or " " <= each <= "\ud7ff" or "\ue000" <= each <= "\ufffd" else "?" for each in text
+        each if each in "\t\n" or " " <= each <= "\ud7ff" or "\ue000" <= each <= "\ufffd" or each > "\uffff" else "?"
+        for each in text
     )

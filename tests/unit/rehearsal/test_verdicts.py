@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from processender.rehearsal.evidence import Evidence, Finding
 from processender.rehearsal.load import Answer
 from processender.rehearsal.matrix import Tried, Verdict
-from processender.rehearsal.verdicts import as_data, as_junit, as_text
+from processender.rehearsal.verdicts import _legal, as_data, as_junit, as_text
 
 GOOD = Tried("plain", 1, (), Evidence(exit=0, seconds=0.5, window=10.0, answers=(Answer("1-1", 0.0, 0.1),)), 1.0)
 BAD = Tried(
@@ -74,3 +74,8 @@ def test_junit_has_a_suite_for_each_scenario_and_a_case_for_each_seed() -> None:
     assert [("plain", "0"), ("db gone", "1")] == [(each.get("name"), each.get("failures")) for each in suites]
     assert ["must-done", "exit-code"] == [each.get("type") for each in suites[1].iter("failure")]
     assert "it left with <1> ?? & more" == list(suites[1].iter("failure"))[1].get("message")
+
+
+def test_a_name_beyond_the_first_plane_is_written_as_it_is() -> None:
+    """Only what XML cannot say is replaced."""
+    assert "é 😀 ??" == _legal("é 😀 \x01\ufffe")
