@@ -166,7 +166,7 @@ def _for_cut(each: HandlerAnswer, done: int, cut: int) -> Advice:
         return Advice(
             each.name,
             "find out where it hangs: the report has its stack",
-            f"{why}, and hardly one was done",
+            f"{why}, and {f'{done} were done, too few to tell more' if done else 'it was never done'}",
             float(cut),
         )
     if timeout is None:
