@@ -148,11 +148,11 @@ class Ingest:
                 source.damaged += 0 if end else 1
                 lines = source.take(data[:end])
                 source.done += end or len(data)
-                self._write(book, source, lines)
+                self._write(book, source, lines, descriptor)
                 self._done += end or len(data)
                 self._progress(min(self._done, self._all), self._all)
             source.size = size
-            self._write(book, source, [])
+            self._write(book, source, [], descriptor)
         except OSError as error:
             self.troubles.append(f"{path} cannot be read to its end: {error.strerror}")
         finally:
@@ -165,14 +165,10 @@ class Ingest:
             source.done = source.damaged = source.newer = 0
         source.size = source.done
 
-    def _write(self, book: Book, source: Source, lines: list[Placed]) -> None:
+    def _write(self, book: Book, source: Source, lines: list[Placed], descriptor: int) -> None:
         self.lines += len(lines)
         self._unpruned += len(lines)
-        descriptor = os.open(os.path.join(self._root, source.path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            source.head = crc32(os.pread(descriptor, min(_HEAD, source.done), 0))
-        finally:
-            os.close(descriptor)
+        source.head = crc32(os.pread(descriptor, min(_HEAD, source.done), 0))
         with self._database.writing():
             book.note(lines)
             self._database.many(sql.SET_SOURCE, [source.row])

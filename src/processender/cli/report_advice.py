@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..archive.advice import ENOUGH, Advice
 from ..core.texts import counted
-from .screen import Line, Screen
+from ..screen import Line, Screen
 
 
 def advice_lines(
