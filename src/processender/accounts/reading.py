@@ -110,7 +110,7 @@ def _deed(each: Any) -> Deed:
     if outcome not in _OUTCOMES:
         raise ValueError("a handler ended in no way that is known")
     seconds = took if type(took) is float and 0.0 <= took < LAST_DATE else _positive(took)
-    limit = timeout if type(timeout) is float else number(timeout)
+    limit = timeout if type(timeout) is float and 0.0 <= timeout < LAST_DATE else _limit(timeout)
     again = retries if type(retries) is int and 0 <= retries < _MOST_RETRIES else _retries(retries)
     return (name, phase, importance, outcome, seconds, again, reason, limit)
 
@@ -118,6 +118,11 @@ def _deed(each: Any) -> Deed:
 def _positive(value: Any) -> float | None:
     known = number(value)
     return None if known is None else max(0.0, known)
+
+
+def _limit(value: Any) -> float | None:
+    known = number(value)
+    return known if known is not None and known >= 0.0 else None
 
 
 def _retries(value: Any) -> int:

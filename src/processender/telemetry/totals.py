@@ -19,6 +19,7 @@ from ..accounts.figures import of_crash, of_recovery
 from ..accounts.tally import Tally, read, written
 from ..hints import Any
 from ..opening import open_beyond
+from .state import write_new
 
 TOTALS = "totals"
 """The name of the file, in the directory of a service."""
@@ -75,6 +76,8 @@ def change(directory: str, how: Callable[[Tally], object]) -> None:
         how(tally)
         _write(path, written(tally))
     finally:
+        # Said, not only closed: a child that was forked meanwhile has this descriptor too, and would keep the lock.
+        fcntl.flock(lock, fcntl.LOCK_UN)
         os.close(lock)
     if trouble:
         raise OSError(trouble)
@@ -114,10 +117,9 @@ def _put_aside(path: str) -> str:
 
 def _write(path: str, text: str) -> None:
     draft = f"{path}.new"
-    descriptor = open_beyond(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK)
+    _remove(draft)
     try:
-        with open(descriptor, "wb") as file:
-            file.write(text.encode("utf-8", "replace"))
+        write_new(draft, text.encode("utf-8", "replace"))
         os.replace(draft, path)
     except OSError as error:
         _remove(draft)

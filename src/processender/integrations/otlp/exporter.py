@@ -25,6 +25,7 @@ ENDPOINT = "http://localhost:4318"
 SIGNALS = ("traces", "metrics", "logs")
 """What is sent."""
 _CONTENT = "application/x-protobuf"
+_SAID = 2000
 
 
 def exporter(
@@ -83,7 +84,8 @@ class OtlpExporter:
         resource = where(account)
         refused = []
         for signal, address in self._addresses.items():
-            said = rejected(address.send(_ENCODERS[signal](resource, account), ctx).body)
+            answer = address.send(_ENCODERS[signal](resource, account), ctx)
+            said = answer.shown(rejected(answer.body))
             refused += [f"{signal}: {said}"] if said else []
         if refused:
             # What it took it must not get again, so nothing of it is sent again.
@@ -120,7 +122,7 @@ def rejected(answer: bytes) -> str:
         # A proxy's page: with a status that says that it was taken.
         return ""
     count, said = found.get(1, 0), found.get(2, b"")
-    words = said.decode("utf-8", "replace")[:300] if isinstance(said, bytes) else ""
+    words = said.decode("utf-8", "replace")[:_SAID] if isinstance(said, bytes) else ""
     return f"{count!r} rejected{': ' if words else ''}{words}" if count else ""
 
 
