@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..hints import Any
-from .entry import MOST_HANDLERS, SCHEMA, number, text
+from .entry import CUT, MOST_HANDLERS, SCHEMA, number, text
 
 VERDICTS = frozenset({"clean", "degraded", "forced", "crashed", "cancelled"})
 """How a run can have ended."""
@@ -30,7 +30,7 @@ class Line:
     """One line, each value of its type."""
 
     __slots__ = (
-        "at", "cause", "deployment", "handlers", "id", "instance", "kind", "node", "seconds", "service", "text",
+        "at", "cause", "cut", "deployment", "handlers", "id", "instance", "kind", "node", "seconds", "service", "text",
         "verdict", "version", "window_s", "zone",
     )  # fmt: skip
 
@@ -54,6 +54,7 @@ class Line:
         self.seconds: float | None = None
         self.handlers: list[Deed] = []
         self.verdict = "crashed" if self.kind == "crash" else ""
+        self.cut = self.kind == "crash" and (get("cut") is True or self.cause == CUT)
         if self.kind == "end":
             self._end(data)
         if self.kind == "mark" and self.id not in MARKS:

@@ -11,12 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from processender.core.crash import CrashReport
+from processender.telemetry import totals as module
+from processender.telemetry.bookkeeping import note_crash
 from processender.telemetry.totals import TOTALS, change, take, take_crash, take_recovery, totals
 from tests.unit.accounts.test_figures import account
 
 WRITER = """
 import sys
 sys.path[:] = {path!r}
+from processender.core.crash import CrashReport
+from processender.telemetry import totals as module
+from processender.telemetry.bookkeeping import note_crash
 from processender.telemetry.totals import take
 for number in range(20):
     take({place!r}, {{"service": "shop", "cause": "SIGTERM", "id": f"{who}-{{number}}", "ended": 1.0, "verdict": "clean"}})
@@ -47,8 +53,11 @@ def test_a_broken_file_is_put_aside_and_that_is_said(tmp_path: Path) -> None:
     assert (1, b"\0\xffodd") == (ended(tmp_path), (tmp_path / f"{TOTALS}.broken").read_bytes())
 
 
-def test_a_process_that_holds_the_file_for_too_long_costs_one_count_and_that_is_said(tmp_path: Path) -> None:
+def test_a_process_that_holds_the_file_for_too_long_costs_one_count_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It may be stopped; nobody waits for it for ever."""
+    monkeypatch.setattr(module, "WAIT_S", 0.05)
     take(str(tmp_path), account())
     lock = os.open(tmp_path / f"{TOTALS}.lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -119,3 +128,12 @@ def test_a_draft_that_is_no_file_is_no_matter(tmp_path: Path) -> None:
         take(str(tmp_path), account(id=str(make)))
 
     assert 2 == ended(tmp_path)
+
+
+def test_the_books_of_a_crash_are_not_in_the_way_of_each_other(tmp_path: Path) -> None:
+    """The archive cannot be written: the crash is counted, and what failed is handed out."""
+    (tmp_path / "archive").write_text("no directory")
+    failed = list(note_crash(str(tmp_path), CrashReport(id="c", service="shop", cause="oom", at=1.0, pid=1)))
+
+    assert ["cannot add the run to the archive" in str(each) for each in failed] == [True]
+    assert {("shop", "oom"): 1.0} == totals(str(tmp_path)).values["processender_crashes_total"]
