@@ -22,7 +22,7 @@ from processender.accounts.records import records
 from processender.accounts.spans import spans, where
 from processender.errors import HandlerError, ReleaserError
 from processender.exchange import Answer
-from processender.integrations import otlp
+from processender.integrations import otlp, pushgateway
 from processender.integrations.http.cloudevents import encode_account
 from processender.integrations.otlp import messages, wire
 from processender.integrations.otlp.exporter import rejected
@@ -169,3 +169,12 @@ def test_an_account_of_no_time_is_an_event_all_the_same(at: float) -> None:
     event = json.loads(encode_account({**RUN, "service": "a\ud800", "started": at, "ended": at}))
 
     assert "/processender/a%3F" == event["source"]
+
+
+@pytest.mark.parametrize("exporter", [otlp.exporter, pushgateway.exporter])
+def test_a_url_to_which_nothing_can_be_added_is_refused(exporter: Any) -> None:
+    """All would be posted to another path than that of the server, and a query may be a secret."""
+    with pytest.raises(HandlerError, match="leave out what begins with") as error:
+        exporter("http://127.0.0.1:1/?key=s3cret")
+
+    assert "s3cret" not in str(error.value)

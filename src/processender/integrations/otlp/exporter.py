@@ -18,6 +18,7 @@ from ...errors import AccountRefused, HandlerError
 from ...hints import Any
 from ...ports import Context
 from ...sending import Address
+from ...urls import below
 from . import messages, metrics, wire
 
 ENDPOINT = "http://localhost:4318"
@@ -59,10 +60,10 @@ def exporter(
     unknown = [each for each in signals if each not in SIGNALS]
     if unknown or not signals or isinstance(signals, str):
         raise HandlerError(f"cannot export {signals!r}: give some of {', '.join(SIGNALS)}")
-    base = (url or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or ENDPOINT).rstrip("/")
+    base = url or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or ENDPOINT
     given = _headers(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")) if headers is None else headers
     how: dict[str, Any] = {"headers": given, "timeout": timeout, "authority": authority}
-    return OtlpExporter(name, {each: Address(f"{base}/v1/{each}", _CONTENT, **how) for each in signals})
+    return OtlpExporter(name, {each: Address(below(base, f"v1/{each}"), _CONTENT, **how) for each in signals})
 
 
 class OtlpExporter:
