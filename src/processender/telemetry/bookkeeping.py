@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from ..core.crash import CrashReport
 from ..core.events import Event
 from ..demand import load
 from .facts import Accounted
-from .whereabouts import whereabouts
 
 
 class Bookkeeper:
@@ -36,13 +33,3 @@ class Bookkeeper:
                 failed = failed or error
         if failed is not None:
             raise failed
-
-
-def note_crash(directory: str, crash: CrashReport) -> Iterator[OSError]:
-    """Note *crash* in the books below *directory*, and give what they raise: none is in the way of the other."""
-    about = (crash.as_dict(), whereabouts(os.environ))
-    for name, told in (("archive.lines", about), ("telemetry.totals", (crash.id, crash.service, crash.cause))):
-        try:
-            load(name).take_crash(directory, *told)
-        except OSError as error:
-            yield error
