@@ -39,7 +39,7 @@ class Book:
             elif not line.cut:
                 # A crash in a run is counted as that run, by its begin.
                 ends.setdefault(line.id, placed)
-        known = self.known([*ends, *starts])
+        known = self.known(sorted(ends.keys() | starts.keys()))
         fresh = {number: placed for number, placed in ends.items() if number not in known}
         begun = [placed for number, placed in starts.items() if number not in known and number not in ends]
         self._add(fresh, begun)

@@ -8,7 +8,7 @@ from math import floor, log10
 from ..accounts.timeline import Bar, Timeline
 from ..archive.days import instant_of
 from ..core.texts import counted
-from .screen import Line, Screen, columns, lines_of
+from ..screen import Line, Screen, columns, lines_of
 
 COLOURS = {
     "clean": "green", "done": "green", "degraded": "yellow", "skipped": "dim", "cancelled": "dim",

@@ -128,6 +128,7 @@ def test_a_hostile_name_stays_in_its_line(lines: tuple[logging.Logger, io.String
     (line,) = map(json.loads, lines[1].getvalue().splitlines())
 
     assert HOSTILE == line["processender.handler.name"]
+    assert line["text"].encode()
 
 
 def test_whatever_extra_holds_the_line_is_one_of_json(lines: tuple[logging.Logger, io.StringIO]) -> None:
