@@ -18,7 +18,6 @@ from .core.handler import PHASES, Handler, Importance
 from .core.obligation import Entry, Kind, Standing
 from .core.outcome import Outcome
 from .core.record import Record
-from .demand import load
 from .engine.aside import carry_out
 from .engine.callables import is_async, positional
 from .engine.registry import Registry
@@ -30,11 +29,10 @@ from .looking import journal_root, look
 from .ports import Clock, Context
 from .recovering import recover_at_start
 from .rounds import Find
-from .telemetry.crash import untold_crashes, what_followed, write_crash
+from .telemetry.crash import note_crash, untold_crashes, what_followed, write_crash
 from .telemetry.facts import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks
-from .telemetry.whereabouts import whereabouts
 
 LAST = 20
 """How many entries of a journal are told as last events."""
@@ -280,10 +278,10 @@ class Aftermath:
             return report
         try:
             report = write_crash(self._place, report)
-            load("archive.lines").take_crash(self._place, report.as_dict(), whereabouts(os.environ))
-            load("telemetry.totals").take_crash(self._place, report.id, report.service, report.cause)
         except OSError as error:
             self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))
+        for failed in note_crash(self._place, report):
+            self._tell(Trouble(self._clock.now(), "crash", str(failed)))
         return report
 
 

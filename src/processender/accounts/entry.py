@@ -19,8 +19,11 @@ MOST_HANDLERS = 512
 """How many handlers of a run are kept."""
 KILLED = "killed"
 """What a run ended in of which nothing was heard again."""
+CUT = "cut"
+"""The cause of a crash of which nothing is known but that a run was on."""
 JOINED = "command/"
 """What stands before the name of a handler of an application that has joined its agent."""
+_IN_RUN = frozenset({"run.started", "handler.started", "handler.ended"})
 
 
 def line_of(account: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,8 +52,21 @@ def line_of(account: Mapping[str, Any]) -> dict[str, Any]:
 def crash_line(crash: Mapping[str, Any], where: Mapping[str, str]) -> dict[str, Any]:
     """Return the line of a *crash*, the data of its account, that happened *where*: version, deployment, zone, node."""
     line = {"crash": text(crash.get("id")), "v": SCHEMA, "at": number(crash.get("at"))}
+    if is_cut(crash):
+        line["cut"] = True
     about = {name: text(where.get(name)) for name in ("version", "deployment", "zone", "node")}
     return {**line, "service": text(crash.get("service")), "cause": text(crash.get("cause")), **about}
+
+
+def is_cut(crash: Mapping[str, Any]) -> bool:
+    """Tell whether a run was on when it came, whatever its cause: then the begin of the run tells of it already."""
+    for each in reversed(_dicts(crash.get("events"))):
+        key = text(each.get("key"))
+        if key == "run.ended":
+            return False
+        if key in _IN_RUN:
+            return True
+    return crash.get("cause") == CUT
 
 
 def mark_line(kind: str, words: str, at: float, service: str = "") -> dict[str, Any]:

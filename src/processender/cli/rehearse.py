@@ -17,6 +17,9 @@ FAILED = 1
 """The exit code when something is wrong with the end."""
 _MISTAKE = 2
 _INTERRUPTED = 130
+_FLAGS = {key: f"--{key.replace('_', '-')}" for key in
+    ("ready", "start_within", "window", "platform", "seeds", "jobs", "order", "needs", "state", "assert")}  # fmt: skip
+"""By which flags the keys of the table are given."""
 _USAGE = "processender rehearse [FILE] [OPTIONS] [-- COMMAND [ARGUMENT ...]]"
 _DESCRIPTION = """\
 Start the program, put load on it, bring it to its end as the script says (TERM, if there is none), with faults if some
@@ -48,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(words)
     try:
         reading = load("rehearsal.reading")
-        rehearsal = reading.read(options.file, _changes(options, command), options.seed, options.scenario)
+        rehearsal = reading.read(options.file, _changes(options, command), options.seed, options.scenario, _FLAGS)
         for number in _ENDING:
             signal.signal(number, _interrupt)
         verdict = load("rehearsal.holding").hold(rehearsal, _Progress(sys.stderr, quiet=options.json))

@@ -18,10 +18,11 @@ from ..engine.clock import SystemClock
 from ..faults.handlers import VARIABLE, as_text
 from ..hints import Self
 from ..stage.program import Program
+from ..stage.readiness import is_ready
 from ..stage.sequences import Replayed, replay
 from .drawing import Faults, fill
 from .evidence import Evidence
-from .load import Load, is_ready, is_url, listens
+from .load import Load, is_url, listens
 from .part import HOST, House, Part
 from .prompting import Prompter
 from .traces import left_of, named, pulse, read_accounts, read_text
@@ -139,14 +140,19 @@ class Play:
             if program.ended:
                 code = program.wait()
                 forked = f", and {len(program.left())} processes of it go on" if program.left() else ""
-                step = "start it in the foreground, so that it can be ended" if forked else "see what it has written"
-                return f"it ended with {code} before it was ready{forked}; {step}:\n{program.output[-_TAIL:]}"
+                step = "; start it in the foreground, so that it can be ended" if forked else ""
+                return f"it ended with {code} before it was ready{forked}{step}; {_last_words(program)}"
             if self._clock.now() > until:
-                asked = self.ready or self.url or "it"
-                text = f"it was not ready within {limit:g} s: {asked} gave no answer; see what it has written"
-                return f"{text}, or give start_within more:\n{program.output[-_TAIL:]}"
+                text = f"it was not ready within {limit:g} s: {self._missing()}"
+                return f"{text}; give start_within more if it takes longer; {_last_words(program)}"
             pause.wait(_LOOK_S)
         return ""
+
+    def _missing(self) -> str:
+        """Return what has not come that tells that the program has started."""
+        if self.ready and not is_url(self.ready):
+            return f"it did not write {self.ready!r}"
+        return f"{self.ready} did not answer 200" if self.ready else f"nothing listened at {self.url}"
 
     def _has_started(self, program: Program) -> bool:
         ready, url = self.ready, self.url
@@ -218,7 +224,7 @@ class Play:
         load.start()
         timeout = parse_duration(config.timeout)
         if not config.requests:
-            load.await_one(timeout)
+            load.await_one(timeout + _LAST_WORDS_S)
             return ""
         limit = parse_duration(self._config.start_within) + timeout + 2 * config.requests / config.rate
         if load.await_all(limit):
@@ -277,3 +283,8 @@ class Play:
             pause.wait(_LOOK_S)
         pids = {*replayed.left, *program.left()}
         return list(left_of(pids, there, map(self.place.fill, self._config.gone), self.place.state))
+
+
+def _last_words(program: Program) -> str:
+    output = program.output[-_TAIL:].rstrip()
+    return f"it has written:\n{output}" if output else "it has written nothing"

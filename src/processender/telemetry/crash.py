@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..core.crash import CrashReport
 from ..core.outcome import Result
+from ..demand import load
 from ..hints import Any
 from ..paths import sync_directory
 from .outbox import post
+from .whereabouts import whereabouts
 
 SCHEMA = 1
 KEPT = 64
@@ -129,3 +131,13 @@ def _read(path: str) -> CrashReport | None:
     report = CrashReport.read(data) if isinstance(data, dict) else None
     # Another id would have it written elsewhere.
     return report.replace(path=path) if report is not None and f"{report.id}.json" == os.path.basename(path) else None
+
+
+def note_crash(directory: str, crash: CrashReport) -> Iterator[OSError]:
+    """Note *crash* in the books below *directory*, and give what they raise: none is in the way of the other."""
+    about = (crash.as_dict(), whereabouts(os.environ))
+    for name, told in (("archive.lines", about), ("telemetry.totals", (crash.id, crash.service, crash.cause))):
+        try:
+            load(name).take_crash(directory, *told)
+        except OSError as error:
+            yield error

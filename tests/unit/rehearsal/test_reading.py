@@ -32,7 +32,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"cwd": "/nonexistent"}, "there is no such directory"),
         ({"load": {"url": "http://127.0.0.1:1/", "method": "G T"}}, "is no method of HTTP"),
         ({"load": {"url": "http://127.0.0.1:1/ü"}}, "cannot ask"),
-        ({"scenarios": {"a": {"faults": ["flush fails -1"]}}}, "is never"),
+        ({"scenarios": {"a": {"faults": ["flush fails -1"]}}}, "is not how often"),
     ],
 )
 def test_what_no_run_could_do_is_a_mistake(table: dict[str, Any], why: str) -> None:
