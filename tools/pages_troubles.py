@@ -20,6 +20,7 @@ TROUBLES = {
     "duplicate": "Two handlers have one name.",
     "end": "Something that follows the end of an agent could not be done.",
     "export": "An exporter has not delivered an account; it waits, or was put aside.",
+    "faults": "Faults are put into the end on purpose, since `PROCESSENDER_FAULTS` is set: this is a rehearsal.",
     "gave-up": "The command is not started again: it has ended too often.",
     "history": "What earlier runs took cannot be read, or kept; plans go by guesses.",
     "hook": "A hook has failed, or could not be run.",
