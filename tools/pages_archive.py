@@ -7,8 +7,8 @@ import json
 
 from describing import function
 
-from processender.accounts import entry
-from processender.archive import book, exporter, index, lines, names, postgres, sql
+from processender.accounts import entry, plain
+from processender.archive import exporter, index, lines, names, postgres, sql
 
 _DEED = ("name", "phase", "importance", "outcome", "seconds", "retries", "reason", "time-out in seconds")
 _ACCOUNT = {
@@ -33,7 +33,7 @@ def archive_page(note: str) -> str:
     shown = [entry.line_of(_ACCOUNT), entry.line_of(ended), marked]
     text = "\n".join(json.dumps(each) for each in shown)
     killed = (
-        f"A run of which nothing is heard for {book.MARGIN_S:.0f} s after its window was `{entry.KILLED}`, until it is."
+        f"A run of which nothing is heard for {plain.LATE_S:.0f} s after its window was `{plain.KILLED}`, until it is."
     )
     parts = [
         "# The archive\n",

@@ -8,7 +8,8 @@ from describing import function
 
 from processender.accounts.figures import LABEL
 from processender.accounts.kinds import COUNTER, HISTOGRAM, KINDS, LAG, SECONDS, Kind
-from processender.accounts.tally import LATE_S, MOST, OTHERS
+from processender.accounts.plain import LATE_S
+from processender.accounts.tally import MOST, OTHERS
 from processender.agent.scraped import AGENT, SIGNALS
 from processender.integrations import prometheus
 

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from ..core import vocabulary as words
 from ..core.record import Record
 from ..hints import Any
-from .plain import number, table, tables, text, texts
+from .plain import KILLED, number, table, tables, text, texts
 from .timeline import Attempt, Bar, Timeline, timeline
 
 DONE, CLEAN, CANCELLED, SKIPPED = "done", "clean", "cancelled", "skipped"
@@ -163,7 +163,7 @@ def _of_run(account: Mapping[str, Any]) -> Iterator[Span]:
 
 
 def _why(account: Mapping[str, Any], line: Timeline) -> str:
-    if line.verdict == "killed":
+    if line.verdict == KILLED:
         return "nothing was heard of it again"
     undone = [f"{bar.name}: {bar.outcome}" for bar in line.bars if bar.outcome not in {DONE, ""}]
     return f"{text(account.get('verdict'))}{': ' if undone else ''}{', '.join(undone)}"[:_TEXT]

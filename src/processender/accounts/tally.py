@@ -14,7 +14,7 @@ from ..core.outcome import Verdict
 from ..hints import Any
 from .figures import Figure, beginning, ending, graceful
 from .kinds import COUNTER, GAUGE, HISTOGRAM, KINDS, Kind
-from .plain import number, table, text
+from .plain import LATE_S, number, table, text
 
 HEAD = "processender totals 1"
 MOST = 200
@@ -22,8 +22,6 @@ MOST = 200
 OTHERS = "(others)"
 RUNS = 256
 """How many runs are remembered, so that none is counted twice."""
-LATE_S = 60.0
-"""How long after its window a run that has not ended is taken for killed, seconds."""
 _OWN = frozenset(("service", "verdict", "outcome", "state"))
 """Labels whose values are few: they stay when the others become too many."""
 _INFO, _FOLDED = "processender_service_info", "processender_folded_total"

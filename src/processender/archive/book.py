@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..accounts.plain import LATE_S
 from ..accounts.reading import Line
 from . import sql
 from .names import Names
 from .sql import Database
 from .tally import DAY_S, Tally
 
-MARGIN_S = 60.0
-"""How long after its window a run of which nothing was heard counts as killed: clocks differ, and so do disks."""
 CUT = "cut"
 """The cause of a crash in a run, which is counted as that run, by its begin."""
 _AT_ONCE = 500
@@ -64,7 +63,7 @@ class Book:
             runs.append((*ended, line.node, line.instance, undone, place, short))
         for line, place in starts:
             cell = self._names.cell((line.service, line.version, line.zone, line.deployment, line.cause))
-            due = line.at + line.window_s + MARGIN_S
+            due = line.at + line.window_s + LATE_S
             begun = (line.id, cell, int(line.at // DAY_S), line.at, due, line.window_s)
             opened.append((*begun, line.node, line.instance, place))
         self._names.write()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from math import ceil, floor
 
-from ..accounts.entry import KILLED
+from ..accounts.plain import KILLED
 from ..hints import Any
 from .answers import Question
 from .buckets import ONE, step, unpack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..accounts.entry import KILLED
+from ..accounts.plain import KILLED
 from ..demand import load
 from ..errors import ArchiveError
 from ..hints import Any, Protocol, Self

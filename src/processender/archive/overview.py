@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ..accounts.entry import KILLED
+from ..accounts.plain import KILLED
 from ..hints import Any
 from .answers import Counts, Entry, Group, Overview, Question
 from .buckets import quantile

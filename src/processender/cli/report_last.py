@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import floor, log10
 
+from ..accounts.plain import KILLED
 from ..accounts.timeline import Bar, Timeline
 from ..archive.days import instant_of
 from ..core.texts import counted
@@ -173,7 +174,7 @@ def _behind(bar: Bar, room: int, screen: Screen) -> Line:
 
 def _words(run: Timeline, screen: Screen) -> Iterator[Line]:
     """Say what the chart shows, for those who cannot see it, and why something was not done."""
-    if run.verdict == "killed":
+    if run.verdict == KILLED:
         text = "it began, and nothing was heard of it again: SIGKILL, or the power; what ran until then is not known"
         yield from _said("no end", [text], screen, "red")
         yield from _said("planned", [", ".join(bar.name for bar in run.bars[:50])] if run.bars else [], screen)

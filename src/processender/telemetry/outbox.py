@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 
+from ..accounts.plain import LATE_S
 from ..core.record import Record
 from ..core.written import as_text
 from ..hints import Any
@@ -29,8 +30,6 @@ KEPT = 1000
 REFUSED_KEPT = 64
 """How many are kept that nobody would take."""
 MOST_BYTES = 1 << 23
-LATE_S = 60.0
-"""So long after the end of its window a run is over, whatever became of it."""
 _ENDING, _SENT, _REFUSED = ".json", ".sent", "refused"
 
 
