@@ -8,7 +8,8 @@ import json
 from describing import function
 
 from processender.accounts import entry, plain
-from processender.archive import exporter, index, lines, names, postgres, sql
+from processender.archive import days, exporter, index, lines, names, postgres, sql
+from processender.core.labels import OTHERS
 
 _DEED = ("name", "phase", "importance", "outcome", "seconds", "retries", "reason", "time-out in seconds")
 _ACCOUNT = {
@@ -80,8 +81,8 @@ def _bounds() -> str:
         ("different values that a service can have", values),
         ("different combinations of them", names.MOST_CELLS),
         ("runs that an index keeps one by one; older ones stay counted", index.MOST_RUNS),
-        ("days that an index keeps", index.MOST_DAYS),
+        ("days that an index keeps", days.MOST_DAYS),
     ]
     table = "\n".join(f"| {what} | {most} |" for what, most in rows)
-    said = f"What is beyond is counted as `{names.OTHERS}`, and the report says so."
+    said = f"What is beyond is counted as `{OTHERS}`, and the report says so."
     return f"{said}\n\n| what | at most |\n|---|---|\n{table}"

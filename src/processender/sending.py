@@ -8,7 +8,7 @@ from .errors import AccountRefused, HandlerError
 from .exchange import Answer, Request, exchange, judge
 from .hints import Any
 from .ports import Context
-from .secret import SECRET_HEADERS, check_reference, reveal
+from .secret import check_reference, reveal
 
 REFUSED = frozenset({400, 413, 415, 422})
 """The status codes by which a server says that it will never take what it was sent; others may be set right."""
@@ -55,11 +55,6 @@ class Address:
         self._timeout = timeout
         self.shown = self._request.shown
         """Where that is, as it may be shown."""
-
-    @property
-    def open_secrets(self) -> tuple[str, ...]:
-        """The names of the header fields that are secrets, and written out."""
-        return tuple(n for n, v in self._headers.items() if isinstance(v, str) and n.lower() in SECRET_HEADERS)
 
     def send(self, body: bytes, ctx: Context) -> Answer:
         """

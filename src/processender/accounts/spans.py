@@ -34,8 +34,8 @@ class Link(Record):
     """What there is to say of it."""
 
 
-class Mark(Record):
-    """Something that happened at one instant of a span."""
+class SpanEvent(Record):
+    """What happened at one instant of a span, as OpenTelemetry calls it."""
 
     name: str
     """What."""
@@ -66,7 +66,7 @@ class Span(Record):
     """Why it was no success; empty where there are no words for it, None for a success."""
     links: tuple[Link, ...] = ()
     """What it is linked to."""
-    marks: tuple[Mark, ...] = ()
+    events: tuple[SpanEvent, ...] = ()
     """What happened in it."""
 
 
@@ -154,7 +154,7 @@ def _of_run(account: Mapping[str, Any]) -> Iterator[Span]:
         RUN, trace, root, b"", line.started, line.started + max(ends), attributes,
         error=_why(account, line) if failed else None,
         links=tuple(Link(trace, each.id, each.attributes) for each in notices),
-        marks=tuple(_marks(account, line)),
+        events=tuple(_events(account, line)),
     )  # fmt: skip
     yield from notices
     yield from _phases(account, line, trace, root)
@@ -233,18 +233,18 @@ def _attempt(account: Mapping[str, Any], line: Timeline, bar: Bar, count: int, e
     )  # fmt: skip
 
 
-def _marks(account: Mapping[str, Any], line: Timeline) -> Iterator[Mark]:
+def _events(account: Mapping[str, Any], line: Timeline) -> Iterator[SpanEvent]:
     """Give what happened at one instant: what was stuck, and what was cut."""
     for each in tables(account.get("stuck")):
         attributes = {words.HANDLER: text(each.get("handler")), words.HANDLER_REASON: text(each.get("reason"))}
         stack = "\n".join(texts(each.get("stack")))
         at = line.started + (number(each.get("at_s")) or 0.0)
-        yield Mark(words.event_name("handler.stuck"), at, _said(attributes | {words.STACK: stack}))
+        yield SpanEvent(words.event_name("handler.stuck"), at, _said(attributes | {words.STACK: stack}))
     for each in tables(account.get("cut")):
         attributes = {words.IN_FLIGHT_REASON: text(each.get("reason"))}
         what = {words.IN_FLIGHT_WHAT: [text(each.get("what"))]}
         at = line.started + (number(each.get("at_s")) or 0.0)
-        yield Mark(words.event_name("inflight.cut"), at, _said(attributes | what))
+        yield SpanEvent(words.event_name("inflight.cut"), at, _said(attributes | what))
 
 
 # A crash.
@@ -259,7 +259,7 @@ def _of_crash(account: Mapping[str, Any]) -> Iterator[Span]:
     stacks = {words.STACK: text(account.get("stacks"))}
     yield Span(
         CRASH, trace, root, b"", at, max([at, *ends]), about(account), error=text(account.get("cause")),
-        marks=(Mark("exception", at, _said(stacks | {words.ERROR_TYPE: text(account.get("cause"))})),),
+        events=(SpanEvent("exception", at, _said(stacks | {words.ERROR_TYPE: text(account.get("cause"))})),),
     )  # fmt: skip
     for each in followed:
         name, outcome = text(each.get("name")), text(each.get("outcome"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..core.labels import printable
+from ..core.labels import OTHERS, printable
 from ..core.outcome import Verdict
 from ..hints import Any
 from .figures import Figure, beginning, ending, graceful
@@ -19,7 +19,6 @@ from .plain import LATE_S, number, table, text
 HEAD = "processender totals 1"
 MOST = 200
 """How many sets of labels a figure has; what comes then is counted under `OTHERS`."""
-OTHERS = "(others)"
 RUNS = 256
 """How many runs are remembered, so that none is counted twice."""
 _OWN = frozenset(("service", "verdict", "outcome", "state"))

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from ..accounts.plain import LATE_S
 from ..accounts.reading import Line
 from . import sql
+from .days import DAY_S
 from .names import Names
 from .sql import Database
-from .tally import DAY_S, Tally
+from .tally import Tally
 
 CUT = "cut"
 """The cause of a crash in a run, which is counted as that run, by its begin."""

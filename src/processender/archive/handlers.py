@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..accounts.reading import OUTCOMES
+from ..core.labels import OTHERS
 from .answers import HandlerAnswer
 from .buckets import lanes, quantile
 from .counting import Counting
-from .names import OTHERS
 from .sql import Database
 from .tally import LANES, RETRIES
 

@@ -48,6 +48,11 @@ class Source:
         self.place = place
         self.head = self.size = self.done = self.damaged = self.newer = 0
 
+    def recall(self, row: Any) -> None:
+        """Go on where it was left, as written down in *row*; None begins anew."""
+        if row is not None:
+            _, self.head, self.size, self.done, self.damaged, self.newer = row
+
     def take(self, data: bytes) -> list[Placed]:
         """Return the lines of *data*, and count those that are none."""
         lines = []
@@ -93,7 +98,7 @@ class Ingest:
         seen = set()
         for source, size in self._segments(places):
             seen.add(source.path)
-            self._recall(source, known.get(source.path))
+            source.recall(known.get(source.path))
             if size != source.size:
                 grown.append((source, size))
         self._all = sum(max(0, size - source.done) for source, size in grown)
@@ -126,10 +131,6 @@ class Ingest:
             self.troubles.append(f"{directory} cannot be read: {error.strerror}; run as its owner")
             return []
 
-    def _recall(self, source: Source, row: Any) -> None:
-        if row is not None:
-            _, source.head, source.size, source.done, source.damaged, source.newer = row
-
     def _read(self, book: Book, source: Source, size: int) -> None:
         """Read what is new in one segment, in portions that are written as a whole."""
         path = os.path.join(self._root, source.path)
@@ -148,11 +149,11 @@ class Ingest:
                 source.damaged += 0 if end else 1
                 lines = source.take(data[:end])
                 source.done += end or len(data)
-                self._write(book, source, lines)
+                self._write(book, source, lines, descriptor)
                 self._done += end or len(data)
                 self._progress(min(self._done, self._all), self._all)
             source.size = size
-            self._write(book, source, [])
+            self._write(book, source, [], descriptor)
         except OSError as error:
             self.troubles.append(f"{path} cannot be read to its end: {error.strerror}")
         finally:
@@ -165,14 +166,10 @@ class Ingest:
             source.done = source.damaged = source.newer = 0
         source.size = source.done
 
-    def _write(self, book: Book, source: Source, lines: list[Placed]) -> None:
+    def _write(self, book: Book, source: Source, lines: list[Placed], descriptor: int) -> None:
         self.lines += len(lines)
         self._unpruned += len(lines)
-        descriptor = os.open(os.path.join(self._root, source.path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            source.head = crc32(os.pread(descriptor, min(_HEAD, source.done), 0))
-        finally:
-            os.close(descriptor)
+        source.head = crc32(os.pread(descriptor, min(_HEAD, source.done), 0))
         with self._database.writing():
             book.note(lines)
             self._database.many(sql.SET_SOURCE, [source.row])

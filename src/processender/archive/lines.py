@@ -8,6 +8,7 @@ closed by the next one.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 
@@ -78,7 +79,7 @@ def _append(place: str, data: bytes) -> None:
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             data = b"\n" + data  # whoever wrote last had no room for all of it
         if os.write(descriptor, data) < len(data):
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         if descriptor >= 0:
             os.close(descriptor)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..archive.answers import Counts, Entry, Group, HandlerAnswer, Mark, Overview
-from ..archive.days import day_of, instant_at, instant_of
+from ..archive.answers import ENDS, Counts, Entry, Group, HandlerAnswer, Mark, Overview
+from ..archive.days import DAY_S, day_of, instant_at, instant_of
 from ..archive.sentences import sentences, share
 from ..archive.shares import percent
 from ..core.texts import counted
@@ -81,7 +81,7 @@ def _head(overview: Overview, screen: Screen) -> Iterator[Line]:
 
 def _verdicts(overview: Overview, screen: Screen) -> Iterator[Line]:
     """Say how many ended how, and how long they took."""
-    counts, names = overview.counts, ("clean", "degraded", "forced", "killed", "crashed", "cancelled")
+    counts, names = overview.counts, (*ENDS, "cancelled")
     parts = [(f"{getattr(counts, name)} {name}", COLOURS[name]) for name in names if getattr(counts, name)]
     if len(overview.services) == 1 and overview.services[0].p50_s is not None:
         p50, p95 = overview.services[0].p50_s, overview.services[0].p95_s
@@ -156,12 +156,12 @@ def _filled(days: Sequence[Group]) -> list[Group]:
     """Return the *days* with those between them on which nothing ended, as far as there are not too many."""
     known = {each.name: each for each in days}
     try:
-        numbers = [int(instant_at(name) // 86400) for name in known]
+        numbers = [int(instant_at(name) // DAY_S) for name in known]
     except ValueError:
         return list(days)
     if not numbers or max(numbers) - min(numbers) > 2 * MOST:
         return list(days)
-    names = [day_of(86400.0 * number) for number in range(min(numbers), max(numbers) + 1)]
+    names = [day_of(DAY_S * number) for number in range(min(numbers), max(numbers) + 1)]
     return [known.get(name) or Group(name, Counts()) for name in names]
 
 

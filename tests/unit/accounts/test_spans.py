@@ -101,7 +101,7 @@ def test_it_is_linked_to_what_the_sources_said() -> None:
     assert [each.id for each in notices] == [link.span for link in root.links]
     assert (990.0, 1000.0) == (notices[0].start, notices[0].end)
     assert 120.0 == notices[0].attributes["processender.notice.remaining"]
-    assert ["processender.handler.stuck", "processender.inflight.cut"] == [mark.name for mark in root.marks]
+    assert ["processender.handler.stuck", "processender.inflight.cut"] == [each.name for each in root.events]
 
 
 def test_what_went_wrong_is_an_error() -> None:
