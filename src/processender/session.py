@@ -81,7 +81,8 @@ class Session:
         self.coordinator.executor.prepare(self._registry.handlers())
         self._observe()
         if os.environ.get("PROCESSENDER_FAULTS"):
-            load("faults.handlers").inject(self.coordinator.executor, self.watch, os.environ["PROCESSENDER_FAULTS"])
+            told = (os.environ["PROCESSENDER_FAULTS"], self._settings.name)
+            load("faults.handlers").inject(self.coordinator.executor, self.watch, *told)
         self._foresee()
         self.coordinator.force = self._force
         self.coordinator.leave = self._at_end

@@ -71,13 +71,23 @@ def name_of(kind: type) -> str:
     return "".join(f"-{each.lower()}" if each.isupper() else each for each in kind.__name__).removeprefix("-")
 
 
-def inject(executor: Executor, watch: Callable[[Any], object], text: str) -> None:
-    """Let what *text* says go wrong in what *executor* calls, and at the events that *watch* lets an observer see."""
-    faults = from_text(text)
+def inject(executor: Executor, watch: Callable[[Any], object], text: str, service: str) -> None:
+    """
+    Let what *text* says go wrong in what *executor* calls, and at the events that *watch* lets an observer see.
+
+    A handler of the *service* is also meant by the name that it has in the report of an agent: `shop/flush`.
+    """
+    faults = [*from_text(text)]
+    faults += [each.replace(handler=short) for each in faults if (short := _short(each.handler, service))]
     executor.inject = Injector([each for each in faults if each.kind != "kill"]).call
     kills = [each for each in faults if each.kind == "kill"]
     if kills:
         watch(Killer(kills))
+
+
+def _short(name: str, service: str) -> str:
+    """Return *name* without the *service* before it; empty where that is not there."""
+    return name.removeprefix(f"{service}/") if name.startswith(f"{service}/") else ""
 
 
 class Killer:

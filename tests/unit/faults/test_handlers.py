@@ -11,7 +11,7 @@ import pytest
 from processender.core.events import RunStarted
 from processender.core.handler import Handler
 from processender.engine.callables import is_async, takes_context
-from processender.faults.handlers import Fault, Injected, Injector, as_text, from_text, name_of
+from processender.faults.handlers import Fault, Injected, Injector, as_text, from_text, inject, name_of
 from processender.faults.line import FaultError
 
 
@@ -105,3 +105,21 @@ def test_an_ender_loads_faults_only_where_it_is_told_of_some(value: str, loaded:
 def test_an_event_is_named_with_hyphens() -> None:
     """As handlers are."""
     assert "run-started" == name_of(RunStarted)
+
+
+class Calls:
+    """Who calls handlers, as far as a fault changes it."""
+
+    inject = staticmethod(lambda handler: handler.call)
+
+
+def test_a_handler_is_also_meant_by_its_name_in_the_report_of_an_agent() -> None:
+    """There the name of its application stands before it; the same handler of another application is not meant."""
+    text, handler = as_text([Fault("fails", "shop/flush")]), Handler("flush", print)
+    meant, other = Calls(), Calls()
+    inject(meant, lambda _observer: None, text, "shop")
+    inject(other, lambda _observer: None, text, "worker")
+
+    with pytest.raises(Injected):
+        meant.inject(handler)(Attempt())
+    assert print is other.inject(handler)
