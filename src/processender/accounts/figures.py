@@ -15,7 +15,7 @@ from ..core.outcome import Verdict
 from ..core.record import Record
 from ..hints import Any
 from .kinds import KINDS
-from .plain import JOINED, number, parts, table, tables, text
+from .plain import JOINED, is_crash, number, parts, table, tables, text
 
 LABEL = 120
 """How long the value of a label may be, in characters."""
@@ -50,7 +50,9 @@ class Figure(Record):
 
 
 def figures(account: Mapping[str, Any]) -> tuple[Figure, ...]:
-    """Return all that *account* tells: of its beginning, and, if it is final, of its end."""
+    """Return all that *account* tells: of a crash; or of the beginning of a run, and, if it is final, of its end."""
+    if is_crash(account):
+        return of_crash(text(account.get("service")), text(account.get("cause")))
     return (*beginning(account), *ending(account))
 
 

@@ -44,6 +44,11 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
+def is_crash(account: Mapping[str, Any]) -> bool:
+    """Tell whether *account* is that of a crash, and not that of a run."""
+    return "verdict" not in account and "pid" in account
+
+
 def parts(account: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """
     Give *account* and those of the applications that had joined it, each with its name; that of *account* is empty.

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from ..core import vocabulary as words
 from ..core.record import Record
 from ..hints import Any
-from .plain import KILLED, number, tables, text, texts
-from .spans import CANCELLED, CLEAN, about, is_crash, span_id, trace_id
+from .plain import KILLED, is_crash, number, tables, text, texts
+from .spans import CANCELLED, CLEAN, about, span_id, trace_id
 from .timeline import Timeline, timeline
 
 INFO, WARN, ERROR = 9, 13, 17

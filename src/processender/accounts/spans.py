@@ -14,7 +14,7 @@ from hashlib import blake2b
 from ..core import vocabulary as words
 from ..core.record import Record
 from ..hints import Any
-from .plain import KILLED, number, table, tables, text, texts
+from .plain import KILLED, is_crash, number, table, tables, text, texts
 from .timeline import Attempt, Bar, Timeline, timeline
 
 DONE, CLEAN, CANCELLED, SKIPPED = "done", "clean", "cancelled", "skipped"
@@ -68,11 +68,6 @@ class Span(Record):
     """What it is linked to."""
     events: tuple[SpanEvent, ...] = ()
     """What happened in it."""
-
-
-def is_crash(account: Mapping[str, Any]) -> bool:
-    """Tell whether *account* is that of a crash, and not that of a run."""
-    return "verdict" not in account and "pid" in account
 
 
 def trace_id(account: Mapping[str, Any]) -> bytes:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ..accounts.entry import crash_line, line_of
+from ..accounts.plain import is_crash
 from ..accounts.reading import Line
-from ..accounts.spans import is_crash
 from ..errors import ArchiveError, ReleaserError
 from ..hints import Any
 from ..secret import reveal

@@ -9,7 +9,7 @@ from ..accounts.plain import KILLED
 from ..accounts.timeline import Bar, Timeline
 from ..archive.days import instant_of
 from ..core.texts import counted
-from .screen import Line, Screen, columns, lines_of
+from .screen import Line, Screen, columns, lines_of, side_by_side
 
 COLOURS = {
     "clean": "green", "done": "green", "degraded": "yellow", "skipped": "dim", "cancelled": "dim",
@@ -72,15 +72,7 @@ def _head(run: Timeline, screen: Screen) -> Iterator[Line]:
         (f"{instant_of(run.started)} UTC", "dim"),
         (screen.cut(run.id, 40), "dim"),
     ]
-    line: list[tuple[str, str]] = []
-    used = 0
-    for text, style in parts:
-        if used and used + len(text) + 2 > screen.width:
-            yield tuple(line)
-            line, used = [], 0
-        line += [("  ", "")] * bool(used) + [(screen.cut(text, screen.width), style)]
-        used += len(text) + 2 * bool(used)
-    yield tuple(line)
+    yield from side_by_side(parts, screen)
 
 
 def _chart(run: Timeline, screen: Screen) -> Iterator[Line]:

@@ -11,7 +11,7 @@ from ..archive.shares import percent
 from ..core.texts import counted
 from .columns import Cell, Column, table_lines
 from .report_last import COLOURS, seconds_text
-from .screen import MOST, Line, Screen
+from .screen import MOST, Line, Screen, side_by_side
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _ROWS = 8
@@ -87,15 +87,7 @@ def _verdicts(overview: Overview, screen: Screen) -> Iterator[Line]:
         p50, p95 = overview.services[0].p50_s, overview.services[0].p95_s
         parts.append((f"p50 {seconds_text(p50)}", "bold"))
         parts += [] if p95 is None else [(f"p95 {seconds_text(p95)}", "bold")]
-    line: list[tuple[str, str]] = []
-    used = 0
-    for text, style in parts:
-        if used and used + len(text) + 2 > screen.width:
-            yield tuple(line)
-            line, used = [], 0
-        line += [("  ", ""), (text, style)]
-        used += len(text) + 2
-    yield tuple(line)
+    yield from side_by_side(parts, screen, "  ")
 
 
 def _bar(value: float, width: int, screen: Screen) -> Line:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processender.accounts.figures import figures, of_crash
+from processender.accounts.figures import figures
+from processender.accounts.plain import is_crash
 from processender.accounts.records import records
-from processender.accounts.spans import Span, is_crash, spans, trace_id, where
+from processender.accounts.spans import Span, spans, trace_id, where
 from processender.integrations.otlp import messages
 from processender.integrations.otlp.metrics import metrics
 
@@ -186,7 +187,7 @@ JUNK = st.recursive(
 
 def otlp_of(account: dict[str, Any]) -> bytes:
     """Return all that is sent of *account*."""
-    found = of_crash("orders", "signal") if is_crash(account) else figures(account)
+    found = figures(account)
     sent = messages.traces(where(account), spans(account)) + messages.logs(where(account), records(account))
     return sent + metrics(where(account), found, account)
 
