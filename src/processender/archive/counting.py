@@ -11,7 +11,7 @@ from .answers import Question
 from .buckets import ONE, step, unpack
 from .days import DAY_S, day_of
 from .sql import Database
-from .tally import BLOCK_DAYS, RETRIES, UNTIMED, block_key
+from .sums import BLOCK_DAYS, RETRIES, UNTIMED, block_key
 
 MOST_AT_THE_EDGES = 20_000
 """How many runs of a day that is only partly asked for are looked at one by one; of more the whole day is taken."""
@@ -47,7 +47,7 @@ class Counting:
         self.times_by_day: dict[int, int] = {}
         """The same of each day."""
         self.deeds: dict[int, int] = {}
-        """By handler: how often it ended how, and its retries, in the lanes of `tally`."""
+        """By handler: how often it ended how, and its retries, in the lanes of `sums`."""
         self.spans: dict[int, int] = {}
         """By handler: how long it took."""
         self.whys: dict[int, int] = {}

@@ -10,7 +10,7 @@ from .answers import HandlerAnswer
 from .buckets import lanes, quantile
 from .counting import Counting
 from .sql import Database
-from .tally import LANES, RETRIES
+from .sums import LANES, RETRIES
 
 MOST = 200
 """How many handlers are told: the slowest."""

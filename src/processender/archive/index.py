@@ -18,7 +18,7 @@ from ..opening import open_beyond
 from .days import DAY_S, MOST_DAYS
 from .ingest import Ingest, Progress
 from .sql import BLOCKED, SCHEMA, making
-from .tally import BLOCK_DAYS, block_key
+from .sums import BLOCK_DAYS, block_key
 
 NAME = "archive.sqlite"
 """The name of its file, in the directory of all services."""

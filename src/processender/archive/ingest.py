@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Iterator
 from zlib import crc32
 
-from ..accounts.entry import crash_line, line_of
+from ..accounts.line import crash_line, line_of
 from ..accounts.reading import Line, NewerLine
 from ..hints import Any, Protocol
 from . import sql
-from .book import Book, Placed
 from .lines import DIRECTORY, segments
 from .sql import Database
+from .writer import Placed, Writer
 
 DEPTH = 3
 """How many directories deep the directory of a service may lie."""
@@ -92,7 +92,7 @@ class Ingest:
         """Read what is new; raise `OSError` when the directory cannot be read."""
         places = list(find_places(self._root))
         with self._database.writing():
-            book = Book(self._database)
+            writer = Writer(self._database)
             known = {row[0]: row for row in list(self._database.rows("SELECT * FROM sources"))}
         grown = []
         seen = set()
@@ -103,10 +103,10 @@ class Ingest:
                 grown.append((source, size))
         self._all = sum(max(0, size - source.done) for source, size in grown)
         for source, size in grown:
-            self._read(book, source, size)
+            self._read(writer, source, size)
         with self._database.writing():
             self._database.many("DELETE FROM sources WHERE path = ?", [(path,) for path in known.keys() - seen])
-            self._read_files(book, places)
+            self._read_files(writer, places)
         if self.lines:
             self._prune()
         self._tell()
@@ -131,7 +131,7 @@ class Ingest:
             self.troubles.append(f"{directory} cannot be read: {error.strerror}; run as its owner")
             return []
 
-    def _read(self, book: Book, source: Source, size: int) -> None:
+    def _read(self, writer: Writer, source: Source, size: int) -> None:
         """Read what is new in one segment, in portions that are written as a whole."""
         path = os.path.join(self._root, source.path)
         try:
@@ -149,11 +149,11 @@ class Ingest:
                 source.damaged += 0 if end else 1
                 lines = source.take(data[:end])
                 source.done += end or len(data)
-                self._write(book, source, lines, descriptor)
+                self._write(writer, source, lines, descriptor)
                 self._done += end or len(data)
                 self._progress(min(self._done, self._all), self._all)
             source.size = size
-            self._write(book, source, [], descriptor)
+            self._write(writer, source, [], descriptor)
         except OSError as error:
             self.troubles.append(f"{path} cannot be read to its end: {error.strerror}")
         finally:
@@ -166,12 +166,12 @@ class Ingest:
             source.done = source.damaged = source.newer = 0
         source.size = source.done
 
-    def _write(self, book: Book, source: Source, lines: list[Placed], descriptor: int) -> None:
+    def _write(self, writer: Writer, source: Source, lines: list[Placed], descriptor: int) -> None:
         self.lines += len(lines)
         self._unpruned += len(lines)
         source.head = crc32(os.pread(descriptor, min(_HEAD, source.done), 0))
         with self._database.writing():
-            book.note(lines)
+            writer.note(lines)
             self._database.many(sql.SET_SOURCE, [source.row])
         if self._unpruned > _PRUNED_EVERY:
             self._prune()
@@ -180,21 +180,21 @@ class Ingest:
         self._unpruned = 0
         self._database.prune()
 
-    def _read_files(self, book: Book, places: list[str]) -> None:
+    def _read_files(self, writer: Writer, places: list[str]) -> None:
         """Read the reports and accounts of crashes whose lines nobody has written, or that are lost."""
         for place in places:
             lines: list[Placed] = []
             for kind in (_REPORTS, _CRASHES):
                 directory = os.path.join(self._root, place, kind)
                 names = [name[:-5] for name in self._names(directory) if name.endswith(".json") and name != "last.json"]
-                known = book.known(names)
+                known = writer.known(names)
                 for name in sorted(name for name in names if name not in known):
                     line = self._file(os.path.join(directory, f"{name}.json"), kind)
                     if line is not None:
                         lines.append((line, place))
             if lines:
                 self.lines += len(lines)
-                book.note(lines)
+                writer.note(lines)
 
     def _file(self, path: str, kind: str) -> Line | None:
         try:

@@ -12,7 +12,7 @@ import errno
 import os
 from collections.abc import Mapping
 
-from ..accounts.entry import crash_line, line_of, mark_line
+from ..accounts.line import crash_line, line_of, mark_line
 from ..core.written import as_text
 from ..hints import Any
 from ..opening import open_beyond

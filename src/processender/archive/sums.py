@@ -22,7 +22,7 @@ Packed = dict[tuple[int, int], int]
 """By day and number, counts in one number."""
 
 
-class Tally:
+class Sums:
     """The counts of some runs."""
 
     def __init__(self, names: Names) -> None:

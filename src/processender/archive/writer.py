@@ -10,7 +10,7 @@ from . import sql
 from .days import DAY_S
 from .names import Names
 from .sql import Database
-from .tally import Tally
+from .sums import Sums
 
 CUT = "cut"
 """The cause of a crash in a run, which is counted as that run, by its begin."""
@@ -19,7 +19,7 @@ Placed = tuple[Line, str]
 """A line, and the directory of its service, relative; empty where there is none."""
 
 
-class Book:
+class Writer:
     """Writes lines into one database, inside a transaction in which nobody else writes."""
 
     def __init__(self, database: Database) -> None:
@@ -57,9 +57,9 @@ class Book:
         return found
 
     def _add(self, ends: dict[str, Placed], starts: Sequence[Placed]) -> None:
-        tally, runs, opened = Tally(self._names), [], []
+        sums, runs, opened = Sums(self._names), [], []
         for line, place in ends.values():
-            cell, undone, short = tally.add(line)
+            cell, undone, short = sums.add(line)
             ended = (line.id, cell, line.at, line.seconds, line.window_s, line.verdict)
             runs.append((*ended, line.node, line.instance, undone, place, short))
         for line, place in starts:
@@ -72,4 +72,4 @@ class Book:
             self._database.many(sql.CLOSE_OPENED, [(number,) for number in ends])
         self._database.many(sql.ADD_RUNS, runs)
         self._database.many(sql.ADD_OPENED, opened)
-        tally.write(self._database)
+        sums.write(self._database)
