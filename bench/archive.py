@@ -114,6 +114,8 @@ def copy(index: str, url: str) -> None:
     target.commit()
     target.autocommit = True
     target.execute("VACUUM ANALYZE")
+    # What it still writes is not to stand beside what is measured.
+    target.execute("CHECKPOINT")
     target.close()
     source.close()
 

@@ -41,14 +41,14 @@ def archive_page(note: str) -> str:
         note,
         "How it is asked is told [elsewhere](../how-to/report.md).\n",
         f"## On a host\n\n{_body(lines)}\n",
-        f"```json\n{text}\n```\n",
+        f"```json fragment: what is written\n{text}\n```\n",
         f"Of a handler there are, in this order: {', '.join(_DEED)}.\n{killed}\n",
         _body(index) + "\n",
         f"## In PostgreSQL\n\n{_body(postgres)}\n",
-        f"A role that may only ask:\n\n```sql fragment: for a role of yours\n{_GRANTS}\n```\n",
+        f"A role that may only ask:\n\n```sql fragment: for a server of yours\n{_GRANTS}\n```\n",
         "| table | columns |\n|---|---|",
         *(f"| `{name}` | {columns} |" for name, columns in _tables()),
-        "\nNothing is removed there; what you delete from `runs`, `opened` and `accounts` stays counted.\n",
+        "\nNothing is removed there; what is deleted from `runs`, `opened` and `accounts` stays counted.\n",
         function("archive.exporter.exporter", exporter.exporter),
         f"## How large it gets\n\n{_bounds()}\n",
     ]
@@ -81,7 +81,7 @@ def _bounds() -> str:
         ("different values that a service can have", values),
         ("different combinations of them", names.MOST_CELLS),
         ("runs that an index keeps one by one; older ones stay counted", index.MOST_RUNS),
-        ("days that an index keeps", days.MOST_DAYS),
+        ("days that an index keeps once it has more runs than that", days.MOST_DAYS),
     ]
     table = "\n".join(f"| {what} | {most} |" for what, most in rows)
     said = f"What is beyond is counted as `{OTHERS}`, and the report says so."

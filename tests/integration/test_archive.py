@@ -113,6 +113,29 @@ def test_who_comes_second_waits_for_the_first(tmp_path: Path) -> None:
     assert runs == 1
 
 
+WRITES = """
+import sys
+from processender.archive import lines
+lines.SEGMENT_BYTES = 20_000
+for number in range(300):
+    lines.append(sys.argv[1], {"end": f"{sys.argv[2]}-{number}", "v": 1, "at": 1e9, "verdict": "clean", "handlers": []})
+"""
+
+
+def test_many_processes_write_at_once_and_no_line_is_lost(tmp_path: Path) -> None:
+    """Nobody waits for a lock, and the segments go on under them."""
+    (tmp_path / "shop").mkdir()
+    argv = [sys.executable, "-c", WRITES, str(tmp_path / "shop")]
+    writers = [subprocess.Popen([*argv, str(number)]) for number in range(4)]
+    while any(writer.poll() is None for writer in writers):
+        asked(tmp_path)
+    found = asked(tmp_path)
+
+    assert [0] * 4 == [writer.returncode for writer in writers]
+    assert (1200, ()) == (found.counts.clean, found.troubles)
+    assert len(list((tmp_path / "shop" / "archive").iterdir())) > 3
+
+
 BUILDS = """
 import os, signal, sys
 from processender.archive.find import open_archive

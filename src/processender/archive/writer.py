@@ -40,7 +40,7 @@ class Writer:
                 starts.setdefault(line.id, placed)
             elif line.kind == "end" or line.cause != CUT:
                 ends.setdefault(line.id, placed)
-        known = self.known([*ends, *starts])
+        known = self.known(sorted(ends.keys() | starts.keys()))
         fresh = {number: placed for number, placed in ends.items() if number not in known}
         begun = [placed for number, placed in starts.items() if number not in known and number not in ends]
         self._add(fresh, begun)
