@@ -34,7 +34,6 @@ from .telemetry.crash import untold_crashes, what_followed, write_crash
 from .telemetry.facts import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks
-from .telemetry.whereabouts import whereabouts
 
 LAST = 20
 """How many entries of a journal are told as last events."""
@@ -280,7 +279,7 @@ class Aftermath:
             return report
         try:
             report = write_crash(self._place, report)
-            load("archive.lines").take_crash(self._place, report.as_dict(), whereabouts(os.environ))
+            load("archive.lines").take_crash(self._place, report.as_dict())
             load("telemetry.totals").take_crash(self._place, report.id, report.service, report.cause)
         except OSError as error:
             self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))

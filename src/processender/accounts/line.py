@@ -39,11 +39,11 @@ def line_of(account: Mapping[str, Any]) -> dict[str, Any]:
     return line
 
 
-def crash_line(crash: Mapping[str, Any], where: Mapping[str, str]) -> dict[str, Any]:
-    """Return the line of a *crash*, the data of its account, that happened *where*: version, deployment, zone, node."""
+def crash_line(crash: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the line of a *crash*, the data of its account."""
     line = {"crash": storable(crash.get("id")), "v": SCHEMA, "at": number(crash.get("at"))}
-    about = {name: storable(where.get(name)) for name in ("version", "deployment", "zone", "node")}
-    return {**line, "service": storable(crash.get("service")), "cause": storable(crash.get("cause")), **about}
+    names = ("service", "version", "deployment", "zone", "node", "cause")
+    return {**line, **{name: storable(crash.get(name)) for name in names}}
 
 
 def mark_line(kind: str, words: str, at: float, service: str = "") -> dict[str, Any]:

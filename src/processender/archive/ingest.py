@@ -202,7 +202,7 @@ class Ingest:
             if data.get("schema") != 1 and isinstance(data.get("schema"), int):
                 self._file_trouble = f"{path} is of a later version: it was left out; update processender"
                 return None
-            return Line(line_of(data) if kind == _REPORTS else crash_line(data, {}))
+            return Line(line_of(data) if kind == _REPORTS else crash_line(data))
         except (OSError, ValueError, RecursionError):
             self._file_trouble = f"{path} is damaged, or cannot be read: it was left out"
             return None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
 
 from ..accounts.line import crash_line, line_of, mark_line
 from ..core.written import as_text
@@ -32,9 +31,9 @@ def take(directory: str, account: dict[str, Any]) -> None:
     append(directory, line_of(account))
 
 
-def take_crash(directory: str, crash: dict[str, Any], where: Mapping[str, str]) -> None:
-    """Append the line of a *crash*, that happened *where*, see `crash_line`; raise `OSError`."""
-    append(directory, crash_line(crash, where))
+def take_crash(directory: str, crash: dict[str, Any]) -> None:
+    """Append the line of a *crash*, the data of its account; raise `OSError`."""
+    append(directory, crash_line(crash))
 
 
 def mark(directory: str, kind: str, words: str, at: float, service: str = "") -> None:

@@ -82,7 +82,7 @@ def write(connection: Any, accounts: Iterable[Mapping[str, Any]], within: float 
     Raise `ArchiveError` if that did not happen *within* so many seconds, and `ValueError` for what is no account.
     """
     try:
-        kept = [(Line(crash_line(each, {}) if is_crash(each) else line_of(each)), each) for each in accounts]
+        kept = [(Line(crash_line(each) if is_crash(each) else line_of(each)), each) for each in accounts]
         with translated(connection):
             server = _alone(connection, within)
             Writer(server).note((line, "") for line, _ in kept)

@@ -12,6 +12,7 @@ from ..core.outcome import Result
 from ..hints import Any
 from ..paths import sync_directory
 from .outbox import post
+from .whereabouts import whereabouts
 
 SCHEMA = 1
 KEPT = 64
@@ -32,6 +33,9 @@ def write_crash(place: str, report: CrashReport) -> CrashReport:
     except FileExistsError:
         if os.path.islink(directory):
             raise
+    if not (report.version or report.deployment or report.zone or report.node):
+        # Whoever writes it anew may be elsewhere.
+        report = report.replace(**whereabouts(os.environ))
     report = report.replace(path=os.path.join(directory, f"{report.id}.json"))
     # A name of its own: one that a writer has left behind must not keep the next from writing.
     draft = f"{report.path}.{os.urandom(3).hex()}{_DRAFT}"

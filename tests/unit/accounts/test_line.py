@@ -133,7 +133,7 @@ def test_a_line_without_a_date_is_none(at: object) -> None:
 
 def test_a_crash_is_a_run_that_has_crashed() -> None:
     """It knows where it was."""
-    found = back(crash_line({"id": "c", "service": "shop", "cause": "oom", "at": NOON}, {"version": "2", "zone": "b"}))
+    found = back(crash_line({"id": "c", "service": "shop", "cause": "oom", "at": NOON, "version": "2", "zone": "b"}))
 
     assert ("crash", "crashed", "oom", "2", "b") == (found.kind, found.verdict, found.cause, found.version, found.zone)
 
