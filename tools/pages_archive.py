@@ -7,7 +7,7 @@ import json
 
 from describing import function
 
-from processender.accounts import line, plain
+from processender.accounts import entry, plain
 from processender.archive import days, exporter, index, lines, names, postgres, sql
 from processender.core.labels import OTHERS
 
@@ -30,8 +30,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA processender TO reader;\
 def archive_page(note: str) -> str:
     """Return the page, with the *note* that it is generated."""
     ended = {**_ACCOUNT, "ended": 1795866149.033, "seconds": 2.415}
-    marked = line.mark_line("deployment", "1.4.2", 1795866000.0, "shop")
-    shown = [line.line_of(_ACCOUNT), line.line_of(ended), marked]
+    marked = entry.mark_line("deployment", "1.4.2", 1795866000.0, "shop")
+    shown = [entry.line_of(_ACCOUNT), entry.line_of(ended), marked]
     text = "\n".join(json.dumps(each) for each in shown)
     killed = (
         f"A run of which nothing is heard for {plain.LATE_S:.0f} s after its window was `{plain.KILLED}`, until it is."
@@ -75,8 +75,8 @@ def _bounds() -> str:
     rows = [
         ("a segment", f"{lines.SEGMENT_BYTES >> 20} MB"),
         ("segments of a service", lines.SEGMENTS),
-        ("signs of a name", line.LONGEST),
-        ("handlers of a run", line.MOST_HANDLERS),
+        ("signs of a name", entry.LONGEST),
+        ("handlers of a run", entry.MOST_HANDLERS),
         ("services", names.MOST_SERVICES),
         ("different values that a service can have", values),
         ("different combinations of them", names.MOST_CELLS),

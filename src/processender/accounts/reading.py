@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..core.outcome import Verdict
 from ..hints import Any
-from .line import MOST_HANDLERS, SCHEMA, storable
+from .entry import MOST_HANDLERS, SCHEMA, storable
 from .plain import number
 
 VERDICTS = frozenset(map(str, Verdict))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from zlib import crc32
 
-from ..accounts.line import crash_line, line_of
+from ..accounts.entry import crash_line, line_of
 from ..accounts.reading import Line, NewerLine
 from ..hints import Any, Protocol
 from . import sql

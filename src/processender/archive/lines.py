@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..accounts.line import crash_line, line_of, mark_line
+from ..accounts.entry import crash_line, line_of, mark_line
 from ..core.written import as_text
 from ..hints import Any
 from ..opening import open_beyond

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from ..accounts.line import crash_line, line_of
+from ..accounts.entry import crash_line, line_of
 from ..accounts.plain import is_crash
 from ..accounts.reading import Line
 from ..errors import ArchiveError, ReleaserError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ..accounts.line import LONGEST, mark_line
+from ..accounts.entry import LONGEST, mark_line
 from ..accounts.reading import MARKS, Line
 from ..archive.days import instant_of
 from ..archive.lines import mark

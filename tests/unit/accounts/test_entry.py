@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processender.accounts.line import LONGEST, MOST_HANDLERS, crash_line, line_of, mark_line, storable
+from processender.accounts.entry import LONGEST, MOST_HANDLERS, crash_line, line_of, mark_line, storable
 from processender.accounts.reading import Line, NewerLine
 from processender.core.written import as_text
 from tests.unit.archive.accounts import NOON, account, handler
