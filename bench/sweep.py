@@ -27,8 +27,8 @@ from processender.recovering import recover
 CALLS = "pwrite64,write,fdatasync,fsync,openat,mkdir,rmdir,unlink,rename"
 """What a journal, its releasers and an account of a crash ask of the kernel to change a disk."""
 HARMLESS = {
-    "access", "chdir", "close", "execve", "faccessat2", "fcntl", "fstat", "fstatfs", "getcwd", "getdents64", "ioctl",
-    "lseek", "lstat", "mmap", "newfstatat", "openat", "poll", "ppoll", "pread64", "read", "readlink", "readlinkat",
+    "access", "chdir", "close", "execve", "faccessat2", "fcntl", "flock", "fstat", "fstatfs", "getcwd", "getdents64",
+    "ioctl", "lseek", "lstat", "mmap", "newfstatat", "openat", "poll", "ppoll", "pread64", "read", "readlink", "readlinkat",
     "select", "stat", "statfs", "statx", "dup", "dup2", "epoll_ctl", "umask",
 }  # fmt: skip
 """What changes nothing that outlasts the process; a lock is gone with it. An openat that creates is not of these."""

@@ -60,7 +60,8 @@ def describe_class(cls: type) -> str:
 def library_page() -> str:
     """Return the page of the public names."""
     parts = ["# The library\n", NOTE]
-    parts += [describe_class(getattr(processender, name)) for name in processender.__all__]
+    names = [(name, getattr(processender, name)) for name in processender.__all__]
+    parts += [describe_class(each) if inspect.isclass(each) else function(name, each, 2) for name, each in names]
     parts.append(f"# `processender.platforms`\n\n{inspect.getdoc(platforms)}\n")
     parts += [function("here", platforms.here), describe_class(platforms.Platform)]
     parts.append("# How long a platform gives\n\nWhat `find_grace` and `ask_grace` of the rooms of platforms return.\n")

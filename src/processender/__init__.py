@@ -29,6 +29,7 @@ __all__ = [
     "StateError",
     "Transient",
     "Verdict",
+    "progress",
 ]
 
 _HOME = {
@@ -45,6 +46,7 @@ _HOME = {
     "Saved": "core.saved",
     "Scope": "held",
     "Verdict": "core.outcome",
+    "progress": "live.view",
 }
 
 

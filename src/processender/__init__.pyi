@@ -20,6 +20,7 @@ from .errors import StateError as StateError
 from .errors import Transient as Transient
 from .held import Held as Held
 from .held import Scope as Scope
+from .live.view import progress as progress
 
 __version__: str
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "StateError",
     "Transient",
     "Verdict",
+    "progress",
 ]

@@ -53,6 +53,7 @@ class Ender(Serving):
         on_drain: Literal["fail-readiness", "keep-serving"] | None = None,
         limits: Mapping[str, float] | None = None,
         exporters: Sequence[Exporter] = (),
+        dump: str = "",
     ) -> None:
         """
         Describe the Ender; nothing is taken or started before it is entered or installed.
@@ -103,13 +104,15 @@ class Ender(Serving):
             limits: How long work of a kind may still take when it is to end, seconds, such as `{"stream": 10.0}`.
 
             exporters: Who sends the account of each end away, such as `otlp.exporter(url)`.
+
+            dump: The signal, such as `SIGUSR1`, at which the state and all stacks are printed on standard error.
         """
         signals, escalate = ((each,) if isinstance(each, str) else tuple(each) for each in (signals, escalate))
         settings = Settings(
             name=name, grace=grace, signals=signals, escalate=escalate, displaced=displaced, theft=theft, exit=exit,
             state=state, observers=None if observers is None else tuple(observers), version=version, journal=journal,
             recover=recover, drain_delay=drain_delay, on_drain=on_drain, limits=dict(limits or {}),
-            exporters=tuple(exporters),
+            exporters=tuple(exporters), dump=dump,
         )  # fmt: skip
         super().__init__(Registry(phases, lanes or {}, require), settings, store)
         self._cancel_body = cancel_body
@@ -268,11 +271,6 @@ class Ender(Serving):
         place.stop = place.stop or session.taking.host()
         self._servers.when_late = session.taking.complain
         return self._servers
-
-    @property
-    def exit_code(self) -> int | None:
-        """The code by which the process is to exit once its end is over; None where no signal, or a server, says it."""
-        return None if self._session is None else self._session.exit_code()
 
     def run(self, main: Callable[[], Any]) -> int:
         """

@@ -54,6 +54,10 @@ class Joined:
         """Send the *report*; tell whether the agent takes it."""
         return self._say({"do": "report", "report": report})
 
+    def follow(self, change: Mapping[str, Any]) -> bool:
+        """Tell what has changed in the run, for whoever watches it there; tell whether the agent takes it."""
+        return self._say({"do": "course", "change": change})
+
     def _say(self, message: Mapping[str, Any]) -> bool:
         if not self._alive or os.getpid() != self._owner:
             return False

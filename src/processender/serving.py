@@ -34,6 +34,11 @@ class Serving(Keeping):
         self._adapted = False
         self._late = ""
 
+    @property
+    def exit_code(self) -> int | None:
+        """The code by which the process is to exit once its end is over; None where no signal, or a server, says it."""
+        return None if self._session is None else self._session.exit_code()
+
     # Work.
 
     def inflight(self, what: object = "work", *, kind: str = "work", cut: Callable[[], object] | None = None) -> Token:

@@ -105,6 +105,9 @@ class Session:
         # Before a command nothing is loaded that can wait; a program may be over in a moment, and is to learn too.
         if place and self._settings.exit != "return":
             self.coordinator.kept = self.report.learn(load("telemetry.planned"))
+        if self._settings.dump:
+            dump = load("dumping").dump_of(self._settings, self._registry, self.coordinator)
+            self._outlets.add(self.taking.dumps(dump))
         why_not = self.coordinator.watchdog.prepare(stacks_path(place) if place else os.devnull)
         if why_not:
             trouble("no-stacks", why_not)
@@ -112,6 +115,7 @@ class Session:
     def join_agent(self, joined: Any) -> None:
         """Let the agent that was *joined* decide the deadline, and have the report."""
         self._joined, self.report.send = joined, joined.send
+        self._outlets.add(load("live.course").Follower(joined.follow))
 
     def watch(self, observer: Observer) -> None:
         """Let *observer* be told of every event, each before its effect."""
@@ -255,7 +259,7 @@ class Session:
             return
         self.closed = True
         # The signal by which the agent asks as well may still come, and the end is over.
-        self._signals.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
+        self.taking.stop(deaf=any(each.ends and each.origin == "agent" for each in self.coordinator.notices))
         atexit.unregister(self._at_exit)
         if not self.signum:
             self.coordinator.watchdog.disarm()
@@ -286,7 +290,7 @@ class Session:
     def disarm_in_child(self) -> None:
         """Give the signals back and close the pipe; threads and timers were not inherited."""
         self.closed = True
-        self._signals.stop()
+        self.taking.stop()
         atexit.unregister(self._at_exit)
         self.coordinator.watchdog.let_go()
         if self._joined is not None:

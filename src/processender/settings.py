@@ -42,6 +42,7 @@ class Settings(Record):
     limits: dict[str, float] = {}  # noqa: RUF012 - a record is never changed
     kept_as: str = ""
     exporters: tuple[Exporter, ...] = ()
+    dump: str = ""
 
     @property
     def place_name(self) -> str:
@@ -66,6 +67,8 @@ class Settings(Record):
         if self.drain_delay and self.drain_delay >= self.grace:
             given = f"drain_delay={self.drain_delay!r} and grace={self.grace!r}"
             raise HandlerError(f"cannot make an Ender with {given}: no time would be left to end; give a shorter delay")
+        if self.dump and not {*numbers([self.dump])}.isdisjoint(numbers(self.signals)):
+            raise HandlerError(f"cannot make an Ender with dump={self.dump!r}: it is one of `signals`, which end it")
         for field, known in _CHOICES.items():
             given = getattr(self, field)
             if given not in known:

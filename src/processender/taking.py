@@ -23,12 +23,26 @@ class Taking:
         self._signals = signals
         self._emit = emit
         self._held_back: list[Event] = []
+        self._dump: Any = None
         self.hosted = False
         """Whether the process belongs to a server that is asked by its own handlers of signals."""
+
+    def dumps(self, dump: Any) -> Any:
+        """Take what tells, at a signal of its own, where everything stands; return it."""
+        self._dump = dump
+        return dump
 
     def start(self) -> None:
         """Hear signals from now on."""
         self._note(self._signals.start())
+        if self._dump is not None:
+            self._note(self._dump.start())
+
+    def stop(self, *, deaf: bool = False) -> None:
+        """Give all signals back; who is *deaf* ignores from now on what would end the process."""
+        self._signals.stop(deaf=deaf)
+        if self._dump is not None:
+            self._dump.stop()
 
     def host(self) -> Callable[[], object]:
         """Take the signals over from the server that this process is; return what asks it to stop."""

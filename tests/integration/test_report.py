@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from processender.archive.postgres import connected, write
-from processender.cli.screen import columns
+from processender.screen import columns
 from tests.integration.inits import Terminal
 
 PROGRAM = """

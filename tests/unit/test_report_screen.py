@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from processender.cli.columns import Column, table_lines
-from processender.cli.screen import Line, Screen, columns, screen_of
+from processender.screen import Line, Screen, columns, screen_of
 
 ANY_TEXT = some.text(max_size=60)
 

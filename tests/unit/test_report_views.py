@@ -17,7 +17,7 @@ from processender.cli.report_advice import advice_lines
 from processender.cli.report_data import HEAD, advice_data, csv_text, entry_row, last_data, overview_data
 from processender.cli.report_last import last_lines, seconds_text
 from processender.cli.report_overview import overview_lines
-from processender.cli.screen import Screen, columns
+from processender.screen import Screen, columns
 from tests.unit.archive.overviews import FIRST, counts, days, entry, group, handler, overview, troubled
 
 WIDTHS = [20, 33, 49, 50, 60, 80, 90, 160]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Reaper = Any
 """See `integrations.command.Reaper`, which an agent without a configuration never loads."""
-POLICIES = ("stop", "forward", "reload", "ignore")
+POLICIES = ("stop", "forward", "reload", "ignore", "dump")
 """What a signal can mean."""
 
 

@@ -43,7 +43,7 @@ class Desk:
         self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply]] = queue.SimpleQueue()
         self._tracker: Any = None
         self._deeds: dict[str, _Deed] = {
-            "status": lambda _request, _sender: steering.status(),
+            "status": lambda request, _sender: steering.watched() if request.get("run") else steering.status(),
             "stop": lambda request, sender: steering.stop(sender, request.get("reason", ""), request.get("within")),
             "drain": lambda _request, sender: steering.drain(sender),
             "resume": lambda _request, sender: steering.resume(sender),
@@ -65,7 +65,7 @@ class Desk:
         elif verb in self._deeds:
             deed, sender = self._deeds[verb], caller.sender
             self._steering.soon(lambda: reply(_outcome(lambda: deed(request, sender))))
-        elif verb in {"join", "report", "heard"}:
+        elif verb in {"join", "report", "heard", "course"}:
             reply(_outcome(lambda: self._joined.take(request, caller)))
         else:
             known = (*self._deeds, *TRACKED, "join")

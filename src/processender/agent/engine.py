@@ -30,7 +30,7 @@ from .lines import Lines
 from .oom import kills
 from .settings import Settings
 from .voice import Voice
-from .watch import RunWatch
+from .watch import RunWatch, Watched
 from .wiring import Calls, build_ender, calls_of_nothing, command_budget, handlers_of, tellers
 
 HEARD_S = 1.0
@@ -43,7 +43,7 @@ _LATE_S = 0.1
 """How long the agent's own copy of a signal is waited for that all processes of a unit get, one after the other."""
 
 
-class Engine:
+class Engine(Watched):
     """The Ender of one agent; its run happens on threads of its own."""
 
     def __init__(
@@ -86,6 +86,7 @@ class Engine:
         self.tracked: tuple[Handler, ...] = ()
         """What releases that of which the command's shells have let this process keep track."""
         self._watch = RunWatch(kernel.wake, ladder.hurry, lambda: command.kill(everything=True))
+        self._watch.story.tell(settings, lambda: [] if self._joined is None else self._joined.courses())
         lines = Lines(as_json=settings.json_lines, talkative=talkative, verbosity=settings.verbosity)
         self._voice = Voice(lines)
         self._joined = joined
@@ -183,49 +184,14 @@ class Engine:
             self.ender.come_back()
 
     @property
-    def state(self) -> str:
-        """Where the end is, in a word; empty while nothing has begun."""
-        return self._watch.state
-
-    @property
     def withdrawable(self) -> bool:
         """Whether there is something to take back, and nothing beyond the drain has begun."""
         return self.ender.withdrawable
-
-    @property
-    def notices(self) -> list[Notice]:
-        """What was heard last."""
-        return list(self._watch.notices)
 
     def command_ended(self) -> None:
         """Take note that the command has ended by itself: so does the agent."""
         if not self.ender.stopping.is_set():
             self.ender.stop("exit")
-
-    @property
-    def kill_at(self) -> float | None:
-        """When everything that is left must be killed, seconds on the monotonic clock; None while no run is on."""
-        return self._watch.kill_at
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether a run should have been over: an alarm before that is not ours, but was set before an `exec`."""
-        return self.kill_at is not None and self._clock.now() >= self.kill_at
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """How the run has ended; None before that."""
-        return self._watch.verdict
-
-    @property
-    def notice(self) -> Notice | None:
-        """What was heard first, None before that."""
-        return self._watch.notice
-
-    @property
-    def signum(self) -> int:
-        """The number of the signal that began the end, 0 if none did."""
-        return self._watch.notice.signum if self._watch.notice is not None else 0
 
     def finish(self) -> None:
         """Wait until the report is written."""

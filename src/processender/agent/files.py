@@ -19,7 +19,7 @@ OF_PROFILES = (f"{PREFIX}PROFILE__", f"{PREFIX}USE_PROFILE")
 """How the variables begin that say something in a profile, or which one holds."""
 RESERVED = frozenset(
     {"STATE", "DISABLE", "PROFILE", "CAUSE", "REMAINING", "ATTEMPT", "IDEMPOTENCY_KEY", "CONTROL", "JOIN", "HEARTBEAT",
-     "STOP_TIMEOUT", "FAULTS"}
+     "STOP_TIMEOUT", "FAULTS", "PROGRESS"}
 )  # fmt: skip
 """Variables that are no overrides: the place of the state, switches, the profile, what children are told, what a
 container is told of its engine, and what goes wrong in a rehearsal."""

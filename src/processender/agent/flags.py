@@ -146,7 +146,8 @@ RUN: Table = (
     (
         ("--on-signal",),
         {"metavar": "SIGNAL:WHAT", "action": "append",
-         "help": "what a signal means: stop, forward, reload or ignore (default: TERM, INT, QUIT and HUP stop)"},
+         "help": "what a signal means: stop, forward, reload, ignore, or dump, which prints state and stacks "
+         "(default: TERM, INT, QUIT and HUP stop)"},
     ),
     (("--capture",), {"action": "store_true", "help": "pass on the output of COMMAND by lines, each with its time"}),
     (("--preset",), {"choices": tuple(PRESETS), "help": "end COMMAND as this program wants to be ended"}),

@@ -17,7 +17,7 @@ from ..hints import Any
 from .engine import Engine
 from .line import Caller, Reply
 from .meeting import PRE_STOP
-from .steering import wish_to_end
+from .steering import wish_to_end, with_run
 
 VERBS = ("status", "stop", PRE_STOP)
 """What can be asked."""
@@ -41,7 +41,8 @@ class Holding:
         """Do what *request* asks for; *reply* what came of it, to `pre-stop` when the drain is done."""
         verb = request.get("do")
         if verb == "status":
-            reply(self._status())
+            told = self._status()
+            reply(with_run(told, self._engine, self._clock.now()) if request.get("run") else told)
         elif verb == "stop":
             now, reason, within = self._clock.now(), request.get("reason", ""), request.get("within")
             self._engine.take(wish_to_end(caller.sender, reason, within, now))

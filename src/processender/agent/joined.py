@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from ..demand import load
 from ..errors import ProcessEnderError
 from ..hints import Any
 from .line import Caller
@@ -29,6 +30,7 @@ class Joined:
         self._callers: list[Caller] = []
         self._about: dict[Caller, dict[str, Any]] = {}
         self._reports: dict[Caller, dict[str, Any]] = {}
+        self._courses: dict[Caller, Any] = {}
         self._deaf: set[Caller] = set()
         self._news = threading.Event()
 
@@ -36,6 +38,8 @@ class Joined:
         """Let the application join that sends *request*, or keep its report."""
         if request["do"] == "report":
             return self._keep(request.get("report"), caller)
+        if request["do"] == "course":
+            return self._follow(request.get("change"), caller)
         if request["do"] == "heard":
             with self._lock:
                 self._deaf.discard(caller)
@@ -74,10 +78,28 @@ class Joined:
         self._news.set()
         return {"kept": True}
 
+    def _follow(self, change: Any, caller: Caller) -> dict[str, Any]:
+        """Take what has changed in the run of an application."""
+        if not caller.kept:
+            raise ProcessEnderError("cannot follow the run: nobody has joined on this connection; join first")
+        with self._lock:
+            course = self._courses.get(caller)
+            if course is None:
+                course = self._courses[caller] = load("live.course").Course()
+            course.adopt(change)
+        return {"taken": True}
+
+    def courses(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the runs of those that have told theirs, each with the name of its service."""
+        with self._lock:
+            told = [(str(self._about[caller]["service"]), course) for caller, course in self._courses.items()]
+            return [(service, whole) for service, course in told if (whole := course.whole())]
+
     def _tidy(self) -> None:
         """Keep the names of those that are there, or have left a report, and of nobody else."""
         for caller in [each for each in self._about if each not in self._callers and each not in self._reports]:
             del self._about[caller]
+            self._courses.pop(caller, None)
 
     def names(self) -> list[dict[str, Any]]:
         """Return who is there, with the names of their handlers."""

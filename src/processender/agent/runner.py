@@ -280,6 +280,8 @@ class Agent(Epilogue):
             self._command.send(heard.number)
         elif policy == "reload":
             self.reload(heard.sender)
+        elif policy == "dump":
+            load("agent.dump").dump(self)
 
     def _ask(self) -> None:
         first = self._settings.steps[0].signum

@@ -119,6 +119,10 @@ class Steering:
             "joined": agent.joined.names() if agent.joined is not None else [],
         }
 
+    def watched(self) -> dict[str, Any]:
+        """Return the status, and the course of the run that is on, or was."""
+        return with_run(self.status(), self._agent.engine, self._agent.clock.now())
+
     def _notice(self, cause: str, sender: str, action: Action) -> Notice:
         return Notice(cause, ORIGIN, self._agent.clock.now(), action, sender=sender)
 
@@ -133,6 +137,11 @@ def wish_to_end(sender: str, reason: object, within: object, now: float) -> Noti
             raise ProcessEnderError("cannot stop: `within` must be seconds above 0, and at most a week")
         deadline = now + within
     return Notice(reason or "stop", ORIGIN, now, Action.STOP, deadline, sender=sender)
+
+
+def with_run(status: dict[str, Any], engine: Any, now: float) -> dict[str, Any]:
+    """Return *status* with the course of the run of *engine*, None for none, and what time it is *now* on its clock."""
+    return {**status, "now": now, "run": {} if engine is None else engine.course()}
 
 
 def this_process(since: float, now: float) -> dict[str, Any]:

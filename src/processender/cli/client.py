@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 from collections.abc import Mapping
 
@@ -58,6 +59,15 @@ class Call:
         answer = dict(json.loads(line))
         answer.pop("v", None)
         return answer
+
+    def hangs_up(self, within: float) -> bool:
+        """Wait so many seconds between two questions; tell whether the agent has gone meanwhile."""
+        if not select.select([self._connection], [], [], within)[0]:
+            return False
+        try:
+            return not self._connection.recv(65536, socket.MSG_PEEK)
+        except ConnectionResetError:
+            return True
 
     def await_end(self) -> None:
         """Wait until the agent has gone."""

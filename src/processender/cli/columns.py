@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..core.record import Record
-from .screen import Line, Screen, Span, columns, lines_of
+from ..screen import Line, Screen, Span, columns, lines_of
 
 _LEAST = 8
 """How narrow the first column becomes at most, before another one goes."""

@@ -9,10 +9,7 @@ from collections.abc import Iterable
 
 from ..core.events import Event, Trouble
 from ..hints import Any
-from .screen import Line, Screen
-
-_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
-"""What a terminal is told for each word of a style."""
+from ..screen import Line, Screen, painted, plain
 
 
 def say(text: str) -> bool:
@@ -21,40 +18,31 @@ def say(text: str) -> bool:
 
     One that nobody reads any more is no error; who has much to say can stop.
     """
-    return _write(_plain(text))
+    return _write(plain(text))
 
 
 def say_lines(lines: Iterable[Line], screen: Screen) -> bool:
     """Print *lines* on standard output, in colour if the *screen* has it, and return as `say` does."""
-    return _write("\n".join(["".join(_styled(line, screen)).rstrip() for line in lines]))
+    return _write("\n".join([painted(line, screen).rstrip() for line in lines]))
 
 
-def _styled(line: Line, screen: Screen) -> list[str]:
-    """Return the parts of *line*, those of one style together."""
-    joined: list[tuple[str, str]] = []
-    for text, style in line:
-        before = joined.pop()[0] if joined and joined[-1][1] == style else ""
-        joined.append((before + text, style))
-    return [_coded(_plain(text, but=""), style, screen) for text, style in joined]
-
-
-def _coded(text: str, style: str, screen: Screen) -> str:
-    codes = ";".join([_CODES[word] for word in style.split()]) if screen.colour and text.strip() else ""
-    return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
-
-
-def _write(text: str) -> bool:
+def _write(text: str, end: str = "\n") -> bool:
     try:
         try:
-            print(text)
+            print(text, end=end)
         except UnicodeEncodeError:
             encoding = sys.stdout.encoding or "ascii"
-            print(text.encode(encoding, "backslashreplace").decode(encoding))
+            print(text.encode(encoding, "backslashreplace").decode(encoding), end=end)
         sys.stdout.flush()
     except (BrokenPipeError, AttributeError, ValueError):
         _give_up_stdout()
         return False
     return True
+
+
+def steer(text: str) -> bool:
+    """Tell the terminal behind standard output what no text does, and return as `say` does."""
+    return _write(text, end="")
 
 
 def say_json(value: Any) -> None:
@@ -65,7 +53,7 @@ def say_json(value: Any) -> None:
 def complain(text: str) -> None:
     """Print *text* on standard error, with our name in front; there may be none."""
     try:
-        print(f"processender: {_plain(text)}", file=sys.stderr)
+        print(f"processender: {plain(text)}", file=sys.stderr)
     except (OSError, AttributeError, ValueError):
         return
 
@@ -74,7 +62,7 @@ def complain_in_place(text: str, *, last: bool) -> None:
     """Print *text* on standard error in place of the former one, if that is a terminal; the *last* is taken away."""
     try:
         if sys.stderr.isatty():
-            shown = "" if last else f"processender: {_plain(text)}"
+            shown = "" if last else f"processender: {plain(text)}"
             print(f"\r\x1b[K{shown}", end="", file=sys.stderr, flush=True)
     except (OSError, AttributeError, ValueError):
         return
@@ -88,18 +76,13 @@ def complain_of(event: Event) -> None:
 
 def table(rows: list[list[str]], *, right: frozenset[int] = frozenset()) -> str:
     """Return *rows*, the first of them the head, as text in columns; those with a number in *right* to the right."""
-    rows = [[_plain(cell, but="") for cell in row] for row in rows]
+    rows = [[plain(cell, but="") for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = [text.rjust(widths[n]) if n in right else text.ljust(widths[n]) for n, text in enumerate(row)]
         lines.append("  " + "  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-def _plain(text: str, but: str = "\n\t") -> str:
-    """Return *text* with all written out that a terminal would not print but obey: records are hostile input."""
-    return "".join([each if each.isprintable() or each in but else ascii(each)[1:-1] for each in text])
 
 
 def _give_up_stdout() -> None:

@@ -16,6 +16,7 @@ from ..demand import load
 from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
 from ..hints import Any
+from ..screen import screen_of
 from ..telemetry.state import state_root
 from . import output
 from .kept_times import kept_times
@@ -26,7 +27,6 @@ from .report_data import HEAD, advice_data, csv_text, entry_row, last_data, over
 from .report_last import last_lines
 from .report_nothing import in_short, missing, nothing, unborn
 from .report_overview import overview_lines
-from .screen import screen_of
 from .wheres import referred
 
 NOTHING = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..archive.advice import Advice
-from .screen import Line, Screen
+from ..screen import Line, Screen
 
 
 def advice_lines(found: Mapping[str, Sequence[Advice]], screen: Screen) -> Iterator[Line]:

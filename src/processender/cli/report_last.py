@@ -9,7 +9,7 @@ from ..accounts.plain import KILLED
 from ..accounts.timeline import Bar, Timeline
 from ..archive.days import instant_of
 from ..core.texts import counted
-from .screen import Line, Screen, columns, lines_of, side_by_side
+from ..screen import Line, Screen, columns, lines_of, side_by_side
 
 COLOURS = {
     "clean": "green", "done": "green", "degraded": "yellow", "skipped": "dim", "cancelled": "dim",

@@ -9,9 +9,9 @@ from ..archive.days import DAY_S, day_of, instant_at, instant_of
 from ..archive.sentences import sentences, share
 from ..archive.shares import percent
 from ..core.texts import counted
+from ..screen import MOST, Line, Screen, side_by_side
 from .columns import Cell, Column, table_lines
 from .report_last import COLOURS, seconds_text
-from .screen import MOST, Line, Screen, side_by_side
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _ROWS = 8

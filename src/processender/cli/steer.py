@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..agent.durations import format_duration, parse_duration
 from ..agent.reload import only_anew
@@ -11,6 +11,7 @@ from ..hints import Any
 from . import output
 from .client import Call, NoAgent, find
 from .options import Options
+from .watch import watch
 
 SCHEMA = 1
 REFUSED = 1
@@ -33,7 +34,7 @@ refused with all its mistakes, and the old one stays. What only a new agent can 
     "signal": "Send a signal to the command of an agent, or what is to be sent in its place; the sender is recorded.",
 }
 _EXAMPLES = {
-    "status": ("processender status", "processender status --agent 4711 --json"),
+    "status": ("processender status", "processender status --agent 4711 --json", "processender status --watch"),
     "stop": ("processender stop --wait", "processender stop --reason 'node is repaired' --within 20s"),
     "drain": ("processender drain", "processender drain --agent 4711"),
     "resume": ("processender resume",),
@@ -78,6 +79,8 @@ def main(words: Sequence[str]) -> int:
 def _carry_out(verb: str, options: Any, path: str, request: dict[str, Any]) -> int:
     try:
         with Call(path) as call:
+            if verb == "status" and options.watch:
+                return watch(call, _as_text, as_json=options.json)
             code = _show(verb, options, call.ask(request))
             if not code and verb == "stop" and options.wait:
                 call.await_end()
@@ -111,7 +114,7 @@ def _show(verb: str, options: Any, answer: dict[str, Any]) -> int:
     return 0
 
 
-def _as_text(status: dict[str, Any]) -> str:
+def _as_text(status: Mapping[str, Any]) -> str:
     agent, command = status["agent"], status["command"]
     readiness = "ready" if status["ready"] else "not ready"
     up = format_duration(round(agent["uptime_s"], 1))
@@ -144,7 +147,9 @@ def _life(command: dict[str, Any]) -> str:
 
 
 def _parser(verb: str) -> Options:
-    takes = {"signal": "SIGNAL ", "stop": "[--reason TEXT] [--within TIME] [--wait] "}.get(verb, "")
+    takes = {"signal": "SIGNAL ", "status": "[--watch] ", "stop": "[--reason TEXT] [--within TIME] [--wait] "}.get(
+        verb, ""
+    )
     usage = f"processender {verb} {takes}[--agent PID|PATH] [--json]"
     epilog = _EPILOG.format(examples="\n".join(f"  {each}" for each in _EXAMPLES[verb]))
     parser = Options(verb, usage=usage, description=_ABOUT[verb], epilog=epilog, code=MISTAKE)
@@ -154,6 +159,10 @@ def _parser(verb: str) -> Options:
         parser.add_argument("--reason", default="", metavar="TEXT", help="the cause, for handlers and the report")
         parser.add_argument("--within", default="", metavar="TIME", help="when all must be gone (default: the grace)")
         parser.add_argument("--wait", action="store_true", help="wait until the agent has gone")
+    if verb == "status":
+        parser.add_argument(
+            "--watch", action="store_true", help="show it, and its run, again and again until it has gone"
+        )
     parser.add_argument("--agent", default="", metavar="PID|PATH", help="the agent, by its process or its socket")
     parser.add_argument("--json", action="store_true", help="print data")
     return parser

@@ -21,6 +21,9 @@ class LoggingObserver:
         level, text, told = self._wording.say(event)
         logger = self._logger
         if logger.isEnabledFor(level):
+            if not text.isascii():
+                # Half a sign, of a file's name for one, is none that a stream in UTF-8 takes.
+                text = text.encode("utf-8", "backslashreplace").decode()
             # Not `log`: it would look through the stack for a caller, who is always this one.
             record = logger.makeRecord(logger.name, level, __file__, 0, text, (), None, "observe")
             vars(record).update(told)

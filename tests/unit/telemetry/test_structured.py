@@ -128,3 +128,4 @@ def test_a_hostile_name_stays_in_its_line(lines: tuple[logging.Logger, io.String
     (line,) = map(json.loads, lines[1].getvalue().splitlines())
 
     assert HOSTILE == line["processender.handler.name"]
+    assert line["text"].encode()

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from unicodedata import combining, east_asian_width
 
-from ..core.record import Record
-from ..hints import Any
+from .core.record import Record
+from .hints import Any
 
 LEAST, USUAL, MOST = 20, 80, 160
 """How wide a screen is at least, where nobody knows, and how wide text becomes at most, in columns."""
 _SIGNS = "█▓░·▁▂▃▄▅▆▇┊┃▲…→✗"
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
+"""What a terminal is told for each word of a style."""
 Span = tuple[str, str]
 """Some text, and its style: a few words of `bold dim red green yellow blue`, empty for none."""
 Line = tuple[Span, ...]
@@ -133,3 +135,22 @@ def side_by_side(parts: Iterable[Span], screen: Screen, indent: str = "") -> Ite
         used = (used if line else 0) + len(gap) + columns(shown)
         line += [(gap, ""), (shown, style)] if gap else [(shown, style)]
     yield tuple(line)
+
+
+def plain(text: str, but: str = "\n\t") -> str:
+    """Return *text* with all written out that a terminal would not print but obey: records are hostile input."""
+    return "".join([each if each.isprintable() or each in but else ascii(each)[1:-1] for each in text])
+
+
+def painted(line: Line, screen: Screen) -> str:
+    """Return *line* as a terminal takes it, in colour if the *screen* has it."""
+    joined: list[Span] = []
+    for text, style in line:
+        before = joined.pop()[0] if joined and joined[-1][1] == style else ""
+        joined.append((before + text, style))
+    return "".join([_coded(plain(text, but=""), style, screen) for text, style in joined])
+
+
+def _coded(text: str, style: str, screen: Screen) -> str:
+    codes = ";".join([_CODES[word] for word in style.split()]) if screen.colour and text.strip() else ""
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
