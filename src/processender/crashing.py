@@ -18,7 +18,6 @@ from .core.handler import PHASES, Handler, Importance
 from .core.obligation import Entry, Kind, Standing
 from .core.outcome import Outcome
 from .core.record import Record
-from .demand import load
 from .engine.aside import carry_out
 from .engine.callables import is_async, positional
 from .engine.registry import Registry
@@ -30,6 +29,7 @@ from .looking import journal_root, look
 from .ports import Clock, Context
 from .recovering import recover_at_start
 from .rounds import Find
+from .telemetry.bookkeeping import note_crash
 from .telemetry.crash import untold_crashes, what_followed, write_crash
 from .telemetry.facts import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
@@ -279,10 +279,10 @@ class Aftermath:
             return report
         try:
             report = write_crash(self._place, report)
-            load("archive.lines").take_crash(self._place, report.as_dict())
-            load("telemetry.totals").take_crash(self._place, report.id, report.service, report.cause)
         except OSError as error:
             self._tell(Trouble(self._clock.now(), "crash", f"cannot write the account of the crash: {error}"))
+        for failed in note_crash(self._place, report):
+            self._tell(Trouble(self._clock.now(), "crash", str(failed)))
         return report
 
 

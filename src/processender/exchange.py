@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 
+from .core.labels import printable
 from .core.retry import TRANSIENT_STATUS
 from .errors import HandlerError, Permanent, ProcessEnderError, Transient, Unreachable
 from .hints import TYPE_CHECKING, Any
@@ -25,8 +27,7 @@ READ_BYTES = 65536
 """How much of an answer is read unless more is asked for; the rest is left."""
 _LEAST_S = 0.001
 _SHOWN = 300
-_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""A token (RFC 9110 section 5.6.2)."""
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token (RFC 9110 section 5.6.2)
 
 
 class HTTPStatusError(ProcessEnderError):
@@ -88,10 +89,8 @@ class Request:
             raise HandlerError(f"cannot send {method!r}: a method is one word, like POST")
         place = URL(url)
         check_headers(headers or {})
-        self.method = method
-        self.server = place.server
+        self.method, self.server, self.shown = method, place.server, place.shown
         self.target, self.query = place.target, place.query
-        self.shown = place.shown
         self.headers = {"User-Agent": "processender", "Connection": "close", **(headers or {})}
         self.body = body.encode() if isinstance(body, str) else body
         host, port = place.host, place.port
@@ -120,8 +119,11 @@ class Answer:
 
     def quoted(self, most: int = _SHOWN) -> str:
         """Return the beginning of the body in one line, as it may be shown: without the secrets of the request."""
-        # What stands behind may be long, and a secret must not be cut where it begins.
-        return self.clean(self.body.decode("utf-8", "replace"))[:most].strip().replace("\n", " ")
+        return self.shown(self.body.decode("utf-8", "replace"), most)
+
+    def shown(self, text: str, most: int = _SHOWN) -> str:
+        """Return the beginning of *text*, which the server said, in one line that steers no terminal; no secrets."""
+        return printable(" ".join(self.clean(text)[: 2 * most].split()), most)
 
     def clean(self, text: str) -> str:
         """Return *text*, something that the server said, without the secrets of the request."""
@@ -129,7 +131,7 @@ class Answer:
 
     def __str__(self) -> str:
         """Return the status, and what the server calls it."""
-        return f"{self.status} {self.clean(self.reason)}"
+        return f"{self.status} {self.shown(self.reason)}"
 
 
 class Exchange:
@@ -187,10 +189,8 @@ class Exchange:
         """Return the limit of the whole answer, which runs: the time-out of a socket begins anew with each byte."""
         clock = threading.Timer(self._limit, self.abort)
         clock.daemon = True
-        try:
-            clock.start()
-        except RuntimeError:
-            return clock  # no thread, as in Python 3.12 while the interpreter ends: then each read has that time
+        with suppress(RuntimeError):
+            clock.start()  # no thread, as in Python 3.12 while the interpreter ends: then each read has that time
         return clock
 
     def _meaning(self, error: Exception) -> Exception:
@@ -202,22 +202,20 @@ class Exchange:
             return Permanent(f"{what}: its certificate is not trusted: {error}")
         if isinstance(error, OSError):
             return Unreachable(f"{what}: {error}")
-        said = blanked(str(error), self._secrets)
+        said = printable(blanked(str(error), self._secrets))
         return Transient(f"{what}: the answer broke off: {type(error).__name__} {said}")
 
     def abort(self) -> None:
         """Let whoever reads or writes come back at once; harmless when all is over."""
         from socket import SHUT_RDWR, socket  # noqa: PLC0415 - loaded by the request
 
-        # Not close: the number of the descriptor could be another's by the time the other thread uses it. And not
-        # the method of an SSL socket, which pulls its state from under the thread that reads.
+        # Not close: the number could be another's by the time the other thread uses it. And not the method of an SSL
+        # socket, which pulls its state from under the thread that reads.
         self._over = True
         sock = self._sock or self._connection.sock
-        try:
-            if sock is not None:
+        if sock is not None:
+            with suppress(OSError):
                 socket.shutdown(sock, SHUT_RDWR)
-        except OSError:
-            return
 
 
 def exchange(request: Request, ctx: Context, body: bytes | None = None, **options: Any) -> Answer:

@@ -64,6 +64,7 @@ class Delivery:
         try:
             if self.outbox is not None:
                 self.outbox.open()
+                self.outbox.waiting()
         except OSError as error:
             self._trouble(f"cannot keep what is not delivered: {error}; make it writable")
             self.outbox = None
@@ -115,11 +116,15 @@ class Delivery:
             wait: Whether to wait for another process that delivers.
         """
         outbox = self.outbox
-        if outbox is None or not outbox.waiting():
+        try:
+            if outbox is None or not outbox.waiting():
+                return 0
+            self._until = self._clock.now() + seconds
+            if not outbox.begin(wait=wait):
+                return None
+        except OSError as error:
+            self._trouble(f"cannot use what waits: {error}; nothing is sent, make it writable")
             return 0
-        self._until = self._clock.now() + seconds
-        if not outbox.begin(wait=wait):
-            return None
         try:
             return self._deliver(outbox, f"{first}.json")
         finally:
@@ -134,10 +139,14 @@ class Delivery:
             if name is None:
                 break
             seen.add(name)
-            kept = self._read(outbox, name)
-            if kept is None or not is_over(kept.account, self._clock.wall(), self._host):
-                continue
-            error = self._send(kept.account, kept)
+            try:
+                kept = self._read(outbox, name)
+                if kept is None or not is_over(kept.account, self._clock.wall(), self._host):
+                    continue
+                error = self._send(kept.account, kept)
+            except OSError as failed:
+                self._trouble(f"cannot take {name} out of what waits: {failed}; it may be sent again")
+                error = failed
             delivered += error is None
             if isinstance(error, TimeoutError | Unreachable):
                 break  # the next one would wait as long
@@ -147,11 +156,11 @@ class Delivery:
     def _read(self, outbox: Outbox, name: str) -> Kept | None:
         try:
             return outbox.read(name)
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             self._trouble(f"cannot read the account {outbox.refused(name)}: {error}; it is put aside")
             return None
 
-    def _send(self, account: dict[str, Any], kept: Kept | None = None) -> Exception | None:
+    def _send(self, account: dict[str, Any], kept: Kept | None = None) -> BaseException | None:
         """Send *account*, *kept* in the outbox if it is; return why that failed, None where it did not."""
         name, outbox = str(account["id"]), self.outbox
         until = self._clock.now() + LIMIT_S
@@ -163,7 +172,9 @@ class Delivery:
             aside = f"; it is put aside as {outbox.refused(kept.name)}" if kept is not None and outbox else ""
             self._trouble(f"the account {name}: {error}{aside}")
             return error
-        except Exception as error:  # foreign code
+        except BaseException as error:  # foreign code
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise  # a person's: it is `processender deliver`
             later = "it waits in the outbox, and is sent by the next start" if kept is not None else "it is lost"
             self._trouble(f"cannot send the account {name}: {describe(error)}; {later}")
             return error

@@ -11,6 +11,7 @@ from .core.record import Record
 from .core.spans import LONGEST_S
 from .errors import HandlerError, StateError
 from .ports import Exporter, Observer, check_kind
+from .telemetry.state import file_name
 
 _CHOICES = {
     "displaced": ("before", "after-run", "never"),
@@ -62,7 +63,7 @@ class Settings(Record):
         for each in self.exporters:
             check_kind(each, ("name", "send"), "an exporter", "Ender(exporters=[otlp.exporter(url)])")
         names = [each.name for each in self.exporters]
-        if len({*names}) < len(names):
+        if len({*map(file_name, names)}) < len(names):
             raise HandlerError(f"cannot make an Ender with two exporters of one name, of {names}: give name=")
         if self.drain_delay and self.drain_delay >= self.grace:
             given = f"drain_delay={self.drain_delay!r} and grace={self.grace!r}"

@@ -48,6 +48,13 @@ class URL:
             raise HandlerError(f"cannot send to {shown!r}: {error}") from error
 
 
+def below(base: str, path: str) -> str:
+    """Return the URL of *path* below *base*; raise `HandlerError` for one to which nothing can be added."""
+    if "?" in base or "#" in base:
+        raise HandlerError(f"cannot send below {without_secrets(base)!r}: leave out what begins with `?` or `#`")
+    return f"{base.rstrip('/')}/{path}"
+
+
 def without_secrets(url: Any) -> str:
     """Return the beginning of *url*, without a user; raise `HandlerError` for what is no text."""
     if not isinstance(url, str):

@@ -206,6 +206,14 @@ def test_a_url_with_a_password_is_found_by_reference_and_never_shown(
         assert "geheim" not in str(caught.value)
 
 
+def test_a_password_with_an_unquoted_sign_is_not_taken_for_a_host() -> None:
+    """What looks up the name would quote it."""
+    with pytest.raises(ArchiveError, match="cannot read the URL of the archive") as error:
+        connected("postgresql://who:p@s3cret@127.0.0.1:1/db", 2.0)
+
+    assert "s3cret" not in str(error.value)
+
+
 def context(seconds: float = 10.0) -> BriefContext:
     """Return what an exporter is called with."""
     clock = SystemClock()

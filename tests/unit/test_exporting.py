@@ -182,3 +182,51 @@ def test_what_cannot_export_is_refused(exporters: list[Any], says: str) -> None:
     """At once."""
     with pytest.raises(HandlerError, match=says):
         Ender("orders", exporters=exporters)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit()])
+def test_an_exporter_that_raises_what_is_no_exception_is_one_that_fails(tmp_path: Path, error: BaseException) -> None:
+    """It is said, the account stays, and the lock is given back."""
+    shelf = Shelf(lambda _id: error)  # type: ignore[arg-type,return-value]
+    delivery, told = made(shelf, tmp_path, waiting=1)
+
+    assert [0, 0] == [delivery.deliver(), delivery.deliver()]
+    assert [type(error).__name__ in text for text in texts(told)] == [True, True]
+    assert 1 == delivery.waiting
+
+
+def test_an_outbox_that_cannot_be_used_harms_nobody(tmp_path: Path) -> None:
+    """A lock that is a directory: it is said, and what waits stays."""
+    delivery, told = made(Shelf(), tmp_path, waiting=1)
+    (tmp_path / "outbox" / "shelf" / "lock").mkdir()
+
+    assert 0 == delivery.deliver()
+    assert ["cannot use what waits" in text for text in texts(told)] == [True]
+    assert 1 == delivery.waiting
+
+
+def test_an_account_that_cannot_be_read_just_now_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No descriptor was left: it is not put aside, and the others go."""
+    delivery, told = made(Shelf(), tmp_path, waiting=2)
+    assert delivery.outbox is not None
+    read = delivery.outbox.read
+
+    def fails(name: str) -> Any:
+        if name == "000.json":
+            raise OSError(24, "Too many open files")
+        return read(name)
+
+    monkeypatch.setattr(delivery.outbox, "read", fails)
+
+    assert 1 == delivery.deliver()
+    assert ["000.json"] == delivery.outbox.waiting()
+    assert ["Too many open files" in text for text in texts(told)] == [True]
+
+
+def test_two_exporters_whose_names_are_one_directory_are_refused(tmp_path: Path) -> None:
+    """What one has delivered would be gone for the other."""
+    one, two = Shelf(), Shelf()
+    one.name, two.name = "a/b", "a b"
+
+    with pytest.raises(HandlerError, match="two exporters of one name"):
+        Ender("orders", state=str(tmp_path), exporters=[one, two])

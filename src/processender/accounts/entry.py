@@ -18,6 +18,9 @@ LONGEST = 200
 """How many signs of a name are kept."""
 MOST_HANDLERS = 512
 """How many handlers of a run are kept."""
+CUT = "cut"
+"""The cause of a crash of which nothing is known but that a run was on."""
+_IN_RUN = frozenset({"run.started", "handler.started", "handler.ended"})
 
 
 def line_of(account: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,9 +44,22 @@ def line_of(account: Mapping[str, Any]) -> dict[str, Any]:
 
 def crash_line(crash: Mapping[str, Any]) -> dict[str, Any]:
     """Return the line of a *crash*, the data of its account."""
-    line = {"crash": storable(crash.get("id")), "v": SCHEMA, "at": number(crash.get("at"))}
+    line: dict[str, Any] = {"crash": storable(crash.get("id")), "v": SCHEMA, "at": number(crash.get("at"))}
+    if is_cut(crash):
+        line["cut"] = True
     names = ("service", "version", "deployment", "zone", "node", "cause")
     return {**line, **{name: storable(crash.get(name)) for name in names}}
+
+
+def is_cut(crash: Mapping[str, Any]) -> bool:
+    """Tell whether a run was on when it came, whatever its cause: then the begin of the run tells of it already."""
+    for each in reversed([*tables(crash.get("events"))]):
+        key = storable(each.get("key"))
+        if key == "run.ended":
+            return False
+        if key in _IN_RUN:
+            return True
+    return crash.get("cause") == CUT
 
 
 def mark_line(kind: str, words: str, at: float, service: str = "") -> dict[str, Any]:

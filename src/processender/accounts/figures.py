@@ -19,8 +19,11 @@ from .plain import JOINED, is_crash, number, parts, table, tables, text
 
 LABEL = 120
 """How long the value of a label may be, in characters."""
+LARGEST = 1e15
+"""No value is larger: of what makes no sense the sums would be none, and with them all that was counted."""
 STOLEN = "signal-stolen"
 """The code of the trouble that tells of a theft."""
+_DIGITS = 16
 
 
 class Figure(Record):
@@ -109,7 +112,8 @@ def graceful(service: str, clean: float, runs: float) -> tuple[Figure, ...]:
 
 
 def _figure(name: str, value: float, *labels: str) -> Figure:
-    return Figure(f"processender_{name}", float(value), tuple(printable(each, LABEL) for each in labels))
+    kept = min(max(0.0, float(value)), LARGEST)
+    return Figure(f"processender_{name}", kept, tuple(printable(each, LABEL) for each in labels))
 
 
 def _who(account: Mapping[str, Any]) -> tuple[str, str]:
@@ -197,6 +201,6 @@ def _count(value: object) -> int:
 def _length(names: list[Any]) -> int:
     """Return how many there are; the last may tell of more."""
     words = text(names[-1]).split() if names else []
-    if len(words) == 3 and words[0] == "and" and words[2] == "more" and words[1].isdecimal():
-        return len(names) - 1 + int(words[1])
+    if len(words) == 3 and (words[0], words[2]) == ("and", "more") and words[1][:_DIGITS].isdecimal():
+        return len(names) - 1 + int(words[1][:_DIGITS])
     return len(names)

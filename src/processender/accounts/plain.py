@@ -35,7 +35,7 @@ def table(value: object) -> dict[str, Any]:
 
 def tables(value: object) -> Iterator[dict[str, Any]]:
     """Give the tables that are in *value*, if it is a list."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         yield from (each for each in value if isinstance(each, dict))
 
 

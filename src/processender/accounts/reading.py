@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..core.outcome import Verdict
 from ..hints import Any
-from .entry import MOST_HANDLERS, SCHEMA, storable
+from .entry import CUT, MOST_HANDLERS, SCHEMA, storable
 from .plain import number
 
 VERDICTS = frozenset(map(str, Verdict))
@@ -32,7 +32,7 @@ class Line:
     """One line, each value of its type."""
 
     __slots__ = (
-        "at", "cause", "deployment", "handlers", "id", "instance", "kind", "node", "seconds", "service", "text",
+        "at", "cause", "cut", "deployment", "handlers", "id", "instance", "kind", "node", "seconds", "service", "text",
         "verdict", "version", "window_s", "zone",
     )  # fmt: skip
 
@@ -56,6 +56,7 @@ class Line:
         self.seconds: float | None = None
         self.handlers: list[Deed] = []
         self.verdict = "crashed" if self.kind == "crash" else ""
+        self.cut = self.kind == "crash" and (get("cut") is True or self.cause == CUT)
         if self.kind == "end":
             self._end(data)
         if self.kind == "mark" and self.id not in MARKS:
@@ -112,7 +113,7 @@ def _deed(each: Any) -> Deed:
     if outcome not in _OUTCOMES:
         raise ValueError("a handler ended in no way that is known")
     seconds = took if type(took) is float and 0.0 <= took < LAST_DATE else _positive(took)
-    limit = timeout if type(timeout) is float else number(timeout)
+    limit = timeout if type(timeout) is float and 0.0 <= timeout < LAST_DATE else _limit(timeout)
     again = retries if type(retries) is int and 0 <= retries < _MOST_RETRIES else _retries(retries)
     return (name, phase, importance, outcome, seconds, again, reason, limit)
 
@@ -120,6 +121,11 @@ def _deed(each: Any) -> Deed:
 def _positive(value: Any) -> float | None:
     known = number(value)
     return None if known is None else max(0.0, known)
+
+
+def _limit(value: Any) -> float | None:
+    known = number(value)
+    return known if known is not None and known >= 0.0 else None
 
 
 def _retries(value: Any) -> int:

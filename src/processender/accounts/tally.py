@@ -75,7 +75,7 @@ class Tally:
         if run:
             length = number(table(account.get("window")).get("length_s")) or 0.0
             late = (number(account.get("started")) or 1.0) + length + LATE_S
-            self._remember(run, 0.0 if over or known == 0.0 else late)
+            self._remember(run, 0.0 if over or known == 0.0 else max(1.0, late))
 
     def once(self, about: str, figures: Iterable[Figure]) -> None:
         """Take in *figures*, unless those of the same id, *about*, were taken in already."""

@@ -90,7 +90,7 @@ class Ingest:
 
     def run(self) -> None:
         """Read what is new; raise `OSError` when the directory cannot be read."""
-        places = list(find_places(self._root))
+        places = [place for place in find_places(self._root) if self._is_text(place)]
         with self._database.writing():
             writer = Writer(self._database)
             known = {row[0]: row for row in list(self._database.rows("SELECT * FROM sources"))}
@@ -124,12 +124,21 @@ class Ingest:
 
     def _names(self, directory: str) -> list[str]:
         try:
-            return os.listdir(directory)
+            return [name for name in os.listdir(directory) if self._is_text(os.path.join(directory, name))]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             self.troubles.append(f"{directory} cannot be read: {error.strerror}; run as its owner")
             return []
+
+    def _is_text(self, path: str) -> bool:
+        """Tell whether *path* is text, as all that goes into a database must be; say so where it is not."""
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            self._file_trouble = f"the name {path!a} is no UTF-8: what is there was left out; rename it"
+            return False
+        return True
 
     def _read(self, writer: Writer, source: Source, size: int) -> None:
         """Read what is new in one segment, in portions that are written as a whole."""
@@ -203,6 +212,8 @@ class Ingest:
                 self._file_trouble = f"{path} is of a later version: it was left out; update processender"
                 return None
             return Line(line_of(data) if kind == _REPORTS else crash_line(data))
+        except FileNotFoundError:
+            return None  # there are newer ones, and it had to go
         except (OSError, ValueError, RecursionError):
             self._file_trouble = f"{path} is damaged, or cannot be read: it was left out"
             return None
@@ -242,8 +253,11 @@ def find_places(root: str) -> Iterator[str]:
 def read_object(path: str) -> dict[str, Any]:
     """Return the object of JSON in the file at *path*; raise `OSError`, or `ValueError` for anything else."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        return _object(file.read(_MOST_FILE))
+    try:
+        # Not open(): for a directory it would leave the descriptor behind.
+        return _object(os.read(descriptor, _MOST_FILE))
+    finally:
+        os.close(descriptor)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

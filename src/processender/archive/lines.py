@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 from ..accounts.entry import crash_line, line_of, mark_line
 from ..core.written import as_text
@@ -68,7 +69,11 @@ def _append(place: str, data: bytes) -> None:
     path = os.path.join(place, known[-1] if known else _name(_FIRST))
     descriptor = _opened(path)
     try:
-        size = os.fstat(descriptor).st_size
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            # What goes into a pipe is gone with it, though all of it was taken.
+            raise OSError(errno.EINVAL, f"{os.path.basename(path)} is no regular file; remove it")
+        size = found.st_size
         if size and size + len(data) > SEGMENT_BYTES:
             number = int(os.path.basename(path)[: -len(SUFFIX)]) + 1
             os.close(descriptor)

@@ -123,6 +123,9 @@ def connected(url: Any, within: float = WITHIN_S) -> Any:
         raise ArchiveError(f"{text}; install it with: pip install 'processender[postgres]'") from error
     try:
         settings: dict[str, Any] = {**psycopg.conninfo.conninfo_to_dict(reveal(url))}
+        if "@" in str(settings.get("host") or "")[1:]:
+            # The password holds one, and its end was taken for a part of the host, which an error would quote.
+            raise psycopg.ProgrammingError
     except ReleaserError as error:
         raise ArchiveError(f"cannot reach the archive: {error}") from error
     except psycopg.Error:

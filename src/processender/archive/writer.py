@@ -12,8 +12,6 @@ from .names import Names
 from .sql import Database
 from .sums import Sums
 
-CUT = "cut"
-"""The cause of a crash in a run, which is counted as that run, by its begin."""
 _AT_ONCE = 500
 Placed = tuple[Line, str]
 """A line, and the directory of its service, relative; empty where there is none."""
@@ -38,7 +36,8 @@ class Writer:
                 marks.append((line.at, line.id, line.text, line.service))
             elif line.kind == "start":
                 starts.setdefault(line.id, placed)
-            elif line.kind == "end" or line.cause != CUT:
+            elif not line.cut:
+                # A crash in a run is counted as that run, by its begin.
                 ends.setdefault(line.id, placed)
         known = self.known(sorted(ends.keys() | starts.keys()))
         fresh = {number: placed for number, placed in ends.items() if number not in known}

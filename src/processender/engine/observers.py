@@ -76,7 +76,7 @@ class Outlet:
             self._changed.wait_for(lambda: bool(self._queue), IDLE_S)
         try:
             prepare()
-        except Exception as error:  # what it cannot do then it may not be asked for
+        except BaseException as error:  # what it cannot do then it may not be asked for
             kind = type(self.observer).__name__
             text = f"the observer {kind} cannot prepare itself: {describe(error)}"
             self._complain(self, Trouble(self._clock.now(), "observer-failed", text))
@@ -98,7 +98,7 @@ class Outlet:
     def _show(self, event: Event) -> None:
         try:
             self.observer.observe(event)
-        except Exception as error:  # an observer is foreign code; what it raises is reported
+        except BaseException as error:  # an observer is foreign code; what it raises is reported
             if not isinstance(event, Trouble):
                 kind = type(self.observer).__name__
                 text = f"the observer {kind} cannot take {type(event).__name__}: {describe(error)}"
@@ -109,7 +109,7 @@ class Outlet:
         self._complain(self, trouble)
         try:
             self.observer.observe(trouble)
-        except Exception:  # it can take nothing at all; the count is what the report shows
+        except BaseException:  # it can take nothing at all; the count is what the report shows
             self.lost += 1
 
 

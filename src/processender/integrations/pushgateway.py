@@ -21,6 +21,7 @@ from ..accounts.plain import text
 from ..hints import Any
 from ..ports import Context
 from ..sending import Address
+from ..urls import below
 
 
 def exporter(
@@ -54,8 +55,8 @@ def exporter(
     """
     how: dict[str, Any] = {"headers": headers, "timeout": timeout, "authority": authority}
     # What is wrong with it is said now.
-    Address(url, CONTENT_TYPE, **how)
-    return PushgatewayExporter(name, url.rstrip("/"), job, grouping, how)
+    Address(below(url, "metrics"), CONTENT_TYPE, **how)
+    return PushgatewayExporter(name, url, job, grouping, how)
 
 
 class PushgatewayExporter:
@@ -77,7 +78,7 @@ class PushgatewayExporter:
         job = self._job or text(account.get("service")) or "unknown"
         grouping = {"instance": text(account.get("instance"))} if self._grouping is None else self._grouping
         labels = "".join(_label(key, value) for key, value in {"job": job, **grouping}.items() if value)
-        Address(f"{self._url}/metrics{labels}", CONTENT_TYPE, **self._how).send(of_account(account).encode(), ctx)
+        Address(below(self._url, f"metrics{labels}"), CONTENT_TYPE, **self._how).send(of_account(account).encode(), ctx)
 
 
 def _label(name: str, value: str) -> str:

@@ -9,9 +9,11 @@ came into the place of another while that was sent stays. A crash puts its accou
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable, Mapping
 
@@ -30,7 +32,9 @@ KEPT = 1000
 REFUSED_KEPT = 64
 """How many are kept that nobody would take."""
 MOST_BYTES = 1 << 23
-_ENDING, _SENT, _REFUSED = ".json", ".sent", "refused"
+DRAFT_S = 3600.0
+"""So long after it was begun nobody works on a draft any more, by the clock of the file system."""
+_ENDING, _SENT, _DRAFT, _REFUSED = ".json", ".sent", ".new", "refused"
 
 
 class Kept(Record):
@@ -91,8 +95,17 @@ class Outbox:
             descriptor = open_beyond(os.path.join(self.path, name), os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
-        with open(descriptor, "rb") as file:
-            found, data = os.fstat(descriptor), file.read(MOST_BYTES)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise ValueError("it is a link") from error
+            raise
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise ValueError("it is no regular file")
+            data = os.read(descriptor, MOST_BYTES)
+        finally:
+            os.close(descriptor)
         try:
             account = json.loads(data)
         except RecursionError as error:
@@ -142,14 +155,25 @@ class Outbox:
         except BlockingIOError:
             os.close(descriptor)
             return False
+        try:
+            os.utime(descriptor)
+            self._tidy(os.fstat(descriptor).st_mtime - DRAFT_S)
+        except BaseException:
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
-        for name in os.listdir(self.path):
-            if name.endswith(_SENT):
-                # Whoever sent it was killed; it is sent once more.
-                sent = os.path.join(self.path, name)
-                _link(sent, sent.removesuffix(_SENT) + _ENDING)
-                _unlink(sent)
         return True
+
+    def _tidy(self, old: float) -> None:
+        """See to what those have left who were killed at work; what is drafted since *old* may still be on."""
+        for name in os.listdir(self.path):
+            path = os.path.join(self.path, name)
+            if name.endswith(_SENT):
+                # It is sent once more.
+                _link(path, path.removesuffix(_SENT) + _ENDING)
+                _unlink(path)
+            elif name.endswith(_DRAFT) and os.lstat(path).st_ctime < old:
+                _unlink(path)
 
     def end(self) -> None:
         """Give the lock back."""
@@ -203,7 +227,7 @@ def _lives(pid: int, seconds: float) -> bool:
 
 def link_or_write(path: str, source: str, account: Mapping[str, Any]) -> None:
     """Let *account* stand at *path*: as a link to its file *source* if that can be, else written."""
-    draft = f"{path}.{os.getpid()}.{threading.get_native_id()}.new"
+    draft = f"{path}.{os.getpid()}.{threading.get_native_id()}{_DRAFT}"
     _unlink(draft)
     if not source or not _try(lambda: os.link(source, draft, follow_symlinks=False)):
         write_new(draft, as_text(dict(account)).encode())

@@ -62,6 +62,9 @@ def state_place(service: str, environ: Mapping[str, str]) -> StatePlace:
     root = state_root(environ)
     path = os.path.join(root, file_name(service))
     try:
+        # The program may go to another directory before its end.
+        root = os.path.abspath(root)
+        path = os.path.join(root, file_name(service))
         os.makedirs(root, mode=0o700, exist_ok=True)
         for each in (path, os.path.join(path, "reports")):
             # Not makedirs: it gives the mode to the last directory only.

@@ -19,13 +19,13 @@ from ..accounts.figures import of_crash, of_recovery
 from ..accounts.tally import Tally, read, written
 from ..hints import Any
 from ..opening import open_beyond
-from .state import set_aside
+from .state import set_aside, write_new
 
 TOTALS = "totals"
 """The name of the file, in the directory of a service."""
-WAIT_S = 1.0
+WAIT_S = 3.0
 """How long another process may be at the file."""
-_PAUSE_S = 0.005
+_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.05
 _LONGEST = 8 * 1024 * 1024
 _INFO, _CRASHES = "processender_service_info", "processender_crashes_total"
 
@@ -76,18 +76,22 @@ def change(directory: str, how: Callable[[Tally], object]) -> None:
         how(tally)
         _write(path, written(tally))
     finally:
+        # Said, not only closed: a child that was forked meanwhile has this descriptor too, and would keep the lock.
+        fcntl.flock(lock, fcntl.LOCK_UN)
         os.close(lock)
     if trouble:
         raise OSError(trouble)
 
 
 def _wait_for(lock: int, path: str) -> None:
-    never = threading.Event()
-    for _ in range(int(WAIT_S / _PAUSE_S)):
+    never, waited, pause = threading.Event(), 0.0, _PAUSE_S
+    while waited < WAIT_S:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            never.wait(_PAUSE_S)
+            never.wait(pause)
+            # A hundred workers that end together must not look so often that nobody has time to write.
+            waited, pause = waited + pause, min(1.5 * pause, _LONGEST_PAUSE_S)
         else:
             return
     raise OSError(f"cannot count in {path}: another process is at it for longer than {WAIT_S:g} s; this is not counted")
@@ -106,10 +110,9 @@ def _load(path: str) -> str:
 
 def _write(path: str, text: str) -> None:
     draft = f"{path}.new"
-    descriptor = open_beyond(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK)
+    _remove(draft)
     try:
-        with open(descriptor, "wb") as file:
-            file.write(text.encode("utf-8", "replace"))
+        write_new(draft, text.encode("utf-8", "replace"))
         os.replace(draft, path)
     except OSError as error:
         _remove(draft)

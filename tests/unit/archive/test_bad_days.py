@@ -253,3 +253,25 @@ def test_only_the_newest_runs_are_kept_one_by_one(tmp_path: Path, monkeypatch: p
             found = (archive.overview().counts.runs, len(archive.recent(Question(), 100)))
 
         assert (30, 10) == found
+
+
+def test_a_name_that_is_no_text_is_left_out_and_said(tmp_path: Path) -> None:
+    """A database takes none: a directory of a service, a segment, and a report."""
+    raw(tmp_path, line("1"))
+    os.makedirs(os.fsencode(tmp_path) + b"/od\xffd/archive")
+    os.makedirs(os.fsencode(tmp_path) + b"/shop/reports", exist_ok=True)
+    with open(os.fsencode(tmp_path) + b"/shop/reports/a\xff.json", "wb") as file:
+        file.write(b"{}")
+    found = asked(tmp_path)
+
+    assert found.counts.runs == 1
+    assert ["is no UTF-8: what is there was left out; rename it" in text for text in found.troubles] == [True]
+
+
+def test_a_time_out_that_is_none_is_none(tmp_path: Path) -> None:
+    """Python's JSON has numbers that no other has, and what is printed must be JSON."""
+    for number, wrong in enumerate((float("nan"), float("inf"), -1.0)):
+        deed = ["flush", "drain", "must", "done", 1.0, 0, "", wrong]
+        raw(tmp_path, line(str(number), handlers=[deed]))
+
+    assert [None] == [each.timeout_s for each in asked(tmp_path).handlers]

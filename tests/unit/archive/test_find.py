@@ -280,3 +280,25 @@ def test_another_kind_of_place_is_an_error_that_does_not_quote_it() -> None:
         open_archive("mysql://me:secret@host/db")
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "crashed"),
+    [
+        ([], 1),
+        (["run.started"], 0),
+        (["run.started", "handler.started", "notice.heard"], 0),
+        (["handler.ended"], 0),
+        (["run.started", "handler.ended", "run.ended"], 1),
+    ],
+)
+def test_whoever_dies_in_a_run_is_counted_once_whatever_the_cause(
+    tmp_path: Path, keys: list[str], crashed: int
+) -> None:
+    """The host went down, or a signal was fatal; a run that was taken back before is no matter."""
+    kept(tmp_path, account("1", ended=None))
+    crash = {"id": "c", "service": "shop", "cause": "host", "at": NOON, "events": [{"key": key} for key in keys]}
+    take_crash(str(tmp_path / "shop"), crash)
+    counts = asked(tmp_path).counts
+
+    assert (1, crashed) == (counts.killed, counts.crashed)

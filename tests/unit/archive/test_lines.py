@@ -87,3 +87,12 @@ def test_a_mark_and_a_crash_are_lines_too(tmp_path: Path) -> None:
     found = [json.loads(line) for line in (tmp_path / "archive" / "000001.jsonl").read_text().splitlines()]
 
     assert [("deployment", None), (None, "c")] == [(each.get("mark"), each.get("crash")) for each in found]
+
+
+def test_what_would_swallow_the_line_is_said(tmp_path: Path) -> None:
+    """A pipe takes it, and it is gone with the descriptor."""
+    (tmp_path / "archive").mkdir()
+    os.mkfifo(tmp_path / "archive" / "000001.jsonl")
+
+    with pytest.raises(OSError, match=r"000001\.jsonl is no regular file; remove it"):
+        lines.take(str(tmp_path), account())

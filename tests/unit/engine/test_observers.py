@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
@@ -188,3 +189,22 @@ def test_a_closed_outlet_takes_what_was_handed_over() -> None:
     made.flush(LIMIT)
 
     assert [ONE, TWO] == recorder.events
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()])
+def test_an_observer_that_raises_what_is_no_exception_takes_the_next_event(error: BaseException) -> None:
+    """Its thread goes on, nobody waits for it in vain, and it is said."""
+
+    class Leaves(Recorder):
+        def observe(self, event: Event) -> None:
+            if event is ONE:
+                raise error
+            super().observe(event)
+
+    leaves, other = Leaves(), Recorder()
+    made = outlets(leaves, other)
+    made.emit(ONE, TWO)
+
+    assert made.flush(LIMIT)
+    assert TWO in leaves.events
+    assert [type(error).__name__ in each.text for each in other.of(Trouble)] == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from processender.accounts.kinds import KINDS
 from processender.accounts.records import records
 from processender.accounts.spans import spans, where
 from processender.errors import HandlerError, ReleaserError
-from processender.integrations import otlp
+from processender.exchange import Answer
+from processender.integrations import otlp, pushgateway
+from processender.integrations.http.cloudevents import encode_account
 from processender.integrations.otlp import messages, wire
 from processender.integrations.otlp.exporter import rejected
 from processender.integrations.otlp.metrics import metrics, name_of
@@ -144,3 +147,34 @@ def test_it_goes_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> 
     assert {"http://collector:4318/v1/traces", "http://collector:4318/v1/metrics", "http://collector:4318/v1/logs"} == {
         *otlp.exporter().addresses
     }
+
+
+def test_what_a_collector_says_leaks_no_secret_and_steers_no_terminal() -> None:
+    """It may quote the token that it was sent."""
+    answer = Answer.__new__(Answer)
+    answer._secrets = ("t0k3n-t0k3n",)
+    partial = ExportTraceServiceResponse()
+    partial.partial_success.rejected_spans = 2
+    partial.partial_success.error_message = "for t0k3n-t0k3n:\n\x1b[2J" + 400 * "x"
+    said = answer.shown(rejected(partial.SerializeToString()))
+
+    assert said.startswith("2 rejected: for ***: \\x1b[2Jxxx")
+    assert said.isprintable()
+    assert 300 == len(said)
+
+
+@pytest.mark.parametrize("at", [1e300, -1e300, float("nan"), 10**400])
+def test_an_account_of_no_time_is_an_event_all_the_same(at: float) -> None:
+    """Else it would wait for ever, in the way of others."""
+    event = json.loads(encode_account({**RUN, "service": "a\ud800", "started": at, "ended": at}))
+
+    assert "/processender/a%3F" == event["source"]
+
+
+@pytest.mark.parametrize("exporter", [otlp.exporter, pushgateway.exporter])
+def test_a_url_to_which_nothing_can_be_added_is_refused(exporter: Any) -> None:
+    """All would be posted to another path than that of the server, and a query may be a secret."""
+    with pytest.raises(HandlerError, match="leave out what begins with") as error:
+        exporter("http://127.0.0.1:1/?key=s3cret")
+
+    assert "s3cret" not in str(error.value)

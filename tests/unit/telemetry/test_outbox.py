@@ -149,3 +149,41 @@ def test_a_run_that_may_be_on_is_left_alone(told: dict[str, Any], wall: float, *
 def test_a_run_of_this_process_is_on_for_as_long_as_it_lives() -> None:
     """However long a drain holds: its process was there before."""
     assert not is_over(account(window={"length_s": 0.1}), 1000.0, "here")
+
+
+def test_what_is_no_file_is_damaged_and_takes_no_descriptor(outbox: Outbox) -> None:
+    """A link, a pipe, a directory."""
+    os.symlink("/dev/zero", os.path.join(outbox.path, "a.json"))
+    os.mkfifo(os.path.join(outbox.path, "b.json"))
+    os.mkdir(os.path.join(outbox.path, "c.json"))
+    before = len(os.listdir("/proc/self/fd"))
+    for name in outbox.waiting():
+        with pytest.raises(ValueError, match="it is"):
+            outbox.read(name)
+
+    assert before == len(os.listdir("/proc/self/fd"))
+
+
+def test_the_drafts_of_the_killed_go_when_they_are_old(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else would remove them; a new one may still be worked on."""
+    draft = os.path.join(outbox.path, "2.json.1.1.new")
+    with open(draft, "w", encoding="ascii") as file:
+        file.write("{")
+    there = []
+    for age in (outboxes.DRAFT_S, -1.0):
+        monkeypatch.setattr(outboxes, "DRAFT_S", age)
+        assert outbox.begin(wait=False)
+        outbox.end()
+        there.append(os.path.exists(draft))
+
+    assert [True, False] == there
+
+
+def test_a_lock_that_leads_to_nothing_is_given_back(outbox: Outbox) -> None:
+    """Else nobody could deliver until this process ends."""
+    os.mkdir(os.path.join(outbox.path, "x.sent"))
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match=r"x\.sent"):
+        outbox.begin(wait=False)
+
+    assert before == len(os.listdir("/proc/self/fd"))

@@ -157,3 +157,13 @@ def test_the_kind_of_the_file_system_is_warned_of(kind: str, says: str) -> None:
 
     assert says in warning
     assert bool(says) == bool(warning)
+
+
+def test_a_place_stays_where_it_is_when_the_program_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon goes to `/`; its report would be lost at the end."""
+    monkeypatch.chdir(tmp_path)
+    place = state_place("shop", {"PROCESSENDER_STATE": "state"})
+
+    assert str(tmp_path / "state" / "shop") == place.path

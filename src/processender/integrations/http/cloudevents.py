@@ -21,6 +21,7 @@ TYPE = "dev.processender.crash.v1"
 RUN, KILLED = "dev.processender.run.v1", "dev.processender.run.killed.v1"
 """The `type` of the event of a run that has ended, and of one that never did; its `data` is the report."""
 CONTENT = "application/cloudevents+json; charset=utf-8"
+_LAST = 253402300799.0
 
 
 def cloudevent(
@@ -112,10 +113,10 @@ def _event(id_: str, service: str, kind: str, subject: str, at: float, data: Map
     event = {
         "specversion": "1.0",
         "id": id_,
-        "source": f"/processender/{quote(service, safe='')}",
+        "source": f"/processender/{quote(service, safe='', errors='replace')}",
         "type": kind,
         "subject": subject,
-        "time": datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z"),
+        "time": datetime.fromtimestamp(min(max(at, 0.0), _LAST), UTC).isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "data": data,
     }

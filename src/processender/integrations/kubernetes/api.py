@@ -136,7 +136,7 @@ def granted(request: Request, answer: Answer, verb: str, what: str) -> Answer:
 def _message(answer: Answer) -> str:
     """Return what a `Status` of the API says."""
     try:
-        return answer.clean(str(json.loads(answer.body)["message"]))
+        return answer.shown(str(json.loads(answer.body)["message"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return answer.quoted(200)
 

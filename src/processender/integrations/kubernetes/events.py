@@ -165,7 +165,7 @@ def _undone(account: dict[str, Any]) -> str:
     undone = [
         f"{_word(each.get('name'))} {_word(each.get('outcome'))}"
         for each in handlers
-        if isinstance(each, dict) and each.get("outcome") not in {None, "done"}
+        if isinstance(each, dict) and _word(each.get("outcome")) not in {"", "done"}
     ]
     return f"; not done: {', '.join(undone)}" if undone else ""
 

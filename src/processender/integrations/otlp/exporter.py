@@ -17,6 +17,7 @@ from ...errors import AccountRefused, HandlerError
 from ...hints import Any
 from ...ports import Context
 from ...sending import Address
+from ...urls import below
 from . import messages, metrics, wire
 
 ENDPOINT = "http://localhost:4318"
@@ -24,6 +25,7 @@ ENDPOINT = "http://localhost:4318"
 SIGNALS = ("traces", "metrics", "logs")
 """What is sent."""
 _CONTENT = "application/x-protobuf"
+_SAID = 2000
 
 
 def exporter(
@@ -57,10 +59,10 @@ def exporter(
     unknown = [each for each in signals if each not in SIGNALS]
     if unknown or not signals or isinstance(signals, str):
         raise HandlerError(f"cannot export {signals!r}: give some of {', '.join(SIGNALS)}")
-    base = (url or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or ENDPOINT).rstrip("/")
+    base = url or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or ENDPOINT
     given = _headers(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")) if headers is None else headers
     how: dict[str, Any] = {"headers": given, "timeout": timeout, "authority": authority}
-    return OtlpExporter(name, {each: Address(f"{base}/v1/{each}", _CONTENT, **how) for each in signals})
+    return OtlpExporter(name, {each: Address(below(base, f"v1/{each}"), _CONTENT, **how) for each in signals})
 
 
 class OtlpExporter:
@@ -82,7 +84,8 @@ class OtlpExporter:
         resource = where(account)
         refused = []
         for signal, address in self._addresses.items():
-            said = rejected(address.send(_ENCODERS[signal](resource, account), ctx).body)
+            answer = address.send(_ENCODERS[signal](resource, account), ctx)
+            said = answer.shown(rejected(answer.body))
             refused += [f"{signal}: {said}"] if said else []
         if refused:
             # What it took it must not get again, so nothing of it is sent again.
@@ -113,7 +116,7 @@ def rejected(answer: bytes) -> str:
         # A proxy's page: with a status that says that it was taken.
         return ""
     count, said = found.get(1, 0), found.get(2, b"")
-    words = said.decode("utf-8", "replace")[:300] if isinstance(said, bytes) else ""
+    words = said.decode("utf-8", "replace")[:_SAID] if isinstance(said, bytes) else ""
     return f"{count!r} rejected{': ' if words else ''}{words}" if count else ""
 
 
