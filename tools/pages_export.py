@@ -30,7 +30,8 @@ def exporters_page(note: str) -> str:
         told = _HEADINGS.sub(r"**\1:**", inspect.getdoc(module) or "")
         room = place.removeprefix("integrations.")
         parts += [f"## `{kind}`\n\n{told}\n", function(f"{room}.{name}", getattr(module, name))]
+    parts.append("## One of your own\n")
     parts.append(thing("processender.ports.Exporter", ports.Exporter, ports))
-    parts.append("# What is told of them\n")
+    parts.append("## What is told of them\n")
     parts += [thing(each.__name__, each, facts) for each in (facts.Undelivered, facts.Delivered)]
     return "\n".join(parts)

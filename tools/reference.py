@@ -16,6 +16,7 @@ import pages_figures
 import pages_rehearsal
 import room_pages
 from describing import fields, function, has, public, thing
+from pages_troubles import troubles_table
 from pages_words import events_tables, rooms, words_pages
 
 import processender
@@ -71,7 +72,7 @@ def library_page() -> str:
 
 def events_page() -> str:
     """Return the page of the events and the states of a handler."""
-    parts = ["# Events\n", NOTE, events_tables()]
+    parts = ["# Events\n", NOTE, events_tables() + troubles_table()]
     parts.append("# As records\n\nWhat an observer is handed. Times are seconds on the monotonic clock.\n")
     parts += [describe_class(each) for each in (*typing.get_args(events.Event), *rooms())]
     parts.append("# The life of a handler in a run\n\n| state | told | becomes |\n|---|---|---|\n")

@@ -29,8 +29,7 @@ from .looking import journal_root, look
 from .ports import Clock, Context
 from .recovering import recover_at_start
 from .rounds import Find
-from .telemetry.bookkeeping import note_crash
-from .telemetry.crash import untold_crashes, what_followed, write_crash
+from .telemetry.crash import note_crash, untold_crashes, what_followed, write_crash
 from .telemetry.facts import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks

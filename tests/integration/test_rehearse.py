@@ -177,6 +177,7 @@ class TestBadDays:
         verdict = rehearse(table(PATIENT, ready="never said", start_within="300ms"))
 
         assert "was not ready within 0.3 s" in found(verdict)
+        assert "did not write 'never said'; give start_within more" in found(verdict)
 
     def test_a_program_that_forks_away_never_starts(self) -> None:
         """It is told from one that has crashed, and nothing of it is left."""
@@ -267,7 +268,11 @@ class TestCommand:
             (("--assert", "ordre", "--", "true"), "order"),
             (("--scenario", "other", "--", "true"), "there is no scenario 'other'"),
             (("--assert", "idempotent", "--", "true"), "nobody knows what the state is"),
-            (("--window", "soon", "--", "true"), "not a length of time"),
+            (("--window", "soon", "--", "true"), "--window: rehearsal.window: "),
+            (
+                ("--scenario", "plain", "--fault", "disk full", "--", "true"),
+                "with --fault there is one scenario, 'faults'",
+            ),
             (("--url", "https://127.0.0.1:{port}/", "--", "true"), "write it with http"),
             (("--url", "127.0.0.1:8080", "--", "true"), "write it with http"),
             (("nothing.toml",), "cannot be read"),

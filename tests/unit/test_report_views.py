@@ -217,6 +217,12 @@ class TestAdvice:
 
         assert lines[1].startswith("  nothing to change")
 
+    def test_too_few_runs_are_not_taken_for_all_being_well(self) -> None:
+        """Nobody knows yet."""
+        told = list(advice_lines({"shop": ()}, Screen(), {"shop": 3}))
+
+        assert "  3 runs, too few to advise anything: it takes 10 of them" == told[1][0][0]
+
 
 class TestData:
     def test_an_overview_is_json(self) -> None:

@@ -97,7 +97,8 @@ def _grace(overview: Overview) -> Iterator[Advice]:
         )
         yield Advice("grace", change, why, max(cut, 0.05 * counts.runs))
     elif counts.killed and Share(counts.killed, counts.runs).bounds()[0] > 0.01:
-        why = f"{share.part} of {counts.runs} runs were cut, though nearly all end within {p95:.2f} s of {window:g} s"
+        were = "was" if share.part == 1 else "were"
+        why = f"{share.part} of {counts.runs} runs {were} cut, though nearly all end within {p95:.2f} s of {window:g} s"
         change = "compare the grace with what the platform gives: `processender doctor`"
         yield Advice(
             "grace", change, f"{why}: it kills before the grace is over, or for want of memory", float(counts.killed)
@@ -167,7 +168,7 @@ def _for_cut(each: HandlerAnswer, done: int, cut: int) -> Advice:
         return Advice(
             each.name,
             "find out where it hangs: the report has its stack",
-            f"{why}, and hardly one was done",
+            f"{why}, and {f'{done} were done, too few to tell more' if done else 'it was never done'}",
             float(cut),
         )
     if timeout is None:

@@ -81,7 +81,7 @@ class HandlerAnswer(Record):
     outcomes: dict[str, int]
     """How it ended, by outcome."""
     reasons: dict[str, int]
-    """Why it was skipped, or its time was up; the most frequent ones."""
+    """Why it was skipped, or its time was up; the most frequent ones, the first of those that are alike."""
     skipped_by_cause: dict[str, int]
     """How often it was skipped, by the cause of the run."""
     retries: int = 0
@@ -95,7 +95,7 @@ class HandlerAnswer(Record):
     newest_p95_s: float | None = None
     """The same of the newest version alone."""
     before_p95_s: float | None = None
-    """The same of the version before it; None where there is none."""
+    """The same of the version before it; None where there is none, or one of the two has too few runs to compare."""
     timeout_s: float | None = None
     """Its time-out, as the last run had it; None where it is not known."""
 

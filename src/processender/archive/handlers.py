@@ -9,6 +9,8 @@ from ..core.labels import OTHERS
 from .answers import HandlerAnswer
 from .buckets import lanes, quantile
 from .counting import Counting
+from .names import kind_of
+from .sentences import ENOUGH
 from .sql import Database
 from .sums import LANES, RETRIES
 
@@ -28,6 +30,8 @@ class _Seen:
         self.timeout: float | None = None
         self.outcomes: dict[str, int] = {}
         self.reasons: dict[str, int] = {}
+        self.examples: dict[str, str] = {}
+        """The first text of each kind of reason; each version, and each host, has one of its own."""
         self.skipped: dict[str, int] = {}
         self.retries = 0
         self.times = 0
@@ -73,7 +77,8 @@ def _add_reasons(database: Database, counting: Counting, of: dict[int, tuple[_Se
     for number, handler, text in database.rows("SELECT * FROM reasons"):
         n = counting.whys.get(number)
         if n and handler in of:
-            _add(of[handler][0].reasons, text, n)
+            seen, kind = of[handler][0], kind_of(text)
+            _add(seen.reasons, seen.examples.setdefault(kind, text), n)
 
 
 def _versions(counting: Counting) -> dict[str, list[str]]:
@@ -92,6 +97,7 @@ def _versions(counting: Counting) -> dict[str, list[str]]:
 def _answer(key: _Key, handler: _Seen, versions: list[str]) -> HandlerAnswer:
     timed = [version for version in versions if handler.by_version.get(version)]
     newest, before = (*timed[:2], None, None)[:2]
+    few = any(sum(lanes(handler.by_version[version])) < ENOUGH for version in timed[:2])
     return HandlerAnswer(
         service=key[0],
         name=key[1],
@@ -106,7 +112,7 @@ def _answer(key: _Key, handler: _Seen, versions: list[str]) -> HandlerAnswer:
         p95_s=quantile(handler.times, 0.95),
         version=newest or next(iter(versions), ""),
         newest_p95_s=None if newest is None else quantile(handler.by_version[newest], 0.95),
-        before_p95_s=None if before is None else quantile(handler.by_version[before], 0.95),
+        before_p95_s=None if before is None or few else quantile(handler.by_version[before], 0.95),
         timeout_s=handler.timeout,
     )
 

@@ -71,14 +71,13 @@ class Names:
         """Return the number of a reason of a handler, 0 for none."""
         if not why:
             return 0
-        # "2.31 s after the notice" is another text each time, and the same reason.
-        why = _NUMBERS.sub("N", why)
+        kind = kind_of(why)
         reasons = self._reasons[handler]
-        if why not in reasons and len(reasons) >= MOST_REASONS:
-            why = OTHERS
-        known = reasons.get(why)
+        if kind not in reasons and len(reasons) >= MOST_REASONS:
+            kind = why = OTHERS
+        known = reasons.get(kind)
         if known is None:
-            known = reasons[why] = self._number("reasons")
+            known = reasons[kind] = self._number("reasons")
             self._new["reasons"].append((known, handler, why))
         return known
 
@@ -133,7 +132,12 @@ class Names:
         of_handlers = f"SELECT id FROM handlers WHERE cell IN ({chosen})"
         reasons = f"SELECT id, handler, text FROM reasons WHERE handler IN ({of_handlers})"
         for number, handler, why in list(rows(reasons, (service,))):
-            self._reasons[handler][why] = number
+            self._reasons[handler][kind_of(why)] = number
+
+
+def kind_of(why: str) -> str:
+    """Return what the reason *why* has in common with others: "2.31 s after the notice" is another text each time."""
+    return _NUMBERS.sub("N", why)
 
 
 def _next(database: Database, table: str) -> int:

@@ -32,7 +32,9 @@ class Share(Record):
         square = deviations * deviations / self.whole
         middle = (self.value + square / 2) / (1 + square)
         half = deviations * sqrt(self.value * (1 - self.value) / self.whole + square / (4 * self.whole)) / (1 + square)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        # Where it was none, or all, one end is known exactly, whatever is lost in rounding.
+        low = max(0.0, middle - half) if self.part else 0.0
+        return low, min(1.0, middle + half) if self.part < self.whole else 1.0
 
     def below(self, other: Share, deviations: float = SURE) -> float:
         """

@@ -17,6 +17,9 @@ FAILED = 1
 """The exit code when something is wrong with the end."""
 _MISTAKE = 2
 _INTERRUPTED = 130
+_FLAGS = {key: f"--{key.replace('_', '-')}" for key in
+    ("ready", "start_within", "window", "platform", "seeds", "jobs", "order", "needs", "state", "assert")}  # fmt: skip
+"""By which flags the keys of the table are given."""
 _USAGE = "processender rehearse [FILE] [OPTIONS] [-- COMMAND [ARGUMENT ...]]"
 _DESCRIPTION = """\
 Start the program, put load on it, bring it to its end as the script says (TERM, if there is none), with faults if some
@@ -50,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         reading = load("rehearsal.reading")
-        rehearsal = reading.read(options.file, _changes(options, command), options.seed, options.scenario)
+        rehearsal = reading.read(options.file, _changes(options, command), options.seed, options.scenario, _FLAGS)
         verdict = load("rehearsal.holding").hold(rehearsal, _Progress(sys.stderr, quiet=options.json))
         _show(options, verdict, lambda scenario, seed: _again(options, command, scenario, seed))
     except ProcessEnderError as error:
@@ -113,9 +116,9 @@ def _changes(options: Any, command: list[str]) -> dict[str, Any]:
 def _again(options: Any, command: list[str], scenario: str, seed: int) -> str:
     """Return the command that does the same again for one *scenario* and *seed*."""
     words = ["processender", "rehearse", *([options.file] if options.file else [])]
-    for name in ("url", "ready", "window", "platform"):
+    for name in ("url", "ready", "start_within", "window", "platform"):
         if getattr(options, name) is not None:
-            words += [f"--{name}", getattr(options, name)]
+            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
     pairs = (("fault", options.fault), ("assert", options.assertions), ("order", options.order),
              ("needs", options.needs), ("state", options.state))  # fmt: skip
     words += [word for name, values in pairs for value in values for word in (f"--{name}", value)]

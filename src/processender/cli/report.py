@@ -176,7 +176,8 @@ class _Report:
         if self._options.json:
             output.say_json(advice_data(found))
         else:
-            output.say_lines(advice_lines(found, self._screen), self._screen)
+            runs = {each.name: each.counts.runs for each in overview.services}
+            output.say_lines(advice_lines(found, self._screen, runs), self._screen)
         if len(overview.services) > _MOST_SERVICES:
             output.complain(f"{counted(len(overview.services) - _MOST_SERVICES, 'other service')} left out; name one")
 

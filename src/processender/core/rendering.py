@@ -110,7 +110,7 @@ def _from(notice: Notice) -> str:
 
 def _ended(event: HandlerEnded) -> str:
     result = event.result
-    text = f"{result.handler}: {result.outcome}"
+    text = f"{result.handler}: {result.outcome.replace('_', ' ')}"
     if result.started is not None:
         text += f" after {result.seconds:.2f} s"
     details = [detail for detail in (result.reason, result.error) if detail]

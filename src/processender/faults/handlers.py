@@ -63,7 +63,7 @@ def from_text(text: str) -> tuple[Fault, ...]:
     try:
         return tuple(Fault(**each) for each in json.loads(text))
     except (TypeError, ValueError) as error:
-        raise FaultError(f"cannot read {VARIABLE}: {error}; it is a JSON list of faults") from error
+        raise FaultError(f"cannot read {VARIABLE}: {error}; it is JSON, as `Faults().environ` makes it") from error
 
 
 def name_of(kind: type) -> str:

@@ -84,7 +84,8 @@ def _header(overview: Overview) -> Markup:
     asked = overview.question
     limits = [("version", asked.version), ("zone", asked.zone), ("cause", asked.cause)]
     only = [element("span", f"only {name} {short(value)}", class_="only") for name, value in limits if value]
-    since = f"{day(overview.first)} to {day(overview.last)}" if overview.counts.runs else "nothing is on record"
+    days = dict.fromkeys((day(overview.first), day(overview.last)))
+    since = " to ".join(days) if overview.counts.runs else "nothing is on record"
     return element(
         "header",
         element("p", "How processes end", class_="above"),

@@ -17,6 +17,7 @@ EVENTS = tuple(name_of(each) for each in get_args(Event) if each is not RoomEven
 """The events at which a process can be killed."""
 OF_HANDLERS = tuple(each for each in KINDS if each != "kill")
 """The faults of handlers."""
+_OF_UPSTREAMS = ("black-hole", "reset", "half-open", "refuse", "latency")
 _EXAMPLES = (
     "'flush fails 2', 'flush hangs', 'flush slow 200ms', 'disk full' or 'kill at run-started', or with one of"
     " [rehearsal.upstreams] 'db black-hole' or 'db latency=200ms'"
@@ -80,6 +81,8 @@ def draw_faults(texts: list[str], upstreams: Mapping[str, str], chance: Callable
                 inside.append(Fault("kill", event=words[2], handler=words[3] if len(words) == 4 else ""))
             elif words and words[0] in upstreams:
                 network.append(NetworkFault(words[0], Line.parse(" ".join(words[1:]))))
+            elif len(words) == 2 and words[1].partition("=")[0] in _OF_UPSTREAMS:
+                raise RehearsalError(_no_upstream(words[0], upstreams))
             elif len(words) in {2, 3} and words[1] in OF_HANDLERS:
                 inside.append(_of_handler(words, chance))
             else:
@@ -89,11 +92,18 @@ def draw_faults(texts: list[str], upstreams: Mapping[str, str], chance: Callable
     return Faults(tuple(inside), tuple(network), full)
 
 
+def _no_upstream(name: str, upstreams: Mapping[str, str]) -> str:
+    step = f'give its address in [rehearsal.upstreams], {name} = "127.0.0.1:5432"'
+    return f"there is no upstream {name!r}{nearest(name, upstreams)}; {step}"
+
+
 def _of_handler(words: list[str], chance: Callable[[], float]) -> Fault:
     name, kind, *more = words
     if kind == "slow" and not more:
         raise RehearsalError("how slow? write it like 'flush slow 200ms'")
     if kind == "fails":
+        if more and not more[0].isdecimal():
+            raise RehearsalError(f"{more[0]!r} is not how often it fails; write it like 'flush fails 2'")
         return Fault(kind, name, times=int(more[0]) if more else 0)
     return Fault(kind, name, seconds=draw_span(more[0], chance) if more else 0.0)
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from ..agent.builtin import COMMAND, DRAIN_DELAY, READINESS
 from ..core.drain import BODY, CALL_NOTHING
+from ..core.texts import counted
 from ..engine.clock import SystemClock
 from ..faults.handlers import Fault
 from .drawing import Faults, RehearsalError
@@ -122,8 +123,10 @@ def _state(play: Play) -> str:
         for path in sorted(glob.glob(place.fill(pattern), recursive=True)):
             if os.path.isfile(path):
                 with open(path, "rb") as file:
-                    digest = hashlib.sha256(file.read()).hexdigest()
-                lines.append(f"{path.replace(place.work, '{work}')} {digest}")
+                    data = file.read()
+                # As much of it as tells two contents apart.
+                digest = hashlib.sha256(data).hexdigest()[:12]
+                lines.append(f"{path.replace(place.work, '{work}')} of {counted(len(data), 'byte')} ({digest})")
     if config.check:
         environ = os.environ | place.environ(play.part, Faults())
         command = [place.fill(word) for word in config.check]
@@ -147,5 +150,8 @@ def _compared(tried: Tried, state: str, other: str, fault: Fault) -> Tried:
         shown = "; ".join([*(f"without: {line}" for line in gone), *(f"with: {line}" for line in come)])
         text = f"{fault.handler!r} {_how(fault)} leaves another state"
         where = shown or "the same lines, not as often or in another order"
-        findings.append(Finding(ASSERTION, f"{text} ({where}); let it do only what is not done yet"))
+        step = "let it do only what is not done yet"
+        if fault.kind == "killed":
+            step += ", and keep beforehand what stands in memory alone: the kill takes it"
+        findings.append(Finding(ASSERTION, f"{text} ({where}); {step}"))
     return tried.replace(findings=tuple(findings))

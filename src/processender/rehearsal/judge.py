@@ -53,6 +53,19 @@ def _faults(wanted: Wanted, seen: Evidence) -> list[str]:
     return [*found, *([seen.missed] if seen.missed else [])]
 
 
+def not_kept(seen: Evidence) -> list[str]:
+    """Return the ids of the requests that were answered and that nobody has kept, where somebody should."""
+    if seen.kept is None:
+        return []
+    words = _kept_words(seen.kept)
+    return [each.id for each in seen.answers if not each.lost and not words[each.id]]
+
+
+def _kept_words(kept: str) -> Counter[str]:
+    """Count the words; an id is found as a whole one: 1-2 is not in 1-21."""
+    return Counter(kept.replace('"', " ").replace(",", " ").split())
+
+
 def _no_request_lost(wanted: Wanted, seen: Evidence) -> list[str]:
     found = []
     if any(each.lost for each in seen.answers):
@@ -62,11 +75,8 @@ def _no_request_lost(wanted: Wanted, seen: Evidence) -> list[str]:
         found.append("no request was made, so none can be missed; give [rehearsal.load] a url")
     if seen.kept is None:
         return found
-    # An id is found as a whole word: 1-2 is not in 1-21.
-    words = Counter(seen.kept.replace('"', " ").replace(",", " ").split())
-    answered = [each.id for each in seen.answers if not each.lost]
-    gone = [name for name in answered if not words[name]]
-    double = [name for name, times in words.items() if times > 1]
+    gone = not_kept(seen)
+    double = [name for name, times in _kept_words(seen.kept).items() if times > 1]
     if gone:
         text = f"{counted(len(gone), 'request was', 'requests were')} answered and not kept: {listed(gone)}"
         found.append(f"{text}; what was answered must be written before the process is gone")
@@ -78,6 +88,8 @@ def _no_request_lost(wanted: Wanted, seen: Evidence) -> list[str]:
 
 def _order(wanted: Wanted, seen: Evidence) -> list[str]:
     by_name = seen.by_name
+    if (wanted.order or wanted.needs) and not seen.accounts:
+        return ["there is no report, so nobody knows in which order the handlers ran"]
     found = []
     for chain in (*wanted.order, *wanted.needs):
         unknown = [name for name in chain if name not in by_name]

@@ -21,8 +21,6 @@ from .drawing import fill
 from .schema import LoadConfig
 
 _LOOK_S = 0.02
-_PROBE_S = 1.0
-_OK = 200
 _REDIRECTED = 400
 
 
@@ -37,19 +35,6 @@ class Answer(Record):
     """How long it took."""
     lost: str = ""
     """How it was lost: refused, reset, cut short, timed out, or its status; empty for one that was answered."""
-
-
-def is_ready(url: str, limit: float = _PROBE_S) -> bool:
-    """Ask *url* over a connection of its own, and tell whether it is answered by 200 within *limit* seconds."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=limit)
-    try:
-        connection.request("GET", parts.path or "/")
-        return connection.getresponse().status == _OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 class Client:

@@ -26,10 +26,11 @@ from ..faults.handlers import VARIABLE, as_text
 from ..hints import Any, Self
 from ..looking import journals_of, look
 from ..stage.program import Program
+from ..stage.readiness import is_ready
 from ..stage.sequences import Replayed, replay
 from .drawing import Faults, fill
 from .evidence import Evidence
-from .load import Load, is_ready
+from .load import Load
 from .part import HOST, House, Part
 from .prompting import Prompter
 
@@ -134,14 +135,19 @@ class Play:
             if program.ended:
                 code = program.wait()
                 forked = f", and {len(program.left())} processes of it go on" if program.left() else ""
-                step = "start it in the foreground, so that it can be ended" if forked else "see what it has written"
-                return f"it ended with {code} before it was ready{forked}; {step}:\n{program.output[-_TAIL:]}"
+                step = "; start it in the foreground, so that it can be ended" if forked else ""
+                return f"it ended with {code} before it was ready{forked}{step}; {_last_words(program)}"
             if self._clock.now() > until:
-                asked = self.ready or self.url or "it"
-                text = f"it was not ready within {limit:g} s: {asked} gave no answer; see what it has written"
-                return f"{text}, or give start_within more:\n{program.output[-_TAIL:]}"
+                text = f"it was not ready within {limit:g} s: {self._missing()}"
+                return f"{text}; give start_within more if it takes longer; {_last_words(program)}"
             pause.wait(_LOOK_S)
         return ""
+
+    def _missing(self) -> str:
+        """Return what has not come that tells that the program has started."""
+        if self.ready and not _is_url(self.ready):
+            return f"it did not write {self.ready!r}"
+        return f"{self.ready} did not answer 200" if self.ready else f"nothing listened at {self.url}"
 
     def _has_started(self, program: Program, settled: float) -> bool:
         ready, url = self.ready, self.url
@@ -244,6 +250,11 @@ class Play:
                 continue
             for each in standings:
                 yield f"{each.obligation.kind} {each.obligation.what!r}, {each.state} in a journal,"
+
+
+def _last_words(program: Program) -> str:
+    output = program.output[-_TAIL:].rstrip()
+    return f"it has written:\n{output}" if output else "it has written nothing"
 
 
 def _is_url(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ..agent.conform import INVALID, check
@@ -10,10 +11,11 @@ from ..agent.durations import parse_duration
 from ..agent.files import find_file
 from ..agent.mistakes import Mistakes
 from ..agent.reading import decode, parse
+from ..core.graph import nearest
 from ..core.record import Record
 from ..hints import Any
 from .drawing import RehearsalError, fill
-from .part import Part, agent_around, parts_of
+from .part import PLAIN, Part, agent_around, parts_of
 from .schema import RehearsalConfig
 
 TABLE = "rehearsal"
@@ -32,7 +34,9 @@ class Rehearsal(Record):
     """How many runs at the same time."""
 
 
-def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[str]) -> Rehearsal:
+def read(
+    path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[str], flags: Mapping[str, str] = {}
+) -> Rehearsal:
     """
     Return what is rehearsed.
 
@@ -46,6 +50,8 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
 
         scenarios: The names of the scenarios; empty for all.
 
+        flags: By which flag a key was given, as far as one was.
+
     Raises `ConfigError` for mistakes in the file, and `RehearsalError` for what makes no sense together.
     """
     file = find_file(path, _OF_PROJECT if os.path.basename(path) == "pyproject.toml" else ())
@@ -53,6 +59,7 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
     data = parse(file, decode(file), mistakes) if file is not None else {}
     table = data.pop(TABLE, {})
     table = _merged(table, changes) if isinstance(table, dict) else table
+    mistakes.named_by |= {(TABLE, key): flags[key] for key in changes if key in flags}
     config = check(table, RehearsalConfig, (TABLE,), mistakes)
     grace = data.get("grace", _GRACE)
     mistakes.raise_if_any()
@@ -65,10 +72,15 @@ def read(path: str, changes: dict[str, Any], seeds: list[int], scenarios: list[s
     is_agent = bool(data) if config.agent is None else config.agent
     # Who says himself what ready means has probes of his own; and an agent finds a pyproject.toml by itself.
     agent = agent_around(file.path if file and not file.root else "", probes=not config.ready) if is_agent else ()
-    known = config.scenarios
-    odd = [name for name in scenarios if name not in (known or {"plain": None})]
+    known = list(config.scenarios) or [PLAIN]
+    odd = [name for name in scenarios if name not in known]
+    if odd and "scenarios" in changes:
+        text = f"with --fault there is one scenario, {known[0]!r}, in place of those of the file"
+        raise RehearsalError(
+            f"there is no scenario {odd[0]!r}: {text}; add the fault to {odd[0]!r} there, or leave it out"
+        )
     if odd:
-        raise RehearsalError(f"there is no scenario {odd[0]!r}; known: {', '.join(known or ['plain'])}")
+        raise RehearsalError(f"there is no scenario {odd[0]!r}{nearest(odd[0], known)}; known: {', '.join(known)}")
     window = _seconds(config.window or grace)
     parts = parts_of(
         config, lambda: seeds or list(range(1, config.seeds + 1)), agent, window, config.cwd or os.getcwd()

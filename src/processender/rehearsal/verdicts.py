@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from ..core.texts import SHOWN, counted, listed
 from ..hints import Any
+from .judge import not_kept
 from .matrix import Tried, Verdict
 
 SCHEMA = 1
@@ -15,13 +16,18 @@ SCHEMA = 1
 def as_text(verdict: Verdict, again: Callable[[str, int], str]) -> str:
     """Return *verdict* for people; *again* tells the command that repeats a scenario with a seed."""
     parts = [_of_scenario(name, runs) for name, runs in _by_scenario(verdict).items()]
+    shown: set[tuple[str, int]] = set()
     for assertion, runs in _by_assertion(verdict).items():
         first = runs[0]
         where = listed(dict.fromkeys(f"{each.scenario} (seed {each.seed})" for each in runs))
         texts = [each.text for each in first.findings if each.assertion == assertion]
         parts.append(f"\nFAILED {assertion} in {counted(len(runs), 'run')}: {where}")
         parts += [f"  {text}".replace("\n", "\n  ") for text in texts[:SHOWN]]
-        parts += ["  it has written:", _indented(first.evidence.output)] if _is_telling(first) else []
+        if _is_telling(first):
+            # What one run has written is shown once, however much is wrong with it.
+            run = (first.scenario, first.seed)
+            parts += ["  it has written what stands above"] if run in shown else _written(first.evidence.output)
+            shown.add(run)
         parts.append(f"  again: {again(first.scenario.partition(', ')[0], first.seed)}")
     if verdict.left_out:
         why = "the program does not start, or had to be killed each time"
@@ -76,6 +82,7 @@ def _run(tried: Tried) -> dict[str, Any]:
         "killed": seen.killed,
         "requests": len(seen.answers),
         "lost": sum(bool(each.lost) for each in seen.answers),
+        "not_kept": len(not_kept(seen)),
         "reports": [account["id"] for account in seen.accounts],
         "findings": [{"assertion": each.assertion, "text": each.text} for each in tried.findings],
         "output": "" if tried.passed else seen.output,
@@ -96,7 +103,9 @@ def _of_scenario(name: str, runs: list[Tried]) -> str:
 def _requests(tried: tuple[Tried, ...]) -> str:
     made = sum(len(each.evidence.answers) for each in tried)
     lost = sum(bool(answer.lost) for each in tried for answer in each.evidence.answers)
-    return f"{counted(made, 'request')}, {lost} lost, " if made else ""
+    gone = sum(len(not_kept(each.evidence)) for each in tried)
+    text = f"{counted(made, 'request')}, {lost} lost, " if made else ""
+    return f"{text}{gone} answered and not kept, " if gone else text
 
 
 def _by_scenario(verdict: Verdict) -> dict[str, list[Tried]]:
@@ -118,8 +127,8 @@ def _is_telling(tried: Tried) -> bool:
     return bool(tried.evidence.output.strip()) and not tried.evidence.trouble
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.strip().splitlines()[-SHOWN:])
+def _written(text: str) -> list[str]:
+    return ["  it has written:", *(f"    {line}" for line in text.strip().splitlines()[-SHOWN:])]
 
 
 def _legal(text: str) -> str:

@@ -15,9 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ..engine.clock import SystemClock
 from ..errors import ProcessEnderError
+from .readiness import is_ready
 
 _LAST_WORDS_S = 1.0
+_LOOK_S = 0.02
 _MARK = "TEST_PROGRAM"
 
 
@@ -125,6 +128,16 @@ class Program:
             how = "ended without writing" if ended else f"has run for {limit} s without writing"
             raise ProgramError(f"the program {how} {text!r}; it wrote:\n{written}")
         return written
+
+    def wait_until_answered(self, url: str, limit: float = 10.0) -> None:
+        """Wait at most *limit* seconds until a GET of *url*, with http, is answered by 200."""
+        clock, pause = SystemClock(), threading.Event()
+        until = clock.now() + limit
+        while not is_ready(url):
+            if self.ended or clock.now() > until:
+                how = f"has ended, and {url} never" if self.ended else f"has run for {limit} s, and {url} never"
+                raise ProgramError(f"the program {how} answered 200; it wrote:\n{self.output}")
+            pause.wait(_LOOK_S)
 
     def signal(self, name: str | int) -> None:
         """Send it a signal, named with or without `SIG`, or by its number."""

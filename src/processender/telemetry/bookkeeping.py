@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from ..core.crash import CrashReport
 from ..core.events import Event
 from ..demand import load
-from ..hints import Any
 from .facts import Accounted
 
 
@@ -35,16 +33,3 @@ class Bookkeeper:
                 failed = failed or error
         if failed is not None:
             raise failed
-
-
-def note_crash(directory: str, crash: CrashReport) -> Iterator[OSError]:
-    """Note *crash* in the books below *directory*, and give what they raise: none is in the way of the other."""
-    told: dict[str, tuple[Any, ...]] = {
-        "archive.lines": (crash.as_dict(),),
-        "telemetry.totals": (crash.id, crash.service, crash.cause),
-    }
-    for name, about in told.items():
-        try:
-            load(name).take_crash(directory, *about)
-        except OSError as error:
-            yield error

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..core.crash import CrashReport
 from ..core.outcome import Result
+from ..demand import load
 from ..hints import Any
 from ..paths import sync_directory
 from .outbox import post
@@ -133,3 +134,16 @@ def _read(path: str) -> CrashReport | None:
     report = CrashReport.read(data) if isinstance(data, dict) else None
     # Another id would have it written elsewhere.
     return report.replace(path=path) if report is not None and f"{report.id}.json" == os.path.basename(path) else None
+
+
+def note_crash(directory: str, crash: CrashReport) -> Iterator[OSError]:
+    """Note *crash* in the books below *directory*, and give what they raise: none is in the way of the other."""
+    told: dict[str, tuple[Any, ...]] = {
+        "archive.lines": (crash.as_dict(),),
+        "telemetry.totals": (crash.id, crash.service, crash.cause),
+    }
+    for name, about in told.items():
+        try:
+            load(name).take_crash(directory, *about)
+        except OSError as error:
+            yield error

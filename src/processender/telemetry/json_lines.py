@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from math import isfinite
 
 from ..core import vocabulary as words
 
@@ -27,12 +28,21 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "text": record.getMessage(),
         }
-        line.update({name: value for name, value in vars(record).items() if name not in _OWN})
+        line.update({name: value for name, value in vars(record).items() if name not in _OWN and name not in line})
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
             line |= {words.ERROR_TYPE: type(error).__name__, words.ERROR_TEXT: str(error)}
             line[words.ERROR_STACK] = self.formatException(record.exc_info)
-        return json.dumps(line, default=_text)
+        try:
+            return json.dumps(line, default=_text, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            # Of what is nested some is no data: a key, a number that JSON has not, or a list that holds itself.
+            return json.dumps({name: _plain(value) for name, value in line.items()})
+
+
+def _plain(value: object) -> object:
+    is_plain = isinstance(value, str | int | None) or (isinstance(value, float) and isfinite(value))
+    return value if is_plain else _text(value)
 
 
 def _text(value: object) -> str:

@@ -129,7 +129,8 @@ class PlanAssertions:
         assert late < _LEAST_S, f"the run ends {late:.3f} s behind its window when {when}"
         for name in names:
             result = ran.results[name]
-            text = f"{name!r} is {result.outcome} within {plan.window.length:g} s ({result.reason or result.error})"
+            how = result.outcome.replace("_", " ")
+            text = f"{name!r} is {how} within {plan.window.length:g} s ({result.reason or result.error})"
             assert result.outcome is Outcome.DONE, f"{text} when {when}"
         for first, then in self._orders:
             self._check_order(ran, first, then, when)

@@ -81,8 +81,9 @@ def ender_process(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]
     A function that starts a real program and returns a `processender.testing.processes.Program`.
 
     `ender_process("service.py", "--port", "0", env={...}, cwd=..., ready="listening")`: a path of a Python file, an
-    argv list, or the source of a program; with *ready* it is waited for until it has written that. Everything that it
-    has started is killed behind the test, and what it wrote is shown where the test fails.
+    argv list, or the source of a program; with *ready* it is waited for until it has written that, or, for a URL with
+    http, until that is answered by 200. Everything that it has started is killed behind the test, and what it wrote is
+    shown where the test fails.
     """
     programs: list[Any] = []
     request.node.stash[_PROGRAMS] = programs
@@ -96,7 +97,9 @@ def ender_process(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]
                 what = [sys.executable, os.fspath(what)]
             program = load("testing.processes").Program(what, *args, env=env, cwd=None if cwd is None else str(cwd))
             programs.append(running.enter_context(program))
-            if ready:
+            if ready.startswith("http://"):
+                program.wait_until_answered(ready)
+            elif ready:
                 program.wait_for(ready)
             return program
 

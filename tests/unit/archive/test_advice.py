@@ -40,6 +40,18 @@ def test_more_time_is_no_answer_to_a_hang() -> None:
     assert [("flush", "timeout 5s -> 1s and a retry: the report has its stack")] == advised(handlers=(hangs,))
 
 
+def test_how_few_were_done_is_said_as_it_was() -> None:
+    """Eight of nine are not hardly any."""
+    few = handler(outcomes={"done": 9, "timed_out": 1}, runs=10, p95_s=0.2, timeout_s=5.0)
+    never = handler(outcomes={"timed_out": 10}, runs=10, p95_s=None, timeout_s=5.0)
+    told = [each.why for some in (few, never) for each in advice(overview(handlers=(some,)))]
+
+    assert [
+        "its time was up in 1 of 10 runs, and 9 were done, too few to tell more",
+        "its time was up in 10 of 10 runs, and it was never done",
+    ] == told
+
+
 def test_a_handler_without_timeout_that_hangs_gets_one() -> None:
     """By what those took that were done."""
     hangs = handler(outcomes={"done": 80, "abandoned": 20}, p95_s=2.0)

@@ -63,6 +63,11 @@ def test_what_is_not_all_is_not_shown_as_all(value: float, text: str) -> None:
     assert text == percent(value)
 
 
+def test_all_and_none_are_known_to_be_possible() -> None:
+    """Whatever is lost in rounding."""
+    assert all(1.0 == Share(n, n).bounds()[1] and 0.0 == Share(0, n).bounds()[0] for n in range(1, 500))
+
+
 def test_more_is_never_shown_as_less() -> None:
     """From one share to the next."""
     shown = [float(percent(n / 10_000).removesuffix(" %").lstrip("<> ")) for n in range(10_001)]

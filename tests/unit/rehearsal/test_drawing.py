@@ -52,12 +52,14 @@ def test_the_disk_may_be_full() -> None:
     ("text", "why"),
     [
         ("flush falls", "write it like"),
-        ("flush fails often", "invalid literal"),
+        ("flush fails often", "not how often"),
         ("flush slow", "how slow"),
         ("flush slow 3", "has no unit"),
         ("flush slow 2s..1s", "ends before it begins"),
         ("kill at run-begun", "did you mean 'run-ended'|known"),
         ("db blackhole", "no line is"),
+        ("bd black-hole", "no upstream 'bd'; known: db; give"),
+        ("cache latency=2s", "no upstream 'cache'.*give its address"),
         ("", "write it like"),
     ],
 )

@@ -84,6 +84,13 @@ def test_a_chain_with_an_unknown_handler_is_out_of_order() -> None:
     assert "no report tells of 'bee'" in finding.text
 
 
+def test_an_order_of_which_there_is_no_report_is_not_seen() -> None:
+    """That is something else than a mistyped name."""
+    (finding,) = judge(Wanted(BY_DEFAULT, order=(("a", "b"),)), GOOD.replace(accounts=()))
+
+    assert "there is no report, so nobody knows in which order the handlers ran" == finding.text
+
+
 def test_who_needs_another_does_not_run_when_that_has_failed() -> None:
     """To have ended is not enough."""
     handlers = [{"name": "a", "outcome": "failed"}, {"name": "b", "started_s": 1.0, "ended_s": 2.0}]

@@ -38,9 +38,20 @@ def test_a_bad_verdict_tells_what_where_and_how_to_see_it_again() -> None:
     told = text(Verdict((GOOD, BAD), seconds=2.0))
 
     assert "FAILED must-done in 1 run: db gone (seed 2)\n  'flush' must be done" in told
-    assert "    the last line" in told
+    assert 1 == told.count("    the last line") == told.count("  it has written what stands above")
     assert "again: rehearse --scenario 'db gone' --seed 2" in told
     assert told.endswith("FAILED: 1 of 2 runs good, 1 request, 0 lost, 2.0 s")
+
+
+def test_what_was_answered_and_not_kept_is_counted() -> None:
+    """A request that nobody has missed may be lost all the same."""
+    lost = BAD.replace(
+        evidence=BAD.evidence.replace(answers=(Answer("2-1", 0.0, 0.1), Answer("2-2", 0.0, 0.1)), kept="2-1 2-11")
+    )
+    verdict = Verdict((lost,), seconds=2.0)
+
+    assert text(verdict).endswith("2 requests, 0 lost, 1 answered and not kept, 2.0 s")
+    assert [1] == [each["not_kept"] for each in as_data(verdict)["runs"]]
 
 
 def test_what_was_not_tried_is_said() -> None:

@@ -129,3 +129,18 @@ def test_a_hostile_name_stays_in_its_line(lines: tuple[logging.Logger, io.String
 
     assert HOSTILE == line["processender.handler.name"]
     assert line["text"].encode()
+
+
+def test_whatever_extra_holds_the_line_is_one_of_json(lines: tuple[logging.Logger, io.StringIO]) -> None:
+    """A list that holds itself, a key that is no text, a number that JSON has not, and the name of one of ours."""
+    logger, stream = lines
+    ring: list[object] = []
+    ring.append(ring)
+    for odd in (ring, {(1, 2): 3}, float("nan"), [float("inf")]):
+        logger.info("said", extra={"odd": odd, "level": "none", "n": 1.5, "who": None})
+    found = [json.loads(each, parse_constant=pytest.fail) for each in stream.getvalue().splitlines()]
+
+    assert [("info", "said", 1.5, None)] * 4 == [
+        tuple(each[key] for key in ("level", "text", "n", "who")) for each in found
+    ]
+    assert all(isinstance(each["odd"], str) for each in found)

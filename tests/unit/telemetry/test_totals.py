@@ -13,7 +13,7 @@ import pytest
 
 from processender.core.crash import CrashReport
 from processender.telemetry import totals as module
-from processender.telemetry.bookkeeping import note_crash
+from processender.telemetry.crash import note_crash
 from processender.telemetry.totals import TOTALS, change, take, take_crash, take_recovery, totals
 from tests.unit.accounts.test_figures import account
 
@@ -22,7 +22,7 @@ import sys
 sys.path[:] = {path!r}
 from processender.core.crash import CrashReport
 from processender.telemetry import totals as module
-from processender.telemetry.bookkeeping import note_crash
+from processender.telemetry.crash import note_crash
 from processender.telemetry.totals import take
 for number in range(20):
     take({place!r}, {{"service": "shop", "cause": "SIGTERM", "id": f"{who}-{{number}}", "ended": 1.0, "verdict": "clean"}})

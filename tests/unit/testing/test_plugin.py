@@ -17,11 +17,18 @@ from tests.waits import until
 ROOT = Path(__file__).parent.parent.parent.parent
 PLUGIN = ["-p", "no:processender", "-p", "processender.testing.plugin", "-p", "no:cacheprovider"]
 TESTS = """
-import sys, time
+import socket, sys, time
+import pytest
 from pathlib import Path
 from processender import Ender
 
 PROGRAM = "print('hello', flush=True); import signal; signal.pause()"
+SERVER = "import http.server as h, sys; h.test(h.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind='127.0.0.1')"
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 def test_before():
     assert not [name for name in sys.modules if name.startswith("processender.testing.") and "plugin" not in name]
@@ -45,6 +52,14 @@ def test_after():
 def test_program(ender_process, tmp_path):
     program = ender_process(PROGRAM, ready="hello", cwd=tmp_path)
     Path("pid").write_text(str(program.pid))
+
+def test_program_that_answers(ender_process, tmp_path, free_port):
+    program = ender_process(SERVER, str(free_port), ready=f"http://127.0.0.1:{free_port}/?list=1")
+    assert not program.ended
+
+def test_program_that_never_answers(ender_process):
+    with pytest.raises(Exception, match="has ended, and http://127.0.0.1:1/ never answered 200"):
+        ender_process("pass", ready="http://127.0.0.1:1/")
 
 def test_fault_of_a_program(ender_process, faults):
     program = ender_process("import os; print(os.environ['PROCESSENDER_FAULTS'])", env=faults.fails("a").environ)
@@ -86,7 +101,7 @@ def test_the_fixtures_do_what_they_say(tmp_path: Path) -> None:
     with pytest_at(tmp_path, TESTS, "-W", "error") as ran:
         output = ran.communicate()[0]
 
-    assert re.search("1 failed, 6 passed", output), output
+    assert re.search("1 failed, 8 passed", output), output
     assert "FAILED test_it.py::test_fails" in output
     assert re.search(r"-+ output of .*\nhello\n", output), output
     with pytest.raises(ProcessLookupError):
