@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,11 @@ from tests.unit.archive.accounts import DAY, NOON, account, handler, kept, opene
 
 
 @pytest.fixture
-def url(postgres_url: str) -> Iterator[str]:
-    """Return the URL of a server without an archive."""
-    yield postgres_url
+def url(postgres_url: str) -> str:
+    """Return the URL of a server without an archive; others may have left theirs there."""
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute("DROP SCHEMA IF EXISTS processender CASCADE")
+    return postgres_url
 
 
 def stored(url: str, *accounts: dict[str, Any]) -> None:
