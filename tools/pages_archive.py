@@ -7,8 +7,9 @@ import json
 
 from describing import function
 
-from processender.accounts import entry
-from processender.archive import book, exporter, index, lines, names, postgres, sql
+from processender.accounts import entry, plain
+from processender.archive import days, exporter, index, lines, names, postgres, sql
+from processender.core.labels import OTHERS
 
 _DEED = ("name", "phase", "importance", "outcome", "seconds", "retries", "reason", "time-out in seconds")
 _ACCOUNT = {
@@ -33,7 +34,7 @@ def archive_page(note: str) -> str:
     shown = [entry.line_of(_ACCOUNT), entry.line_of(ended), marked]
     text = "\n".join(json.dumps(each) for each in shown)
     killed = (
-        f"A run of which nothing is heard for {book.MARGIN_S:.0f} s after its window was `{entry.KILLED}`, until it is."
+        f"A run of which nothing is heard for {plain.LATE_S:.0f} s after its window was `{plain.KILLED}`, until it is."
     )
     parts = [
         "# The archive\n",
@@ -80,8 +81,8 @@ def _bounds() -> str:
         ("different values that a service can have", values),
         ("different combinations of them", names.MOST_CELLS),
         ("runs that an index keeps one by one; older ones stay counted", index.MOST_RUNS),
-        ("days that an index keeps once it has more runs than that", index.MOST_DAYS),
+        ("days that an index keeps once it has more runs than that", days.MOST_DAYS),
     ]
     table = "\n".join(f"| {what} | {most} |" for what, most in rows)
-    said = f"What is beyond is counted as `{names.OTHERS}`, and the report says so."
+    said = f"What is beyond is counted as `{OTHERS}`, and the report says so."
     return f"{said}\n\n| what | at most |\n|---|---|\n{table}"

@@ -8,8 +8,10 @@ from describing import function
 
 from processender.accounts.figures import LABEL
 from processender.accounts.kinds import COUNTER, HISTOGRAM, KINDS, LAG, SECONDS, Kind
-from processender.accounts.tally import LATE_S, MOST, OTHERS
+from processender.accounts.plain import LATE_S
+from processender.accounts.tally import MOST
 from processender.agent.scraped import AGENT, SIGNALS
+from processender.core.labels import OTHERS
 from processender.integrations import prometheus
 
 HEAD = "| name | kind | unit | labels | what it says |\n|---|---|---|---|---|\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from unicodedata import combining, east_asian_width
 
 from .core.record import Record
@@ -120,6 +120,21 @@ def _width(terminal: Any, environ: Mapping[str, str]) -> int:
 def lines_of(texts: Iterable[str], style: str = "") -> list[Line]:
     """Return *texts* as lines of one *style*."""
     return [((text, style),) for text in texts]
+
+
+def side_by_side(parts: Iterable[Span], screen: Screen, indent: str = "") -> Iterator[Line]:
+    """Give *parts* beside each other, with a gap between two and *indent* before the first of each line."""
+    line: list[Span] = []
+    used = 0
+    for text, style in parts:
+        shown = screen.cut(text, screen.width - len(indent))
+        if line and used + 2 + columns(shown) > screen.width:
+            yield tuple(line)
+            line = []
+        gap = "  " if line else indent
+        used = (used if line else 0) + len(gap) + columns(shown)
+        line += [(gap, ""), (shown, style)] if gap else [(shown, style)]
+    yield tuple(line)
 
 
 def plain(text: str, but: str = "\n\t") -> str:

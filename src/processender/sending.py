@@ -8,7 +8,7 @@ from .errors import AccountRefused, HandlerError
 from .exchange import Answer, Request, exchange, judge
 from .hints import Any
 from .ports import Context
-from .secret import SECRET_HEADERS, check_reference, reveal
+from .secret import check_reference, reveal
 
 REFUSED = frozenset({400, 413, 415, 422})
 """The status codes by which a server says that it will never take what it was sent; others may be set right."""
@@ -24,7 +24,6 @@ class Address:
         content: str,
         headers: Mapping[str, Any] | None = None,
         *,
-        method: str = "POST",
         timeout: float = 10.0,
         authority: str | None = None,
     ) -> None:
@@ -40,8 +39,6 @@ class Address:
             headers: More header fields, each as text or as a reference, `{"env": NAME}` or `{"file": PATH}`, which is
                 looked up whenever something is sent; a secret should be one.
 
-            method: The method of the request.
-
             timeout: How long one request may take, seconds.
 
             authority: The file of the certificate authority that is trusted; by default those of the system.
@@ -51,15 +48,10 @@ class Address:
         self._headers = dict(headers or {})
         for name, value in self._headers.items():
             check_reference(value, f"header field {name}")
-        self._request = Request(method, url, {"Content-Type": content}, authority=authority)
+        self._request = Request("POST", url, {"Content-Type": content}, authority=authority)
         self._timeout = timeout
         self.shown = self._request.shown
         """Where that is, as it may be shown."""
-
-    @property
-    def open_secrets(self) -> tuple[str, ...]:
-        """The names of the header fields that are secrets, and written out."""
-        return tuple(n for n, v in self._headers.items() if isinstance(v, str) and n.lower() in SECRET_HEADERS)
 
     def send(self, body: bytes, ctx: Context) -> Answer:
         """

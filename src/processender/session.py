@@ -81,7 +81,7 @@ class Session:
         self.coordinator.executor.prepare(self._registry.handlers())
         self._observe()
         if faults := os.environ.get("PROCESSENDER_FAULTS"):
-            load("faults.handlers").inject(self.coordinator, self.watch, faults)
+            load("faults.handlers").inject(self.coordinator, self.watch, faults, self._settings.name)
         self._foresee()
         self.coordinator.force = self._force
         self.coordinator.leave = self._at_end

@@ -23,6 +23,16 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def archive_url(postgres_url: str) -> str:
+    """Return the URL of a server without an archive; who was there before may have left one."""
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("DROP SCHEMA IF EXISTS processender CASCADE")
+    return postgres_url
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """Return the URL of a Redis server."""

@@ -54,7 +54,7 @@ def test_an_end_is_in_the_archive() -> None:
 
 def test_an_end_that_was_killed_is_in_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its begin is, and that nothing was heard of it again; here seen as late as it takes."""
-    monkeypatch.setattr("processender.archive.book.MARGIN_S", -1000.0)
+    monkeypatch.setattr("processender.archive.writer.LATE_S", -1000.0)
     with program(STUCK) as running:
         running.wait_for("ready", LIMIT_S)
         running.signal("TERM")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ from processender.errors import AccountRefused, ArchiveError, ReleaserError, Unr
 from tests.integration.agents import SLEEPER, agent, stops_with
 from tests.integration.servers import free_port
 from tests.unit.archive.accounts import DAY, NOON, account, handler, kept, opened
-
-
-@pytest.fixture
-def url(postgres_url: str) -> Iterator[str]:
-    """Return the URL of a server without an archive."""
-    yield postgres_url
-    with psycopg.connect(postgres_url, autocommit=True) as server:
-        server.execute("DROP SCHEMA IF EXISTS processender CASCADE")
 
 
 def stored(url: str, *accounts: dict[str, Any]) -> None:
@@ -77,14 +68,14 @@ QUESTIONS = (
 )
 
 
-def test_it_answers_as_an_index_does(url: str, tmp_path: Path) -> None:
+def test_it_answers_as_an_index_does(archive_url: str, tmp_path: Path) -> None:
     """Every question, to the last figure, entry and page."""
     accounts = runs(400)
     for each in accounts:
         kept(tmp_path, each)
     for start in range(0, 400, 80):
-        stored(url, *accounts[start : start + 80])
-    with opened(tmp_path) as index, open_archive(url) as server:
+        stored(archive_url, *accounts[start : start + 80])
+    with opened(tmp_path) as index, open_archive(archive_url) as server:
         for question in QUESTIONS:
             assert index.overview(question) == server.overview(question)
             page = index.recent(question, 30)
@@ -94,34 +85,36 @@ def test_it_answers_as_an_index_does(url: str, tmp_path: Path) -> None:
             )
 
 
-def test_an_account_that_comes_twice_is_there_once(url: str) -> None:
+def test_an_account_that_comes_twice_is_there_once(archive_url: str) -> None:
     """In whatever order the provisional one and the final one come."""
     begun = account("1", ended=None)
     for each in (begun, account("1"), account("1"), begun, account("1")):
-        stored(url, each)
-    with open_archive(url) as archive:
+        stored(archive_url, each)
+    with open_archive(archive_url) as archive:
         found, last = archive.overview().counts, archive.account("1")
 
     assert (1, 1) == (found.runs, found.clean)
     assert account("1") == last
 
 
-def test_a_run_that_was_killed_is_seen(url: str) -> None:
+def test_a_run_that_was_killed_is_seen(archive_url: str) -> None:
     """Its provisional account was sent, and nothing else came."""
-    stored(url, account("1", ended=None))
-    with open_archive(url) as archive:
+    stored(archive_url, account("1", ended=None))
+    with open_archive(archive_url) as archive:
         assert (1, "killed") == (archive.overview().counts.killed, archive.recent(Question())[0].verdict)
         assert archive.account() == account("1", ended=None)
 
 
-def test_many_write_at_once(url: str) -> None:
+def test_many_write_at_once(archive_url: str) -> None:
     """The first of them makes the tables; none is lost, none counted twice, none waits for ever."""
     troubles: list[Exception] = []
 
     def write_some(number: int) -> None:
         try:
             for each in range(8):
-                stored(url, account(f"{number % 4}-{each}", zone=f"z{each}", handlers=[handler(f"h{number % 4}")]))
+                stored(
+                    archive_url, account(f"{number % 4}-{each}", zone=f"z{each}", handlers=[handler(f"h{number % 4}")])
+                )
         except Exception as error:
             troubles.append(error)
 
@@ -130,25 +123,25 @@ def test_many_write_at_once(url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    found = asked(url)
+    found = asked(archive_url)
 
     assert [] == troubles
     assert 32 == found.counts.runs == sum(group.counts.runs for group in found.zones)
     assert [8] * 4 == [each.runs for each in found.handlers]
 
 
-def test_a_crash_is_there_too(url: str) -> None:
+def test_a_crash_is_there_too(archive_url: str) -> None:
     """As the agent sends it."""
-    stored(url, {"schema": 1, "id": "c", "service": "shop", "cause": "oom", "at": NOON, "pid": 7})
+    stored(archive_url, {"schema": 1, "id": "c", "service": "shop", "cause": "oom", "at": NOON, "pid": 7})
 
-    assert (1, "oom") == (asked(url).counts.crashed, asked(url).causes[0].name)
+    assert (1, "oom") == (asked(archive_url).counts.crashed, asked(archive_url).causes[0].name)
 
 
-def test_who_may_only_read_can_ask(url: str) -> None:
+def test_who_may_only_read_can_ask(archive_url: str) -> None:
     """A dashboard has no need to write; and who may not write is told so."""
-    stored(url, account("1"))
-    reader = url.replace("postgres@", "reader@")
-    with psycopg.connect(url, autocommit=True) as server:
+    stored(archive_url, account("1"))
+    reader = archive_url.replace("postgres@", "reader@")
+    with psycopg.connect(archive_url, autocommit=True) as server:
         server.execute("DROP ROLE IF EXISTS reader")
         server.execute("CREATE ROLE reader LOGIN")
         server.execute("GRANT USAGE ON SCHEMA processender TO reader")
@@ -156,46 +149,46 @@ def test_who_may_only_read_can_ask(url: str) -> None:
     found = asked(reader).counts.runs
     with pytest.raises(ArchiveError, match="permission denied"):
         stored(reader, account("2"))
-    with psycopg.connect(url, autocommit=True) as server:
+    with psycopg.connect(archive_url, autocommit=True) as server:
         server.execute("DROP OWNED BY reader")
         server.execute("DROP ROLE reader")
 
     assert 1 == found
 
 
-def test_a_server_without_an_archive_says_so(url: str) -> None:
+def test_a_server_without_an_archive_says_so(archive_url: str) -> None:
     """And what makes one."""
     with pytest.raises(ArchiveError, match=r"there is no archive in PostgreSQL at 127.0.0.1:.* the first account"):
-        open_archive(url)
+        open_archive(archive_url)
 
 
-def test_an_archive_of_a_later_version_is_left_alone(url: str) -> None:
+def test_an_archive_of_a_later_version_is_left_alone(archive_url: str) -> None:
     """By who reads and who writes."""
-    stored(url, account("1"))
-    with psycopg.connect(url) as server:
+    stored(archive_url, account("1"))
+    with psycopg.connect(archive_url) as server:
         server.execute("UPDATE processender.meta SET value = '7'")
     for use in (open_archive, lambda place: stored(place, account("2"))):
         with pytest.raises(ArchiveError, match=r"has the version 7, .* update processender"):
-            use(url)
+            use(archive_url)
 
 
-def test_a_writer_that_is_locked_out_gives_up_in_time(url: str) -> None:
+def test_a_writer_that_is_locked_out_gives_up_in_time(archive_url: str) -> None:
     """The end of a process waits for nobody."""
-    stored(url, account("1"))
-    with psycopg.connect(url) as server:
+    stored(archive_url, account("1"))
+    with psycopg.connect(archive_url) as server:
         server.execute("SELECT pg_advisory_xact_lock(hashtext('processender_archive'))")
         with pytest.raises(ArchiveError, match="statement timeout"):
-            write(connected(url), [account("2")], within=0.2)
-    stored(url, account("2"))
+            write(connected(archive_url), [account("2")], within=0.2)
+    stored(archive_url, account("2"))
 
-    assert 2 == asked(url).counts.runs
+    assert 2 == asked(archive_url).counts.runs
 
 
 def test_a_url_with_a_password_is_found_by_reference_and_never_shown(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a variable, or in a file."""
-    secret = url.replace("postgres@", "postgres:geheim@")
+    secret = archive_url.replace("postgres@", "postgres:geheim@")
     (tmp_path / "url").write_text(f"{secret}\n")
     monkeypatch.setenv("ARCHIVE_URL", secret)
     stored({"env": "ARCHIVE_URL"}, account("1"))  # type: ignore[arg-type]
@@ -220,9 +213,9 @@ def context(seconds: float = 10.0) -> BriefContext:
     return BriefContext(clock.now() + seconds, clock, handler="export-db", cause="export", key="1")
 
 
-def test_the_exporter_writes_accounts(url: str) -> None:
+def test_the_exporter_writes_accounts(archive_url: str) -> None:
     """And says whether another try is of use."""
-    made = exporter(url, name="db")
+    made = exporter(archive_url, name="db")
     made.send(account("1"), context())
     with pytest.raises(AccountRefused, match="cannot take it"):
         made.send({"nothing": 1}, context())
@@ -231,17 +224,17 @@ def test_the_exporter_writes_accounts(url: str) -> None:
     with pytest.raises(ReleaserError, match="password"):
         exporter("postgresql://me:secret@host/x")
 
-    assert ("db", 1) == (made.name, asked(url).counts.runs)
+    assert ("db", 1) == (made.name, asked(archive_url).counts.runs)
 
 
-def test_an_agent_writes_there(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_writes_there(archive_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its configuration; the account is the one that it has on disk."""
     file = tmp_path / "pe.toml"
     file.write_text('[export.fleet]\nkind = "postgresql"\nurl = { env = "ARCHIVE" }\n')
-    with agent(["--service", "shop", "-c", str(file)], SLEEPER, ARCHIVE=url) as program:
+    with agent(["--service", "shop", "-c", str(file)], SLEEPER, ARCHIVE=archive_url) as program:
         stops_with(program)
         report = program.report()
-    with open_archive(url) as archive:
+    with open_archive(archive_url) as archive:
         found = archive.account()
 
     assert json.loads(json.dumps(report)) == found

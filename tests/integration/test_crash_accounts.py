@@ -210,3 +210,14 @@ def test_an_account_of_hostile_hands_is_left_alone_and_the_recovery_goes_on(
     assert before == path.read_text()
     assert ["killed"] == [each.cause for each in told.crashes]
     assert ["1", "2"] == sorted(service.things.released)
+
+
+def test_an_account_says_where_its_process_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also once it was written anew by somebody who is elsewhere."""
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.version=1.4.2,cloud.availability_zone=b")
+    written = write_crash(str(tmp_path), report("01", told=False))
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.version=1.5.0,k8s.node.name=n7")
+    again = write_crash(str(tmp_path), written.replace(told=True))
+
+    assert ("1.4.2", "b", "") == (written.version, written.zone, written.node)
+    assert ("1.4.2", "b", "") == (again.version, again.zone, again.node)

@@ -145,11 +145,11 @@ def test_nobody_need_read_to_the_end(environ: dict[str, str]) -> None:
         assert (0, "") == (ran.returncode, ran.stderr), shell
 
 
-def test_a_fleet_is_read_from_postgresql(environ: dict[str, str], postgres_url: str) -> None:
+def test_a_fleet_is_read_from_postgresql(environ: dict[str, str], archive_url: str) -> None:
     """Its runs, one of them second by second, what was marked there; the URL may stand in a variable."""
     files = sorted(Path(environ["PROCESSENDER_STATE"]).glob("*/reports/*-*.json"))
-    write(connected(postgres_url), [json.loads(each.read_text()) for each in files])
-    told = {**environ, "FLEET": postgres_url}
+    write(connected(archive_url), [json.loads(each.read_text()) for each in files])
+    told = {**environ, "FLEET": archive_url}
     marked = start(["-m", "processender", "mark", "incident", "broker away", "--to", "env:FLEET"], told)
     out, err = marked.communicate(timeout=60)
 
@@ -158,10 +158,10 @@ def test_a_fleet_is_read_from_postgresql(environ: dict[str, str], postgres_url: 
         each["name"]: each["counts"]["runs"]
         for each in json.loads(report(told, "--json", "--from", "env:FLEET"))["services"]
     }
-    assert " incident broker away\n" in report(told, "--from", postgres_url)
-    assert "critical path: " in report(told, "--from", postgres_url, "web", "--last")
-    assert 5 == report(told, "--from", postgres_url, "--csv").count("\n")
-    assert "too few to advise anything" in " ".join(report(told, "--from", postgres_url, "--advise").split())
+    assert " incident broker away\n" in report(told, "--from", archive_url)
+    assert "critical path: " in report(told, "--from", archive_url, "web", "--last")
+    assert 5 == report(told, "--from", archive_url, "--csv").count("\n")
+    assert "too few to advise anything" in " ".join(report(told, "--from", archive_url, "--advise").split())
 
 
 def test_no_password_is_repeated(environ: dict[str, str]) -> None:

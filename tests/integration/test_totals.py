@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from processender import Ender
-from processender.accounts.tally import OTHERS
 from processender.core.events import Event, Trouble
+from processender.core.labels import OTHERS
 from processender.errors import Permanent
 from processender.measuring import Measuring
 from processender.testing.processes import Program

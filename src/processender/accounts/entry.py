@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..hints import Any
+from .plain import JOINED, number, parts, table, tables
 
 SCHEMA = 1
 """The version of the lines; a reader leaves out, and says, what is of a later one."""
@@ -17,51 +18,43 @@ LONGEST = 200
 """How many signs of a name are kept."""
 MOST_HANDLERS = 512
 """How many handlers of a run are kept."""
-KILLED = "killed"
-"""What a run ended in of which nothing was heard again."""
 CUT = "cut"
 """The cause of a crash of which nothing is known but that a run was on."""
-JOINED = "command/"
-"""What stands before the name of a handler of an application that has joined its agent."""
 _IN_RUN = frozenset({"run.started", "handler.started", "handler.ended"})
 
 
 def line_of(account: Mapping[str, Any]) -> dict[str, Any]:
     """Return the line of *account*, of its start while it has not ended."""
     ended = account.get("ended") is not None
-    window = account.get("window")
     line: dict[str, Any] = {
-        "end" if ended else "start": text(account.get("id")),
+        "end" if ended else "start": storable(account.get("id")),
         "v": SCHEMA,
         "at": number(account.get("started")),
-        "window_s": number(window.get("length_s")) if isinstance(window, dict) else None,
+        "window_s": number(table(account.get("window")).get("length_s")),
     }
     for name in ("service", "version", "deployment", "zone", "node", "instance", "cause"):
-        line[name] = text(account.get(name))
+        line[name] = storable(account.get(name))
     if ended:
-        line["verdict"] = text(account.get("verdict"))
+        line["verdict"] = storable(account.get("verdict"))
         line["seconds"] = number(account.get("seconds"))
-        joined = account.get("command")
-        handlers = _deeds(account, "")
-        if isinstance(joined, dict):
-            handlers += _deeds(joined, JOINED)
-        line["handlers"] = handlers[:MOST_HANDLERS]
+        deeds = [deed for part, each in parts(account) for deed in _deeds(each, part)]
+        line["handlers"] = deeds[:MOST_HANDLERS]
     return line
 
 
-def crash_line(crash: Mapping[str, Any], where: Mapping[str, str]) -> dict[str, Any]:
-    """Return the line of a *crash*, the data of its account, that happened *where*: version, deployment, zone, node."""
-    line = {"crash": text(crash.get("id")), "v": SCHEMA, "at": number(crash.get("at"))}
+def crash_line(crash: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the line of a *crash*, the data of its account."""
+    line: dict[str, Any] = {"crash": storable(crash.get("id")), "v": SCHEMA, "at": number(crash.get("at"))}
     if is_cut(crash):
         line["cut"] = True
-    about = {name: text(where.get(name)) for name in ("version", "deployment", "zone", "node")}
-    return {**line, "service": text(crash.get("service")), "cause": text(crash.get("cause")), **about}
+    names = ("service", "version", "deployment", "zone", "node", "cause")
+    return {**line, **{name: storable(crash.get(name)) for name in names}}
 
 
 def is_cut(crash: Mapping[str, Any]) -> bool:
     """Tell whether a run was on when it came, whatever its cause: then the begin of the run tells of it already."""
-    for each in reversed(_dicts(crash.get("events"))):
-        key = text(each.get("key"))
+    for each in reversed([*tables(crash.get("events"))]):
+        key = storable(each.get("key"))
         if key == "run.ended":
             return False
         if key in _IN_RUN:
@@ -71,11 +64,11 @@ def is_cut(crash: Mapping[str, Any]) -> bool:
 
 def mark_line(kind: str, words: str, at: float, service: str = "") -> dict[str, Any]:
     """Return the line of a mark of its *kind*, `deployment` or `incident`, with the *words* of who made it."""
-    return {"mark": kind, "v": SCHEMA, "at": number(at), "service": text(service), "text": text(words)}
+    return {"mark": kind, "v": SCHEMA, "at": number(at), "service": storable(service), "text": storable(words)}
 
 
-def text(value: Any) -> str:
-    """Return *value* as a name that any database takes: no NUL, no half signs, not too long; empty if it is no text."""
+def storable(value: Any) -> str:
+    """Return *value* as a text that any database takes: no NUL, no half signs, not too long; empty if it is no text."""
     if not isinstance(value, str):
         return ""
     kept: str = value
@@ -86,28 +79,19 @@ def text(value: Any) -> str:
     return kept.replace("\0", "\ufffd") if "\0" in kept else kept
 
 
-def number(value: Any) -> float | None:
-    """Return *value* if it is a number that can be counted with, else None."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and -1e15 < value < 1e15:
-        return value
-    return None
-
-
-def _deeds(account: Mapping[str, Any], before: str) -> list[list[Any]]:
+def _deeds(account: Mapping[str, Any], part: str) -> list[list[Any]]:
     """Return for each handler its name, phase, importance, outcome, seconds, retries, reason and time-out."""
-    retried: dict[Any, int] = {}
-    for each in _dicts(account.get("retries")):
-        name = text(each.get("handler"))
+    retried: dict[str, int] = {}
+    for each in tables(account.get("retries")):
+        name = storable(each.get("handler"))
         retried[name] = retried.get(name, 0) + 1
     found = []
-    for each in _dicts(account.get("handlers")):
+    for each in tables(account.get("handlers")):
         started, ended = number(each.get("started_s")), number(each.get("ended_s"))
         took = None if started is None or ended is None else round(max(0.0, ended - started), 6)
-        name = text(each.get("name"))
-        deed = [text(before + name), text(each.get("phase")), text(each.get("importance")), text(each.get("outcome"))]
-        found.append([*deed, took, retried.get(name, 0), text(each.get("reason")), number(each.get("timeout_s"))])
+        name = storable(each.get("name"))
+        deed = [storable(f"{JOINED}{name}" if part else name)]
+        deed += [storable(each.get(key)) for key in ("phase", "importance", "outcome")]
+        retries = retried.get(name.removeprefix(f"{part}/"), 0)
+        found.append([*deed, took, retries, storable(each.get("reason")), number(each.get("timeout_s"))])
     return found
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list | tuple) else []

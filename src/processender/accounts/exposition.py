@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..hints import Any
+from .figures import figures
 from .kinds import HISTOGRAM, KINDS
 from .tally import Spread, Tally
 
@@ -20,7 +21,7 @@ def exposition(tally: Tally) -> str:
 def of_account(account: Mapping[str, Any]) -> str:
     """Return the figures of one *account* alone, for a Pushgateway: what it adds, and nothing from before."""
     tally = Tally()
-    tally.count(account)
+    tally.take(figures(account))
     return exposition(tally)
 
 

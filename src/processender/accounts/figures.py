@@ -15,7 +15,7 @@ from ..core.outcome import Verdict
 from ..core.record import Record
 from ..hints import Any
 from .kinds import KINDS
-from .plain import number, table, tables, text
+from .plain import JOINED, is_crash, number, parts, table, tables, text
 
 LABEL = 120
 """How long the value of a label may be, in characters."""
@@ -53,14 +53,16 @@ class Figure(Record):
 
 
 def figures(account: Mapping[str, Any]) -> tuple[Figure, ...]:
-    """Return all that *account* tells: of its beginning, and, if it is final, of its end."""
+    """Return all that *account* tells: of a crash; or of the beginning of a run, and, if it is final, of its end."""
+    if is_crash(account):
+        return of_crash(text(account.get("service")), text(account.get("cause")))
     return (*beginning(account), *ending(account))
 
 
 def beginning(account: Mapping[str, Any]) -> tuple[Figure, ...]:
     """Return what is known as the run of *account* begins."""
     service, cause = _who(account)
-    flying = sum(_count(each.get("in_flight_at_start")) for each in _accounts(account))
+    flying = sum(_count(each.get("in_flight_at_start")) for _, each in parts(account))
     window = number(table(account.get("window")).get("length_s"))
     info = (service, *(text(account.get(name)) for name in ("version", "deployment", "zone", "node")))
     return (
@@ -79,7 +81,7 @@ def ending(account: Mapping[str, Any]) -> tuple[Figure, ...]:
     return (
         _figure("shutdowns_completed_total", 1, service, cause, text(account.get("verdict")) or "unknown"),
         *_times(account, service, cause),
-        *(figure for each, prefix in _parts(account) for figure in _handlers(each, service, prefix)),
+        *(figure for part, each in parts(account) for figure in _handlers(each, service, JOINED if part else "")),
         *_work(account, service),
         *_owed(account, service),
         *_troubles(account, service),
@@ -118,19 +120,6 @@ def _who(account: Mapping[str, Any]) -> tuple[str, str]:
     return text(account.get("service")) or "unknown", text(account.get("cause")) or "unknown"
 
 
-def _parts(account: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Give the account, and those of the applications that had joined it, with what comes before their handlers."""
-    yield account, ""
-    joined = table(account.get("command"))
-    for each in (joined, *tables(joined.get("others"))):
-        if each:
-            yield each, "command/"
-
-
-def _accounts(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (each for each, _ in _parts(account))
-
-
 def _times(account: Mapping[str, Any], service: str, cause: str) -> Iterator[Figure]:
     seconds = number(account.get("seconds"))
     length = number(table(account.get("window")).get("length_s"))
@@ -147,7 +136,7 @@ def _times(account: Mapping[str, Any], service: str, cause: str) -> Iterator[Fig
         yield _figure("plan_error_seconds", abs(took - expected), service)
     waits = [
         ended
-        for part in _accounts(account)
+        for _, part in parts(account)
         for handler in tables(part.get("handlers"))
         if (handler.get("phase") == "drain" or text(handler.get("name")).rpartition("/")[2] == INFLIGHT)
         and number(handler.get("started_s")) is not None
@@ -171,7 +160,7 @@ def _handlers(account: Mapping[str, Any], service: str, prefix: str) -> Iterator
 def _work(account: Mapping[str, Any], service: str) -> Iterator[Figure]:
     """Give what was cut: what was told to break off, else what was left behind."""
     cut = 0
-    for each in _accounts(account):
+    for _, each in parts(account):
         told = _length([text(one.get("what")) for one in tables(each.get("cut"))])
         left = each.get("in_flight")
         # What was told to break off and did not is in both.
@@ -180,7 +169,7 @@ def _work(account: Mapping[str, Any], service: str) -> Iterator[Figure]:
 
 
 def _owed(account: Mapping[str, Any], service: str) -> Iterator[Figure]:
-    journals = [table(each["journal"]) for each in _accounts(account) if isinstance(each.get("journal"), dict)]
+    journals = [table(each["journal"]) for _, each in parts(account) if isinstance(each.get("journal"), dict)]
     if not journals:
         return
     dead = sum(1 for each in journals for first in tables(each.get("first")) if first.get("state") == "dead")
@@ -198,9 +187,7 @@ def _settled(service: str, released: int, dead: int) -> tuple[Figure, ...]:
 
 
 def _troubles(account: Mapping[str, Any], service: str) -> Iterator[Figure]:
-    codes = [
-        text(each.get("code")) or "unknown" for part in _accounts(account) for each in tables(part.get("troubles"))
-    ]
+    codes = [text(each.get("code")) or "unknown" for _, part in parts(account) for each in tables(part.get("troubles"))]
     for code in dict.fromkeys(codes):
         yield _figure("troubles_total", codes.count(code), service, code)
     yield _figure("signal_thefts_total", codes.count(STOLEN), service)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..hints import Any
 
-_ENDLESS = float("inf")
+KILLED = "killed"
+"""What a run ended in of which nothing was heard again."""
+LATE_S = 60.0
+"""How long after its window a run of which nothing was heard counts as killed: clocks differ, and so do disks."""
+JOINED = "command/"
+"""What stands before the names of the handlers of an application that has joined, where those of many are counted."""
+_MOST = 1e15
+"""What is larger cannot be counted with."""
 
 
 def text(value: object) -> str:
@@ -15,11 +22,10 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> float | None:
-    """Return *value* if it is a finite number, else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    # Of JSON an int may be larger than any float.
-    return float(value) if isinstance(value, float) and -_ENDLESS < value < _ENDLESS else _of_int(value)
+    """Return *value* if it is a number that can be counted with, else None."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and -_MOST < value < _MOST:
+        return float(value)
+    return None
 
 
 def table(value: object) -> dict[str, Any]:
@@ -29,7 +35,7 @@ def table(value: object) -> dict[str, Any]:
 
 def tables(value: object) -> Iterator[dict[str, Any]]:
     """Give the tables that are in *value*, if it is a list."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         yield from (each for each in value if isinstance(each, dict))
 
 
@@ -38,5 +44,19 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
-def _of_int(value: float) -> float | None:
-    return float(value) if isinstance(value, int) and abs(value) < 1 << 53 else None
+def is_crash(account: Mapping[str, Any]) -> bool:
+    """Tell whether *account* is that of a crash, and not that of a run."""
+    return "verdict" not in account and "pid" in account
+
+
+def parts(account: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """
+    Give *account* and those of the applications that had joined it, each with its name; that of *account* is empty.
+
+    The name stands before those of its handlers, `shop/flush`, but not where its account says what was tried again.
+    """
+    yield "", account
+    joined = table(account.get("command"))
+    for each in (joined, *tables(joined.get("others"))):
+        if each:
+            yield text(each.get("service")) or "command", each

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..core.outcome import Verdict
 from ..hints import Any
-from .entry import CUT, MOST_HANDLERS, SCHEMA, number, text
+from .entry import CUT, MOST_HANDLERS, SCHEMA, storable
+from .plain import number
 
-VERDICTS = frozenset({"clean", "degraded", "forced", "crashed", "cancelled"})
+VERDICTS = frozenset(map(str, Verdict))
 """How a run can have ended."""
 OUTCOMES = ("done", "failed", "timed_out", "abandoned", "skipped", "")
 """How a handler can have ended; the last for one of which that is not known."""
@@ -40,7 +42,7 @@ class Line:
         if not isinstance(version, int) or version > SCHEMA:
             raise NewerLine(str(version)[:20]) if isinstance(version, int) else ValueError("it has no version")
         self.kind = next((kind for kind in _KINDS if kind in data), "")
-        self.id = text(data.get(self.kind))
+        self.id = storable(data.get(self.kind))
         at = number(data.get("at"))
         if not self.id or at is None or not 0.0 <= at < LAST_DATE:
             raise ValueError("it has no id, or no date")
@@ -50,7 +52,7 @@ class Line:
         self.service, self.version, self.zone, self.deployment, self.cause = about
         self.node, self.instance = _clean.texts(get("node"), get("instance"))
         self.window_s = max(0.0, number(data.get("window_s")) or 0.0)
-        self.text = text(get("text"))
+        self.text = storable(get("text"))
         self.seconds: float | None = None
         self.handlers: list[Deed] = []
         self.verdict = "crashed" if self.kind == "crash" else ""
@@ -61,7 +63,7 @@ class Line:
             raise ValueError("nothing of this kind can be marked")
 
     def _end(self, data: Mapping[str, Any]) -> None:
-        self.verdict = text(data.get("verdict"))
+        self.verdict = storable(data.get("verdict"))
         if self.verdict not in VERDICTS:
             raise ValueError("it has no verdict")
         self.seconds = _positive(data.get("seconds"))
@@ -85,13 +87,13 @@ class _Clean:
         self._known: set[tuple[Any, ...]] = set()
 
     def texts(self, *values: Any) -> tuple[str, ...]:
-        """Return the *values* as names, see `text`."""
+        """Return the *values* as names, see `storable`."""
         try:
             if values in self._known:
                 return values
         except TypeError:  # a list, or an object
-            return tuple(map(text, values))
-        clean = tuple(map(text, values))
+            return tuple(map(storable, values))
+        clean = tuple(map(storable, values))
         if clean == values:
             if len(self._known) >= self._MOST:
                 self._known.clear()

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from ..core import vocabulary as words
 from ..core.record import Record
 from ..hints import Any
-from .plain import number, tables, text, texts
-from .spans import CANCELLED, CLEAN, about, is_crash, span_id, trace_id
+from .plain import KILLED, is_crash, number, tables, text, texts
+from .spans import CANCELLED, CLEAN, about, span_id, trace_id
 from .timeline import Timeline, timeline
 
 INFO, WARN, ERROR = 9, 13, 17
@@ -82,7 +82,7 @@ def _end(account: Mapping[str, Any], line: Timeline) -> LogRecord:
     """Return the record of the end: the one by which a log tells how it went."""
     at = line.started + (line.seconds or 0.0)
     trace, root = trace_id(account), span_id(account)
-    if line.verdict == "killed":
+    if line.verdict == KILLED:
         said = "was killed in its end: nothing was heard of it again"
         name = words.event_name("run.killed")
         return LogRecord(at, ERROR, name, said, about(account), trace, root)

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from ..core import vocabulary as words
 from ..core.record import Record
 from ..hints import Any
-from .plain import number, table, tables, text, texts
+from .plain import KILLED, is_crash, number, table, tables, text, texts
 from .timeline import Attempt, Bar, Timeline, timeline
 
 DONE, CLEAN, CANCELLED, SKIPPED = "done", "clean", "cancelled", "skipped"
@@ -34,8 +34,8 @@ class Link(Record):
     """What there is to say of it."""
 
 
-class Mark(Record):
-    """Something that happened at one instant of a span."""
+class SpanEvent(Record):
+    """What happened at one instant of a span, as OpenTelemetry calls it."""
 
     name: str
     """What."""
@@ -66,13 +66,8 @@ class Span(Record):
     """Why it was no success; empty where there are no words for it, None for a success."""
     links: tuple[Link, ...] = ()
     """What it is linked to."""
-    marks: tuple[Mark, ...] = ()
+    events: tuple[SpanEvent, ...] = ()
     """What happened in it."""
-
-
-def is_crash(account: Mapping[str, Any]) -> bool:
-    """Tell whether *account* is that of a crash, and not that of a run."""
-    return "verdict" not in account and "pid" in account
 
 
 def trace_id(account: Mapping[str, Any]) -> bytes:
@@ -154,7 +149,7 @@ def _of_run(account: Mapping[str, Any]) -> Iterator[Span]:
         RUN, trace, root, b"", line.started, line.started + max(ends), attributes,
         error=_why(account, line) if failed else None,
         links=tuple(Link(trace, each.id, each.attributes) for each in notices),
-        marks=tuple(_marks(account, line)),
+        events=tuple(_events(account, line)),
     )  # fmt: skip
     yield from notices
     yield from _phases(account, line, trace, root)
@@ -163,7 +158,7 @@ def _of_run(account: Mapping[str, Any]) -> Iterator[Span]:
 
 
 def _why(account: Mapping[str, Any], line: Timeline) -> str:
-    if line.verdict == "killed":
+    if line.verdict == KILLED:
         return "nothing was heard of it again"
     undone = [f"{bar.name}: {bar.outcome}" for bar in line.bars if bar.outcome not in {DONE, ""}]
     return f"{text(account.get('verdict'))}{': ' if undone else ''}{', '.join(undone)}"[:_TEXT]
@@ -233,18 +228,18 @@ def _attempt(account: Mapping[str, Any], line: Timeline, bar: Bar, count: int, e
     )  # fmt: skip
 
 
-def _marks(account: Mapping[str, Any], line: Timeline) -> Iterator[Mark]:
+def _events(account: Mapping[str, Any], line: Timeline) -> Iterator[SpanEvent]:
     """Give what happened at one instant: what was stuck, and what was cut."""
     for each in tables(account.get("stuck")):
         attributes = {words.HANDLER: text(each.get("handler")), words.HANDLER_REASON: text(each.get("reason"))}
         stack = "\n".join(texts(each.get("stack")))
         at = line.started + (number(each.get("at_s")) or 0.0)
-        yield Mark(words.event_name("handler.stuck"), at, _said(attributes | {words.STACK: stack}))
+        yield SpanEvent(words.event_name("handler.stuck"), at, _said(attributes | {words.STACK: stack}))
     for each in tables(account.get("cut")):
         attributes = {words.IN_FLIGHT_REASON: text(each.get("reason"))}
         what = {words.IN_FLIGHT_WHAT: [text(each.get("what"))]}
         at = line.started + (number(each.get("at_s")) or 0.0)
-        yield Mark(words.event_name("inflight.cut"), at, _said(attributes | what))
+        yield SpanEvent(words.event_name("inflight.cut"), at, _said(attributes | what))
 
 
 # A crash.
@@ -259,7 +254,7 @@ def _of_crash(account: Mapping[str, Any]) -> Iterator[Span]:
     stacks = {words.STACK: text(account.get("stacks"))}
     yield Span(
         CRASH, trace, root, b"", at, max([at, *ends]), about(account), error=text(account.get("cause")),
-        marks=(Mark("exception", at, _said(stacks | {words.ERROR_TYPE: text(account.get("cause"))})),),
+        events=(SpanEvent("exception", at, _said(stacks | {words.ERROR_TYPE: text(account.get("cause"))})),),
     )  # fmt: skip
     for each in followed:
         name, outcome = text(each.get("name")), text(each.get("outcome"))

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..core.labels import printable
+from ..core.labels import OTHERS, printable
 from ..core.outcome import Verdict
 from ..hints import Any
 from .figures import Figure, beginning, ending, graceful
 from .kinds import COUNTER, GAUGE, HISTOGRAM, KINDS, Kind
-from .plain import number, table, text
+from .plain import LATE_S, number, table, text
 
 HEAD = "processender totals 1"
 MOST = 200
 """How many sets of labels a figure has; what comes then is counted under `OTHERS`."""
-OTHERS = "(others)"
 RUNS = 256
 """How many runs are remembered, so that none is counted twice."""
-LATE_S = 60.0
-"""How long after its window a run that has not ended is taken for killed, seconds."""
 _OWN = frozenset(("service", "verdict", "outcome", "state"))
 """Labels whose values are few: they stay when the others become too many."""
 _INFO, _FOLDED = "processender_service_info", "processender_folded_total"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ..core.record import Record
 from ..hints import Any
-from .plain import number, table, tables, text, texts
+from .plain import KILLED, number, parts, table, tables, text, texts
 
 HELD_S = 0.02
 """How soon, at most, a handler begins behind the one that held it up, seconds."""
@@ -109,13 +109,13 @@ def timeline(account: Mapping[str, Any]) -> Timeline:
     hard = max(number(window.get("length_s")) or 0.0, 0.0)
     started = number(account.get("started")) or 0.0
     seconds = number(account.get("seconds"))
-    bars = [bar for part, shift, each in _parts(account, started) for bar in _path(_bars(each, part, shift))]
+    bars = [bar for part, each in parts(account) for bar in _path(_bars(each, part, _shift(account, each)))]
     return Timeline(
         id=text(account.get("id")),
         service=text(account.get("service")),
         version=text(account.get("version")),
         cause=text(account.get("cause")),
-        verdict="killed" if account.get("ended") is None else text(account.get("verdict")),
+        verdict=KILLED if account.get("ended") is None else text(account.get("verdict")),
         started=started,
         seconds=seconds,
         soft=min(max(number(window.get("work_s")) or 0.0, 0.0), hard),
@@ -126,24 +126,19 @@ def timeline(account: Mapping[str, Any]) -> Timeline:
     )
 
 
-def _parts(account: Mapping[str, Any], started: float) -> Iterable[tuple[str, float, Mapping[str, Any]]]:
-    """Give the account, and those of applications that had joined, each with its name and how much later it began."""
-    yield "", 0.0, account
-    joined = table(account.get("command"))
-    for each in (joined, *tables(joined.get("others"))):
-        if each:
-            began = number(each.get("started"))
-            yield text(each.get("service")) or "command", 0.0 if began is None else began - started, each
+def _shift(account: Mapping[str, Any], part: Mapping[str, Any]) -> float:
+    """Return how much later than *account* that of its *part* began."""
+    began = number(part.get("started"))
+    return 0.0 if began is None else began - (number(account.get("started")) or 0.0)
 
 
 def _bars(account: Mapping[str, Any], part: str, shift: float) -> list[Bar]:
     retries: dict[str, list[dict[str, Any]]] = {}
     for each in tables(account.get("retries")):
         retries.setdefault(text(each.get("handler")), []).append(each)
-    handlers = list(tables(account.get("handlers")))
-    # Those of a joined application stand with its name before theirs, but for what has been tried again.
     return [
-        _bar(each, retries.get(text(each.get("name")).removeprefix(f"{part}/"), []), part, shift) for each in handlers
+        _bar(each, retries.get(text(each.get("name")).removeprefix(f"{part}/"), []), part, shift)
+        for each in tables(account.get("handlers"))
     ]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, floor, log10
 
+from ..core.labels import OTHERS
 from ..core.record import Record
 from .answers import HandlerAnswer, Overview
-from .sentences import OTHERS, name_of
+from .sentences import name_of
 from .shares import Share
 
 ENOUGH = 10
@@ -18,8 +19,8 @@ NEVER_NEAR = 10.0
 """A time-out is never near its use from so many times of what nearly every run takes on."""
 MOSTLY, SELDOM = 0.5, 0.05
 """Which share of runs is most of them, and which is too many for what should not happen."""
-FULL, EMPTY = 0.8, 0.05
-"""Which part of a window is nearly all of it, and which hardly any."""
+FULL = 0.8
+"""Which part of a window is nearly all of it."""
 LEAST_TIMEOUT_S = 1.0
 """No shorter time-out is advised."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from ..accounts.plain import KILLED
 from ..core.record import Record
+
+ENDS = ("clean", "degraded", "forced", KILLED, "crashed")
+"""How runs end, the best first; each is a field of `Counts`. What was taken back is no end."""
 
 
 class Question(Record):

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from math import ceil, floor
 
-from ..accounts.entry import KILLED
+from ..accounts.plain import KILLED
 from ..hints import Any
 from .answers import Question
 from .buckets import ONE, step, unpack
+from .days import DAY_S, day_of
 from .sql import Database
-from .tally import BLOCK_DAYS, DAY_S, RETRIES, UNTIMED, block_key
+from .sums import BLOCK_DAYS, RETRIES, UNTIMED, block_key
 
 MOST_AT_THE_EDGES = 20_000
 """How many runs of a day that is only partly asked for are looked at one by one; of more the whole day is taken."""
 Counted = dict[tuple[int, str], list[float]]
 """By number and verdict: how many, when the first began, when the last."""
 _ALWAYS = (0, 1 << 40)
-_EPOCH = date(1970, 1, 1).toordinal()
 _LATEST = 1e12
 _FILTERS = ("service", "version", "zone", "cause")
 _WITHIN = "WHERE day >= ? AND day < ?"
@@ -48,7 +47,7 @@ class Counting:
         self.times_by_day: dict[int, int] = {}
         """The same of each day."""
         self.deeds: dict[int, int] = {}
-        """By handler: how often it ended how, and its retries, in the lanes of `tally`."""
+        """By handler: how often it ended how, and its retries, in the lanes of `sums`."""
         self.spans: dict[int, int] = {}
         """By handler: how long it took."""
         self.whys: dict[int, int] = {}
@@ -90,7 +89,9 @@ class Counting:
             if self._runs_of(day) <= MOST_AT_THE_EDGES:
                 kept.append((begin, end))
                 continue
-            self.troubles.append(f"the day {day_name(day)} has more runs than can be looked at: it is taken as a whole")
+            self.troubles.append(
+                f"the day {day_of(day * DAY_S)} has more runs than can be looked at: it is taken as a whole"
+            )
             first, last = (day, max(day + 1, last)) if day < first else (first, day + 1)
         return (first, last), kept
 
@@ -171,8 +172,3 @@ def filters(question: Question) -> tuple[str, tuple[str, ...]]:
     if not given:
         return "", ()
     return f"SELECT id FROM cells WHERE {' AND '.join(f'{name} = ?' for name in given)}", tuple(given.values())
-
-
-def day_name(day: int) -> str:
-    """Return the date of a *day*, counted since 1970, as `2026-11-28`."""
-    return date.fromordinal(_EPOCH + day).isoformat()

@@ -5,6 +5,10 @@ from __future__ import annotations
 from calendar import timegm
 from time import gmtime, strftime, strptime
 
+DAY_S = 86400.0
+"""The length of a day, seconds; days are those of UTC, by their number since 1970."""
+MOST_DAYS = 1_100
+"""How many days are kept, and told; the oldest are left out."""
 _MOST = 253402300799.0
 """The last second of the year 9999."""
 

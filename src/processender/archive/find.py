@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..accounts.entry import KILLED
+from ..accounts.plain import KILLED
 from ..demand import load
 from ..errors import ArchiveError
 from ..hints import Any, Protocol, Self
@@ -75,18 +75,15 @@ class Archive:
     def account(self, number: str = "") -> dict[str, Any] | None:
         """Return the account of the run with this id, by default of the last one; None if it is not kept any more."""
         if number:
-            places = [row[0] for sql in (_ENDED, _OPENED) for row in self._places(sql, number)]
+            of_id = [self._store.rows(f"{sql} WHERE id = ?", (number,)) for sql in (_ENDED, _OPENED)]
+            places = [(number, row[9]) for rows in of_id for row in rows]
         else:
-            newest = self._recent(Question(), _LOOKED_AT, "")
-            return next((found for entry, place in newest if (found := self._read(entry.id, place)) is not None), None)
-        return next((found for place in places if (found := self._read(number, place)) is not None), None)
+            places = [(entry.id, place) for entry, place in self._recent(Question(), _LOOKED_AT, "")]
+        return next((found for each, place in places if (found := self._read(each, place)) is not None), None)
 
     def close(self) -> None:
         """Give it up."""
         self._store.close()
-
-    def _places(self, sql: str, number: str) -> list[Any]:
-        return [(row[9],) for row in self._store.rows(f"{sql} WHERE id = ?", (number,))]
 
     def _read(self, number: str, place: str) -> dict[str, Any] | None:
         if not self._root:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..accounts.reading import OUTCOMES
+from ..core.labels import OTHERS
 from .answers import HandlerAnswer
 from .buckets import lanes, quantile
 from .counting import Counting
-from .names import OTHERS, kind_of
+from .names import kind_of
 from .sentences import ENOUGH
 from .sql import Database
-from .tally import LANES, RETRIES
+from .sums import LANES, RETRIES
 
 MOST = 200
 """How many handlers are told: the slowest."""

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from ..errors import ArchiveError
 from ..hints import Any
 from ..opening import open_beyond
+from .days import DAY_S, MOST_DAYS
 from .ingest import Ingest, Progress
 from .sql import BLOCKED, SCHEMA, making
-from .tally import BLOCK_DAYS, block_key
+from .sums import BLOCK_DAYS, block_key
 
 NAME = "archive.sqlite"
 """The name of its file, in the directory of all services."""
@@ -26,9 +27,6 @@ PATIENCE_S = 5.0
 MOST_RUNS = 2_000_000
 """How many runs are kept one by one; older ones are only counted."""
 MOST_RUNS_IN_MEMORY = 100_000
-MOST_DAYS = 1_100
-"""How many days are kept."""
-_DAY_S = 86400
 _MARK = 0x50456E64
 _MEMORY = ":memory:"
 # A log written ahead costs a flush for many transactions; with one connection alone there is no memory to share.
@@ -94,7 +92,7 @@ class Index:
         if counted <= most:
             return
         edge = list(self.rows("SELECT began FROM runs ORDER BY began DESC LIMIT 1 OFFSET ?", (most,)))
-        oldest = int(self.now() // _DAY_S) - MOST_DAYS
+        oldest = int(self.now() // DAY_S) - MOST_DAYS
         with self.writing():
             for (began,) in edge:
                 self.many("DELETE FROM runs WHERE began <= ?", [(began,)])

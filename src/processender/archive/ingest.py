@@ -11,9 +11,9 @@ from ..accounts.entry import crash_line, line_of
 from ..accounts.reading import Line, NewerLine
 from ..hints import Any, Protocol
 from . import sql
-from .book import Book, Placed
 from .lines import DIRECTORY, segments
 from .sql import Database
+from .writer import Placed, Writer
 
 DEPTH = 3
 """How many directories deep the directory of a service may lie."""
@@ -47,6 +47,11 @@ class Source:
         self.path = path
         self.place = place
         self.head = self.size = self.done = self.damaged = self.newer = 0
+
+    def recall(self, row: Any) -> None:
+        """Go on where it was left, as written down in *row*; None begins anew."""
+        if row is not None:
+            _, self.head, self.size, self.done, self.damaged, self.newer = row
 
     def take(self, data: bytes) -> list[Placed]:
         """Return the lines of *data*, and count those that are none."""
@@ -87,21 +92,21 @@ class Ingest:
         """Read what is new; raise `OSError` when the directory cannot be read."""
         places = [place for place in find_places(self._root) if self._is_text(place)]
         with self._database.writing():
-            book = Book(self._database)
+            writer = Writer(self._database)
             known = {row[0]: row for row in list(self._database.rows("SELECT * FROM sources"))}
         grown = []
         seen = set()
         for source, size in self._segments(places):
             seen.add(source.path)
-            self._recall(source, known.get(source.path))
+            source.recall(known.get(source.path))
             if size != source.size:
                 grown.append((source, size))
         self._all = sum(max(0, size - source.done) for source, size in grown)
         for source, size in grown:
-            self._read(book, source, size)
+            self._read(writer, source, size)
         with self._database.writing():
             self._database.many("DELETE FROM sources WHERE path = ?", [(path,) for path in known.keys() - seen])
-            self._read_files(book, places)
+            self._read_files(writer, places)
         if self.lines:
             self._prune()
         self._tell()
@@ -135,11 +140,7 @@ class Ingest:
             return False
         return True
 
-    def _recall(self, source: Source, row: Any) -> None:
-        if row is not None:
-            _, source.head, source.size, source.done, source.damaged, source.newer = row
-
-    def _read(self, book: Book, source: Source, size: int) -> None:
+    def _read(self, writer: Writer, source: Source, size: int) -> None:
         """Read what is new in one segment, in portions that are written as a whole."""
         path = os.path.join(self._root, source.path)
         try:
@@ -157,11 +158,11 @@ class Ingest:
                 source.damaged += 0 if end else 1
                 lines = source.take(data[:end])
                 source.done += end or len(data)
-                self._write(book, source, lines, descriptor)
+                self._write(writer, source, lines, descriptor)
                 self._done += end or len(data)
                 self._progress(min(self._done, self._all), self._all)
             source.size = size
-            self._write(book, source, [], descriptor)
+            self._write(writer, source, [], descriptor)
         except OSError as error:
             self.troubles.append(f"{path} cannot be read to its end: {error.strerror}")
         finally:
@@ -174,12 +175,12 @@ class Ingest:
             source.done = source.damaged = source.newer = 0
         source.size = source.done
 
-    def _write(self, book: Book, source: Source, lines: list[Placed], descriptor: int) -> None:
+    def _write(self, writer: Writer, source: Source, lines: list[Placed], descriptor: int) -> None:
         self.lines += len(lines)
         self._unpruned += len(lines)
         source.head = crc32(os.pread(descriptor, min(_HEAD, source.done), 0))
         with self._database.writing():
-            book.note(lines)
+            writer.note(lines)
             self._database.many(sql.SET_SOURCE, [source.row])
         if self._unpruned > _PRUNED_EVERY:
             self._prune()
@@ -188,21 +189,21 @@ class Ingest:
         self._unpruned = 0
         self._database.prune()
 
-    def _read_files(self, book: Book, places: list[str]) -> None:
+    def _read_files(self, writer: Writer, places: list[str]) -> None:
         """Read the reports and accounts of crashes whose lines nobody has written, or that are lost."""
         for place in places:
             lines: list[Placed] = []
             for kind in (_REPORTS, _CRASHES):
                 directory = os.path.join(self._root, place, kind)
                 names = [name[:-5] for name in self._names(directory) if name.endswith(".json") and name != "last.json"]
-                known = book.known(names)
+                known = writer.known(names)
                 for name in sorted(name for name in names if name not in known):
                     line = self._file(os.path.join(directory, f"{name}.json"), kind)
                     if line is not None:
                         lines.append((line, place))
             if lines:
                 self.lines += len(lines)
-                book.note(lines)
+                writer.note(lines)
 
     def _file(self, path: str, kind: str) -> Line | None:
         try:
@@ -210,7 +211,7 @@ class Ingest:
             if data.get("schema") != 1 and isinstance(data.get("schema"), int):
                 self._file_trouble = f"{path} is of a later version: it was left out; update processender"
                 return None
-            return Line(line_of(data) if kind == _REPORTS else crash_line(data, {}))
+            return Line(line_of(data) if kind == _REPORTS else crash_line(data))
         except FileNotFoundError:
             return None  # there are newer ones, and it had to go
         except (OSError, ValueError, RecursionError):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping
 
 from ..accounts.entry import crash_line, line_of, mark_line
 from ..core.written import as_text
@@ -33,9 +32,9 @@ def take(directory: str, account: dict[str, Any]) -> None:
     append(directory, line_of(account))
 
 
-def take_crash(directory: str, crash: dict[str, Any], where: Mapping[str, str]) -> None:
-    """Append the line of a *crash*, that happened *where*, see `crash_line`; raise `OSError`."""
-    append(directory, crash_line(crash, where))
+def take_crash(directory: str, crash: dict[str, Any]) -> None:
+    """Append the line of a *crash*, the data of its account; raise `OSError`."""
+    append(directory, crash_line(crash))
 
 
 def mark(directory: str, kind: str, words: str, at: float, service: str = "") -> None:
@@ -84,7 +83,7 @@ def _append(place: str, data: bytes) -> None:
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             data = b"\n" + data  # whoever wrote last had no room for all of it
         if os.write(descriptor, data) < len(data):
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         if descriptor >= 0:
             os.close(descriptor)

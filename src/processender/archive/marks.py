@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from ..core.labels import OTHERS
 from .answers import Mark, Question
-from .names import OTHERS
+from .days import DAY_S
 from .sql import Database
 
 DEPLOYMENT = "deployment"
 MOST = 500
 """How many marks are told: the newest."""
-_NEAR_S = 86400.0
+_NEAR_S = DAY_S
 """A deployment that somebody has marked so near is the one that the runs tell."""
 _FIRSTS = """SELECT c.service, c.version, c.deployment, min(d.first) FROM days d JOIN cells c ON c.id = d.cell
  GROUP BY c.service, c.version, c.deployment"""

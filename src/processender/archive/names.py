@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
+from ..core.labels import OTHERS
 from . import sql
 from .sql import Database
 
-OTHERS = "(others)"
-"""What stands for each value for which there was no room."""
 MOST_SERVICES = 1000
 MOST_VALUES = {"version": 1000, "zone": 100, "deployment": 200, "cause": 64}
 """How many different values of each kind a service can have."""

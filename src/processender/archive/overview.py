@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ..accounts.entry import KILLED
+from ..core.labels import OTHERS
 from ..hints import Any
-from .answers import Counts, Entry, Group, Overview, Question
+from .answers import ENDS, Counts, Entry, Group, Overview, Question
 from .buckets import quantile
-from .counting import Counted, Counting, day_name
+from .counting import Counted, Counting
+from .days import DAY_S, MOST_DAYS, day_of
 from .handlers import answers
 from .marks import found_marks
-from .names import OTHERS
 from .sql import Database
 
 MOST_GROUPS = 50
 """How many of a kind are named; the rest are put together."""
-MOST_DAYS = 1_100
-"""How many days are told; the oldest are left out."""
 RECENT = 20
 """How many runs are told one by one."""
 _SERVICE, _VERSION, _ZONE, _DEPLOYMENT, _CAUSE = range(5)
 _SKEW_S = 300.0
-_ENDS = ("clean", "degraded", "forced", KILLED, "crashed")
 _Found = tuple[str, Sequence[float]]
 
 
@@ -50,7 +47,7 @@ def overview(database: Database, question: Question, now: float, recent: tuple[E
         first=min((each[1] for _, each in found), default=0.0),
         last=max((each[2] for _, each in found), default=0.0),
         services=_most(_by(counting, _SERVICE)),
-        days=tuple(members.group(day_name(day)) for day, members in days[-MOST_DAYS:]),
+        days=tuple(members.group(day_of(day * DAY_S)) for day, members in days[-MOST_DAYS:]),
         causes=_most(_by(counting, _CAUSE)),
         versions=_newest(_by(counting, _VERSION)),
         zones=_most(_by(counting, _ZONE)),
@@ -81,7 +78,7 @@ def _counts(found: Iterable[_Found]) -> Counts:
     by: dict[str, int] = {}
     for verdict, each in found:
         by[verdict] = by.get(verdict, 0) + int(each[0])
-    known = {name: by.get(name, 0) for name in _ENDS}
+    known = {name: by.get(name, 0) for name in ENDS}
     return Counts(runs=sum(known.values()), cancelled=by.get("cancelled", 0), **known)
 
 

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ..accounts.entry import crash_line, line_of
+from ..accounts.plain import is_crash
 from ..accounts.reading import Line
-from ..accounts.spans import is_crash
 from ..errors import ArchiveError, ReleaserError
 from ..hints import Any
 from ..secret import reveal
 from . import sql
-from .book import Book
 from .sql import SCHEMA, Database
+from .writer import Writer
 
 NAME = "processender"
 """The schema, and the name of the lock."""
@@ -82,10 +82,10 @@ def write(connection: Any, accounts: Iterable[Mapping[str, Any]], within: float 
     Raise `ArchiveError` if that did not happen *within* so many seconds, and `ValueError` for what is no account.
     """
     try:
-        kept = [(Line(crash_line(each, {}) if is_crash(each) else line_of(each)), each) for each in accounts]
+        kept = [(Line(crash_line(each) if is_crash(each) else line_of(each)), each) for each in accounts]
         with translated(connection):
             server = _alone(connection, within)
-            Book(server).note((line, "") for line, _ in kept)
+            Writer(server).note((line, "") for line, _ in kept)
             for line, account in kept:
                 statement = sql.ADD_BEGUN_ACCOUNTS if line.kind == "start" else sql.ADD_ACCOUNTS
                 server.many(statement, [(line.id, json.dumps(account))])
@@ -98,7 +98,7 @@ def add_mark(connection: Any, line: Line, within: float = WITHIN_S) -> None:
     """Write the *line* of a mark and close the *connection*; raise `ArchiveError` if it was not there in time."""
     try:
         with translated(connection):
-            Book(_alone(connection, within)).note([(line, "")])
+            Writer(_alone(connection, within)).note([(line, "")])
             connection.commit()
     finally:
         connection.close()

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
-from ..core.labels import printable
+from ..core.labels import OTHERS, printable
 from ..core.record import Record
 from ..core.texts import counted, listed
 from .answers import Counts, Group, HandlerAnswer, Mark, Overview
 from .days import day_of
 from .shares import Share, percent
 
-OTHERS = "(others)"
-"""What a group is called that holds the rest."""
 PREEMPTED = frozenset({"spot", "preempted"})
 """Causes for which there is a verb."""
 ENOUGH = 20

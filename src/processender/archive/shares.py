@@ -25,11 +25,6 @@ class Share(Record):
         """The share, 0 to 1; 0.0 of nothing."""
         return self.part / self.whole if self.whole else 0.0
 
-    @property
-    def shown(self) -> str:
-        """The share in per cent, with a decimal where one tells something."""
-        return percent(self.value)
-
     def bounds(self, deviations: float = USUAL) -> tuple[float, float]:
         """Return between which two the true share is: Wilson's interval, which holds for few, and for rare ones."""
         if not self.whole:

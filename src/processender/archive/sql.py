@@ -83,7 +83,7 @@ ADD_DAYS = """INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (day, cell,
 PACKED = {"times": "cell", "deeds": "handler", "spans": "handler"}
 """The tables of packed counts, by day and what else."""
 BLOCKED = ("deeds", "spans")
-"""Those of them that hold blocks of days, too, under numbers below zero, see `tally`."""
+"""Those of them that hold blocks of days, too, under numbers below zero, see `sums`."""
 ADD_WHYS = "INSERT INTO whys VALUES (?, ?, ?) ON CONFLICT (day, reason) DO UPDATE SET n = whys.n + excluded.n"
 SET_SOURCE = """INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET head = excluded.head,
  size = excluded.size, done = excluded.done, damaged = excluded.damaged, newer = excluded.newer"""

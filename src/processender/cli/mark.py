@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ..accounts.entry import mark_line
-from ..accounts.reading import Line
+from ..accounts.entry import LONGEST, mark_line
+from ..accounts.reading import MARKS, Line
 from ..archive.days import instant_of
 from ..archive.lines import mark
 from ..demand import load
@@ -18,11 +18,9 @@ from .moments import moment
 from .options import Options
 from .wheres import referred
 
-KINDS = ("deployment", "incident")
 FOR_ALL = "marks"
 """The name of the directory, beside those of the services, of the marks that are for all of them."""
 _MISTAKE = 2
-_LONGEST = 200
 _USAGE = "processender mark deployment|incident TEXT [--service NAME] [--at WHEN] [--to WHERE]"
 _DESCRIPTION = """\
 Note that something was deployed, or that something happened. `processender report` draws it below the days, and names
@@ -46,15 +44,15 @@ examples:
 def main(argv: Sequence[str]) -> int:
     """Note what *argv* says and return the exit code."""
     parser = Options("mark", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, code=_MISTAKE)
-    parser.add_argument("kind", choices=KINDS, metavar="|".join(KINDS), help="what it is")
-    parser.add_argument("text", metavar="TEXT", help=f"its name, such as a version; at most {_LONGEST} characters")
+    parser.add_argument("kind", choices=MARKS, metavar="|".join(MARKS), help="what it is")
+    parser.add_argument("text", metavar="TEXT", help=f"its name, such as a version; at most {LONGEST} characters")
     parser.add_argument("--service", default="", metavar="NAME", help="of which service (default: of all)")
     parser.add_argument("--at", default="now", metavar="WHEN", help="when it was (default: now)")
     parser.add_argument("--to", default="", metavar="WHERE", help="the archive (default: that of this host)")
     options = parser.parse_args(argv)
     text = options.text.strip()
-    if not text or len(text) > _LONGEST:
-        parser.error(f"TEXT: {len(text)} characters; write one to {_LONGEST}")
+    if not text or len(text) > LONGEST:
+        parser.error(f"TEXT: {len(text)} characters; write one to {LONGEST}")
     try:
         at = moment(options.at, SystemClock().wall())
     except ValueError as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..archive.days import instant_at
+from ..archive.days import DAY_S, instant_at
 
-_DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0, "y": 365.0, "m": 1 / 1440, "s": 1 / 86400}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_S, "w": 7 * DAY_S, "y": 365 * DAY_S}
 
 
 def moment(text: str, now: float) -> float:
@@ -23,8 +23,8 @@ def moment(text: str, now: float) -> float:
     if word == "now":
         return now
     number, unit = word[:-1], word[-1:]
-    if unit in _DAYS and number.isascii() and number.replace(".", "", 1).isdigit() and len(number) < 10:
-        return now - float(number) * _DAYS[unit] * 86400
+    if unit in _UNITS and number.isascii() and number.replace(".", "", 1).isdigit() and len(number) < 10:
+        return now - float(number) * _UNITS[unit]
     try:
         return instant_at(word)
     except ValueError:

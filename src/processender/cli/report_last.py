@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import floor, log10
 
+from ..accounts.plain import KILLED
 from ..accounts.timeline import Bar, Timeline
 from ..archive.days import instant_of
 from ..core.texts import counted
-from ..screen import Line, Screen, columns, lines_of
+from ..screen import Line, Screen, columns, lines_of, side_by_side
 
 COLOURS = {
     "clean": "green", "done": "green", "degraded": "yellow", "skipped": "dim", "cancelled": "dim",
@@ -71,15 +72,7 @@ def _head(run: Timeline, screen: Screen) -> Iterator[Line]:
         (f"{instant_of(run.started)} UTC", "dim"),
         (screen.cut(run.id, 40), "dim"),
     ]
-    line: list[tuple[str, str]] = []
-    used = 0
-    for text, style in parts:
-        if used and used + len(text) + 2 > screen.width:
-            yield tuple(line)
-            line, used = [], 0
-        line += [("  ", "")] * bool(used) + [(screen.cut(text, screen.width), style)]
-        used += len(text) + 2 * bool(used)
-    yield tuple(line)
+    yield from side_by_side(parts, screen)
 
 
 def _chart(run: Timeline, screen: Screen) -> Iterator[Line]:
@@ -173,7 +166,7 @@ def _behind(bar: Bar, room: int, screen: Screen) -> Line:
 
 def _words(run: Timeline, screen: Screen) -> Iterator[Line]:
     """Say what the chart shows, for those who cannot see it, and why something was not done."""
-    if run.verdict == "killed":
+    if run.verdict == KILLED:
         text = "it began, and nothing was heard of it again: SIGKILL, or the power; what ran until then is not known"
         yield from _said("no end", [text], screen, "red")
         yield from _said("planned", [", ".join(bar.name for bar in run.bars[:50])] if run.bars else [], screen)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..archive.answers import Counts, Entry, Group, HandlerAnswer, Mark, Overview
-from ..archive.days import day_of, instant_at, instant_of
+from ..archive.answers import ENDS, Counts, Entry, Group, HandlerAnswer, Mark, Overview
+from ..archive.days import DAY_S, day_of, instant_at, instant_of
 from ..archive.sentences import sentences, share
 from ..archive.shares import percent
 from ..core.texts import counted
-from ..screen import MOST, Line, Screen
+from ..screen import MOST, Line, Screen, side_by_side
 from .columns import Cell, Column, table_lines
 from .report_last import COLOURS, seconds_text
 
@@ -81,21 +81,13 @@ def _head(overview: Overview, screen: Screen) -> Iterator[Line]:
 
 def _verdicts(overview: Overview, screen: Screen) -> Iterator[Line]:
     """Say how many ended how, and how long they took."""
-    counts, names = overview.counts, ("clean", "degraded", "forced", "killed", "crashed", "cancelled")
+    counts, names = overview.counts, (*ENDS, "cancelled")
     parts = [(f"{getattr(counts, name)} {name}", COLOURS[name]) for name in names if getattr(counts, name)]
     if len(overview.services) == 1 and overview.services[0].p50_s is not None:
         p50, p95 = overview.services[0].p50_s, overview.services[0].p95_s
         parts.append((f"p50 {seconds_text(p50)}", "bold"))
         parts += [] if p95 is None else [(f"p95 {seconds_text(p95)}", "bold")]
-    line: list[tuple[str, str]] = []
-    used = 0
-    for text, style in parts:
-        if used and used + len(text) + 2 > screen.width:
-            yield tuple(line)
-            line, used = [], 0
-        line += [("  ", ""), (text, style)]
-        used += len(text) + 2
-    yield tuple(line)
+    yield from side_by_side(parts, screen, "  ")
 
 
 def _bar(value: float, width: int, screen: Screen) -> Line:
@@ -156,12 +148,12 @@ def _filled(days: Sequence[Group]) -> list[Group]:
     """Return the *days* with those between them on which nothing ended, as far as there are not too many."""
     known = {each.name: each for each in days}
     try:
-        numbers = [int(instant_at(name) // 86400) for name in known]
+        numbers = [int(instant_at(name) // DAY_S) for name in known]
     except ValueError:
         return list(days)
     if not numbers or max(numbers) - min(numbers) > 2 * MOST:
         return list(days)
-    names = [day_of(86400.0 * number) for number in range(min(numbers), max(numbers) + 1)]
+    names = [day_of(DAY_S * number) for number in range(min(numbers), max(numbers) + 1)]
     return [known.get(name) or Group(name, Counts()) for name in names]
 
 

@@ -31,6 +31,14 @@ class CrashReport(Record):
     """When it was noticed, seconds since 1970."""
     pid: int
     """The process that crashed."""
+    version: str = ""
+    """The version of the service, as the environment tells it."""
+    deployment: str = ""
+    """The deployment that it belongs to."""
+    zone: str = ""
+    """The zone in which it ran."""
+    node: str = ""
+    """The node on which it ran."""
     command: tuple[str, ...] = ()
     """Its program; no arguments, which may hold secrets."""
     exit: int | None = None
@@ -64,7 +72,19 @@ class CrashReport(Record):
         """Return the account that *data* of JSON hold, None for what is none of ours."""
         known = {name: data[name] for name in cls.fields if name in data}
         lists = ("command", "events", "obligations", "handlers")
-        texts = ("id", "service", "cause", "signal", "stacks", "path", "invocation")
+        texts = (
+            "id",
+            "service",
+            "cause",
+            "signal",
+            "stacks",
+            "path",
+            "invocation",
+            "version",
+            "deployment",
+            "zone",
+            "node",
+        )
         if not all(isinstance(known.get(name, []), list) for name in lists):
             return None
         if not all(isinstance(known.get(name, ""), str) for name in texts):

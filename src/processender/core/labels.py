@@ -11,6 +11,8 @@ LENGTH = 200
 """How much of a label is shown, in characters."""
 MOST = 100
 """How many labels are shown."""
+OTHERS = "(others)"
+"""What stands for all names for which there was no room."""
 
 
 def printable(text: str, most: int = LENGTH) -> str:

@@ -71,22 +71,30 @@ def name_of(kind: type) -> str:
     return "".join(f"-{each.lower()}" if each.isupper() else each for each in kind.__name__).removeprefix("-")
 
 
-def inject(coordinator: Any, watch: Callable[[Any], object], text: str) -> None:
+def inject(coordinator: Any, watch: Callable[[Any], object], text: str, service: str) -> None:
     """
     Let what *text* says go wrong in what the *coordinator* calls, and at the events that *watch* lets an observer see.
 
-    It is told as a trouble, for whoever has not meant it.
+    It is told as a trouble, for whoever has not meant it. A handler of the *service* is also meant by the name that it
+    has in the report of an agent: `shop/flush`.
     """
-    faults = from_text(text)
+    said = from_text(text)
+    short = [each.replace(handler=name) for each in said if (name := _short(each.handler, service))]
+    faults = [*said, *short]
     coordinator.executor.inject = Injector([each for each in faults if each.kind != "kill"]).call
     kills = [each for each in faults if each.kind == "kill"]
     if kills:
         watch(Killer(kills))
-    if not faults:
+    if not said:
         return
-    told = listed(dict.fromkeys(" ".join(filter(None, (each.handler, each.kind, each.event))) for each in faults))
+    told = listed(dict.fromkeys(" ".join(filter(None, (each.handler, each.kind, each.event))) for each in said))
     warning = f"this is a rehearsal: {told} on purpose, since {VARIABLE} is set; unset it where nothing may go wrong"
     coordinator.trouble("faults", warning)
+
+
+def _short(name: str, service: str) -> str:
+    """Return *name* without the *service* before it; empty where that is not there."""
+    return name.removeprefix(f"{service}/") if name.startswith(f"{service}/") else ""
 
 
 class Killer:

@@ -7,9 +7,9 @@ pixels. So it takes any width, and nothing in it is stretched.
 
 from __future__ import annotations
 
-from ..archive.answers import Counts
+from ..archive.answers import ENDS, Counts
 from .markup import Markup, element
-from .wording import VERDICTS, ends
+from .wording import ends
 
 LEAST = 0.35
 """How wide, in percent, something that is there is drawn at least."""
@@ -34,7 +34,7 @@ def upright(at: float, top: float, bottom: float, kind: str, **more: str | float
 
 def strip(counts: Counts, most: int, name: str) -> Markup:
     """Return how the runs of *name* ended, as a strip whose full length stands for *most* runs."""
-    found = {verdict: number for verdict in VERDICTS if (number := getattr(counts, verdict))}
+    found = {verdict: number for verdict in ENDS if (number := getattr(counts, verdict))}
     lengths = {verdict: max(number / most, LEAST / 100) for verdict, number in found.items()} if most else {}
     if lengths:
         # What is widened, to be seen, is taken from the widest.

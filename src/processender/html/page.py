@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pkgutil import get_data
 
-from ..archive.answers import Counts, Overview
+from ..archive.answers import ENDS, Counts, Overview
 from ..hints import Any
 from .drawing import strip
 from .groups import panels, together
@@ -15,7 +15,7 @@ from .handlers import slowest, undone
 from .markup import Child, Markup, element
 from .runs import one, recent
 from .trend import trend
-from .wording import NONE, VERDICTS, day, percent, short
+from .wording import NONE, day, percent, short
 
 _MEANINGS = {
     "clean": "every handler done",
@@ -125,7 +125,7 @@ def _hero(counts: Counts, findings: tuple[str, ...]) -> Markup:
             f" {verdict} ",
             element("small", _MEANINGS[verdict]),
         )
-        for verdict in VERDICTS
+        for verdict in ENDS
         if verdict == "clean" or getattr(counts, verdict)
     ]
     return element(

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..accounts import plain
 from ..accounts.plain import number, tables, text, texts
 from ..accounts.timeline import Timeline, timeline
-from ..archive.answers import Entry
+from ..archive.answers import ENDS, Entry
 from ..core.labels import printable
 from ..hints import Any
 from .gantt import gantt, scale_of
 from .markup import Markup, element
 from .tables import folded, table
-from .wording import VERDICTS, moment, short, span
+from .wording import moment, short, span
 
 MOST = 20
 """How many runs are shown, and how many lines of each list."""
@@ -44,7 +44,7 @@ def recent(runs: Sequence[Entry]) -> Markup | None:
 
 def verdict(word: str) -> Markup:
     """Return *word* with its colour before it."""
-    known = word if word in VERDICTS else "other"
+    known = word if word in ENDS else "other"
     return element(
         "span", element("span", class_=f"key v-{known}", aria_hidden="true"), short(word, 24), class_="verdict"
     )

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from ..archive.answers import Mark, Overview
+from ..archive.answers import ENDS, Mark, Overview
 from .days import Column, columns
 from .drawing import along, box, upright
 from .markup import Markup, element
 from .tables import folded, table
-from .wording import VERDICTS, ends, moment, percent, short, span
+from .wording import ends, moment, percent, short, span
 
 TOP, MIDDLE, LOW, BOTTOM, HEIGHT = 34, 138, 170, 254, 280
 """Where, from the top in pixels, the shares and the numbers begin and end, and the height of it all."""
@@ -77,7 +77,7 @@ def _columns(all_columns: Sequence[Column], marks: Sequence[Mark]) -> list[Marku
     parts = []
     for place, column in enumerate(all_columns):
         stack, foot = [box(place * width, width, TOP - 8, BOTTOM - TOP + 8, "hit")], float(BOTTOM)
-        for verdict in VERDICTS:
+        for verdict in ENDS:
             number = getattr(column.counts, verdict)
             if number:
                 height = max(round(number / most * (BOTTOM - LOW), 1), 1.5)
@@ -136,12 +136,12 @@ def _as_table(unit: str, all_columns: Sequence[Column]) -> Markup:
             element("th", each.name, scope="row"),
             f"{each.counts.runs:,}",
             percent(each.counts.graceful),
-            *(f"{getattr(each.counts, verdict):,}" for verdict in VERDICTS),
+            *(f"{getattr(each.counts, verdict):,}" for verdict in ENDS),
             span(each.p95_s),
         )
         for each in reversed(all_columns)
     ]
-    heads = (unit, ">runs", ">graceful", *(f">{verdict}" for verdict in VERDICTS), ">p95")
+    heads = (unit, ">runs", ">graceful", *(f">{verdict}" for verdict in ENDS), ">p95")
     return folded("The trend as a table", table(f"Runs by {unit}", heads, rows))
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 
 from ..archive import shares
-from ..archive.answers import Counts
+from ..archive.answers import ENDS, Counts
+from ..archive.days import day_of, instant_of
 from ..core.labels import printable
 
 NAME = 48
 """How much of a name is shown, in characters."""
 NONE = "\N{EN DASH}"
 """Stands where there is nothing to say."""
-VERDICTS = ("clean", "degraded", "forced", "killed", "crashed")
-"""How runs end, the best first; each is a field of `Counts` and a class of the page."""
-_YEARS = (0.0, 253402300799.0)
+_LAST = 253402300799.0
+"""The last second of the year 9999."""
 
 
 def short(name: str, most: int = NAME) -> str:
@@ -44,12 +43,12 @@ def span(seconds: float | None) -> str:
 
 def moment(at: float) -> str:
     """Return the date *at*, seconds since 1970, to the second, in UTC."""
-    return f"{_date(at):%Y-%m-%d %H:%M:%S}" if _YEARS[0] < at < _YEARS[1] else NONE
+    return instant_of(at) if 0 < at < _LAST else NONE
 
 
 def day(at: float) -> str:
     """Return the day of *at*, seconds since 1970, in UTC."""
-    return f"{_date(at):%Y-%m-%d}" if _YEARS[0] < at < _YEARS[1] else NONE
+    return day_of(at) if 0 < at < _LAST else NONE
 
 
 def plain(word: str) -> str:
@@ -59,10 +58,6 @@ def plain(word: str) -> str:
 
 def ends(counts: Counts) -> str:
     """Return how runs ended, in one line: those that did not end clean by verdict."""
-    others = [f"{getattr(counts, verdict):,} {verdict}" for verdict in VERDICTS[1:] if getattr(counts, verdict)]
+    others = [f"{getattr(counts, verdict):,} {verdict}" for verdict in ENDS[1:] if getattr(counts, verdict)]
     runs = f"{counts.runs:,} {'run' if counts.runs == 1 else 'runs'}"
     return f"{runs}, {percent(counts.graceful)} graceful{'; ' if others else ''}{', '.join(others)}"
-
-
-def _date(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)

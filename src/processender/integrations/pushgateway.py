@@ -16,11 +16,8 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 
-from ..accounts.exposition import CONTENT_TYPE, exposition, of_account
-from ..accounts.figures import of_crash
+from ..accounts.exposition import CONTENT_TYPE, of_account
 from ..accounts.plain import text
-from ..accounts.spans import is_crash
-from ..accounts.tally import Tally
 from ..hints import Any
 from ..ports import Context
 from ..sending import Address
@@ -56,7 +53,7 @@ def exporter(
 
         name: What it is called, where there are several.
     """
-    how: dict[str, Any] = {"headers": headers, "method": "POST", "timeout": timeout, "authority": authority}
+    how: dict[str, Any] = {"headers": headers, "timeout": timeout, "authority": authority}
     # What is wrong with it is said now.
     Address(below(url, "metrics"), CONTENT_TYPE, **how)
     return PushgatewayExporter(name, url, job, grouping, how)
@@ -81,15 +78,7 @@ class PushgatewayExporter:
         job = self._job or text(account.get("service")) or "unknown"
         grouping = {"instance": text(account.get("instance"))} if self._grouping is None else self._grouping
         labels = "".join(_label(key, value) for key, value in {"job": job, **grouping}.items() if value)
-        Address(below(self._url, f"metrics{labels}"), CONTENT_TYPE, **self._how).send(_figures(account).encode(), ctx)
-
-
-def _figures(account: Mapping[str, Any]) -> str:
-    if not is_crash(account):
-        return of_account(account)
-    tally = Tally()
-    tally.take(of_crash(text(account.get("service")), text(account.get("cause"))))
-    return exposition(tally)
+        Address(below(self._url, f"metrics{labels}"), CONTENT_TYPE, **self._how).send(of_account(account).encode(), ctx)
 
 
 def _label(name: str, value: str) -> str:

@@ -10,12 +10,13 @@ from ..core.events import Event, RoomEvent
 from ..core.graph import nearest
 from ..core.record import Record
 from ..errors import ProcessEnderError
-from ..faults.handlers import Fault, name_of
+from ..faults.handlers import KINDS, Fault, name_of
 from ..faults.line import Line
 
 EVENTS = tuple(name_of(each) for each in get_args(Event) if each is not RoomEvent)
 """The events at which a process can be killed."""
-OF_HANDLERS = ("fails", "hangs", "slow", "twice", "killed")
+OF_HANDLERS = tuple(each for each in KINDS if each != "kill")
+"""The faults of handlers."""
 _OF_UPSTREAMS = ("black-hole", "reset", "half-open", "refuse", "latency")
 _EXAMPLES = (
     "'flush fails 2', 'flush hangs', 'flush slow 200ms', 'disk full' or 'kill at run-started', or with one of"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ..accounts.plain import number, parts, tables, text
 from ..core.record import Record
 from ..hints import Any
 from .load import Answer
+
+STARTS = "starts"
+"""What does not hold for a program that has not even started; nothing else is tried then."""
 
 
 class Finding(Record):
     """One thing that is wrong with an end."""
 
     assertion: str
-    """What does not hold; `starts` for a program that has not even started."""
+    """What does not hold: an assertion, `fault`, or `STARTS`."""
     text: str
     """What was seen, and what to do."""
 
@@ -33,6 +39,13 @@ class Stretch(Record):
     """Why, and its error."""
     timeout: float | None = None
     """The longest that it may take, seconds; None where nobody has said it."""
+    part: str = ""
+    """The application that has joined the agent, if it is a handler of that one."""
+
+    @property
+    def short(self) -> str:
+        """Its name as its own application says it."""
+        return self.name.removeprefix(f"{self.part}/")
 
 
 class Evidence(Record):
@@ -81,22 +94,24 @@ class Evidence(Record):
         """The same by report: several processes may have handlers of the same names."""
         return tuple(tuple(_stretches(account)) for account in self.accounts)
 
+    @property
+    def by_name(self) -> dict[str, Stretch]:
+        """The same by name; one of an application that has joined also by its short name, unless another has that."""
+        return {each.short: each for each in self.stretches} | {each.name: each for each in self.stretches}
 
-def _stretches(account: dict[str, Any]) -> list[Stretch]:
-    inner = account.get("command")
-    found = _stretches(inner) if isinstance(inner, dict) and "handlers" in inner else []
-    zero = float(account["started"])
-    for each in account["handlers"]:
-        began, ended = (each.get(key) for key in ("started_s", "ended_s"))
-        found.append(
-            Stretch(
-                each["name"],
-                each["outcome"] or "",
-                each["importance"],
+
+def _stretches(account: dict[str, Any]) -> Iterator[Stretch]:
+    for part, each in parts(account):
+        zero = number(each.get("started")) or 0.0
+        for handler in tables(each.get("handlers")):
+            began, ended = number(handler.get("started_s")), number(handler.get("ended_s"))
+            yield Stretch(
+                text(handler.get("name")),
+                text(handler.get("outcome")),
+                text(handler.get("importance")),
                 None if began is None else zero + began,
                 None if ended is None else zero + ended,
-                "; ".join(text for text in (each.get("reason"), each.get("error")) if text),
-                each.get("timeout_s"),
+                "; ".join(filter(None, (text(handler.get("reason")), text(handler.get("error"))))),
+                number(handler.get("timeout_s")),
+                part,
             )
-        )
-    return found

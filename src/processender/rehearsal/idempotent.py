@@ -122,7 +122,7 @@ def _state_after(part: Part, house: House) -> tuple[Tried, str, dict[str, float]
     with Play(part, house) as play:
         seen = play.run()
         state = "" if seen.trouble else _state(play)
-    own = [each for each in seen.stretches if each.name not in _OWN and each.began is not None]
+    own = [each for each in seen.stretches if each.short not in _OWN and each.began is not None]
     handlers = {each.name: (each.ended or 0.0) - (each.began or 0.0) for each in own if each.ended is not None}
     tried = Tried(part.scenario, part.seed, tuple(judge(part.wanted, seen)), seen, clock.now() - began)
     return tried, state, handlers

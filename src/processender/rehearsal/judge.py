@@ -9,7 +9,7 @@ from itertools import pairwise
 from ..core.graph import nearest
 from ..core.record import Record
 from ..core.texts import counted, listed
-from .evidence import Evidence, Finding, Stretch
+from .evidence import STARTS, Evidence, Finding, Stretch
 from .load import told_of
 
 SLACK_S = 0.002
@@ -39,7 +39,7 @@ class Wanted(Record):
 def judge(wanted: Wanted, seen: Evidence) -> list[Finding]:
     """Return what is wrong with what was *seen*; nothing else is said of what has not even started."""
     if seen.trouble:
-        return [Finding("starts", seen.trouble)]
+        return [Finding(STARTS, seen.trouble)]
     found = [Finding("fault", text) for text in _faults(wanted, seen)]
     for name in wanted.assertions:
         found += [Finding(name, text) for text in JUDGES[name](wanted, seen)]
@@ -48,7 +48,7 @@ def judge(wanted: Wanted, seen: Evidence) -> list[Finding]:
 
 def _faults(wanted: Wanted, seen: Evidence) -> list[str]:
     """Tell which faults have not come true: a rehearsal of nothing must not pass."""
-    names = {each.name: None for each in seen.stretches}
+    names = seen.by_name
     odd = [name for name in wanted.faulty if name not in names]
     found = [
         f"nothing has happened to {name!r}: no report tells of such a handler{nearest(name, names)}" for name in odd
@@ -96,7 +96,7 @@ def _no_request_lost(wanted: Wanted, seen: Evidence) -> list[str]:
 
 
 def _order(wanted: Wanted, seen: Evidence) -> list[str]:
-    by_name = {each.name: each for each in seen.stretches}
+    by_name = seen.by_name
     if (wanted.order or wanted.needs) and not seen.accounts:
         return ["there is no report, so nobody knows in which order the handlers ran"]
     found = []

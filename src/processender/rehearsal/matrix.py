@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from ..core.record import Record
 from ..engine.clock import SystemClock
-from .evidence import Evidence, Finding
+from .evidence import STARTS, Evidence, Finding
 from .judge import judge
 from .part import House, Part
 from .play import Play
@@ -16,8 +16,6 @@ from .play import Play
 _LEAVE_S = 10.0
 HOPELESS = 3
 """After how many runs of a scenario that all had to be killed no other of it is tried: each takes the whole window."""
-STARTS = "starts"
-"""What does not hold for a program that never starts; nothing else is tried then."""
 
 
 class Tried(Record):

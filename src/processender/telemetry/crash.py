@@ -34,6 +34,9 @@ def write_crash(place: str, report: CrashReport) -> CrashReport:
     except FileExistsError:
         if os.path.islink(directory):
             raise
+    if not (report.version or report.deployment or report.zone or report.node):
+        # Whoever writes it anew may be elsewhere.
+        report = report.replace(**whereabouts(os.environ))
     report = report.replace(path=os.path.join(directory, f"{report.id}.json"))
     # A name of its own: one that a writer has left behind must not keep the next from writing.
     draft = f"{report.path}.{os.urandom(3).hex()}{_DRAFT}"
@@ -135,9 +138,12 @@ def _read(path: str) -> CrashReport | None:
 
 def note_crash(directory: str, crash: CrashReport) -> Iterator[OSError]:
     """Note *crash* in the books below *directory*, and give what they raise: none is in the way of the other."""
-    about = (crash.as_dict(), whereabouts(os.environ))
-    for name, told in (("archive.lines", about), ("telemetry.totals", (crash.id, crash.service, crash.cause))):
+    told: dict[str, tuple[Any, ...]] = {
+        "archive.lines": (crash.as_dict(),),
+        "telemetry.totals": (crash.id, crash.service, crash.cause),
+    }
+    for name, about in told.items():
         try:
-            load(name).take_crash(directory, *told)
+            load(name).take_crash(directory, *about)
         except OSError as error:
             yield error

@@ -19,6 +19,7 @@ from ..core.estimates import Sample
 from ..core.spans import LONGEST_S
 from ..hints import Any
 from ..opening import open_beyond
+from .state import set_aside
 
 SCHEMA = 1
 _HEAD = "processender history "
@@ -40,7 +41,7 @@ def read(path: str, *, put_aside: bool = True) -> tuple[History, str]:
     except FileNotFoundError:
         return {}, ""
     except (OSError, ValueError) as error:
-        step = _put_aside(path) if put_aside else "the next run puts it aside"
+        step = set_aside(path) if put_aside else "the next run puts it aside"
         return {}, f"the history {path} cannot be used: {error}; {step}"
 
 
@@ -130,15 +131,6 @@ def _sample(line: str) -> tuple[str, Sample]:
 
 def _is_known(sample: Sample) -> bool:
     return 0 <= sample.seconds <= LONGEST_S and (sample.size is None or 0 <= sample.size < _ENDLESS)
-
-
-def _put_aside(path: str) -> str:
-    aside = f"{path}.broken"
-    try:
-        os.replace(path, aside)
-    except OSError as error:
-        return f"it cannot be put aside either: {error.strerror}"
-    return f"it was put aside as {aside}, and counting begins anew"
 
 
 def _write(path: str, history: Mapping[str, Sequence[Sample]]) -> None:

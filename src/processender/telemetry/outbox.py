@@ -17,6 +17,7 @@ import stat
 import threading
 from collections.abc import Callable, Mapping
 
+from ..accounts.plain import LATE_S
 from ..core.record import Record
 from ..core.written import as_text
 from ..hints import Any
@@ -33,8 +34,6 @@ REFUSED_KEPT = 64
 MOST_BYTES = 1 << 23
 DRAFT_S = 3600.0
 """So long after it was begun nobody works on a draft any more, by the clock of the file system."""
-LATE_S = 60.0
-"""So long after the end of its window a run is over, whatever became of it."""
 _ENDING, _SENT, _DRAFT, _REFUSED = ".json", ".sent", ".new", "refused"
 
 

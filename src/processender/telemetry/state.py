@@ -34,6 +34,16 @@ class StatePlace:
         return _warning(self.path, _file_system(self.path)) if self.path else ""
 
 
+def set_aside(path: str) -> str:
+    """Put the file of counts at *path*, which cannot be used, aside, and return in words what became of it."""
+    aside = f"{path}.broken"
+    try:
+        os.replace(path, aside)
+    except OSError as error:
+        return f"it cannot be put aside either: {error.strerror}"
+    return f"it was put aside as {aside}, and counting begins anew"
+
+
 def state_root(environ: Mapping[str, str]) -> str:
     """Return the directory under which every service has its own."""
     if environ.get("PROCESSENDER_STATE"):

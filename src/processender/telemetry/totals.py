@@ -19,7 +19,7 @@ from ..accounts.figures import of_crash, of_recovery
 from ..accounts.tally import Tally, read, written
 from ..hints import Any
 from ..opening import open_beyond
-from .state import write_new
+from .state import set_aside, write_new
 
 TOTALS = "totals"
 """The name of the file, in the directory of a service."""
@@ -72,7 +72,7 @@ def change(directory: str, how: Callable[[Tally], object]) -> None:
         except FileNotFoundError:
             tally = Tally()
         except (OSError, ValueError) as error:
-            tally, trouble = Tally(), f"the totals {path} cannot be used: {error}; {_put_aside(path)}"
+            tally, trouble = Tally(), f"the totals {path} cannot be used: {error}; {set_aside(path)}"
         how(tally)
         _write(path, written(tally))
     finally:
@@ -106,15 +106,6 @@ def _load(path: str) -> str:
     if len(data) > _LONGEST:
         raise ValueError(f"it is longer than {_LONGEST} bytes")
     return data.decode()
-
-
-def _put_aside(path: str) -> str:
-    aside = f"{path}.broken"
-    try:
-        os.replace(path, aside)
-    except OSError as error:
-        return f"it cannot be put aside either: {error.strerror}"
-    return f"it was put aside as {aside}, and counting begins anew"
 
 
 def _write(path: str, text: str) -> None:

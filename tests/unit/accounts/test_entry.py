@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processender.accounts.entry import LONGEST, MOST_HANDLERS, crash_line, line_of, mark_line, text
+from processender.accounts.entry import LONGEST, MOST_HANDLERS, crash_line, line_of, mark_line, storable
 from processender.accounts.reading import Line, NewerLine
 from processender.core.written import as_text
 from tests.unit.archive.accounts import NOON, account, handler
@@ -44,16 +44,20 @@ def test_the_line_of_an_end_comes_back_as_it_was() -> None:
     assert [("drain", "flush", "must", "skipped", 1.0, 0, "no time", 5.0)] == found.handlers
 
 
-def test_the_handlers_of_a_joined_application_have_its_word_before_their_names() -> None:
-    """An agent keeps one account for both."""
-    joined = {
+def test_the_handlers_of_joined_applications_are_those_of_the_command() -> None:
+    """An agent keeps one account for all of them; what they have tried again stands there by its short name."""
+    second = {"service": "worker", "handlers": [handler("worker/stop")], "retries": [{"handler": "stop"}]}
+    first = {
         "service": "app",
-        "handlers": [handler("commit")],
+        "handlers": [handler("app/commit")],
         "retries": [{"handler": "commit"}, {"handler": "commit"}],
+        "others": [second],
     }
-    found = back(line_of(account(command=joined)))
+    found = back(line_of(account(command=first)))
 
-    assert [("flush", 0), ("command/commit", 2)] == [(each[0], each[5]) for each in found.handlers]
+    assert [("flush", 0), ("command/app/commit", 2), ("command/worker/stop", 1)] == [
+        (each[0], each[5]) for each in found.handlers
+    ]
 
 
 def test_a_handler_that_never_began_took_no_time_that_is_known() -> None:
@@ -81,7 +85,7 @@ def test_a_hostile_name_comes_back_as_it_was(name: str) -> None:
 @pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
 def test_what_no_database_takes_is_replaced(name: str) -> None:
     """NUL, and half of a sign."""
-    assert text(name) in {"a\ufffdb", "a?b"}
+    assert storable(name) in {"a\ufffdb", "a?b"}
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, ANYTHING)))
@@ -129,7 +133,7 @@ def test_a_line_without_a_date_is_none(at: object) -> None:
 
 def test_a_crash_is_a_run_that_has_crashed() -> None:
     """It knows where it was."""
-    found = back(crash_line({"id": "c", "service": "shop", "cause": "oom", "at": NOON}, {"version": "2", "zone": "b"}))
+    found = back(crash_line({"id": "c", "service": "shop", "cause": "oom", "at": NOON, "version": "2", "zone": "b"}))
 
     assert ("crash", "crashed", "oom", "2", "b") == (found.kind, found.verdict, found.cause, found.version, found.zone)
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processender.accounts.figures import figures, of_crash
+from processender.accounts.figures import figures
+from processender.accounts.plain import is_crash
 from processender.accounts.records import records
-from processender.accounts.spans import Span, is_crash, spans, trace_id, where
+from processender.accounts.spans import Span, spans, trace_id, where
 from processender.integrations.otlp import messages
 from processender.integrations.otlp.metrics import metrics
 
@@ -101,7 +102,7 @@ def test_it_is_linked_to_what_the_sources_said() -> None:
     assert [each.id for each in notices] == [link.span for link in root.links]
     assert (990.0, 1000.0) == (notices[0].start, notices[0].end)
     assert 120.0 == notices[0].attributes["processender.notice.remaining"]
-    assert ["processender.handler.stuck", "processender.inflight.cut"] == [mark.name for mark in root.marks]
+    assert ["processender.handler.stuck", "processender.inflight.cut"] == [each.name for each in root.events]
 
 
 def test_what_went_wrong_is_an_error() -> None:
@@ -186,7 +187,7 @@ JUNK = st.recursive(
 
 def otlp_of(account: dict[str, Any]) -> bytes:
     """Return all that is sent of *account*."""
-    found = of_crash("orders", "signal") if is_crash(account) else figures(account)
+    found = figures(account)
     sent = messages.traces(where(account), spans(account)) + messages.logs(where(account), records(account))
     return sent + metrics(where(account), found, account)
 

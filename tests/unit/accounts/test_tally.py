@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from processender.accounts.exposition import exposition, of_account
 from processender.accounts.figures import Figure, of_crash, of_recovery
 from processender.accounts.kinds import KINDS
-from processender.accounts.tally import MOST, OTHERS, RUNS, Tally, read, written
+from processender.accounts.tally import MOST, RUNS, Tally, read, written
+from processender.core.labels import OTHERS
 from tests.unit.accounts.test_figures import account
 
 BEGUN, ENDED = "processender_shutdowns_initiated_total", "processender_shutdowns_completed_total"

@@ -16,6 +16,7 @@ import pytest
 from processender.archive import names
 from processender.archive.answers import Question
 from processender.archive.index import NAME
+from processender.core.labels import OTHERS
 from processender.errors import ArchiveError
 from tests.unit.archive.accounts import NOON, account, asked, entries, kept, line, opened, raw, segment
 
@@ -219,7 +220,7 @@ def test_a_million_different_values_stay_bounded(tmp_path: Path, monkeypatch: py
         assert sizes["handlers"] <= sizes["cells"] * 11
         assert sizes["reasons"] <= sizes["handlers"] * 4
         assert any("are counted as (others)" in text or "is counted as (others)" in text for text in found.troubles)
-    assert names.OTHERS in {group.name for group in found.zones}
+    assert OTHERS in {group.name for group in found.zones}
 
 
 def test_a_million_services_stay_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

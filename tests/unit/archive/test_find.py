@@ -27,7 +27,7 @@ def test_runs_are_counted_by_their_ends(tmp_path: Path) -> None:
     ends = ["clean", "clean", "degraded", "forced", "cancelled"]
     kept(tmp_path, *(account(str(number), verdict=verdict) for number, verdict in enumerate(ends)))
     kept(tmp_path, account("killed", ended=None))
-    take_crash(str(tmp_path / "shop"), {"id": "c", "service": "shop", "cause": "oom", "at": NOON}, {})
+    take_crash(str(tmp_path / "shop"), {"id": "c", "service": "shop", "cause": "oom", "at": NOON})
     counts = asked(tmp_path).counts
 
     assert Counts(runs=6, clean=2, degraded=1, forced=1, killed=1, crashed=1, cancelled=1) == counts
@@ -265,7 +265,7 @@ def test_a_report_without_a_line_is_read_too(tmp_path: Path) -> None:
 def test_a_crash_in_a_run_is_counted_as_that_run(tmp_path: Path) -> None:
     """It was killed in its clean-up, which is one end and not two."""
     kept(tmp_path, account(ended=None))
-    take_crash(str(tmp_path / "shop"), {"id": "c", "service": "shop", "cause": "cut", "at": NOON}, {})
+    take_crash(str(tmp_path / "shop"), {"id": "c", "service": "shop", "cause": "cut", "at": NOON})
 
     assert Counts(runs=1, killed=1) == asked(tmp_path).counts
 
@@ -307,7 +307,7 @@ def test_whoever_dies_in_a_run_is_counted_once_whatever_the_cause(
     """The host went down, or a signal was fatal; a run that was taken back before is no matter."""
     kept(tmp_path, account("1", ended=None))
     crash = {"id": "c", "service": "shop", "cause": "host", "at": NOON, "events": [{"key": key} for key in keys]}
-    take_crash(str(tmp_path / "shop"), crash, {})
+    take_crash(str(tmp_path / "shop"), crash)
     counts = asked(tmp_path).counts
 
     assert (1, crashed) == (counts.killed, counts.crashed)

@@ -83,7 +83,7 @@ def test_a_directory_that_is_gone_is_an_error_that_says_where(tmp_path: Path) ->
 def test_a_mark_and_a_crash_are_lines_too(tmp_path: Path) -> None:
     """Beside those of the runs."""
     lines.mark(str(tmp_path), "deployment", "1.4.2", 1.0)
-    lines.take_crash(str(tmp_path), {"id": "c", "service": "shop", "cause": "oom", "at": 1.0}, {"version": "2"})
+    lines.take_crash(str(tmp_path), {"id": "c", "service": "shop", "cause": "oom", "at": 1.0, "version": "2"})
     found = [json.loads(line) for line in (tmp_path / "archive" / "000001.jsonl").read_text().splitlines()]
 
     assert [("deployment", None), (None, "c")] == [(each.get("mark"), each.get("crash")) for each in found]

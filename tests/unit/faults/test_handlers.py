@@ -12,7 +12,7 @@ from processender import Ender
 from processender.core.events import RunStarted, Trouble
 from processender.core.handler import Handler
 from processender.engine.callables import is_async, takes_context
-from processender.faults.handlers import Fault, Injected, Injector, as_text, from_text, name_of
+from processender.faults.handlers import Fault, Injected, Injector, as_text, from_text, inject, name_of
 from processender.faults.line import FaultError
 from processender.testing.recorder import Recorder
 
@@ -120,3 +120,21 @@ def test_faults_that_nobody_has_meant_are_told(faults: tuple[Fault, ...], told: 
 def test_an_event_is_named_with_hyphens() -> None:
     """As handlers are."""
     assert "run-started" == name_of(RunStarted)
+
+
+class Calls:
+    """Who calls handlers, as far as a fault changes it."""
+
+    inject = staticmethod(lambda handler: handler.call)
+
+
+def test_a_handler_is_also_meant_by_its_name_in_the_report_of_an_agent() -> None:
+    """There the name of its application stands before it; the same handler of another application is not meant."""
+    text, handler = as_text([Fault("fails", "shop/flush")]), Handler("flush", print)
+    meant, other = Calls(), Calls()
+    inject(meant, lambda _observer: None, text, "shop")
+    inject(other, lambda _observer: None, text, "worker")
+
+    with pytest.raises(Injected):
+        meant.inject(handler)(Attempt())
+    assert print is other.inject(handler)

@@ -67,7 +67,7 @@ def test_spans_come_as_they_are(account: dict[str, Any]) -> None:
         assert [(each.trace, each.span) for each in ours.links] == [
             (each.trace_id, each.span_id) for each in theirs.links
         ]
-        assert [each.name for each in ours.marks] == [each.name for each in theirs.events]
+        assert [each.name for each in ours.events] == [each.name for each in theirs.events]
         assert {*ours.attributes} == {*read(theirs.attributes)}
 
 

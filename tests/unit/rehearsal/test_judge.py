@@ -107,6 +107,16 @@ def test_the_handlers_of_an_application_that_has_joined_count() -> None:
     assert ["must-done"] == wrong(GOOD.replace(accounts=(account({"name": "command"}, command=inner),)))
 
 
+def test_a_handler_of_a_joined_application_is_known_by_its_short_name_too() -> None:
+    """A configuration names it as the application does, and serves with an agent and without; of a second one, too."""
+    second = account({"name": "worker/stop", "started_s": 1.0, "ended_s": 2.0}, service="worker")
+    first = account({"name": "shop/flush"}, service="shop", others=[second])
+    seen = GOOD.replace(accounts=(account({"name": "command"}, command=first),))
+
+    assert [] == wrong(seen, faulty=("flush", "shop/flush"), order=(("flush", "stop"),))
+    assert ["order"] == wrong(seen, order=(("stop", "shop/flush"),))
+
+
 def test_without_a_report_what_must_be_done_is_unknown_only_to_who_asks() -> None:
     """A program without an Ender has none."""
     assert [] == wrong(GOOD)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from ...accounts.plain import number, text
-from ...accounts.spans import is_crash
+from ...accounts.plain import is_crash, number, text
 from ...core.crash import CrashReport
 from ...core.retry import TRANSIENT_STATUS
 from ...hints import Any

@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 
-from ...accounts.figures import Figure, figures, of_crash
-from ...accounts.plain import text
+from ...accounts.figures import figures
 from ...accounts.records import records
-from ...accounts.spans import is_crash, spans, where
+from ...accounts.spans import spans, where
 from ...errors import AccountRefused, HandlerError
 from ...hints import Any
 from ...ports import Context
@@ -102,13 +101,7 @@ def _logs(resource: Mapping[str, Any], account: Mapping[str, Any]) -> bytes:
 
 
 def _metrics(resource: Mapping[str, Any], account: Mapping[str, Any]) -> bytes:
-    return metrics.metrics(resource, _figures(account), account)
-
-
-def _figures(account: Mapping[str, Any]) -> tuple[Figure, ...]:
-    if is_crash(account):
-        return of_crash(text(account.get("service")), text(account.get("cause")))
-    return figures(account)
+    return metrics.metrics(resource, figures(account), account)
 
 
 _ENCODERS = {"traces": _traces, "metrics": _metrics, "logs": _logs}

@@ -13,7 +13,6 @@ from . import wire
 SCOPE = "processender"
 _ERROR = 2
 _INTERNAL = 1
-_SAMPLED = 1
 
 
 def traces(resource: Mapping[str, Any], spans: Iterable[Span]) -> bytes:
@@ -39,9 +38,9 @@ def _span(span: Span) -> bytes:
         wire.message(1, each.trace) + wire.message(2, each.span) + wire.attributes(4, each.attributes)
         for each in span.links
     )
-    marks = (
+    events = (
         wire.fixed(1, wire.nanoseconds(each.at)) + wire.text(2, each.name) + wire.attributes(3, each.attributes)
-        for each in span.marks
+        for each in span.events
     )
     return b"".join((
         wire.message(1, span.trace),
@@ -52,7 +51,7 @@ def _span(span: Span) -> bytes:
         wire.fixed(7, wire.nanoseconds(span.start)),
         wire.fixed(8, wire.nanoseconds(span.end)),
         wire.attributes(9, span.attributes),
-        *(wire.message(11, each) for each in marks),
+        *(wire.message(11, each) for each in events),
         *(wire.message(13, each) for each in links),
         status,
     ))  # fmt: skip

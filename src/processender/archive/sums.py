@@ -5,11 +5,10 @@ from __future__ import annotations
 from ..accounts.reading import OUTCOMES, Line
 from . import sql
 from .buckets import ONE, pack, step, together, unpack
+from .days import DAY_S
 from .names import Names
 from .sql import Database
 
-DAY_S = 86400.0
-"""The length of a day, seconds; days are those of UTC, by their number since 1970."""
 UNTIMED = {"cancelled", "crashed"}
 """Verdicts of runs whose length means nothing."""
 LANES = {outcome: lane for lane, outcome in enumerate(OUTCOMES)}
@@ -23,7 +22,7 @@ Packed = dict[tuple[int, int], int]
 """By day and number, counts in one number."""
 
 
-class Tally:
+class Sums:
     """The counts of some runs."""
 
     def __init__(self, names: Names) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..accounts.plain import LATE_S
 from ..accounts.reading import Line
 from . import sql
+from .days import DAY_S
 from .names import Names
 from .sql import Database
-from .tally import DAY_S, Tally
+from .sums import Sums
 
-MARGIN_S = 60.0
-"""How long after its window a run of which nothing was heard counts as killed: clocks differ, and so do disks."""
 _AT_ONCE = 500
 Placed = tuple[Line, str]
 """A line, and the directory of its service, relative; empty where there is none."""
 
 
-class Book:
+class Writer:
     """Writes lines into one database, inside a transaction in which nobody else writes."""
 
     def __init__(self, database: Database) -> None:
@@ -56,14 +56,14 @@ class Book:
         return found
 
     def _add(self, ends: dict[str, Placed], starts: Sequence[Placed]) -> None:
-        tally, runs, opened = Tally(self._names), [], []
+        sums, runs, opened = Sums(self._names), [], []
         for line, place in ends.values():
-            cell, undone, short = tally.add(line)
+            cell, undone, short = sums.add(line)
             ended = (line.id, cell, line.at, line.seconds, line.window_s, line.verdict)
             runs.append((*ended, line.node, line.instance, undone, place, short))
         for line, place in starts:
             cell = self._names.cell((line.service, line.version, line.zone, line.deployment, line.cause))
-            due = line.at + line.window_s + MARGIN_S
+            due = line.at + line.window_s + LATE_S
             begun = (line.id, cell, int(line.at // DAY_S), line.at, due, line.window_s)
             opened.append((*begun, line.node, line.instance, place))
         self._names.write()
@@ -71,4 +71,4 @@ class Book:
             self._database.many(sql.CLOSE_OPENED, [(number,) for number in ends])
         self._database.many(sql.ADD_RUNS, runs)
         self._database.many(sql.ADD_OPENED, opened)
-        tally.write(self._database)
+        sums.write(self._database)
