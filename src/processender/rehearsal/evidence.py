@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..accounts.plain import number, parts, tables, text
 from ..core.record import Record
@@ -97,7 +97,13 @@ class Evidence(Record):
     @property
     def by_name(self) -> dict[str, Stretch]:
         """The same by name; one of an application that has joined also by its short name, unless another has that."""
-        return {each.short: each for each in self.stretches} | {each.name: each for each in self.stretches}
+        return named(self.stretches)
+
+
+def named(stretches: Iterable[Stretch]) -> dict[str, Stretch]:
+    """Return *stretches* by name, and by short name where that is of no other."""
+    found = list(stretches)
+    return {each.short: each for each in found} | {each.name: each for each in found}
 
 
 def _stretches(account: dict[str, Any]) -> Iterator[Stretch]:

@@ -112,10 +112,9 @@ def _order(wanted: Wanted, seen: Evidence) -> list[str]:
 
 def _pairs(seen: Evidence, first: str, then: str) -> list[tuple[Stretch, Stretch]]:
     """Return both handlers, of each process that has both, or of two of which each has one."""
-    named = [{each.name: each for each in process} for process in seen.processes]
-    of_one = [(each[first], each[then]) for each in named if first in each and then in each]
-    by_name = {each.name: each for each in seen.stretches}
-    return of_one or [(by_name[first], by_name[then])]
+    by_process = [named(process) for process in seen.processes]
+    of_one = [(each[first], each[then]) for each in by_process if first in each and then in each]
+    return of_one or [(seen.by_name[first], seen.by_name[then])]
 
 
 def _disorder(first: Stretch, then: Stretch, needed: bool) -> str:

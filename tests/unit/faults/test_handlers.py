@@ -123,9 +123,15 @@ def test_an_event_is_named_with_hyphens() -> None:
 
 
 class Calls:
-    """Who calls handlers, as far as a fault changes it."""
+    """A coordinator, as far as faults look at it: what its executor calls, and whom it tells of trouble."""
 
-    inject = staticmethod(lambda handler: handler.call)
+    def __init__(self) -> None:
+        """Be the executor itself."""
+        self.executor, self.inject, self.troubles = self, None, []
+
+    def trouble(self, code: str, _text: str) -> None:
+        """Keep the code."""
+        self.troubles.append(code)
 
 
 def test_a_handler_is_also_meant_by_its_name_in_the_report_of_an_agent() -> None:
@@ -138,3 +144,4 @@ def test_a_handler_is_also_meant_by_its_name_in_the_report_of_an_agent() -> None
     with pytest.raises(Injected):
         meant.inject(handler)(Attempt())
     assert print is other.inject(handler)
+    assert ["faults"] == meant.troubles
