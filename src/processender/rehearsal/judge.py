@@ -9,7 +9,7 @@ from itertools import pairwise
 from ..core.graph import nearest
 from ..core.record import Record
 from ..core.texts import counted, listed
-from .evidence import STARTS, Evidence, Finding, Stretch
+from .evidence import STARTS, Evidence, Finding, Stretch, named
 from .load import told_of
 
 SLACK_S = 0.002
