@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import threading
+
+
+class _Turn:
+    """Who opens; one at a time, since each holds the standard descriptors for a moment."""
+
+    lock = threading.Lock()
+
+    @classmethod
+    def begin_anew(cls) -> None:
+        """Forget, in a fork child, who was at it in the parent."""
+        cls.lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_Turn.begin_anew)
 
 
 def open_beyond(path: str, flags: int, mode: int = 0o600) -> int:
     """
     Open the file at *path* with *flags* and return its descriptor, which is none of the three standard ones.
 
-    Where a program has closed those, whoever still prints would write into the file.
+    Where a program has closed those, whoever still prints would write into the file. So they are taken up meanwhile, by
+    what cannot be written to: for others they stay as good as closed.
     """
-    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
-    if descriptor > 2:
-        return descriptor
-    try:
-        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
-    finally:
-        os.close(descriptor)
+    with _Turn.lock:
+        taken = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)]
+        try:
+            while taken[-1] <= 2:
+                taken.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        finally:
+            for each in taken:
+                os.close(each)

@@ -248,7 +248,8 @@ class TestBadDays:
         path = str(tmp_path / "s")
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path)
-            server.listen(0)
+            # Room for all that looks: where there is none the kernel refuses it at once.
+            server.listen(8)
             source, heard = docker.listen(endpoint=path, container=ID), Heard()
             source.start(heard)
             source.stop()

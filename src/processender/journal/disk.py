@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 from ..hints import Protocol
+from ..opening import open_beyond
 from ..paths import sync_directory
 from .segment import LARGEST
 
@@ -52,8 +53,7 @@ class SystemDisk:
 
     def create(self, path: str, size: int) -> int:
         """Make a file of zeros: blocks that were written once are overwritten in place, with one flush and no more."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = open_beyond(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             _fill(descriptor, size)
         except OSError:
@@ -64,7 +64,7 @@ class SystemDisk:
 
     def open(self, path: str) -> int:
         """Open a file for writing."""
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return open_beyond(path, os.O_RDWR)
 
     def read(self, path: str) -> bytes:
         """Return a file up to its last byte that is not zero; most of a large segment may be zeros."""

@@ -11,6 +11,7 @@ from ..core.crash import CrashReport
 from ..core.outcome import Result
 from ..demand import load
 from ..hints import Any
+from ..opening import open_beyond
 from ..paths import sync_directory
 from .outbox import post
 from .whereabouts import whereabouts
@@ -41,7 +42,7 @@ def write_crash(place: str, report: CrashReport) -> CrashReport:
     # A name of its own: one that a writer has left behind must not keep the next from writing.
     draft = f"{report.path}.{os.urandom(3).hex()}{_DRAFT}"
     data = json.dumps({"schema": SCHEMA, **report.as_dict()}).encode()
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = open_beyond(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         while data:
             data = data[os.write(descriptor, data) :]

@@ -68,7 +68,7 @@ def remember(path: str, samples: Mapping[str, Sample]) -> str:
     """Add *samples* to the file at *path* and return what was wrong with it; raise `OSError` if it cannot be."""
     if not samples:
         return ""
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock = open_beyond(f"{path}.lock", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
