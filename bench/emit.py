@@ -28,9 +28,9 @@ from processender.integrations.opentelemetry import TracingObserver
 from processender.integrations.structlog import StructlogObserver
 from processender.measuring import Measuring
 from processender.ports import Observer
-from processender.telemetry.bookkeeping import Bookkeeper
 from processender.telemetry.structured import LoggingObserver
 from processender.telemetry.totals import take
+from processender.telling import Bookkeeper
 from processender.testing.simulate import make_plan
 
 from .figures import Figure, say
@@ -145,7 +145,7 @@ def measure() -> list[Figure]:
     beside = f"{nobody:.2f} us of it are the queue and the thread"
     return [
         Figure("an event with no observer", microseconds(), "us", bar=0.3),
-        Figure("an event to Prometheus", microseconds(Bookkeeper(("telemetry.totals",))), "us", bar=2.0, beside=beside),
+        Figure("an event to Prometheus", microseconds(Bookkeeper()), "us", bar=2.0, beside=beside),
         Figure(
             "an account into the totals, and out of them for a scrape",
             *counted(),

@@ -10,7 +10,7 @@ from describing import function, thing
 
 from processender import ports
 from processender.plugins import _EXPORTERS, EXPORTERS
-from processender.telemetry import facts
+from processender.telemetry import delivered
 
 INTRODUCTION = f"""
 How they are used is told [in a guide](../how-to/export.md). In a configuration one is found by its `kind`:
@@ -33,5 +33,5 @@ def exporters_page(note: str) -> str:
     parts.append("## One of your own\n")
     parts.append(thing("processender.ports.Exporter", ports.Exporter, ports))
     parts.append("## What is told of them\n")
-    parts += [thing(each.__name__, each, facts) for each in (facts.Undelivered, facts.Delivered)]
+    parts += [thing(each.__name__, each, delivered) for each in (delivered.Undelivered, delivered.Delivered)]
     return "\n".join(parts)

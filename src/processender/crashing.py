@@ -30,7 +30,7 @@ from .ports import Clock, Context
 from .recovering import recover_at_start
 from .rounds import Find
 from .telemetry.crash import note_crash, untold_crashes, what_followed, write_crash
-from .telemetry.facts import CrashAccounted
+from .telemetry.delivered import CrashAccounted
 from .telemetry.journaling import NOTICE, as_event
 from .telemetry.stacks import take_stacks
 

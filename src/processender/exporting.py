@@ -23,7 +23,8 @@ from .engine.observers import Outlets
 from .errors import AccountRefused, Unreachable
 from .hints import Any
 from .ports import Clock, Exporter
-from .telemetry.facts import Accounted, CrashAccounted, Delivered, Undelivered
+from .telemetry.delivered import CrashAccounted, Delivered, Undelivered
+from .telemetry.facts import Accounted
 from .telemetry.outbox import Kept, Outbox, is_over
 
 LIMIT_S = 30.0

@@ -5,13 +5,48 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from .core.events import Event
 from .demand import load
 from .engine.observers import Outlets
 from .hints import Any
 from .settings import Settings
-from .telemetry.bookkeeping import Bookkeeper
+from .telemetry.facts import Accounted
 from .telemetry.report import ReportWriter
 from .telemetry.state import state_place
+
+BOOKS = ("archive.lines", "telemetry.totals")
+"""The modules that keep books; each has `take(directory, account)`, and is loaded before the end."""
+
+
+class Bookkeeper:
+    """An observer that hands each account which is kept here, the provisional one and the final one, to the books."""
+
+    def __init__(self) -> None:
+        """Load nothing yet."""
+        self._ready = False
+
+    def prepare(self) -> None:
+        """Load the books, so that nothing is loaded at the end."""
+        for name in BOOKS:
+            load(name)
+        self._ready = True
+
+    def observe(self, event: Event) -> None:
+        """Hand an account on to all books; raise what the first has raised for which it could not be written down."""
+        if not isinstance(event, Accounted) or not event.directory or self._is_nothing(event.account):
+            return
+        failed: Exception | None = None
+        for name in BOOKS:
+            try:
+                load(name).take(event.directory, event.account)
+            except Exception as error:  # one book is not in the way of the other
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+    def _is_nothing(self, account: dict[str, Any]) -> bool:
+        """Tell whether a command was over at once, and well: nobody has ended it, and the books would take longer."""
+        return not self._ready and account["cause"] == "exit" and account["verdict"] in {"clean", "forced"}
 
 
 def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble: Callable[[str, str], object]) -> str:
@@ -38,7 +73,7 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
     place = state_place(settings.place_name, environ)
     if place.path:
         report.open(place.path)
-        bookkeeper = Bookkeeper(BOOKS)
+        bookkeeper = Bookkeeper()
         if settings.exit != "return":
             # A program may be over in a moment; in front of a command the thread of the bookkeeper does it.
             bookkeeper.prepare()
@@ -49,7 +84,3 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
     if settings.exporters:
         load("exporting").export_all(settings.exporters, outlets, place.path)
     return place.path
-
-
-BOOKS = ("archive.lines", "telemetry.totals")
-"""The modules that keep books; each has `take(directory, account)`, and is loaded before the end."""

@@ -15,7 +15,8 @@ from processender.engine.clock import SystemClock
 from processender.engine.observers import Outlets
 from processender.errors import AccountRefused, HandlerError, Unreachable
 from processender.exporting import Delivery, Keeper, Sender, deliver_within
-from processender.telemetry.facts import Accounted, CrashAccounted, Delivered, Undelivered
+from processender.telemetry.delivered import CrashAccounted, Delivered, Undelivered
+from processender.telemetry.facts import Accounted
 from processender.testing.recorder import Recorder
 from tests.waits import until
 

@@ -67,13 +67,8 @@ class Outlet:
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue and not self._busy, max(0.0, timeout))
 
-    def _prepare(self) -> None:
+    def _prepare(self, prepare: Callable[[], object]) -> None:
         """Let an observer that has something to load do it before the end, when everything else is there."""
-        prepare = getattr(self.observer, "prepare", None)
-        if prepare is None:
-            return
-        with self._changed:
-            self._changed.wait_for(lambda: bool(self._queue), IDLE_S)
         try:
             prepare()
         except BaseException as error:  # what it cannot do then it may not be asked for
@@ -82,18 +77,22 @@ class Outlet:
             self._complain(self, Trouble(self._clock.now(), "observer-failed", text))
 
     def _work(self) -> None:
-        self._prepare()
+        prepare = getattr(self.observer, "prepare", None)
         while True:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: bool(self._queue))
-                event = self._queue.popleft()
-                if event is None:
+                came = self._changed.wait_for(lambda: bool(self._queue), None if prepare is None else IDLE_S)
+                event = self._queue.popleft() if came else None
+                if came and event is None:
                     self._changed.notify_all()
                     return
                 self._busy = True
-            self._show(event)
+            if event is not None:
+                self._show(event)
+            elif prepare is not None:
+                self._prepare(prepare)
+                prepare = None
 
     def _show(self, event: Event) -> None:
         try:

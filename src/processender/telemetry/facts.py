@@ -1,4 +1,4 @@
-"""What an account says beside the events, and the events that tell of it."""
+"""What an account says beside the events, and the event that tells of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 from ..core.events import RoomEvent
 from ..core.notice import Notice
-from ..core.texts import counted
+from ..demand import load
 from ..hints import Any, ClassVar
-from .whereabouts import whereabouts
+
+ATTRIBUTES = "OTEL_RESOURCE_ATTRIBUTES"
+"""The variable that tells where a process runs."""
 
 
 class Accounted(RoomEvent):
@@ -49,73 +51,6 @@ class Accounted(RoomEvent):
         return f"the account of the run is {'kept here' if self.directory else 'made'}"
 
 
-class CrashAccounted(RoomEvent):
-    """The account of a crash is complete: what follows it is over."""
-
-    key: ClassVar[str] = "crash.accounted"
-    level: ClassVar[int] = 10
-    words: ClassVar[dict[str, str]] = {"crash": "processender.crash.id", "cause": "processender.crash.cause"}
-
-    account: dict[str, Any]
-    """The account; data of JSON."""
-
-    @property
-    def crash(self) -> str:
-        """The id of the account."""
-        return str(self.account["id"])
-
-    @property
-    def cause(self) -> str:
-        """Why the process died, in a word."""
-        return str(self.account["cause"])
-
-    @property
-    def text(self) -> str:
-        """That it is there."""
-        return "the account of the crash is complete"
-
-
-class Undelivered(RoomEvent):
-    """Accounts of earlier runs wait for an exporter, and are sent now."""
-
-    key: ClassVar[str] = "export.waiting"
-    words: ClassVar[dict[str, str]] = {
-        "exporter": "processender.exporter.name",
-        "count": "processender.exporter.waiting",
-    }
-
-    exporter: str
-    """The name of the exporter."""
-    count: int
-    """How many there are."""
-
-    @property
-    def text(self) -> str:
-        """How many, and for whom."""
-        return f"{self.exporter}: {counted(self.count, 'account')} of earlier runs to be sent"
-
-
-class Delivered(RoomEvent):
-    """An account was delivered."""
-
-    key: ClassVar[str] = "export.delivered"
-    level: ClassVar[int] = 10
-    words: ClassVar[dict[str, str]] = {
-        "exporter": "processender.exporter.name",
-        "id": "processender.exporter.account",
-    }
-
-    exporter: str
-    """The name of the exporter."""
-    id: str
-    """The id of the account."""
-
-    @property
-    def text(self) -> str:
-        """Which, and by whom."""
-        return f"{self.exporter}: the account {self.id} is delivered"
-
-
 class Facts:
     """What the report says beside the events."""
 
@@ -127,7 +62,10 @@ class Facts:
         system = os.uname()
         self.host = system.nodename
         self.platform = f"{system.sysname} {system.release}"
-        self._where: dict[str, str] = {}
+        self.where: dict[str, str] = dict.fromkeys(("version", "deployment", "zone", "node"), "")
+        """Where the process runs, as far as its environment tells."""
+        if ATTRIBUTES in os.environ:
+            self.where = load("telemetry.whereabouts").whereabouts(os.environ)
         self.in_flight: Callable[[], list[str]] = list
         """Tells what work was not finished."""
         self.beginning: Callable[[], Notice | None] = lambda: None
@@ -145,10 +83,3 @@ class Facts:
     def version(self) -> str:
         """The version that the application has told, else that of its environment."""
         return self._version or self.where["version"]
-
-    @property
-    def where(self) -> dict[str, str]:
-        """`version`, `deployment`, `zone` and `node`, as the environment tells them."""
-        if not self._where:
-            self._where = whereabouts(os.environ)
-        return self._where

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-VARIABLE = "OTEL_RESOURCE_ATTRIBUTES"
+from .facts import ATTRIBUTES
+
 _KEYS = {
     "version": ("service.version",),
     "deployment": ("deployment.id", "k8s.deployment.name", "deployment.name", "deployment.environment.name"),
@@ -16,7 +17,7 @@ _KEYS = {
 def attributes(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the resource attributes of the environment: `key=value` with commas between, percent-encoded."""
     found = {}
-    for pair in environ.get(VARIABLE, "").split(","):
+    for pair in environ.get(ATTRIBUTES, "").split(","):
         key, equals, value = pair.partition("=")
         if equals and key.strip():
             found[key.strip()] = _decoded(value.strip())
