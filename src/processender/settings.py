@@ -44,6 +44,8 @@ class Settings(Record):
     kept_as: str = ""
     exporters: tuple[Exporter, ...] = ()
     dump: str = ""
+    in_front: bool = False
+    """Whether it stands in front of a command, which may be over in a moment."""
 
     @property
     def place_name(self) -> str:

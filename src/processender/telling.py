@@ -74,8 +74,8 @@ def tell_all(settings: Settings, outlets: Outlets, report: ReportWriter, trouble
     if place.path:
         report.open(place.path)
         bookkeeper = Bookkeeper()
-        if settings.exit != "return":
-            # A program may be over in a moment; in front of a command the thread of the bookkeeper does it.
+        if not settings.in_front:
+            # A program may be over in a moment, and counts; in front of a command its own thread does it.
             bookkeeper.prepare()
         outlets.add(bookkeeper)
     else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -308,7 +310,12 @@ import processender.agent.runner as runner
 begin, told = runner.Agent._begin, []
 def begun(self):
     begin(self); told.append(set(sys.modules))
-    import processender.agent.engine as engine
+    import processender.agent.engine as engine, threading, time
+    def await_books():
+        while not hasattr(sys.modules.get('processender.telemetry.totals'), 'take'):
+            time.sleep(0.01)
+        open(os.environ['READY'], 'w').close()
+    threading.Thread(target=await_books, daemon=True).start()
     hear = engine.Engine.hear
     def heard(self, what):
         told.append(set(sys.modules)); hear(self, what)
@@ -338,9 +345,11 @@ class TestWhatIsLoaded:
             "--",
             "sh",
             "-c",
-            "sleep 0.5; kill -TERM $PPID; sleep 9",
+            "until [ -e $READY ]; do sleep 0.05; done; kill -TERM $PPID; sleep 9",
         ]
-        said = subprocess.run(argv, cwd="/", capture_output=True, text=True, check=False).stdout
+        with tempfile.TemporaryDirectory() as place:
+            told = {**os.environ, "READY": f"{place}/ready"}
+            said = subprocess.run(argv, cwd="/", env=told, capture_output=True, text=True, check=False).stdout
         loaded, late = said.removeprefix("loaded: ").split("\nlate: ")
         return set(loaded.split()), set(late.split())
 

@@ -45,6 +45,7 @@ def build_ender(settings: Settings, name: str, calls: Calls, observers: Sequence
         observers=tuple(observers),
         version="",
         exporters=settings.exporters,
+        in_front=True,
     )
     ender = BareEnder(Registry(PHASES, settings.lanes, settings.require), told)
     for handler in handlers_of(settings, calls):

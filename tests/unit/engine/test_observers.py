@@ -12,6 +12,7 @@ from processender.engine import observers
 from processender.engine.observers import Outlets
 from processender.testing.clock import VirtualClock
 from processender.testing.recorder import Recorder
+from tests.waits import until
 
 LIMIT = 10.0
 ONE, TWO, THREE = Waiting(1.0, ("one",)), Waiting(2.0, ("two",)), Waiting(3.0, ("three",))
@@ -208,3 +209,43 @@ def test_an_observer_that_raises_what_is_no_exception_takes_the_next_event(error
     assert made.flush(LIMIT)
     assert TWO in leaves.events
     assert [type(error).__name__ in each.text for each in other.of(Trouble)] == [True]
+
+
+def test_what_has_something_to_load_does_it_when_nothing_happens() -> None:
+    """Before the end, and not while something is to be told."""
+    prepared, taken = threading.Event(), threading.Event()
+
+    class Loading(Recorder):
+        def prepare(self) -> None:
+            """Say so."""
+            prepared.set()
+
+        def observe(self, event: Event) -> None:
+            """Take it, whether or not all is loaded."""
+            super().observe(event)
+            taken.set()
+
+    outlets = Outlets(VirtualClock())
+    outlets.add(Loading())
+    outlets.emit(ONE)
+
+    assert taken.wait(LIMIT)
+    assert prepared.wait(LIMIT)
+
+
+def test_what_cannot_be_loaded_is_said() -> None:
+    """And events come all the same."""
+
+    class Broken(Recorder):
+        def prepare(self) -> None:
+            """Fail."""
+            raise ImportError("no module")
+
+    outlets, told, broken = Outlets(VirtualClock()), Recorder(), Broken()
+    outlets.add(told)
+    outlets.add(broken)
+    until(lambda: told.events)
+    outlets.emit(ONE)
+    until(lambda: broken.events)
+
+    assert "cannot prepare itself: ImportError: no module" in told.events[0].text
