@@ -108,6 +108,7 @@ class Polled:
         self._close = close
         self._over = threading.Event()
         self._glance: Glance | None = None
+        self._thread: threading.Thread | None = None
         self._complained: set[tuple[str, str]] = set()
 
     def start(self, ears: Ears) -> None:
@@ -116,7 +117,10 @@ class Polled:
         self._complained = set()
         watched = [_Watched(look, self.name) for look in self._looks]
         name = f"processender-{self.name}"
-        threading.Thread(target=self._run, args=(ears, watched, over), name=name, daemon=True).start()
+        told = (ears, watched, over, self._thread)
+        thread = threading.Thread(target=self._run, args=told, name=name, daemon=True)
+        thread.start()
+        self._thread = thread
 
     def stop(self) -> None:
         """Look no more."""
@@ -125,7 +129,12 @@ class Polled:
         if glance is not None:
             glance.cancel()
 
-    def _run(self, ears: Ears, watched: Sequence[_Watched], over: threading.Event) -> None:
+    def _run(
+        self, ears: Ears, watched: Sequence[_Watched], over: threading.Event, before: threading.Thread | None
+    ) -> None:
+        if before is not None:
+            # What it still has to close may be what this one is about to open.
+            before.join(SLOWEST_S)
         clock = ears.clock
         while watched and not over.is_set():
             for each in sorted(watched, key=_due):

@@ -16,9 +16,10 @@ from processender.core.notice import Action, DeadlineKind, Notice
 from processender.engine.clock import SystemClock
 from processender.errors import SourceError
 from processender.integrations import alibaba, aws, azure, gcp
+from processender.listening import Look, Polled
 from processender.ports import Context, Ears
 from processender.testing.metadata import Metadata, black_hole
-from processender.testing.sources import until
+from processender.testing.sources import Heard, until
 
 CLOCK = SystemClock()
 
@@ -421,3 +422,30 @@ def test_an_action_that_there_is_not_is_told_with_those_that_there_are(make: Any
     """Where no type checker has looked."""
     with pytest.raises(ValueError, match="'drian' is not a valid Action; write advise, drain, stop"):
         make()
+
+
+def test_one_that_begins_again_waits_until_it_has_closed_what_it_had() -> None:
+    """Else it would close what it has just opened."""
+    closing, may_close, order = threading.Event(), threading.Event(), []
+
+    def look(_glance: Any) -> tuple[()]:
+        order.append("look")
+        return ()
+
+    def close() -> None:
+        order.append("close")
+        closing.set()
+        may_close.wait(10.0)
+        order.append("closed")
+
+    source, heard = Polled("one", [Look("it", look, 60.0)], close=close), Heard()
+    source.start(heard)
+    until(lambda: order, "nobody has looked")
+    source.stop()
+    assert closing.wait(10.0)
+    source.start(heard)
+    may_close.set()
+    until(lambda: order.count("look") == 2, "nobody has looked again")
+    source.stop()
+
+    assert ["look", "close", "closed", "look"] == order[:4]
