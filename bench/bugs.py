@@ -52,14 +52,14 @@ class Server(ThreadingHTTPServer):
 
 
 server = Server(("127.0.0.1", int(os.environ["PORT"])), Face)
-ender = Ender("orders", grace=3.0, observers=())
+ender = Ender("orders", grace=4.0, observers=())
 
 
 @ender.handler(phase="drain", importance="must")
 def leave_traffic(ctx):
     if bug != "late-readiness":
         ready.clear()
-        threading.Event().wait(0.3)
+        threading.Event().wait(0.6)
 
 
 @ender.handler(phase="quiesce", importance="must")
