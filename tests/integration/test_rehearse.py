@@ -230,7 +230,9 @@ class TestNetwork:
         assert {"latency=20ms": True, "reset": False, "black-hole": False, "half-open": False} == {
             each.scenario: each.passed for each in verdict.tried
         }
-        assert {"must-done"} == {each.assertion for tried in verdict.tried for each in tried.findings}
+        # On a busy machine the window may be over, too.
+        found_by = {each.assertion for tried in verdict.tried for each in tried.findings}
+        assert {"must-done"} <= found_by <= {"must-done", "within-window"}
 
 
 class TestCommand:

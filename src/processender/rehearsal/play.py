@@ -28,7 +28,7 @@ from .prompting import Prompter
 from .traces import left_of, named, pulse, read_accounts, read_text
 
 _LOOK_S = 0.01
-_SETTLED_S, _LONGEST_SETTLED_S = 0.3, 3.0
+_SETTLED_S, _LONGEST_SETTLED_S = 0.3, 10.0
 """How long a program that tells nobody when it has started is to compute nothing, before its end comes; and at most."""
 _LAST_WORDS_S = 5.0
 _LINGER_S = 1.0
