@@ -225,7 +225,7 @@ class TestCommands:
 
     def test_when_the_last_one_hangs_term_still_comes_before_the_kill(self, tmp_path: Path) -> None:
         """A part of the window is kept for it."""
-        with agent(steps(tmp_path, 'run = ["sleep", "60"]', grace="6s"), [*TELLS, "15"]) as program:
+        with agent(steps(tmp_path, 'run = ["sleep", "60"]', grace="10s"), [*TELLS, "15"]) as program:
             assert 7 == stops_with(program)
             assert ["SIGTERM"] == got(program)
 
