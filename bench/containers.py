@@ -246,7 +246,7 @@ def podman(
     for each in mounts:
         words += ["--volume", f"{each}:{each}"]
     # The path of what is kept while it runs may have 50 letters.
-    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as own:
+    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp", ignore_cleanup_errors=True) as own:
         options = ["--root", f"{own}/root", "--runroot", f"{own}/run", "--tmpdir", f"{own}/tmp", "--runtime", "crun"]
         options += ["--cgroup-manager", "cgroupfs", "--storage-driver", "vfs", "--events-backend", "file"]
         options += [] if hooks_d is None else ["--hooks-dir", str(hooks_d)]
