@@ -89,8 +89,8 @@ def test_the_agent_decides_the_deadline() -> None:
 
 
 def test_the_application_knows_who_asked() -> None:
-    """The agent tells it the cause and the sender."""
-    with joined() as program:
+    """The agent tells it the cause and the sender, for which a busy machine has a second."""
+    with joined("--grace", "30s") as program:
         program.wait_for("ready")
         program.signal("TERM")
         program.wait()
@@ -184,8 +184,8 @@ def test_an_agent_that_is_killed_leaves_an_application_that_does_all_itself() ->
         program.signal("KILL")
         program.wait()
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: bool(own_reports(program)))
-        wait_until(lambda: '"ended": null' not in own_reports(program)[0].read_text())
+        # The provisional one is being written for a moment; the final one takes its place at once.
+        wait_until(lambda: any('"verdict": "clean"' in path.read_text() for path in own_reports(program)))
         found = [json.loads(path.read_text()) for path in own_reports(program)]
 
         assert [("orders", "clean")] == [(each["service"], each["verdict"]) for each in found]
@@ -229,7 +229,8 @@ def test_workers_join_one_by_one() -> None:
         "for pid in children: os.waitpid(pid, 0)"
     )
     with agent(["--service", "shop"], [sys.executable, "-c", source]) as program:
-        wait_until(lambda: program.output.count("working") == 3)
+        # Only then their parent hears TERM, and waits for them.
+        wait_until(lambda: program.output.count("working") == 3 and "ready" in program.output)
         steer(program, "stop")
         program.wait()
         inner = program.report()["command"]
