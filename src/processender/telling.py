@@ -24,16 +24,23 @@ class Bookkeeper:
     def __init__(self) -> None:
         """Load nothing yet."""
         self._ready = False
+        self._put_off: Accounted | None = None
 
     def prepare(self) -> None:
         """Load the books, so that nothing is loaded at the end."""
         for name in BOOKS:
             load(name)
         self._ready = True
+        if self._put_off is not None:
+            # The command was over at once, and the clean-up behind it is not.
+            self.observe(self._put_off)
 
     def observe(self, event: Event) -> None:
         """Hand an account on to all books; raise what the first has raised for which it could not be written down."""
-        if not isinstance(event, Accounted) or not event.directory or self._is_nothing(event.account):
+        if not isinstance(event, Accounted) or not event.directory:
+            return
+        if self._is_nothing(event.account):
+            self._put_off = event
             return
         failed: Exception | None = None
         for name in BOOKS:

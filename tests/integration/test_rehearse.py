@@ -43,7 +43,7 @@ import os, socket
 from processender import Ender
 host, _, port = os.environ["DATABASE"].partition(":")
 connection = socket.create_connection((host, int(port)), 5)
-ender = Ender("orders", grace=4.0, observers=())
+ender = Ender("orders", grace=15.0, observers=())
 
 
 @ender.handler(importance="must", timeout=2.0)
@@ -230,9 +230,7 @@ class TestNetwork:
         assert {"latency=20ms": True, "reset": False, "black-hole": False, "half-open": False} == {
             each.scenario: each.passed for each in verdict.tried
         }
-        # On a busy machine the window may be over, too.
-        found_by = {each.assertion for tried in verdict.tried for each in tried.findings}
-        assert {"must-done"} <= found_by <= {"must-done", "within-window"}
+        assert {"must-done"} == {each.assertion for tried in verdict.tried for each in tried.findings}
 
 
 class TestCommand:

@@ -21,6 +21,7 @@ from processender.testing.engines import ID, Engine
 from processender.testing.sources import Heard, check_source, until
 from tests.integration.agents import SLEEPER, agent
 from tests.integration.library_programs import program
+from tests.integration.test_agent_drain import status
 from tests.integration.test_agent_sources import causes, config
 
 PACE = 0.01
@@ -363,13 +364,14 @@ class TestAgent:
             with agent([*options, "--grace", "60s"], SLEEPER) as program:
                 program.wait_for("ready")
                 until(lambda: engine.listening, "the agent does not listen")
+                # What is looked at beside the events is seen at any time before the stop.
+                until(lambda: {"events", "state"} == set(status(program)["sources"]["cloud"]), "it has not looked")
                 engine.stop()
 
                 assert 143 == program.wait()
                 assert ["cloud: container stop"] == causes(program)
                 assert 20 < program.report()["window"]["length_s"] <= 25
-                # What is looked at beside the events may not have been seen yet when the stop comes.
-                assert {"events"} <= set(program.report()["sources"]["cloud"]) <= {"events", "state"}
+                assert {"events", "state"} == set(program.report()["sources"]["cloud"])
 
     def test_the_variable_is_no_mistake_of_the_configuration(self) -> None:
         """It stands beside those that override keys."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from processender.telemetry.facts import Accounted
 from processender.telling import Bookkeeper
 from tests.unit.archive.accounts import account
+
+
+def written(place: Path) -> list[str]:
+    """Return the lines of the archive."""
+    return [line for each in sorted((place / "archive").glob("*.jsonl")) for line in each.read_text().splitlines()]
 
 
 def booked(place: Path, keeper: Bookkeeper, **told: Any) -> bool:
@@ -45,3 +51,13 @@ def test_an_account_that_an_agent_keeps_is_not_noted_twice(tmp_path: Path) -> No
     keeper.observe(Accounted(1.0, account("1"), ""))
 
     assert [] == list(tmp_path.iterdir())
+
+
+def test_one_whose_clean_up_goes_on_is_noted_as_begun(tmp_path: Path) -> None:
+    """The command was over at once; should the clean-up be killed, its begin is known."""
+    keeper = Bookkeeper()
+    begun = booked(tmp_path, keeper, cause="exit", verdict="forced", ended=None)
+    keeper.prepare()
+
+    assert not begun
+    assert ["start"] == [next(iter(json.loads(line))) for line in written(tmp_path)]

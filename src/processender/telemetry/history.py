@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
 
 from ..core.estimates import Sample
 from ..core.spans import LONGEST_S
 from ..hints import Any
 from ..opening import open_beyond
-from .state import set_aside
+from .state import read_whole, set_aside
 
 SCHEMA = 1
 _HEAD = "processender history "
@@ -90,16 +89,10 @@ def remember(path: str, samples: Mapping[str, Sample]) -> str:
 
 
 def _load(path: str | os.PathLike[str], flags: int = os.O_NOFOLLOW) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no regular file")
-        data = file.read(_LONGEST + 1)
-    if len(data) > _LONGEST:
-        raise ValueError(f"it is longer than {_LONGEST} bytes")
-    if not data:
+    text = read_whole(path, _LONGEST, flags)
+    if not text:
         raise ValueError("it is empty")
-    return data.decode()
+    return text
 
 
 def _parse(text: str) -> History:

@@ -108,6 +108,18 @@ def write_new(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
+def read_whole(path: str | os.PathLike[str], longest: int, flags: int = os.O_NOFOLLOW) -> str:
+    """Return the text of a regular file of at most *longest* bytes; raise `ValueError` for anything else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no regular file")
+        data = file.read(longest + 1)
+    if len(data) > longest:
+        raise ValueError(f"it is longer than {longest} bytes")
+    return data.decode()
+
+
 def link_last(path: str) -> None:
     """Let `last.json` beside *path* point to it."""
     link = os.path.join(os.path.dirname(path), "last.json")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import threading
 from collections.abc import Callable, Sequence
 
@@ -19,7 +18,7 @@ from ..accounts.figures import of_crash, of_recovery
 from ..accounts.tally import Tally, read, written
 from ..hints import Any
 from ..opening import open_beyond
-from .state import set_aside, write_new
+from .state import read_whole, set_aside, write_new
 
 TOTALS = "totals"
 """The name of the file, in the directory of a service."""
@@ -54,7 +53,7 @@ def take_recovery(directory: str, released: int, dead: int, lags: Sequence[float
 def totals(directory: str) -> Tally:
     """Return the totals below the state *directory* of a service; none where they cannot be read."""
     try:
-        return read(_load(os.path.join(directory, TOTALS)))
+        return read(read_whole(os.path.join(directory, TOTALS), _LONGEST))
     except (OSError, ValueError):
         # Who counts next says what is wrong with them.
         return Tally()
@@ -68,7 +67,7 @@ def change(directory: str, how: Callable[[Tally], object]) -> None:
         _wait_for(lock, path)
         trouble = ""
         try:
-            tally = read(_load(path))
+            tally = read(read_whole(path, _LONGEST))
         except FileNotFoundError:
             tally = Tally()
         except (OSError, ValueError) as error:
@@ -95,17 +94,6 @@ def _wait_for(lock: int, path: str) -> None:
         else:
             return
     raise OSError(f"cannot count in {path}: another process is at it for longer than {WAIT_S:g} s; this is not counted")
-
-
-def _load(path: str) -> str:
-    descriptor = open_beyond(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no regular file")
-        data = file.read(_LONGEST + 1)
-    if len(data) > _LONGEST:
-        raise ValueError(f"it is longer than {_LONGEST} bytes")
-    return data.decode()
 
 
 def _write(path: str, text: str) -> None:
